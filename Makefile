@@ -1,0 +1,44 @@
+# Every target works in .venv of this checkout and makes it when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= data
+
+.PHONY: install demo test check lint fix test-all bench-oneshot clean
+
+install: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,dev]"
+	touch $@
+
+demo: install  ## index the example set, categorise its inbox, evaluate
+	$(BIN)/textshot index examples/support/categories.csv -o demo-out/index
+	$(BIN)/textshot categorize demo-out/index examples/support/inbox.csv -o demo-out/categorised.csv
+	$(BIN)/textshot evaluate demo-out/index examples/support/labelled.csv
+	@echo "the categorised inbox is in demo-out/categorised.csv, the index in demo-out/index"
+
+test: install  ## the tests, offline
+	$(BIN)/pytest
+
+test-all: install  ## with the slow ones
+	$(BIN)/pytest -m ""
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint  ## lint, types, layers, tests, coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+fix: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-oneshot: install  ## make bench-oneshot DATA=folder; see docs/benchmarks.md
+	$(BIN)/python -m benchmarks.oneshot --data $(DATA)
+
+clean:
+	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,89 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import textshot
+from textshot import encoders
+from textshot.encoders import Encoder, FunctionEncoder, HashingEncoder, clean_texts
+from textshot.encoders.base import with_direction
+from textshot.errors import InvalidTextsError
+
+HEAVY = ("torch", "transformers", "sentence_transformers", "huggingface_hub")
+
+
+def in_new_process(code, **environment):
+    root = str(Path(textshot.__file__).parents[1])
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"PYTHONPATH": root} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_importing_encoders_imports_no_heavy_library():
+    code = f"import sys, textshot.encoders; print([m for m in {HEAVY} if m in sys.modules])"
+    assert in_new_process(code).stdout.strip() == "[]"
+
+
+def test_importing_encoders_changes_no_environment_variable():
+    code = "import os; b = dict(os.environ); import textshot.encoders; print(b == dict(os.environ))"
+    assert in_new_process(code).stdout.strip() == "True"
+
+
+def test_public_names_are_sorted_and_there():
+    assert encoders.__all__ == sorted(encoders.__all__)
+    assert all(hasattr(encoders, name) for name in encoders.__all__)
+
+
+def test_every_engine_fulfils_the_contract():
+    made: list[Encoder] = [
+        HashingEncoder(),
+        FunctionEncoder(lambda t: np.ones((len(t), 3)), name="x"),
+    ]
+    for encoder in made:
+        rows = encoder.encode(["a", "b"])
+        assert rows.shape == (2, encoder.dim)
+        assert rows.dtype == np.float32
+        assert encoder.encode([]).shape == (0, encoder.dim)
+
+
+@pytest.mark.parametrize("one", ["where?", b"where?", np.str_("where?")])
+def test_a_single_string_is_refused_and_the_list_shown(one):
+    with pytest.raises(TypeError, match=r'give a list.*\["where is my card\?"\]'):
+        clean_texts(one)
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (None, r"text 1 is missing \(None\)\. Drop it, or give ''"),
+        (float("nan"), r"text 1 is missing \(nan\)\. Drop it, or give ''"),
+        (7, r"text 1 is a int, not a string\. Convert it with str\(\)"),
+        (b"x", "text 1 is a bytes, not a string"),
+    ],
+)
+def test_a_member_that_is_no_string_is_refused_with_its_position_and_type(member, message):
+    with pytest.raises(InvalidTextsError, match=message):
+        clean_texts(["fine", member])
+
+
+def test_numpy_strings_become_plain_strings():
+    cleaned = clean_texts(np.array(["a", "b"]))
+    assert cleaned == ["a", "b"]
+    assert [type(text) for text in cleaned] == [str, str]
+
+
+def test_lone_surrogates_and_nul_are_replaced_and_nothing_else():
+    texts = ["a\ud800b", "\udfff", "a\x00b", "üñ 😀\n\t", ""]
+    assert clean_texts(texts) == ["a\ufffdb", "\ufffd", "a b", "üñ 😀\n\t", ""]
+
+
+def test_only_rows_of_zeros_get_the_fixed_direction():
+    rows = with_direction(np.array([[0, 0, 0, 0], [0, 3, 0, 4]], dtype=np.float32))
+    assert rows.tolist() == [[0.5, 0.5, 0.5, 0.5], [0, 3, 0, 4]]

@@ -1,0 +1,171 @@
+"""One machine, one process: stream a table through an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textshot.engine import Engine, Threshold
+from textshot.records import UNKNOWN, Prediction
+from textshot.tables import (
+    Batch,
+    Format,
+    RejectsFile,
+    Table,
+    free_names,
+    open_table,
+    open_writer,
+    text_column,
+)
+from textshot.tables.batches import rejected
+from textshot.tables.categories import text_columns_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ADDED = ("label", "score", "margin")
+"""The columns that are added to the input's own."""
+
+_DIGITS = 6
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many texts a category got, and the one that scored highest."""
+
+    count: int = 0
+    best: float = float("-inf")
+    example: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did: `read == written + rejected`."""
+
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Each added column and the name that it got: another one where that was taken."""
+    rejects_path: Path | None = None
+
+    def count(self, text: str, prediction: Prediction) -> None:
+        """Take one answer into account."""
+        label = prediction.label or UNKNOWN
+        self.unknown += prediction.label is None
+        tally = self.tallies.setdefault(label, Tally())
+        tally.count += 1
+        if prediction.score > tally.best:
+            tally.best, tally.example = prediction.score, text
+
+
+def categorize(
+    engine: Engine,
+    source: str | Path,
+    target: str | Path,
+    *,
+    text_columns: Sequence[str] = (),
+    threshold: Threshold = "auto",
+    input_format: Format | None = None,
+    output_format: Format | None = None,
+    encoding: str | None = None,
+    escape: bool = True,
+    rejects: str | Path,
+    advance: Callable[[int], None] = lambda rows: None,
+) -> Report:
+    """Write the rows of `source` to `target` with label, score and margin added.
+
+    Memory does not grow with the file. The target appears when it is complete; until then, and
+    after any failure, what was there before is there.
+
+    Args:
+        engine: what answers.
+        source: a table, "-" for standard input.
+        target: a table, "-" for standard output.
+        text_columns: the columns that hold the text, joined; none: the column `text`, or the only
+            one there is.
+        threshold: as in `Engine.classify`.
+        input_format: None goes by the ending of the name.
+        output_format: the same.
+        encoding: of a text table; None: UTF-8, or what its byte order mark says.
+        escape: in CSV and TSV, put an apostrophe before cells that a spreadsheet would run.
+        rejects: where rows go that cannot be used, with file, line and reason; the file is made
+            with the first of them.
+        advance: called with the number of rows done since the last call.
+    """
+    import pyarrow as pa
+
+    with open_table(source, format=input_format, encoding=encoding) as table:
+        columns = text_columns_of(table, text_columns)
+        names = free_names(table.columns, ADDED)
+        report = Report(columns=names)
+        schema = _output_schema(table.schema, names)
+        with (
+            RejectsFile(rejects) as bad,
+            open_writer(target, schema, format=output_format, escape=escape) as writer,
+        ):
+            for batch in table.batches():
+                before = report.written + report.rejected
+                batch = _only_texts(batch, columns, table)
+                for reject in batch.rejects:
+                    bad.write(reject)
+                texts = text_column(batch, columns)
+                predictions = engine.classify(texts, k=1, threshold=threshold)
+                writer.write(
+                    pa.RecordBatch.from_arrays(
+                        [*batch.data.columns, *_answers(predictions)], schema=schema
+                    )
+                )
+                for text, prediction in zip(texts, predictions, strict=True):
+                    report.count(text, prediction)
+                report.written += len(texts)
+                report.rejected += len(batch.rejects)
+                report.read = report.written + report.rejected
+                advance(report.read - before)
+        report.rejects_path = bad.path if bad.count else None
+        return report
+
+
+def _output_schema(schema: pa.Schema, names: Mapping[str, str]) -> pa.Schema:
+    import pyarrow as pa
+
+    schema = schema.append(pa.field(names["label"], pa.string()))
+    for column in ("score", "margin"):
+        schema = schema.append(pa.field(names[column], pa.float64()))
+    return schema
+
+
+def _only_texts(batch: Batch, columns: Sequence[str], table: Table) -> Batch:
+    """Move rows whose text is empty to the rejects: there is nothing to categorise."""
+    import pyarrow as pa
+
+    texts = text_column(batch, columns)
+    empty = [i for i, text in enumerate(texts) if not text.strip()]
+    if not empty:
+        return batch
+    reason = f"the text is empty ({', '.join(columns)})"
+    rejects = [
+        rejected(table.source, batch.lines[i], reason, list(batch.data.slice(i, 1).to_pylist()[0].values()))
+        for i in empty
+    ]
+    gone = set(empty)
+    kept = [i for i in range(len(texts)) if i not in gone]
+    return Batch(
+        batch.data.take(pa.array(kept, pa.int64())),
+        [batch.lines[i] for i in kept],
+        [*batch.rejects, *rejects],
+    )
+
+
+def _answers(predictions: Sequence[Prediction]) -> list[pa.Array]:
+    import pyarrow as pa
+
+    return [
+        pa.array([p.label or UNKNOWN for p in predictions], pa.string()),
+        pa.array([round(p.score, _DIGITS) for p in predictions], pa.float64()),
+        pa.array([round(p.margin, _DIGITS) for p in predictions], pa.float64()),
+    ]

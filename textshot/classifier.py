@@ -1,0 +1,176 @@
+"""OneShotClassifier: a scikit-learn estimator over an Engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from textshot.encoders import Encoder, PrecomputedEncoder
+from textshot.engine import Engine, Threshold
+from textshot.errors import InvalidTextsError
+from textshot.records import UNKNOWN, Category, Prediction
+
+PRECOMPUTED = "precomputed"
+
+
+class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classify texts from one example per class, or say "unknown".
+
+    Args:
+        encoder: an encoder, the name of one, None for the default; or "precomputed" when X holds
+            embeddings of your own, shape (n, dim), instead of texts.
+        names: use class names as keys. Left out by itself where classes are not strings and with
+            "precomputed", as names have no embeddings there.
+        threshold: "auto" derives when to abstain from the classes; a cosine; None never abstains.
+
+    Attributes:
+        classes_: the classes, sorted, shape (n_classes,).
+        engine_: the Engine that answers; its categories are the classes, as strings.
+
+    `predict` says "unknown" where it abstains, which only string classes have room for: other
+    classes need `threshold=None`. There is no `predict_proba`: probabilities are calibrated or
+    not given at all (docs/adr/0004).
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | str | None = None,
+        *,
+        names: bool = True,
+        threshold: Threshold = "auto",
+    ) -> None:
+        self.encoder = encoder
+        self.names = names
+        self.threshold = threshold
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Learn from texts and their classes.
+
+        Args:
+            X: n texts (a list, an array, a column), or a mapping {class: [texts]} in which a class
+                may have no text; with "precomputed", embeddings of shape (n, dim).
+            y: n classes; None with a mapping.
+
+        Raises:
+            ValueError: lengths differ, values are missing, a class is called "unknown", classes
+                that are not strings with abstaining on.
+        """
+        if isinstance(X, Mapping):
+            return self._fit(self._checked_mapping(X, y), self.encoder)
+        X = self._check_inputs(X, reset=True)
+        if y is None:
+            raise ValueError(
+                f"requires y to be passed, but the target y is None: {type(self).__name__} needs"
+                " the class of each text, or a mapping {class: [texts]}"
+            )
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        check_classification_targets(y)
+        encoder, texts = self.encoder, X
+        if self._precomputed:
+            texts = [f"row {i}" for i in range(len(X))]  # names for the rows, never encoded
+            encoder = PrecomputedEncoder(texts, X, name=PRECOMPUTED)
+        members = {c: [texts[i] for i in np.flatnonzero(y == c)] for c in np.unique(y)}
+        return self._fit(members, encoder)
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+        """Return the class of each text, or "unknown" where nothing is near enough."""
+        predictions = self.classify(X, k=1)
+        found = self.classes_[[self._code[p.matches[0].label] for p in predictions]]
+        abstained = np.array([p.label is None for p in predictions], dtype=bool)
+        return np.where(abstained, UNKNOWN, found) if abstained.any() else found
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """Return the cosine with each class, (n, n_classes); of two, second minus first, (n,)."""
+        check_is_fitted(self)
+        X = self._check_inputs(X, reset=False)
+        state = self.engine_.index.state
+        rows = [state.rows[str(c)] for c in self.classes_]
+        encoder = self.engine_.encoder
+        queries = np.asarray(X if self._precomputed else encoder.encode(X), dtype=np.float64)
+        queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-300)
+        scores: NDArray[np.float64] = queries @ state.vectors[rows].T.astype(np.float64)
+        return scores[:, 1] - scores[:, 0] if len(rows) == 2 else scores
+
+    def classify(self, X: Any, k: int = 3) -> list[Prediction]:  # noqa: N803
+        """Return Predictions, with the keys that decided; labels are the classes as strings."""
+        check_is_fitted(self)
+        X = self._check_inputs(X, reset=False)
+        if self._precomputed:
+            return self.engine_.classify_vectors(X, k)
+        return self.engine_.classify(X, k)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Write what was learnt to a folder, as an index; return its generation."""
+        check_is_fitted(self)
+        return self.engine_.save(path, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path, *, encoder: Encoder | str | None = None) -> Self:
+        """Return a fitted classifier from an index on disk; classes are its category names."""
+        engine = Engine.load(path, encoder=encoder)
+        loaded = cls(encoder, names=engine.index.names)
+        loaded.engine_, loaded.classes_ = engine, np.array(engine.index.labels)
+        return loaded
+
+    def __sklearn_tags__(self) -> Any:
+        """Say what X may be: texts in one dimension, or with "precomputed" an array of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = self._precomputed
+        tags.input_tags.one_d_array = tags.input_tags.string = not self._precomputed
+        return tags
+
+    @property
+    def _precomputed(self) -> bool:
+        return isinstance(self.encoder, str) and self.encoder == PRECOMPUTED
+
+    @property
+    def _code(self) -> dict[str, int]:
+        return {str(c): code for code, c in enumerate(self.classes_)}
+
+    def _fit(self, members: Mapping[Any, list[str]], encoder: Encoder | str | None) -> Self:
+        classes = np.unique(np.asarray(list(members)))
+        strings = all(isinstance(c, str) for c in members)
+        if not strings and self.threshold is not None:
+            raise InvalidTextsError(
+                f"classes such as {classes[0]!r} are not strings, so predict could not say"
+                f" {UNKNOWN!r} beside them. Set threshold=None, or give the classes as strings"
+            )
+        self.engine_ = Engine.build(
+            [Category.of(str(c), *texts) for c, texts in members.items()],
+            encoder=encoder,
+            names=self.names and strings and not self._precomputed,
+            threshold=self.threshold,
+        )
+        self.classes_ = classes
+        return self
+
+    def _checked_mapping(self, X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:  # noqa: N803
+        if y is not None:
+            raise InvalidTextsError("with a mapping {class: [texts]} the classes are in X: leave y")
+        if self._precomputed or not X:
+            raise InvalidTextsError("a mapping {class: [texts]} needs texts and one class at least")
+        for label, texts in X.items():
+            if isinstance(texts, str):
+                raise InvalidTextsError(f"class {label!r} has a string; give a list: [{texts!r}]")
+        return {label: list(texts) for label, texts in X.items()}
+
+    def _check_inputs(self, X: Any, *, reset: bool) -> Any:  # noqa: N803
+        if self._precomputed:
+            return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        if isinstance(X, str):
+            raise TypeError(f"X is a string; give a list: [{X!r}]")
+        column = column_or_1d(np.asarray(X, dtype=object), warn=False)
+        return [str(t) if isinstance(t, str) else t for t in column]

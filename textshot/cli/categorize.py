@@ -1,0 +1,125 @@
+"""textshot categorize"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from textshot.cli import options
+from textshot.cli.output import note, percent, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from textshot.categorize import Report
+    from textshot.engine import Threshold
+
+STDOUT = "-"
+
+
+@click.command()
+@options.index_argument
+@click.argument("input_path", metavar="INPUT", type=click.Path())
+@click.option(
+    "-o", "--output", default=STDOUT, show_default=True, metavar="FILE", help="- for stdout."
+)
+@options.text_column_option
+@options.threshold_options
+@options.input_format_option
+@click.option("--output-format", type=options.FORMATS, help="Default: by the output's ending; CSV.")
+@options.encoding_option
+@click.option(
+    "--no-escape",
+    is_flag=True,
+    help="Leave CSV cells such as =1+1 as they are, though a spreadsheet would run them.",
+)
+@click.option(
+    "--rejects",
+    metavar="FILE",
+    help="Where rows that cannot be used go. [default: OUTPUT.rejects.csv]",
+)
+@options.encoder_option
+@options.device_option
+@options.json_option
+def categorize(
+    index_path: str,
+    input_path: str,
+    output: str,
+    text_columns: list[str],
+    threshold: Threshold,
+    input_format: str | None,
+    output_format: str | None,
+    encoding: str | None,
+    no_escape: bool,
+    rejects: str | None,
+    encoder: str | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.
+
+    The output has the input's columns and label, score, margin. It appears when it is complete.
+    A summary goes to stdout (to stderr when the output is stdout).
+
+    \b
+    Examples:
+      textshot categorize my-index examples/support/inbox.csv -o categorised.csv
+      textshot categorize my-index mails.jsonl --text-column subject,body -o mails.parquet
+    """
+    from textshot.categorize import categorize as run
+    from textshot.tables import Format
+
+    engine = options.load_engine(index_path, encoder, device)
+    try:
+        with progress("categorising") as advance:
+            report = run(
+                engine,
+                input_path,
+                output,
+                text_columns=text_columns,
+                threshold=threshold,
+                input_format=Format(input_format) if input_format else None,
+                output_format=Format(output_format) if output_format else None,
+                encoding=encoding,
+                escape=not no_escape,
+                rejects=rejects or _rejects_path(output),
+                advance=advance,
+            )
+    except KeyboardInterrupt:
+        note("stopped: no output was written, and what was there before is untouched")
+        raise
+    _say(report, output, as_json)
+
+
+def _rejects_path(output: str) -> str:
+    return "textshot.rejects.csv" if output == STDOUT else f"{Path(output)}.rejects.csv"
+
+
+def _say(report: Report, output: str, as_json: bool) -> None:
+    for wanted, name in report.columns.items():
+        if name != wanted:
+            note(f"the input has a column {wanted!r} already: ours is called {name!r}")
+    if report.rejected:
+        note(f"{report.rejected} rows could not be used; see {report.rejects_path}")
+    ordered = sorted(report.tallies.items(), key=lambda item: (-item[1].count, item[0]))
+    to_stderr = output == STDOUT
+    if as_json:
+        summary: dict[str, Any] = {
+            "read": report.read,
+            "written": report.written,
+            "rejected": report.rejected,
+            "unknown": report.unknown,
+            "counts": {label: tally.count for label, tally in ordered},
+        }
+        print_json(summary, err=to_stderr)
+        return
+    rows = [
+        (label, str(tally.count), percent(tally.count / report.written), tally.example)
+        for label, tally in ordered
+    ]
+    print_table(("category", "texts", "share", "example (the nearest)"), rows, err=to_stderr)
+    click.echo(
+        f"{report.read} rows read, {report.written} written to {output},"
+        f" {report.unknown} unknown, {report.rejected} rejected",
+        err=to_stderr,
+    )

@@ -1,0 +1,105 @@
+"""textshot classify"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from textshot.cli import options
+from textshot.cli.output import print_json, print_table, warn
+
+if TYPE_CHECKING:
+    from textshot.engine import Threshold
+    from textshot.records import Prediction
+
+_CHUNK = 256
+
+
+@click.command()
+@options.index_argument
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option(
+    "-f", "--file", "path", type=click.Path(), help="Read texts from a table; - for stdin."
+)
+@options.text_column_option
+@options.input_format_option
+@options.encoding_option
+@click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="Matches shown in JSON.")
+@options.threshold_options
+@options.encoder_option
+@options.device_option
+@options.json_option
+def classify(
+    index_path: str,
+    texts: tuple[str, ...],
+    path: str | None,
+    text_columns: list[str],
+    input_format: str | None,
+    encoding: str | None,
+    k: int,
+    threshold: Threshold,
+    encoder: str | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Say which category each text belongs to.
+
+    Texts come from the arguments, from a file (--file), or from stdin, a text a line. Each one
+    gets the best category, its score (cosine) and margin over the runner-up, or unknown.
+
+    \b
+    Examples:
+      textshot classify my-index "they took the money twice" "lovely weather today"
+      cat mails.txt | textshot classify my-index --json
+    """
+    if not texts and path is None and sys.stdin.isatty():
+        raise click.UsageError("no text given. Give texts as arguments, --file FILE, or pipe them in")
+    if texts and path is not None:
+        raise click.UsageError("texts are given as arguments and by --file; give one of them")
+    engine = options.load_engine(index_path, encoder, device)
+    source = iter(texts) if texts else _read(path or "-", text_columns, input_format, encoding)
+    found: list[tuple[str, ...]] = []
+    while part := list(islice(source, _CHUNK)):
+        for text, prediction in zip(
+            part, engine.classify(part, k, threshold=threshold), strict=True
+        ):
+            if as_json:
+                print_json(as_dict(text, prediction))
+            else:
+                found.append(_row(text, prediction))
+    if not as_json:
+        print_table(("label", "score", "margin", "text"), found)
+
+
+def as_dict(text: str, prediction: Prediction) -> dict[str, Any]:
+    """Return what `--json` prints for a text."""
+    return {"text": text, **asdict(prediction)}
+
+
+def _row(text: str, prediction: Prediction) -> tuple[str, ...]:
+    return (
+        prediction.label or "unknown",
+        f"{prediction.score:.3f}",
+        f"{prediction.margin:.3f}",
+        text,
+    )
+
+
+def _read(
+    path: str, text_columns: list[str], input_format: str | None, encoding: str | None
+) -> Iterator[str]:
+    from textshot.tables import Format, open_table, text_column
+    from textshot.tables.categories import text_columns_of
+
+    chosen = Format(input_format) if input_format else None
+    with open_table(path, format=chosen, encoding=encoding, batch_rows=_CHUNK) as table:
+        columns = text_columns_of(table, text_columns)
+        for batch in table.batches():
+            for reject in batch.rejects:
+                warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+            yield from text_column(batch, columns)

@@ -1,0 +1,102 @@
+"""textshot evaluate"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from textshot.cli import options
+from textshot.cli.output import percent, print_json, print_table, progress, warn
+
+if TYPE_CHECKING:
+    from textshot.engine import Threshold
+    from textshot.evaluation import Evaluation
+
+_SHOWN_CONFUSIONS = 10
+
+
+@click.command()
+@options.index_argument
+@click.argument("labelled_path", metavar="LABELLED", type=click.Path())
+@options.text_column_option
+@options.label_column_option
+@options.threshold_options
+@options.input_format_option
+@options.encoding_option
+@options.encoder_option
+@options.device_option
+@options.json_option
+def evaluate(
+    index_path: str,
+    labelled_path: str,
+    text_columns: list[str],
+    label_column: str | None,
+    threshold: Threshold,
+    input_format: str | None,
+    encoding: str | None,
+    encoder: str | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Compare the answers with labelled texts.
+
+    LABELLED has the columns text and label; an empty label, or unknown, says that the text fits no
+    category. Accuracy is over the others, and counts unknown as wrong.
+
+    \b
+    Example:
+      textshot evaluate my-index examples/support/labelled.csv
+    """
+    from textshot.evaluation import evaluate as run
+    from textshot.tables import Format
+    from textshot.tables.categories import read_labelled
+
+    data = read_labelled(
+        labelled_path,
+        label=label_column,
+        text=text_columns,
+        format=Format(input_format) if input_format else None,
+        encoding=encoding,
+    )
+    for reject in data.rejects:
+        warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+    engine = options.load_engine(index_path, encoder, device)
+    with progress("evaluating", len(data.texts)) as advance:
+        found = run(engine, data.texts, data.truths, threshold=threshold, advance=advance)
+    if as_json:
+        print_json({**found.to_dict(), "rejected": len(data.rejects)})
+    else:
+        _say(found)
+
+
+def _say(found: Evaluation) -> None:
+    print_table(
+        ("category", "texts", "precision", "recall", "f1"),
+        [
+            (name, str(s.support), percent(s.precision), percent(s.recall), percent(s.f1))
+            for name, s in found.labels.items()
+        ],
+    )
+    if found.confusions:
+        click.echo()
+        print_table(
+            ("texts", "of", "answered as"),
+            [(str(n), truth, answer) for truth, answer, n in found.confusions[:_SHOWN_CONFUSIONS]],
+        )
+    click.echo()
+    low, high = found.accuracy_interval or (None, None)
+    n_known = found.n - found.n_unknown
+    click.echo(
+        f"accuracy            {percent(found.accuracy)}  (95 % interval {percent(low)} to"
+        f" {percent(high)}; {n_known} texts that fit a category)"
+    )
+    click.echo(
+        f"of those answered   {percent(found.accuracy_answered)}  (coverage"
+        f" {percent(found.coverage)})"
+    )
+    click.echo(f"macro F1            {percent(found.macro_f1)}")
+    click.echo(
+        f"unknown             recall {percent(found.unknown_recall)}, precision"
+        f" {percent(found.unknown_precision)}  ({found.n_unknown} texts that fit none)"
+    )

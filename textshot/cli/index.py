@@ -1,0 +1,132 @@
+"""textshot index"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from textshot.cli import options
+from textshot.cli.output import note, print_json, progress, warn
+
+if TYPE_CHECKING:
+    from textshot.engine import Engine, Threshold
+
+
+@click.command()
+@click.argument("categories_path", metavar="CATEGORIES", type=click.Path())
+@click.option("-o", "--output", required=True, metavar="INDEX", help="Folder to write.")
+@click.option(
+    "--encoder",
+    envvar="TEXTSHOT_ENCODER",
+    metavar="NAME|FOLDER",
+    help="A sentence-transformers folder, a hub name, or `hashing` (offline toy)."
+    " [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
+)
+@click.option("--revision", help="Of a hub model: a commit or a tag.")
+@click.option("--prompt", default="", help="Put before every text, such as 'query: ' for e5.")
+@click.option("--max-length", type=click.IntRange(min=2), help="Tokens read of a text.")
+@options.device_option
+@click.option("--no-names", is_flag=True, help="Names say nothing (such as c17): leave them out.")
+@options.threshold_options
+@click.option("--private", is_flag=True, help="Keep vectors, leave example texts out.")
+@click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
+@options.label_column_option
+@click.option("--text-column", help="Column with the example. [default: text]")
+@options.input_format_option
+@options.encoding_option
+@options.json_option
+def index(
+    categories_path: str,
+    output: str,
+    encoder: str | None,
+    revision: str | None,
+    prompt: str,
+    max_length: int | None,
+    device: str | None,
+    no_names: bool,
+    threshold: Threshold,
+    private: bool,
+    purge: bool,
+    label_column: str | None,
+    text_column: str | None,
+    input_format: str | None,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
+    """Make an index from a table of categories.
+
+    CATEGORIES has a row for each example, with the columns label, text and description; text and
+    description may be empty. Other columns are kept as metadata. An index that is there already
+    gets a new generation; `textshot rollback` brings the old one back.
+
+    \b
+    Example:
+      textshot index examples/support/categories.csv -o my-index
+    """
+    from textshot.encoders import load_encoder
+    from textshot.engine import Engine
+    from textshot.tables import Format
+    from textshot.tables.categories import read_categories
+
+    categories = read_categories(
+        categories_path,
+        label=label_column,
+        text=text_column,
+        format=Format(input_format) if input_format else None,
+        encoding=encoding,
+    )
+    loaded = load_encoder(
+        encoder, revision=revision, prompt=prompt, max_length=max_length, device=device
+    )
+    n_keys = sum(len(c.keys(names=not no_names)) for c in categories)
+    with progress("encoding", n_keys) as advance:
+        engine = Engine.build(
+            categories,
+            encoder=loaded,
+            names=not no_names,
+            threshold=threshold,
+            private=private,
+            advance=advance,
+        )
+    engine.save(output, overwrite=True, purge=purge)
+    if private and not purge and engine.index.generation > 1:
+        warn("older generations in this folder may still hold texts; --purge deletes them")
+    _report(engine, output, as_json)
+
+
+def _report(engine: Engine, output: str, as_json: bool) -> None:
+    decision, generation = engine.decision, engine.index.generation
+    n_examples = sum(len(c.examples) for c in engine.categories)
+    if as_json:
+        print_json(
+            {
+                "index": output,
+                "generation": generation,
+                "categories": len(engine.index),
+                "examples": n_examples,
+                "encoder": engine.encoder.source,
+                "encoder_fingerprint": engine.encoder.fingerprint,
+                "threshold": decision.threshold,
+                "threshold_method": decision.method,
+                "threshold_is_a_guess": decision.guess,
+            }
+        )
+        return
+    again = f", generation {generation} (`textshot rollback` goes back)" if generation > 1 else ""
+    click.echo(f"{output}: {len(engine.index)} categories, {n_examples} examples{again}")
+    click.echo(f"encoder: {engine.encoder.name} ({engine.encoder.source})")
+    click.echo(f"threshold: {shown_threshold(engine)}")
+    if decision.guess:
+        note(
+            f"with {len(engine.index)} categories the threshold is a guess; try it on texts of"
+            " your own, and set it by --threshold"
+        )
+
+
+def shown_threshold(engine: Engine) -> str:
+    """Say when the engine abstains, and why there."""
+    decision = engine.decision
+    if decision.threshold is None:
+        return f"none, always answers ({decision.method})"
+    return f"{decision.threshold:.3f} ({decision.method})"

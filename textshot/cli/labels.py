@@ -1,0 +1,180 @@
+"""textshot labels list/add/remove/rename/merge"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from textshot.cli import options
+from textshot.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from textshot.engine import Engine
+
+purge_option = click.option(
+    "--purge", is_flag=True, help="Delete the files of older generations at once: no way back."
+)
+
+
+@click.group()
+def labels() -> None:
+    """See and change the categories of an index.
+
+    \b
+    Examples:
+      textshot labels list my-index
+      textshot labels add my-index "price match" "the same kettle is cheaper elsewhere"
+    """
+
+
+@labels.command("list")
+@options.index_argument
+@options.json_option
+def list_(index_path: str, as_json: bool) -> None:
+    """List the categories.
+
+    \b
+    Example:
+      textshot labels list my-index
+    """
+    from textshot.index import Index
+
+    categories = Index.load(index_path).categories
+    if as_json:
+        for c in categories:
+            print_json(
+                {
+                    "label": c.name,
+                    "description": c.description,
+                    "examples": [{"text": e.text, "source": e.source} for e in c.examples],
+                    "threshold": c.threshold,
+                    "metadata": dict(c.metadata),
+                }
+            )
+        return
+    print_table(
+        ("category", "examples", "first example or description"),
+        [
+            (c.name, str(len(c.examples)), next((e.text for e in c.examples), c.description) or "")
+            for c in categories
+        ],
+    )
+
+
+@labels.command()
+@options.index_argument
+@click.argument("label")
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("--description", default="", help="What the category is about, in a sentence.")
+@options.encoder_option
+@options.device_option
+def add(
+    index_path: str,
+    label: str,
+    texts: tuple[str, ...],
+    description: str,
+    encoder: str | None,
+    device: str | None,
+) -> None:
+    """Add a category, or examples to one that is there.
+
+    \b
+    Examples:
+      textshot labels add my-index "price match" "the same kettle is cheaper elsewhere"
+      textshot labels add my-index "spare parts" --description "Orders of single parts."
+    """
+    from textshot.records import Category
+
+    engine = options.load_engine(index_path, encoder, device)
+    if label not in engine.index.labels:
+        engine.add([Category.of(label, *dict.fromkeys(texts), description=description)])
+    elif description:
+        raise click.UsageError(f"category {label!r} is there already; --description is for a new one")
+    elif not texts:
+        raise click.UsageError(f"category {label!r} is there already: give an example to add")
+    else:
+        for text in texts:
+            engine.add_example(label, text)
+    _save(engine, index_path)
+
+
+@labels.command()
+@options.index_argument
+@click.argument("names", nargs=-1, required=True, metavar="LABEL...")
+@click.option("--example", help="Remove only this example, of one category.")
+@purge_option
+@options.encoder_option
+@options.device_option
+def remove(
+    index_path: str,
+    names: tuple[str, ...],
+    example: str | None,
+    purge: bool,
+    encoder: str | None,
+    device: str | None,
+) -> None:
+    """Remove categories, or one example.
+
+    They are gone from the answers at once. Files of the last generations stay for `rollback`,
+    unless --purge deletes them.
+
+    \b
+    Examples:
+      textshot labels remove my-index "price match"
+      textshot labels remove my-index "late parcel" --example "still waiting" --purge
+    """
+    engine = options.load_engine(index_path, encoder, device)
+    if example is None:
+        engine.remove(*names)
+    elif len(names) > 1:
+        raise click.UsageError("--example belongs to one category; give one LABEL")
+    else:
+        engine.remove_example(names[0], example)
+    _save(engine, index_path, purge=purge)
+
+
+@labels.command()
+@options.index_argument
+@click.argument("old")
+@click.argument("new")
+@options.encoder_option
+@options.device_option
+def rename(index_path: str, old: str, new: str, encoder: str | None, device: str | None) -> None:
+    """Give a category another name.
+
+    \b
+    Example:
+      textshot labels rename my-index "late parcel" "delayed delivery"
+    """
+    engine = options.load_engine(index_path, encoder, device)
+    engine.rename(old, new)
+    _save(engine, index_path)
+
+
+@labels.command()
+@options.index_argument
+@click.argument("names", nargs=-1, required=True, metavar="LABEL...")
+@click.option("--into", required=True, metavar="LABEL", help="The category that stays.")
+@options.encoder_option
+@options.device_option
+def merge(
+    index_path: str, names: tuple[str, ...], into: str, encoder: str | None, device: str | None
+) -> None:
+    """Move the examples of categories into another one.
+
+    \b
+    Example:
+      textshot labels merge my-index "late parcel" --into "parcel not received"
+    """
+    engine = options.load_engine(index_path, encoder, device)
+    engine.merge(names, into)
+    _save(engine, index_path)
+
+
+def _save(engine: Engine, path: str, *, purge: bool = False) -> None:
+    generation = engine.save(path, purge=purge)
+    n_examples = sum(len(c.examples) for c in engine.categories)
+    click.echo(
+        f"{path}: {len(engine.index)} categories, {n_examples} examples, generation {generation}"
+    )

@@ -1,0 +1,62 @@
+"""The `textshot` command: its group, and how errors reach people."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import click
+
+from textshot._version import __version__
+from textshot.cli.categorize import categorize
+from textshot.cli.classify import classify
+from textshot.cli.evaluate import evaluate
+from textshot.cli.history import info, rollback
+from textshot.cli.index import index
+from textshot.cli.labels import labels
+from textshot.errors import TextshotError
+
+
+class _Group(click.Group):
+    """Turns what went wrong into one clear line and exit code 1; never a traceback for a user."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `| head` has seen enough; click ends quietly
+            raise
+        except TextshotError as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            place = f": {error.filename}" if error.filename else ""
+            raise click.ClickException(f"{error.strerror or error}{place}") from error
+        except MemoryError as error:
+            raise click.ClickException("out of memory; try a smaller file or batch") from error
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TEXTSHOT"},
+)
+@click.version_option(__version__, prog_name="textshot")
+@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is loaded and from where.")
+def main(verbose: bool) -> None:
+    """Sort text into your own categories from one example each.
+
+    \b
+      textshot index categories.csv -o my-index
+      textshot classify my-index "they took the money twice"
+      textshot categorize my-index inbox.csv -o categorised.csv
+      textshot evaluate my-index labelled.csv
+
+    Every option can be set by a variable, such as TEXTSHOT_INDEX_ENCODER for `index --encoder`.
+    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+        logging.getLogger("textshot").setLevel(logging.INFO)
+
+
+for _command in (index, classify, categorize, evaluate, labels, info, rollback):
+    main.add_command(_command)

@@ -1,0 +1,84 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from textshot.encoders import Encoder
+    from textshot.engine import Engine, Threshold
+
+_Command = Callable[..., Any]
+
+FORMATS = click.Choice(["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"])
+
+index_argument = click.argument("index_path", metavar="INDEX", type=click.Path())
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+encoder_option = click.option(
+    "--encoder",
+    envvar="TEXTSHOT_ENCODER",
+    metavar="NAME|FOLDER",
+    help="A sentence-transformers folder, a hub name, or `hashing` (offline toy). It has to be"
+    " the one that the index was made with. [env: TEXTSHOT_ENCODER]",
+)
+device_option = click.option("--device", help="Where to encode: cpu, cuda, mps; default: the best.")
+encoding_option = click.option(
+    "--encoding", help="Of a text table, such as cp1252. Default: UTF-8, or its byte order mark."
+)
+input_format_option = click.option(
+    "--format", "input_format", type=FORMATS, help="Of the input; default: by its ending."
+)
+label_column_option = click.option("--label-column", help="Column with the label. [default: label]")
+
+
+def text_column_option(function: _Command) -> _Command:
+    """Add --text-column, one or several."""
+    return click.option(
+        "--text-column",
+        "text_columns",
+        metavar="NAME[,NAME...]",
+        callback=lambda _c, _p, value: [c.strip() for c in value.split(",")] if value else [],
+        help="Column with the text; several are joined. [default: text, or the only column]",
+    )(function)
+
+
+def threshold_options(function: _Command) -> _Command:
+    """Add --threshold and --no-unknown, two spellings of one setting: the last one counts."""
+    function = click.option(
+        "--no-unknown",
+        "threshold",
+        flag_value="none",
+        help="Always answer with a category. The same as --threshold none.",
+    )(function)
+    return click.option(
+        "--threshold",
+        "threshold",
+        default="auto",
+        callback=_threshold,
+        metavar="auto|none|COSINE",
+        help="Below this score the answer is unknown. [default: auto, from the categories]",
+    )(function)
+
+
+def load_engine(path: str, encoder: str | None, device: str | None) -> Engine:
+    """Load an index and its encoder."""
+    from textshot.engine import Engine
+
+    return Engine.load(path, encoder=encoder, device=device)
+
+
+def _threshold(ctx: click.Context, param: click.Parameter, value: str) -> Threshold:
+    if value == "auto":
+        return "auto"
+    if value == "none":
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        found = float("nan")
+    if not -1.0 <= found <= 1.0:
+        raise click.BadParameter(f"{value!r} is not auto, none or a cosine in -1 to 1", ctx, param)
+    return found

@@ -1,0 +1,78 @@
+"""When to say "unknown": the only place that abstains. Pure arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textshot.arrays import FloatArray, IntArray
+from textshot.records import DecisionSettings
+
+ENOUGH_CATEGORIES = 5
+"""From here on the categories themselves set the threshold; below it is called a guess."""
+
+BACKGROUND_QUANTILE = 0.95
+_MOST_SCORES = 1000
+
+
+def derive(
+    supports: FloatArray,
+    support_rows: IntArray,
+    vectors: FloatArray,
+    background: FloatArray | None = None,
+    seed: int = 0,
+) -> DecisionSettings:
+    """Find the threshold that fits these categories, from the categories alone.
+
+    Each support is scored against all categories but its own: how near a text comes that belongs
+    to none of them. The threshold is the median of these leave-one-category-out scores. With
+    fewer than ENOUGH_CATEGORIES these are too few, and too far apart, to rely on; then it is what
+    95 of 100 unrelated sentences stay below, or that median if it is higher (docs/adr/0004).
+
+    Args:
+        supports: float32 (n, dim), one row for each example (or name) that stands for a category.
+        support_rows: int64 (n,), the category of each.
+        vectors: float32 (n_categories, dim), what texts are scored against.
+        background: float32 (m, dim), embeddings of unrelated sentences; None if there are none.
+        seed: for the sample, when there are more than a thousand supports.
+    """
+    n_way = len(vectors)
+    scores = leave_one_category_out(supports, support_rows, vectors, seed)
+    if n_way >= ENOUGH_CATEGORIES:
+        median = float(np.median(scores))
+        return DecisionSettings(median, "leave-one-category-out median", n_way, len(scores))
+    if background is None or not n_way:
+        return DecisionSettings(None, "none: too few categories", n_way, len(scores), guess=True)
+    unrelated = (background @ vectors.T).max(axis=1)
+    floor = float(np.quantile(unrelated, BACKGROUND_QUANTILE))
+    threshold = max([floor, float(np.median(scores))] if len(scores) else [floor])
+    return DecisionSettings(
+        threshold, "background sentences, 95 %", n_way, len(unrelated), guess=True
+    )
+
+
+def leave_one_category_out(
+    supports: FloatArray, support_rows: IntArray, vectors: FloatArray, seed: int = 0
+) -> FloatArray:
+    """Return each support's best cosine with a category that is not its own, float32 (m,).
+
+    Of more than a thousand supports a seeded sample is taken; with one category there are none.
+    """
+    if len(vectors) < 2:
+        return np.empty(0, np.float32)
+    if len(supports) > _MOST_SCORES:
+        rng = np.random.default_rng(seed)
+        chosen = np.sort(rng.choice(len(supports), _MOST_SCORES, replace=False))
+        supports, support_rows = supports[chosen], support_rows[chosen]
+    scores = supports @ vectors.T
+    scores[np.arange(len(supports)), support_rows] = -np.inf
+    best: FloatArray = scores.max(axis=1)
+    return best
+
+
+def is_known(scores: FloatArray, thresholds: FloatArray | None) -> NDArray[np.bool_]:
+    """Tell for each best score (n,) whether it reaches its threshold (n,); None: always."""
+    if thresholds is None:
+        return np.ones(len(scores), dtype=bool)
+    known: NDArray[np.bool_] = scores >= thresholds
+    return known

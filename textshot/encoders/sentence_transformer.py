@@ -1,0 +1,122 @@
+"""The reference encoder: a sentence-transformers folder, run by torch in float32."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from textshot.arrays import FloatArray, unit_rows
+from textshot.encoders.base import Spec, clean_texts, with_direction
+from textshot.encoders.folder import read_modules
+from textshot.encoders.identity import effective_max_length, model_fingerprint
+from textshot.encoders.quiet import no_telemetry, quiet_libraries
+from textshot.errors import EncoderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+class SentenceTransformerEncoder:
+    """A model from a folder; it never downloads, and runs no code that comes with the model.
+
+    The vector of a text does not depend on the texts beside it (to 1e-5). It is safe to share
+    between threads; they take turns.
+
+    Args:
+        folder: a sentence-transformers folder with safetensors weights.
+        name: what the user asked for.
+        source: where the folder comes from, for people.
+        revision: the revision of the hub model that was asked for.
+        prompt: put in front of each text, such as "query: " for the E5 models. The prompts that
+            a model brings along are not used: which one fits is the user's knowledge.
+        max_length: tokens after which a text is cut; None keeps the model's.
+        device: such as "cpu" or "cuda"; None takes the best that is there.
+
+    Raises:
+        EncoderError: a folder that is refused, or that cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        source: str,
+        revision: str | None = None,
+        prompt: str = "",
+        max_length: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        [self._prompt] = clean_texts([prompt])
+        # First of all, as it refuses unsafe folders before anything of them is loaded.
+        self.fingerprint = model_fingerprint(folder, prompt=self._prompt, max_length=max_length)
+        self.name = name
+        self.source = source
+        self.spec: Spec = {
+            "name": name,
+            "revision": revision,
+            "prompt": self._prompt,
+            "max_length": max_length,
+        }
+        self._lock = threading.Lock()
+        self._model = _load(folder, max_length, device)
+        self.dim = int(self._encode(["probe"], 1).shape[1])
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
+        """Return the vectors of texts.
+
+        Args:
+            texts: a list of n strings.
+            batch_size: how many texts the model reads at once.
+
+        Returns:
+            float32 of shape (n, dim), unit rows.
+
+        Raises:
+            TypeError: a single string in place of a list.
+            InvalidTextsError: a member that is not a string.
+        """
+        clean = clean_texts(texts)
+        if not clean:
+            return np.empty((0, self.dim), dtype=np.float32)
+        return unit_rows(with_direction(self._encode(clean, batch_size)))
+
+    def _encode(self, texts: list[str], batch_size: int) -> FloatArray:
+        with self._lock:
+            found = self._model.encode(
+                [self._prompt + text for text in texts],
+                prompt="",  # keeps a default prompt of the model away
+                batch_size=batch_size,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+            )
+        return np.array(found, dtype=np.float32)
+
+
+def _load(folder: Path, max_length: int | None, device: str | None) -> SentenceTransformer:
+    no_telemetry()
+    from sentence_transformers import SentenceTransformer
+
+    first = read_modules(folder)[0]
+    try:
+        with quiet_libraries():
+            model = SentenceTransformer(
+                str(folder.resolve()),
+                device=device,
+                local_files_only=True,
+                trust_remote_code=False,
+                # Half precision on disk would make a vector depend on its neighbours.
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            )
+    except Exception as error:  # three libraries, each with its own kinds
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise EncoderError(f"{folder} cannot be loaded: {reason}") from error
+    limit = effective_max_length(first, max_length)
+    if first.kind == "Transformer" and limit is not None:
+        model.max_seq_length = limit  # so that the fingerprint tells what is done
+    return model.eval()

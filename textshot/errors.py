@@ -1,0 +1,63 @@
+"""Every error that textshot raises on purpose.
+
+TextshotError
+├── InvalidCategoriesError   categories that cannot be built or changed as asked   (ValueError)
+├── InvalidTextsError        texts or vectors that cannot be classified            (ValueError)
+├── TableError               a file that cannot be read or written as a table
+├── IndexFormatError         an index that is damaged, foreign or newer
+├── IndexNotFoundError       no index there                                        (FileNotFoundError)
+├── PublishError             an index that could not be written; the old one holds (OSError)
+├── ConflictError            another writer was first
+├── EncoderError             an encoder that cannot be loaded or used
+│   ├── EncoderNotFoundError no encoder there, with the ways to get one
+│   └── EncoderMismatchError an index made with another encoder
+└── MissingExtraError        an optional package is not installed                  (ImportError)
+"""
+
+
+class TextshotError(Exception):
+    """The root: catching it catches everything that textshot raises on purpose."""
+
+
+class InvalidCategoriesError(TextshotError, ValueError):
+    """Categories that cannot be built or changed as asked."""
+
+
+class InvalidTextsError(TextshotError, ValueError):
+    """Texts, vectors or truths of a shape or kind that cannot be classified."""
+
+
+class TableError(TextshotError):
+    """A file that cannot be read or written as a table."""
+
+
+class IndexFormatError(TextshotError):
+    """An index that is damaged, not an index, or made by a newer textshot."""
+
+
+class IndexNotFoundError(TextshotError, FileNotFoundError):
+    """There is no index at that place."""
+
+
+class PublishError(TextshotError, OSError):
+    """An index could not be written; what was there before still holds."""
+
+
+class ConflictError(TextshotError):
+    """Another writer holds the index, or changed it since it was read."""
+
+
+class EncoderError(TextshotError):
+    """An encoder that cannot be loaded or used."""
+
+
+class EncoderNotFoundError(EncoderError):
+    """No encoder of that name can be reached from here."""
+
+
+class EncoderMismatchError(EncoderError):
+    """The index was made with another encoder than the one given."""
+
+
+class MissingExtraError(TextshotError, ImportError):
+    """An optional package is not installed."""

@@ -1,0 +1,14 @@
+"""The index: categories and their vectors in memory (`Index`), and the folder that keeps them."""
+
+from textshot.index.categories import EncoderIdentity, Entry, Index, State
+from textshot.index.store import Generation, generations, rollback
+
+__all__ = [
+    "EncoderIdentity",
+    "Entry",
+    "Generation",
+    "Index",
+    "State",
+    "generations",
+    "rollback",
+]

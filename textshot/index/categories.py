@@ -1,0 +1,380 @@
+"""The categories of an index and their vectors, in memory: add, remove, rename, merge, replace.
+
+Every change builds a new `State` and puts it in place with one assignment; a reader that took the
+state before goes on with the whole old one. So reading needs no lock, from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from textshot.arrays import FloatArray, IntArray, unit_rows
+from textshot.errors import InvalidCategoriesError, InvalidTextsError
+from textshot.fusion import fuse
+from textshot.index.vectors import VectorSearch, make_search
+from textshot.records import Category, DecisionSettings, Example, Key, KeyKind, category_dict
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One category with its keys, their unit vectors (n_keys, dim) and the fused one (dim,)."""
+
+    category: Category
+    keys: tuple[Key, ...]
+    vectors: FloatArray
+    fused: FloatArray
+
+    @classmethod
+    def make(cls, category: Category, vectors: ArrayLike, *, names: bool) -> Entry:
+        """Pair a category's keys with their vectors, given in the order of `Category.keys`."""
+        keys = category.keys(names=names)
+        rows = np.asarray(vectors, dtype=np.float32)
+        if rows.ndim != 2 or len(rows) != len(keys):
+            raise InvalidCategoriesError(
+                f"category {category.name!r} has {len(keys)} keys"
+                f" ({', '.join(k.kind for k in keys)}) but vectors of shape {rows.shape}"
+            )
+        return cls(category, keys, rows, fuse(rows))
+
+    def nearest_key(self, query: FloatArray) -> Key:
+        """Return the key with the largest cosine to `query` (dim,); the first one of a tie."""
+        return self.keys[int((self.vectors @ query).argmax())]
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderIdentity:
+    """What made the vectors: fingerprint, how to load it again, a probe text's vector (or None)."""
+
+    fingerprint: str
+    spec: Mapping[str, str | int | None]
+    probe: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All of an index at one moment. Entries are sorted by name, whatever order they came in."""
+
+    dim: int
+    names: bool
+    entries: tuple[Entry, ...] = ()
+    encoder: EncoderIdentity | None = None
+    decision: DecisionSettings | None = None
+    private: bool = False
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Category names; row i of `vectors` belongs to name i."""
+        return tuple(entry.category.name for entry in self.entries)
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """The row of each name."""
+        return {name: row for row, name in enumerate(self.labels)}
+
+    @cached_property
+    def vectors(self) -> FloatArray:
+        """float32 (n_categories, dim), the fused vectors."""
+        fused = [entry.fused for entry in self.entries]
+        return np.stack(fused) if fused else np.empty((0, self.dim), np.float32)
+
+    @cached_property
+    def key_vectors(self) -> FloatArray:
+        """float32 (n_keys, dim), category by category."""
+        found = [entry.vectors for entry in self.entries]
+        return np.concatenate(found) if found else np.empty((0, self.dim), np.float32)
+
+    @cached_property
+    def key_rows(self) -> IntArray:
+        """int64 (n_keys,), the row of the category that each key belongs to."""
+        return np.repeat(np.arange(len(self.entries)), [len(e.keys) for e in self.entries])
+
+    @cached_property
+    def search(self) -> VectorSearch:
+        """Search over `vectors`."""
+        return make_search(self.vectors)
+
+
+class Index:
+    """Categories, each with one fused unit vector, searched exactly by cosine.
+
+    Vectors come from outside (an `Engine` encodes; this class does not), in the order of
+    `Category.keys(names=index.names)`. Changing is safe beside reading from other threads.
+    """
+
+    def __init__(self, dim: int, *, names: bool = True) -> None:
+        """Make an empty index.
+
+        Args:
+            dim: the number of dimensions of every vector.
+            names: whether a category's name is one of its keys; False for opaque names.
+        """
+        if dim < 1:
+            raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
+        self._state = State(dim, names)
+        self._changing = threading.Lock()
+        self.generation = 0
+        self.path: Path | None = None
+
+    @property
+    def state(self) -> State:
+        """The whole content at this moment; it never changes under its holder."""
+        return self._state
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Category names in the order of rows (sorted)."""
+        return self._state.labels
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The categories in the order of rows."""
+        return tuple(entry.category for entry in self._state.entries)
+
+    @property
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return self._state.dim
+
+    @property
+    def names(self) -> bool:
+        """Whether names are keys."""
+        return self._state.names
+
+    def __len__(self) -> int:
+        return len(self._state.entries)
+
+    def search(self, vectors: ArrayLike, k: int = 1) -> tuple[FloatArray, IntArray]:
+        """Return the nearest categories of each vector.
+
+        Args:
+            vectors: numbers (n, dim); scaled to unit rows.
+            k: how many, at least 1; more than there are gives all.
+
+        Returns:
+            Cosines, float32 (n, min(k, size)), best first, and rows, int64, of the same shape:
+            `labels[row]` is the name. Equal scores are in the order of names.
+
+        Raises:
+            InvalidTextsError: another number of dimensions, rows that have no direction, k < 1.
+        """
+        state = self._state
+        queries = unit_rows(vectors)
+        if queries.shape[1] != state.dim:
+            raise InvalidTextsError(
+                f"vectors have {queries.shape[1]} dimensions, the index has {state.dim}"
+            )
+        if k < 1:
+            raise InvalidTextsError(f"k is {k}; at least 1 is needed")
+        return state.search.search(queries, k)
+
+    def add(self, categories: Sequence[Category], vectors: ArrayLike) -> None:
+        """Add new categories.
+
+        Args:
+            categories: none of them may be there already.
+            vectors: numbers (total number of keys, dim), the keys of all categories one after
+                another; scaled to unit rows.
+        """
+        entries = self._entries(categories, vectors)
+        for name in entries:
+            self._must_be_free(name)
+        self._put(entries)
+
+    def replace(self, category: Category, vectors: ArrayLike) -> None:
+        """Put `category` in the place of the one of that name; `vectors` as for `add`."""
+        self.entry(category.name)
+        self._put(self._entries([category], vectors))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove categories; the others keep their keys bit for bit."""
+        gone = {self.entry(name).category.name for name in names}
+        self._put({}, drop=gone)
+
+    def rename(self, old: str, new: str, vector: ArrayLike | None = None) -> None:
+        """Give a category another name; `vector` (dim,) embeds the new name when names are keys."""
+        entry = self.entry(old)
+        if new != old:
+            self._must_be_free(new)
+        category = replace(entry.category, name=new)
+        vectors = self._with_name_vector(entry.vectors, new, vector)
+        self._put({new: Entry.make(category, vectors, names=self.names)}, drop={old})
+
+    def merge(self, names: Sequence[str], into: str) -> None:
+        """Move the examples of `names` to the category `into`, and remove the emptied ones.
+
+        `into` keeps its own name, description and metadata; a text that both had stays once.
+        """
+        target = self.entry(into)
+        sources = [self.entry(name) for name in dict.fromkeys(names) if name != into]
+        if not sources:
+            raise InvalidCategoriesError(f"nothing to merge into {into!r}: name another category")
+        have = {e.text for e in target.category.examples} - {None}
+        examples, vectors = list(target.category.examples), [target.vectors]
+        for entry in sources:
+            first = len(entry.keys) - len(entry.category.examples)
+            for example, vector in zip(
+                entry.category.examples, entry.vectors[first:], strict=True
+            ):
+                if example.text is None or example.text not in have:
+                    have.add(example.text)
+                    examples.append(example)
+                    vectors.append(vector[None, :])
+        category = replace(target.category, examples=tuple(examples))
+        merged = Entry.make(category, np.concatenate(vectors), names=self.names)
+        self._put({into: merged}, drop={e.category.name for e in sources})
+
+    def add_example(self, name: str, example: Example, vector: ArrayLike) -> None:
+        """Add one example with its vector (dim,) to a category; a text it has already is not doubled.
+
+        """
+        entry = self.entry(name)
+        row = unit_rows(np.asarray(vector)[None, :])
+        kept = [
+            i
+            for i, key in enumerate(entry.keys)
+            if key.kind is not KeyKind.EXAMPLE or key.text is None or key.text != example.text
+        ]
+        examples = tuple(
+            e for e in entry.category.examples if e.text is None or e.text != example.text
+        )
+        category = replace(entry.category, examples=(*examples, example))
+        vectors = np.concatenate([entry.vectors[kept], row])
+        self._put({name: Entry.make(category, vectors, names=self.names)})
+
+    def remove_example(self, name: str, text: str) -> None:
+        """Remove one example of a category, by its text."""
+        entry = self.entry(name)
+        first = len(entry.keys) - len(entry.category.examples)
+        found = [i for i, e in enumerate(entry.category.examples) if e.text == text]
+        if not found:
+            raise InvalidCategoriesError(
+                f"category {name!r} has no such example among its"
+                f" {len(entry.category.examples)}"
+                + (" (the index is private: texts are not kept)" if self._state.private else "")
+            )
+        examples = tuple(e for i, e in enumerate(entry.category.examples) if i not in found)
+        vectors = np.delete(entry.vectors, [first + i for i in found], axis=0)
+        category = replace(entry.category, examples=examples)
+        self._put({name: Entry.make(category, vectors, names=self.names)})
+
+    def entry(self, name: str) -> Entry:
+        """Return a category with its vectors; an unknown name is an error that says what is near."""
+        state = self._state
+        if name not in state.rows:
+            raise InvalidCategoriesError(_no_such(name, state.labels))
+        return state.entries[state.rows[name]]
+
+    def settle(
+        self,
+        *,
+        encoder: EncoderIdentity | None,
+        decision: DecisionSettings | None,
+        private: bool,
+    ) -> None:
+        """Record what made the vectors, when to abstain, and whether texts may be stored."""
+        self._change(lambda s: replace(s, encoder=encoder, decision=decision, private=private))
+
+    def save(
+        self, path: str | Path, *, private: bool | None = None, overwrite: bool = False,
+        purge: bool = False,
+    ) -> int:
+        """Write the index to a folder as its next generation, atomically; return that generation.
+
+        Args:
+            path: a folder, made when missing.
+            private: leave texts out; None keeps what the index was.
+            overwrite: allow to follow on an index that this one was not loaded from.
+            purge: delete the files of all older generations at once.
+
+        Raises:
+            ConflictError: another writer was first, or an index is there and overwrite is False.
+            PublishError: it could not be written; the index there is as it was.
+        """
+        from textshot.index import store
+
+        if private is not None:
+            self._change(lambda s: replace(s, private=private))
+        target = Path(path)
+        same = self.path is not None and self.path == target.absolute()
+        expect = self.generation if same else None if overwrite else 0
+        self.generation = store.publish(target, self._state, expect=expect, purge=purge)
+        self.path = target.absolute()
+        return self.generation
+
+    @classmethod
+    def load(cls, path: str | Path) -> Index:
+        """Read an index from a folder, checking all of it.
+
+        Raises:
+            IndexNotFoundError: nothing there.
+            IndexFormatError: damaged, foreign or newer, with the reason.
+        """
+        from textshot.index import store
+
+        state, generation = store.read(Path(path))
+        index = cls(state.dim, names=state.names)
+        index._state, index.generation = state, generation
+        index.path = Path(path).absolute()
+        return index
+
+    def _entries(self, categories: Sequence[Category], vectors: ArrayLike) -> dict[str, Entry]:
+        rows = unit_rows(vectors) if len(categories) else np.empty((0, self.dim), np.float32)
+        counts = [len(c.keys(names=self.names)) for c in categories]
+        if rows.shape != (sum(counts), self.dim):
+            raise InvalidCategoriesError(
+                f"{len(categories)} categories have {sum(counts)} keys of {self.dim} dimensions;"
+                f" the vectors given have shape {rows.shape}"
+            )
+        ends = np.cumsum(counts)
+        return {
+            name: Entry.make(category, rows[end - count : end], names=self.names)
+            for (name, category), count, end in zip(
+                category_dict(categories).items(), counts, ends, strict=True
+            )
+        }
+
+    def _with_name_vector(
+        self, vectors: FloatArray, name: str, vector: ArrayLike | None
+    ) -> FloatArray:
+        if not self.names:
+            return vectors
+        if vector is None:
+            raise InvalidCategoriesError(f"names are keys here: give the vector of {name!r}")
+        return np.concatenate([unit_rows(np.asarray(vector)[None, :]), vectors[1:]])
+
+    def _must_be_free(self, name: str) -> None:
+        if name in self._state.rows:
+            raise InvalidCategoriesError(
+                f"category {name!r} is there already. Remove it first, or merge into it"
+            )
+
+    def _put(self, entries: Mapping[str, Entry], drop: Iterable[str] = ()) -> None:
+        def changed(state: State) -> State:
+            kept = {e.category.name: e for e in state.entries}
+            for name in drop:
+                kept.pop(name, None)
+            kept.update(entries)
+            ordered = tuple(kept[name] for name in sorted(kept))
+            stale = state.decision and replace(state.decision, stale=True)
+            return replace(state, entries=ordered, decision=stale)
+
+        self._change(changed)
+
+    def _change(self, make: Callable[[State], State]) -> None:
+        with self._changing:
+            self._state = make(self._state)
+
+
+def _no_such(name: str, labels: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, labels, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"no category {name!r} among the {len(labels)} of this index{hint}"

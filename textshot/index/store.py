@@ -1,0 +1,273 @@
+"""The folder that keeps an index: publish, read, list generations, roll back.
+
+A generation is a manifest and the files that it names by content. Files are written and synced
+first; `index.json` is the only name that is ever replaced, and always last. So a reader, or a
+crash at any moment, finds the old generation or the new one, whole. `generation-<n>.json` is a
+copy of each manifest, written before it, for `rollback`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from textshot.errors import (
+    ConflictError,
+    IndexFormatError,
+    IndexNotFoundError,
+    PublishError,
+)
+from textshot.index import files
+from textshot.index.categories import State
+from textshot.index.format import (
+    MANIFEST,
+    MOST_FILE_BYTES,
+    MOST_MANIFEST_BYTES,
+    Manifest,
+    from_files,
+    make_manifest,
+    open_manifest,
+    seal,
+    to_files,
+)
+
+KEEP_GENERATIONS = 5
+GRACE_SECONDS = 600.0
+"""Files that no kept generation names are deleted when they are older than this."""
+
+_COPY = re.compile(r"generation-(\d{6,12})\.json")
+_OURS = re.compile(r"(vectors|categories|network)-[0-9a-f]{8}\.(safetensors|jsonl)")
+_READ_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One state that an index had; `problem` says why it cannot be rolled back to."""
+
+    number: int
+    created: str
+    categories: int
+    keys: int
+    current: bool
+    problem: str | None = None
+
+
+def publish(folder: Path, state: State, *, expect: int | None, purge: bool = False) -> int:
+    """Write `state` as the next generation and return its number.
+
+    Args:
+        folder: made when missing, its parent must be there.
+        state: what to write.
+        expect: the generation that must be current now (0: none); None follows on any.
+        purge: delete what belongs to older generations at once.
+    """
+    with _writing(folder):
+        current = _current_generation(folder, expect)
+        contents = to_files(state)
+        manifest = make_manifest(state, contents, current + 1, _now())
+        for name, data in contents.values():
+            _write_unless_there(folder, name, data)
+        _put_manifest(folder, manifest)
+        _collect(folder, manifest, purge=purge)
+        return current + 1
+
+
+def read(folder: Path) -> tuple[State, int]:
+    """Read and check the current generation; takes no lock."""
+    for _ in range(_READ_TRIES):
+        manifest = _manifest(folder)
+        try:
+            return _read_state(folder, manifest), manifest["generation"]
+        except FileNotFoundError as error:
+            missing = Path(error.filename).name
+            # A writer may have gone on and cleared up between our two reads.
+            if _manifest(folder)["generation"] == manifest["generation"]:
+                break
+    raise IndexFormatError(
+        f"{folder}: {missing} is missing; the index is damaged. `textshot info` lists the"
+        " generations that can be rolled back to"
+    )
+
+
+def generations(folder: str | Path) -> list[Generation]:
+    """List the generations that are still there, newest first, each one checked whole."""
+    folder = Path(folder)
+    try:
+        current = _manifest(folder)["generation"]
+    except IndexFormatError:
+        current = 0  # the copies may still be good: that is what rollback is for
+    return [_describe(folder, number, current) for number in _copies(folder)]
+
+
+def rollback(folder: str | Path, to: int | None = None) -> int:
+    """Make an older generation the current one again, as a new generation; return its number.
+
+    Args:
+        folder: the index.
+        to: its number; None for the newest whole one before the current.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise IndexNotFoundError(f"there is no index at {folder}")
+    with _writing(folder):
+        listed = generations(folder)
+        usable = [g.number for g in listed if not g.problem and not g.current]
+        current = max((g.number for g in listed), default=0)
+        if to is None and usable:
+            shown = next((g.number for g in listed if g.current), current + 1)
+            to = max((n for n in usable if n < shown), default=None)
+        if to not in usable:
+            raise IndexFormatError(
+                f"{folder} cannot go back to generation {to if to is not None else '(none)'};"
+                f" it can go back to {', '.join(map(str, usable)) or 'none'}"
+            )
+        data = files.read_whole(folder, _copy_name(to), most=MOST_MANIFEST_BYTES)
+        old = open_manifest(data, str(folder / _copy_name(to)))
+        manifest = {**old, "generation": current + 1, "created": _now()}
+        _put_manifest(folder, manifest)
+        _collect(folder, manifest, purge=False)
+        return current + 1
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        files.make_folder(folder)
+        with files.writers_lock(folder):
+            yield
+    except PublishError:
+        raise
+    except OSError as error:
+        if isinstance(error, IndexNotFoundError):
+            raise
+        raise PublishError(
+            f"cannot write the index {folder}: {error.strerror or error}. What was there before"
+            " is untouched"
+        ) from error
+
+
+def _current_generation(folder: Path, expect: int | None) -> int:
+    try:
+        current: int = _manifest(folder)["generation"]
+    except IndexNotFoundError:
+        strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
+        if any(not _OURS.fullmatch(n) and not _COPY.fullmatch(n) for n in strangers):
+            raise PublishError(
+                f"{folder} is a folder with other things in it ({sorted(strangers)[0]!r}) and"
+                " not an index. Choose another place"
+            ) from None
+        current = 0
+    except IndexFormatError as error:
+        raise PublishError(
+            f"{error}. It is not overwritten: roll back, or choose another place"
+        ) from None
+    if expect is None or current == expect:
+        return max([current, *_copies(folder)])
+    if expect == 0:
+        raise ConflictError(
+            f"there is an index at {folder} already (generation {current})."
+            " Say overwrite=True to follow on it, or choose another place"
+        )
+    raise ConflictError(
+        f"{folder} is at generation {current}, and was at {expect} when it was read: another"
+        " writer was first. Nothing was written; load it again and repeat the change"
+    )
+
+
+def _manifest(folder: Path) -> Manifest:
+    where = folder / MANIFEST
+    try:
+        data = files.read_whole(folder, MANIFEST, most=MOST_MANIFEST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        what = "it is an empty or foreign folder" if folder.is_dir() else "nothing is there"
+        if folder.is_file():
+            what = "it is a file"
+        raise IndexNotFoundError(
+            f"there is no index at {folder} ({what}). Make one with"
+            f" `textshot index CATEGORIES -o {folder}`"
+        ) from None
+    return open_manifest(data, str(where))
+
+
+def _read_state(folder: Path, manifest: Manifest) -> State:
+    contents = {
+        role: files.read_whole(folder, e["name"], most=MOST_FILE_BYTES, size=e["size"])
+        for role, e in manifest["files"].items()
+    }
+    return from_files(manifest, contents, str(folder))
+
+
+def _write_unless_there(folder: Path, name: str, data: bytes) -> None:
+    """Names are contents; but a file that was damaged meanwhile must not be taken for granted."""
+    with suppress(FileNotFoundError, IndexFormatError):
+        if files.read_whole(folder, name, most=MOST_FILE_BYTES, size=len(data)) == data:
+            return
+    files.write_whole(folder, name, data)
+
+
+def _put_manifest(folder: Path, manifest: Manifest) -> None:
+    data = seal(manifest)
+    files.write_whole(folder, _copy_name(manifest["generation"]), data)
+    files.sync_folder(folder)  # every file that the manifest names is durable before it is
+    files.write_whole(folder, MANIFEST, data)
+    files.sync_folder(folder)
+
+
+def _collect(folder: Path, manifest: Manifest, *, purge: bool) -> None:
+    """Delete generations beyond the last few, and files that no kept generation names.
+
+    The new generation is published by now: what cannot be deleted is left for the next time.
+    """
+    kept = [manifest["generation"]]
+    if not purge:
+        kept += [n for n in _copies(folder) if n != kept[0]][: KEEP_GENERATIONS - 1]
+    needed = {_copy_name(n) for n in kept}
+    for number in kept:
+        with suppress(OSError, IndexFormatError):
+            data = files.read_whole(folder, _copy_name(number), most=MOST_MANIFEST_BYTES)
+            needed |= {e["name"] for e in open_manifest(data, "")["files"].values()}
+    for path in list(folder.iterdir()):
+        ours = _COPY.fullmatch(path.name) or _OURS.fullmatch(path.name)
+        # We hold the lock: a temporary file is what a dead writer left.
+        left = path.name.startswith(files.TEMPORARY)
+        if left or (ours and path.name not in needed and (purge or _aged(path))):
+            with suppress(OSError):
+                files.remove(folder, path.name)
+
+
+def _aged(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > GRACE_SECONDS
+    except OSError:
+        return False
+
+
+def _copies(folder: Path) -> list[int]:
+    found = (_COPY.fullmatch(p.name) for p in folder.iterdir()) if folder.is_dir() else ()
+    return sorted((int(m[1]) for m in found if m), reverse=True)
+
+
+def _copy_name(number: int) -> str:
+    return f"generation-{number:06d}.json"
+
+
+def _describe(folder: Path, number: int, current: int) -> Generation:
+    name = _copy_name(number)
+    try:
+        data = files.read_whole(folder, name, most=MOST_MANIFEST_BYTES)
+        manifest = open_manifest(data, str(folder / name))
+        _read_state(folder, manifest)
+    except (IndexFormatError, OSError) as error:
+        return Generation(number, "", 0, 0, number == current, str(error))
+    return Generation(
+        number, manifest["created"], manifest["categories"], manifest["keys"], number == current
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,173 @@
+"""The plain objects that cross rooms: categories in, predictions out. No arrays, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from textshot.errors import InvalidCategoriesError
+
+UNKNOWN = "unknown"
+"""What tables and `predict` print where a Prediction has no label; no category may have this name."""
+
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+class KeyKind(StrEnum):
+    """What a key of a category was made from."""
+
+    NAME = "name"
+    DESCRIPTION = "description"
+    EXAMPLE = "example"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One text of a category; `text` is None in an index that was saved as private."""
+
+    text: str | None
+    source: str = "example"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One text that stands for a category; it becomes one unit vector."""
+
+    kind: KeyKind
+    text: str | None
+    source: str = "example"
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A name, an optional description, and zero or more examples.
+
+    `threshold` (a cosine) overrides the threshold of the index for this category alone.
+    """
+
+    name: str
+    description: str | None = ""
+    examples: tuple[Example, ...] = ()
+    parent: str | None = None
+    threshold: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA)
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.threshold is not None and not -1.0 <= self.threshold <= 1.0:
+            raise InvalidCategoriesError(
+                f"category {self.name!r} has threshold {self.threshold}; a cosine lies in -1 to 1"
+            )
+
+    @classmethod
+    def of(cls, name: str, *texts: str, description: str = "") -> Category:
+        """Make a category from its name and its example texts."""
+        return cls(name, description, tuple(Example(text) for text in texts))
+
+    def keys(self, *, names: bool = True) -> tuple[Key, ...]:
+        """Return what stands for this category: name, description and examples, in that order.
+
+        With `names=False` (opaque names such as "c17") the name is left out.
+        """
+        found: list[Key] = []
+        if names:
+            found.append(Key(KeyKind.NAME, spoken(self.name), "name"))
+        if self.description != "":  # None: there was one, its text was left out
+            found.append(Key(KeyKind.DESCRIPTION, self.description, "description"))
+        found.extend(Key(KeyKind.EXAMPLE, e.text, e.source) for e in self.examples)
+        if not found:
+            raise InvalidCategoriesError(
+                f"category {self.name!r} has no example and no description, and names are left"
+                " out: nothing stands for it. Add an example, or keep the names"
+            )
+        return tuple(found)
+
+    def without_texts(self) -> Category:
+        """Return this category as a private index holds it: names yes, texts no."""
+        description = None if self.description != "" else ""
+        return replace(
+            self,
+            description=description,
+            examples=tuple(Example(None, e.source) for e in self.examples),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A category that came near: its score (cosine) and the key that was nearest to the text."""
+
+    label: str
+    score: float
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one text.
+
+    `label` is None when nothing is near enough (unknown), `labels` is then empty. `score` is the
+    cosine of the best category, abstained or not; `margin` what it is ahead of the runner-up
+    (counted as -1, the lowest cosine, where there is only one category). `probability` is
+    calibrated or None. `threshold` is the score that had to be reached, None when abstaining was
+    off. `matches` are the nearest categories, best first.
+    """
+
+    label: str | None
+    labels: tuple[str, ...]
+    score: float
+    probability: float | None
+    margin: float
+    threshold: float | None
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSettings:
+    """When to abstain, and how that was found out: stored with the index.
+
+    `threshold` is a cosine, or None for "always answer". `method` says how it was made, `n_way`
+    for how many categories, `n_scores` from how many scores; `guess` is set when that was too few
+    to rely on. `stale` is set while categories have changed and it was not derived again.
+    """
+
+    threshold: float | None
+    method: str
+    n_way: int
+    n_scores: int
+    guess: bool = False
+    stale: bool = False
+    temperature: float | None = None
+
+
+def spoken(name: str) -> str:
+    """Return a category name as people would say it: `card_arrival` becomes "card arrival"."""
+    words = " ".join(name.replace("_", " ").split())
+    return words if any(c.isalnum() for c in words) else name
+
+
+def category_dict(categories: Iterable[Category]) -> dict[str, Category]:
+    """Return categories by name; a name that occurs twice is an error."""
+    found: dict[str, Category] = {}
+    for category in categories:
+        if category.name in found:
+            raise InvalidCategoriesError(
+                f"category {category.name!r} is given twice. Give it once, with all its examples"
+            )
+        found[category.name] = category
+    return found
+
+
+def _check_name(name: str) -> None:
+    if not isinstance(name, str):
+        raise InvalidCategoriesError(f"a category name is a string, not {name!r}")
+    if not name.strip():
+        raise InvalidCategoriesError("a category has an empty name. Give it one")
+    if name.strip().casefold() == UNKNOWN:
+        raise InvalidCategoriesError(
+            f"a category cannot be called {name!r}: that is the answer for texts that fit none."
+            " Leave it out; textshot abstains by itself"
+        )
+    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in name):
+        raise InvalidCategoriesError(f"category name {name!r} has a control character in it")

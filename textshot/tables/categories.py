@@ -1,0 +1,165 @@
+"""Categories and labelled texts out of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from textshot.errors import InvalidCategoriesError, TableError
+from textshot.records import UNKNOWN, Category, Example
+from textshot.tables.batches import Batch, Reject, rejected
+from textshot.tables.formats import Format
+from textshot.tables.columns import find_column, text_column
+from textshot.tables.table import Table, open_table
+
+LABEL, TEXT, DESCRIPTION = "label", "text", "description"
+
+
+@dataclass(slots=True)
+class _Draft:
+    line: int
+    description: str = ""
+    texts: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Texts with their truths (None: fits no category), and the rows that could not be used."""
+
+    texts: list[str]
+    truths: list[str | None]
+    rejects: list[Reject]
+
+
+def read_categories(
+    path: str | Path,
+    *,
+    label: str | None = None,
+    text: str | None = None,
+    format: Format | None = None,
+    encoding: str | None = None,
+) -> list[Category]:
+    """Read categories: a row for each example, with `label`, `text` and `description` columns.
+
+    Rows of one label are one category; a row without text is a name alone; other columns become
+    metadata. A plain text file holds a name a line. The file is small and made by hand, so any bad
+    row is an error, not something to pass over.
+
+    Raises:
+        TableError: the file cannot be read, has no label column, or a row that is no good.
+    """
+    drafts: dict[str, _Draft] = {}
+    with open_table(path, format=format, encoding=encoding) as table:
+        names_only = table.format is Format.TEXT and label is None
+        label_column = find_column(
+            table.columns, label, TEXT if names_only else LABEL, table.source
+        )
+        texts = _optional(table, text, TEXT, taken=label_column)
+        description = _optional(table, None, DESCRIPTION, taken=label_column)
+        others = [c for c in table.columns if c not in {label_column, texts, description}]
+        for batch in table.batches():
+            _no_rejects(batch)
+            for row, line in zip(
+                _rows(batch, [label_column, texts, description, *others]), batch.lines, strict=True
+            ):
+                _take(drafts, f"{table.source}:{line}", line, row, others)
+        if not drafts:
+            raise TableError(f"{table.source} has a header but no category. Add a row for each")
+        return [_category(name, draft, table.source) for name, draft in drafts.items()]
+
+
+def read_labelled(
+    path: str | Path,
+    *,
+    label: str | None = None,
+    text: Sequence[str] = (),
+    format: Format | None = None,
+    encoding: str | None = None,
+) -> Labelled:
+    """Read texts with their truth; an empty or `unknown` label means "fits no category"."""
+    found = Labelled([], [], [])
+    with open_table(path, format=format, encoding=encoding) as table:
+        label_column = find_column(table.columns, label, LABEL, table.source)
+        columns = text_columns_of(table, text, beside=label_column)
+        for batch in table.batches():
+            found.rejects.extend(batch.rejects)
+            labels = text_column(batch, [label_column])
+            for one, truth, line in zip(
+                text_column(batch, columns), labels, batch.lines, strict=True
+            ):
+                if not one.strip():
+                    found.rejects.append(rejected(table.source, line, "the text is empty", truth))
+                    continue
+                found.texts.append(one)
+                found.truths.append(None if truth.strip() in ("", UNKNOWN) else truth.strip())
+    return found
+
+
+def text_columns_of(
+    table: Table, wanted: Sequence[str] = (), *, beside: str | None = None
+) -> list[str]:
+    """Return the columns that hold the text: those named, else `text`, else the only one.
+
+    `beside` is a column that is none of them.
+    """
+    others = [c for c in table.columns if c != beside]
+    if not wanted and len(others) == 1:
+        return others
+    return [find_column(others, c, TEXT, table.source) for c in (wanted or [None])]
+
+
+def _optional(table: Table, wanted: str | None, default: str, *, taken: str) -> str | None:
+    """Return a column that need not be there, unless the user named it."""
+    if wanted is not None:
+        return find_column(table.columns, wanted, default, table.source)
+    near = (c for c in table.columns if c != taken and c.casefold() == default)
+    return next(near, None)
+
+
+def _rows(batch: Batch, columns: list[str | None]) -> Iterator[tuple[str, ...]]:
+    nothing = [""] * len(batch.lines)
+    yield from zip(
+        *(nothing if c is None else text_column(batch, [c]) for c in columns), strict=True
+    )
+
+
+def _take(
+    drafts: dict[str, _Draft], where: str, line: int, row: tuple[str, ...], others: list[str]
+) -> None:
+    name, text, description = (cell.strip() for cell in row[:3])
+    if not name:
+        raise TableError(
+            f"{where}: the row has no label"
+            + (", and no text either. Remove it" if not text else ". Name its category")
+        )
+    draft = drafts.setdefault(name, _Draft(line))
+    if description and draft.description not in ("", description):
+        raise TableError(
+            f"{where}: category {name!r} has another description than in line {draft.line}."
+            " Keep one of them"
+        )
+    draft.description = draft.description or description
+    if text:
+        draft.texts[row[1]] = None
+    for column, value in zip(others, row[3:], strict=True):
+        if value.strip():
+            draft.metadata.setdefault(column, value.strip())
+
+
+def _category(name: str, draft: _Draft, source: str) -> Category:
+    try:
+        examples = tuple(Example(text) for text in draft.texts)
+        return Category(name, draft.description, examples, metadata=draft.metadata)
+    except InvalidCategoriesError as error:
+        raise TableError(f"{source}:{draft.line}: {error}") from None
+
+
+def _no_rejects(batch: Batch) -> None:
+    if batch.rejects:
+        first = batch.rejects[0]
+        raise TableError(
+            f"{first.source}:{first.line}: {first.reason}. A file of categories has to be without"
+            f" a fault: mend it ({len(batch.rejects)} rows so far)"
+        )

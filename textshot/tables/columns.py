@@ -1,0 +1,90 @@
+"""Find columns in a table and put new ones beside them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING
+
+from textshot.errors import TableError
+from textshot.tables.cells import texts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from textshot.tables.batches import Batch
+
+
+def find_column(table_columns: Sequence[str], wanted: str | None, default: str, source: str) -> str:
+    """Return the column that the user wants, or the one of the default name.
+
+    Args:
+        table_columns: What there is.
+        wanted: What the user named, if anything.
+        default: What it is called where the user named nothing.
+        source: The file, for the message.
+    """
+    name = default if wanted is None else wanted
+    if name in table_columns:
+        return name
+    near = difflib.get_close_matches(
+        name.casefold(), [column.casefold() for column in table_columns], 1
+    )
+    meant = next((repr(c) for c in table_columns if [c.casefold()] == near), None)
+    hint = f"Did you mean {meant}?" if meant else "Name one of these, or rename it in the file"
+    shown = ", ".join(repr(column) for column in table_columns[:20])
+    more = f" and {len(table_columns) - 20} more" if len(table_columns) > 20 else ""
+    raise TableError(f"{source}: there is no column {name!r}; it has {shown}{more}. {hint}")
+
+
+def text_column(batch: Batch, columns: Sequence[str]) -> list[str]:
+    """Return one text a row: the values as people see them, several joined by a newline."""
+    data = batch.data
+    parts = [
+        [value or "" for value in texts(data.column(name), data.schema.field(name))]
+        for name in columns
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return ["\n".join(filter(None, row)) for row in zip(*parts, strict=True)]
+
+
+def free_names(columns: Iterable[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Return a name for each new column that no column has yet.
+
+    "label" becomes "label_textshot" where it is taken, then "label_textshot2" and so on. Whoever
+    adds the columns tells the user which names changed.
+    """
+    taken = set(columns)
+    found: dict[str, str] = {}
+    for name in wanted:
+        found[name] = _free(name, taken)
+        taken.add(found[name])
+    return found
+
+
+def with_fields(schema: pa.Schema, added: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of a table with new columns behind its own, for `open_writer`."""
+    import pyarrow as pa
+
+    for name in added:
+        if name in schema.names:
+            raise TableError(f"there is a column {name!r} already. Take a name from free_names")
+    return pa.schema([*schema, *(pa.field(name, kind) for name, kind in added.items())])
+
+
+def with_columns(batch: Batch, added: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """Return the rows of a batch with new columns behind its own."""
+    import pyarrow as pa
+
+    data = batch.data
+    schema = with_fields(data.schema, {name: array.type for name, array in added.items()})
+    return pa.RecordBatch.from_arrays([*data.columns, *added.values()], schema=schema)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    tries = (f"{name}_textshot{n if n > 1 else ''}" for n in count(1))
+    return next(candidate for candidate in tries if candidate not in taken)

@@ -1,0 +1,88 @@
+"""Which kinds of file textshot reads and writes, and how it tells them apart."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import PurePath
+
+from textshot.errors import TableError
+
+STDIO = "-"
+"""In place of a file name: the standard input or the standard output."""
+
+
+class Format(StrEnum):
+    """A kind of table file; its value is what `--format` takes."""
+
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    EXCEL = "xlsx"
+    TEXT = "txt"
+
+
+_ENDINGS = {
+    ".csv": Format.CSV,
+    ".tsv": Format.TSV,
+    ".tab": Format.TSV,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".pq": Format.PARQUET,
+    ".xlsx": Format.EXCEL,
+    ".txt": Format.TEXT,
+}
+_BINARY = {Format.PARQUET, Format.EXCEL}
+
+
+def is_binary(format: Format) -> bool:
+    """Return whether a format needs a file that can be read from any place in it."""
+    return format in _BINARY
+
+
+def is_gzip(path: str, format: Format) -> bool:
+    """Return whether a text file is packed with gzip, by its ending."""
+    return path.lower().endswith(".gz") and not is_binary(format)
+
+
+def format_of(path: str, given: Format | None, stdio: Format) -> Format:
+    """Return the format of a file, from `given` or else from the ending of its name.
+
+    Args:
+        path: The file's name, or "-".
+        given: What the user said it is.
+        stdio: What "-" is when nothing is given.
+    """
+    if not path:
+        raise TableError('the file name is empty. Give a file, or "-" for a pipe')
+    if given is not None:
+        return _checked(given)
+    if path == STDIO:
+        return stdio
+    found = _by_ending(path)
+    if found is None:
+        endings = ", ".join(_ENDINGS)
+        raise TableError(
+            f"{path}: the ending does not tell the format. Known are {endings}, and .gz behind a"
+            f" text format; save the file as one of these, or name the format with --format"
+            f" ({', '.join(Format)})"
+        )
+    return found
+
+
+def _checked(given: str) -> Format:
+    try:
+        return Format(given)
+    except ValueError:
+        raise TableError(
+            f"there is no format {given!r}. Give one of {', '.join(Format)} with --format"
+        ) from None
+
+
+def _by_ending(path: str) -> Format | None:
+    name = PurePath(path.lower())
+    if name.suffix != ".gz":
+        return _ENDINGS.get(name.suffix)
+    inner = _ENDINGS.get(PurePath(name.stem).suffix)
+    return None if inner in _BINARY else inner

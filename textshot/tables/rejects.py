@@ -1,0 +1,59 @@
+"""Keep the rows that could not be read where the user can mend them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from textshot.tables.batches import Reject
+from textshot.tables.formats import Format
+from textshot.tables.writer import Writer, open_writer
+
+
+class RejectsFile:
+    """A CSV file of rejected rows (source, line, reason, row); use it in a `with` statement.
+
+    It is made at the first reject and put into its place, complete, at the end; no rejects, no
+    file.
+
+    Attributes:
+        path: The file.
+        count: How many rows were rejected.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.count = 0
+        self._writer: Writer | None = None
+        self._stack = ExitStack()
+
+    def write(self, *rejects: Reject) -> None:
+        """Add rejected rows."""
+        if not rejects:
+            return
+        import pyarrow as pa
+
+        columns = {
+            "source": pa.array([r.source for r in rejects], pa.string()),
+            "line": pa.array([r.line for r in rejects], pa.int64()),
+            "reason": pa.array([r.reason for r in rejects], pa.string()),
+            "row": pa.array([r.row for r in rejects], pa.string()),
+        }
+        batch = pa.RecordBatch.from_pydict(columns)
+        if self._writer is None:
+            writer = open_writer(self.path, batch.schema, format=Format.CSV)
+            self._writer = self._stack.enter_context(writer)
+        self._writer.write(batch)
+        self.count += len(rejects)
+
+    def __enter__(self) -> RejectsFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
