@@ -18,9 +18,9 @@ from sklearn.utils.validation import (
 )
 
 from textshot.encoders import Encoder, PrecomputedEncoder
-from textshot.engine import Engine, Threshold
+from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
-from textshot.records import UNKNOWN, Category, Prediction
+from textshot.records import UNKNOWN, Category, Prediction, Threshold
 
 PRECOMPUTED = "precomputed"
 
@@ -55,7 +55,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.names = names
         self.threshold = threshold
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from texts and their classes.
 
         Args:
@@ -85,14 +85,14 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         members = {c: [texts[i] for i in np.flatnonzero(y == c)] for c in np.unique(y)}
         return self._fit(members, encoder)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each text, or "unknown" where nothing is near enough."""
         predictions = self.classify(X, k=1)
         found = self.classes_[[self._code[p.matches[0].label] for p in predictions]]
         abstained = np.array([p.label is None for p in predictions], dtype=bool)
         return np.where(abstained, UNKNOWN, found) if abstained.any() else found
 
-    def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the cosine with each class, (n, n_classes); of two, second minus first, (n,)."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
@@ -104,7 +104,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores: NDArray[np.float64] = queries @ state.vectors[rows].T.astype(np.float64)
         return scores[:, 1] - scores[:, 0] if len(rows) == 2 else scores
 
-    def classify(self, X: Any, k: int = 3) -> list[Prediction]:  # noqa: N803
+    def classify(self, X: Any, k: int = 3) -> list[Prediction]:
         """Return Predictions, with the keys that decided; labels are the classes as strings."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
@@ -157,7 +157,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = classes
         return self
 
-    def _checked_mapping(self, X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:  # noqa: N803
+    def _checked_mapping(self, X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:
         if y is not None:
             raise InvalidTextsError("with a mapping {class: [texts]} the classes are in X: leave y")
         if self._precomputed or not X:
@@ -167,7 +167,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise InvalidTextsError(f"class {label!r} has a string; give a list: [{texts!r}]")
         return {label: list(texts) for label, texts in X.items()}
 
-    def _check_inputs(self, X: Any, *, reset: bool) -> Any:  # noqa: N803
+    def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         if self._precomputed:
             return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
         if isinstance(X, str):

@@ -5,37 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from textshot.arrays import FloatArray, IntArray, unit_rows
+from textshot.arrays import FloatArray, unit_rows
 from textshot.background import BACKGROUND
-from textshot.decision import derive, is_known
+from textshot.decision import ENOUGH_CATEGORIES, derive
 from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts, load_encoder
-from textshot.errors import (
-    EncoderMismatchError,
-    InvalidCategoriesError,
-    InvalidTextsError,
-)
-from textshot.index import EncoderIdentity, Index, State
+from textshot.errors import EncoderMismatchError, InvalidCategoriesError, InvalidTextsError
+from textshot.identity import check_identity, load_again, probe
+from textshot.index import EncoderIdentity, Index
+from textshot.prediction import decision_of, given, predict, supports
 from textshot.records import (
     Category,
     DecisionSettings,
     Example,
-    KeyKind,
-    Match,
     Prediction,
+    Threshold,
     category_dict,
 )
-
-Threshold = float | None | Literal["auto"]
-"""A cosine; None: always answer; "auto": derived from the categories."""
-
-PROBE = "One probe: naïve café, 3 × 14 °C, 日本, and the invoice of 2 May was paid twice?"
-PROBE_TOLERANCE = 1e-4
-"""How far the probe's cosine with its stored vector may be from 1. See docs/adr/0006."""
 
 _CHUNK = 512
 
@@ -50,8 +39,7 @@ class Engine:
         """Put an encoder and an index together; `build` and `load` are the usual ways."""
         if encoder.dim != index.dim:
             raise EncoderMismatchError(
-                f"the encoder {encoder.name!r} has {encoder.dim} dimensions, the index"
-                f" {index.dim}"
+                f"the encoder {encoder.name!r} has {encoder.dim} dimensions, the index {index.dim}"
             )
         self.encoder = encoder
         self.index = index
@@ -84,7 +72,7 @@ class Engine:
         found = tuple(category_dict(categories).values())
         loaded = load_encoder(encoder) if encoder is None or isinstance(encoder, str) else encoder
         engine = cls(loaded, Index(loaded.dim, names=names))
-        engine._record(_given(threshold), private)
+        engine._record(given(threshold), private)
         engine.add(found, advance=advance)
         return engine
 
@@ -96,7 +84,7 @@ class Engine:
     @property
     def decision(self) -> DecisionSettings:
         """When this engine abstains, and how that was found out."""
-        return _decision(self.index.state)
+        return decision_of(self.index.state)
 
     def classify(
         self,
@@ -124,7 +112,7 @@ class Engine:
             part = cleaned[start : start + _CHUNK]
             vectors = self.encoder.encode(part, batch_size=batch_size)
             blank = np.array([not text.strip() for text in part], dtype=bool)
-            found += _predict(state, vectors, k, threshold, blank)
+            found += predict(state, vectors, k, threshold, blank)
         return found
 
     def classify_vectors(
@@ -137,7 +125,7 @@ class Engine:
                 f"vectors have {queries.shape[1]} dimensions, the index has {self.index.dim}"
             )
         nothing_blank = np.zeros(len(queries), dtype=bool)
-        return _predict(self.index.state, queries, k, threshold, nothing_blank)
+        return predict(self.index.state, queries, k, threshold, nothing_blank)
 
     def scores(self, texts: Sequence[str]) -> FloatArray:
         """Return the cosine of each text with each category, float32 (n_texts, n_categories).
@@ -204,7 +192,7 @@ class Engine:
 
     def set_threshold(self, threshold: Threshold) -> None:
         """Change when to abstain; "auto" derives it again from the categories."""
-        self._record(_given(threshold), self.index.state.private)
+        self._record(given(threshold), self.index.state.private)
         self._derive()
 
     def save(
@@ -242,14 +230,14 @@ class Engine:
         if identity is None:
             raise EncoderMismatchError(f"{path} does not say which encoder made it")
         loaded = (
-            _load_again(encoder, identity, device) if isinstance(encoder, str | None) else encoder
+            load_again(encoder, identity, device) if isinstance(encoder, str | None) else encoder
         )
-        _check_identity(loaded, identity, str(path))
+        check_identity(loaded, identity, str(path))
         return cls(loaded, index)
 
     def _record(self, decision: DecisionSettings | None, private: bool) -> None:
         identity = self.index.state.encoder or EncoderIdentity(
-            self.encoder.fingerprint, self.encoder.spec, _probe(self.encoder)
+            self.encoder.fingerprint, self.encoder.spec, probe(self.encoder)
         )
         self.index.settle(encoder=identity, decision=decision, private=private)
 
@@ -260,9 +248,9 @@ class Engine:
         if decision is not None and decision.method == "given":
             new = replace(decision, stale=False, n_way=len(state.entries))
         else:
-            supports, rows = _supports(state)
-            background = self._background() if len(state.entries) < 5 else None
-            new = derive(supports, rows, state.vectors, background)
+            rows, owners = supports(state)
+            background = self._background() if len(state.entries) < ENOUGH_CATEGORIES else None
+            new = derive(rows, owners, state.vectors, background)
         self._record(new, state.private)
 
     def _background(self) -> FloatArray | None:
@@ -274,141 +262,11 @@ class Engine:
     def _encode(
         self, texts: Sequence[str | None], advance: Callable[[int], None] = lambda done: None
     ) -> FloatArray:
-        given = [text for text in texts if text is not None]
-        if len(given) < len(texts):
+        there = [text for text in texts if text is not None]
+        if len(there) < len(texts):
             raise InvalidCategoriesError("a category of a private index has no texts to encode")
-        cleaned, found = clean_texts(given), [np.empty((0, self.index.dim), np.float32)]
+        cleaned, found = clean_texts(there), [np.empty((0, self.index.dim), np.float32)]
         for start in range(0, len(cleaned), _CHUNK):
             found.append(self.encoder.encode(cleaned[start : start + _CHUNK]))
             advance(len(found[-1]))
         return np.concatenate(found)
-
-
-def _given(threshold: Threshold) -> DecisionSettings | None:
-    """Return the settings that a user asked for; None where they are to be derived."""
-    if isinstance(threshold, str):
-        _only_auto(threshold)
-        return None
-    if threshold is not None and not -1.0 <= threshold <= 1.0:
-        raise InvalidTextsError(f"threshold is {threshold}; a cosine lies in -1 to 1")
-    value = None if threshold is None else float(threshold)
-    return DecisionSettings(value, "given", n_way=0, n_scores=0)
-
-
-def _only_auto(threshold: str) -> None:
-    if threshold != "auto":
-        raise InvalidTextsError(f"threshold is {threshold!r}; a cosine, None or 'auto' is needed")
-
-
-def _decision(state: State) -> DecisionSettings:
-    return state.decision or DecisionSettings(None, "none: not derived", 0, 0, stale=True)
-
-
-def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArray | None:
-    """Return what each best row has to reach, float32 (n,); None for "always answer"."""
-    if not isinstance(threshold, str):
-        given = _given(threshold)
-        value = given.threshold if given else None
-        return None if value is None else np.full(len(best), value, np.float32)
-    _only_auto(threshold)
-    value = _decision(state).threshold
-    own = [entry.category.threshold for entry in state.entries]
-    if value is None and not any(t is not None for t in own):
-        return None
-    shared = -1.0 if value is None else value
-    each = np.array([shared if t is None else t for t in own], np.float32)
-    return each[best]
-
-
-def _predict(
-    state: State, queries: FloatArray, k: int, threshold: Threshold, blank: np.ndarray
-) -> list[Prediction]:
-    """Search, decide, and put the arrays into records."""
-    if k < 1:
-        raise InvalidTextsError(f"k is {k}; at least 1 is needed")
-    if not state.entries:
-        nothing = Prediction(None, (), -1.0, None, 0.0, None, ())
-        return [nothing] * len(queries)
-    scores, rows = state.search.search(queries, max(k, 2))
-    limits = _thresholds(state, rows[:, 0], threshold)
-    known = is_known(scores[:, 0], limits)
-    if limits is not None:
-        known &= ~blank
-    runner_up = scores[:, 1] if scores.shape[1] > 1 else np.full(len(scores), -1.0, np.float32)
-    margins = scores[:, 0] - runner_up
-    found: list[Prediction] = []
-    for i, query in enumerate(queries):
-        matches = tuple(
-            Match(state.labels[row], float(score), state.entries[row].nearest_key(query))
-            for score, row in zip(scores[i, :k], rows[i, :k], strict=True)
-        )
-        label = matches[0].label if known[i] else None
-        found.append(
-            Prediction(
-                label=label,
-                labels=() if label is None else (label,),
-                score=matches[0].score,
-                probability=None,
-                margin=float(margins[i]),
-                threshold=None if limits is None else float(limits[i]),
-                matches=matches,
-            )
-        )
-    return found
-
-
-def _supports(state: State) -> tuple[FloatArray, IntArray]:
-    """Return what stands in for a user's texts: a category's examples, else its other keys."""
-    rows, vectors = [], []
-    for row, entry in enumerate(state.entries):
-        examples = [i for i, key in enumerate(entry.keys) if key.kind is KeyKind.EXAMPLE]
-        chosen = entry.vectors[examples] if examples else entry.vectors
-        vectors.append(chosen)
-        rows += [row] * len(chosen)
-    if not vectors:
-        return np.empty((0, state.dim), np.float32), np.empty(0, np.int64)
-    return np.concatenate(vectors), np.asarray(rows, np.int64)
-
-
-def _probe(encoder: Encoder) -> FloatArray | None:
-    if isinstance(encoder, PrecomputedEncoder):
-        return None
-    return encoder.encode([PROBE])[0]
-
-
-def _load_again(name: str | None, identity: EncoderIdentity, device: str | None) -> Encoder:
-    """Load the encoder that an index names, or the one of another name with the same options."""
-    spec = identity.spec
-    if identity.fingerprint.startswith("own-"):
-        raise EncoderMismatchError(
-            f"the index was made with your own embeddings {spec.get('name')!r}: give that encoder"
-            " (Engine.load(path, encoder=...)); it cannot be loaded by name"
-        )
-    revision, prompt, most = spec.get("revision"), spec.get("prompt"), spec.get("max_length")
-    return load_encoder(
-        name or str(spec.get("name")),
-        # Another place has no revisions of ours; the fingerprint is checked either way.
-        revision=None if name or revision is None else str(revision),
-        prompt=str(prompt or ""),
-        max_length=None if most is None else int(most),
-        device=device,
-    )
-
-
-def _check_identity(encoder: Encoder, identity: EncoderIdentity, where: str) -> None:
-    if encoder.fingerprint != identity.fingerprint:
-        raise EncoderMismatchError(
-            f"{where} was made with encoder {identity.spec.get('name')!r} (fingerprint"
-            f" {identity.fingerprint}), and {encoder.source} has fingerprint"
-            f" {encoder.fingerprint}: their vectors cannot be compared. Load the right encoder,"
-            " or build the index again with this one"
-        )
-    now = _probe(encoder)
-    if identity.probe is None or now is None:
-        return
-    if now.shape != identity.probe.shape or not float(now @ identity.probe) >= 1 - PROBE_TOLERANCE:
-        raise EncoderMismatchError(
-            f"{where}: the encoder {encoder.source} has the right fingerprint but embeds the"
-            " probe text differently. Check the versions of its libraries, or build the index"
-            " again"
-        )

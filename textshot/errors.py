@@ -5,7 +5,7 @@ TextshotError
 ├── InvalidTextsError        texts or vectors that cannot be classified            (ValueError)
 ├── TableError               a file that cannot be read or written as a table
 ├── IndexFormatError         an index that is damaged, foreign or newer
-├── IndexNotFoundError       no index there                                        (FileNotFoundError)
+├── IndexNotFoundError       no index there                          (FileNotFoundError)
 ├── PublishError             an index that could not be written; the old one holds (OSError)
 ├── ConflictError            another writer was first
 ├── EncoderError             an encoder that cannot be loaded or used

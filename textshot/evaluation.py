@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from textshot.engine import Engine, Threshold
+from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
-from textshot.records import UNKNOWN, Prediction
+from textshot.records import UNKNOWN, Prediction, Threshold
 
 _CHUNK = 512
 _Z = 1.959964  # of a two-sided 95 % interval
@@ -118,9 +118,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _by_label(
-    answers: Sequence[str | None], truths: Sequence[str | None]
-) -> dict[str, LabelScore]:
+def _by_label(answers: Sequence[str | None], truths: Sequence[str | None]) -> dict[str, LabelScore]:
     from sklearn.metrics import precision_recall_fscore_support
 
     names = sorted({name for name in (*answers, *truths) if name is not None})

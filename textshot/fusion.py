@@ -32,7 +32,8 @@ def fuse(keys: FloatArray) -> FloatArray:
         InvalidCategoriesError: the keys cancel each other out.
     """
     if len(keys) == 1:
-        return keys[0].copy()
+        only: FloatArray = keys[0].copy()
+        return only
     # Sorted columns: floating-point sums depend on the order of their terms.
     mean = np.sort(keys, axis=0).mean(axis=0, dtype=np.float64)
     if float(np.linalg.norm(mean)) < _CANCELLED:
@@ -40,4 +41,5 @@ def fuse(keys: FloatArray) -> FloatArray:
             f"the {len(keys)} keys of a category point in opposite directions and cancel out."
             " Remove the example that does not belong"
         )
-    return unit_rows(mean[None, :])[0]
+    fused: FloatArray = unit_rows(mean[None, :])[0]
+    return fused

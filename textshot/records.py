@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal
 
 from textshot.errors import InvalidCategoriesError
 
 UNKNOWN = "unknown"
-"""What tables and `predict` print where a Prediction has no label; no category may have this name."""
+"""What tables and `predict` print where a Prediction has no label; no category is called so."""
+
+Threshold = float | None | Literal["auto"]
+"""A cosine; None: always answer; "auto": derived from the categories."""
 
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
 

@@ -64,8 +64,8 @@ def test_a_single_string_is_refused_and_the_list_shown(one):
     [
         (None, r"text 1 is missing \(None\)\. Drop it, or give ''"),
         (float("nan"), r"text 1 is missing \(nan\)\. Drop it, or give ''"),
-        (7, r"text 1 is a int, not a string\. Convert it with str\(\)"),
-        (b"x", "text 1 is a bytes, not a string"),
+        (7, r"text 1 is of type int, not a string\. Convert it with str\(\)"),
+        (b"x", "text 1 is of type bytes, not a string"),
     ],
 )
 def test_a_member_that_is_no_string_is_refused_with_its_position_and_type(member, message):

@@ -157,7 +157,7 @@ def test_an_impossible_max_length_is_refused_with_the_numbers(tiny_folder, max_l
 
 
 def test_a_max_length_without_effect_is_refused(static_folder):
-    with pytest.raises(EncoderError, match="fixed max_length. Leave max_length out"):
+    with pytest.raises(EncoderError, match="has a fixed max_length"):
         model_fingerprint(static_folder, max_length=8)
 
 

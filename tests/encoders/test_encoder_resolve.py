@@ -144,7 +144,7 @@ def test_a_hub_that_is_switched_off_is_mentioned(not_bundled, empty_cache, no_ne
     ("kind", "status", "message"),
     [
         ("RepositoryNotFoundError", 404, "the hub has no model a/b, or it is private"),
-        ("GatedRepoError", 403, "a/b asks for a login on the hub"),
+        ("GatedRepoError", 403, "a/b asks for a login on the hub (hf auth login)"),
         ("RevisionNotFoundError", 404, "a/b has no revision 'v9' on the hub"),
         ("HfHubHTTPError", 500, "a/b cannot be loaded from the hub: HfHubHTTPError: bad"),
     ],

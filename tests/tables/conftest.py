@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -86,11 +87,9 @@ def write() -> Callable[..., Path]:
 
 @pytest.fixture
 def stdin(monkeypatch) -> Callable[[bytes], None]:
-    """Put bytes into the standard input, through a real pipe file."""
+    """Put bytes into the standard input."""
 
     def feed(data: bytes) -> None:
-        import io
-
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
     return feed

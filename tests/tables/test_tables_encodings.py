@@ -67,7 +67,7 @@ def test_gzip_is_known_by_its_ending(read_bytes):
 
 
 def test_a_broken_gzip_is_an_error(tmp_path, read_bytes):
-    with pytest.raises(TableError, match="cannot be read .*Not a gzipped file"):
+    with pytest.raises(TableError, match=r"cannot be read .*Not a gzipped file"):
         read_bytes("a.csv.gz", ROWS.encode())
     whole = gzip.compress(("a\n" + "b\n" * 100_000).encode())
     with pytest.raises(TableError, match=r"cannot be read after line [0-9]+ .*file is\s+whole"):

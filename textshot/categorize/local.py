@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textshot.engine import Engine, Threshold
-from textshot.records import UNKNOWN, Prediction
+from textshot.engine import Engine
+from textshot.records import UNKNOWN, Prediction, Threshold
 from textshot.tables import (
     Batch,
     Format,
@@ -149,7 +149,12 @@ def _only_texts(batch: Batch, columns: Sequence[str], table: Table) -> Batch:
         return batch
     reason = f"the text is empty ({', '.join(columns)})"
     rejects = [
-        rejected(table.source, batch.lines[i], reason, list(batch.data.slice(i, 1).to_pylist()[0].values()))
+        rejected(
+            table.source,
+            batch.lines[i],
+            reason,
+            list(batch.data.slice(i, 1).to_pylist()[0].values()),
+        )
         for i in empty
     ]
     gone = set(empty)

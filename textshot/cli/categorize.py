@@ -1,4 +1,4 @@
-"""textshot categorize"""
+"""textshot categorize."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textshot.cli.output import note, percent, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from textshot.categorize import Report
-    from textshot.engine import Threshold
+    from textshot.records import Threshold
 
 STDOUT = "-"
 
@@ -56,7 +56,7 @@ def categorize(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.
+    r"""Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.
 
     The output has the input's columns and label, score, margin. It appears when it is complete.
     A summary goes to stdout (to stderr when the output is stdout).

@@ -1,4 +1,4 @@
-"""textshot classify"""
+"""textshot classify."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from textshot.cli import options
 from textshot.cli.output import print_json, print_table, warn
 
 if TYPE_CHECKING:
-    from textshot.engine import Threshold
-    from textshot.records import Prediction
+    from textshot.records import Prediction, Threshold
 
 _CHUNK = 256
 
@@ -29,7 +28,9 @@ _CHUNK = 256
 @options.text_column_option
 @options.input_format_option
 @options.encoding_option
-@click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="Matches shown in JSON.")
+@click.option(
+    "-k", type=click.IntRange(min=1), default=3, show_default=True, help="Matches shown in JSON."
+)
 @options.threshold_options
 @options.encoder_option
 @options.device_option
@@ -47,7 +48,7 @@ def classify(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Say which category each text belongs to.
+    r"""Say which category each text belongs to.
 
     Texts come from the arguments, from a file (--file), or from stdin, a text a line. Each one
     gets the best category, its score (cosine) and margin over the runner-up, or unknown.
@@ -58,7 +59,9 @@ def classify(
       cat mails.txt | textshot classify my-index --json
     """
     if not texts and path is None and sys.stdin.isatty():
-        raise click.UsageError("no text given. Give texts as arguments, --file FILE, or pipe them in")
+        raise click.UsageError(
+            "no text given. Give texts as arguments, --file FILE, or pipe them in"
+        )
     if texts and path is not None:
         raise click.UsageError("texts are given as arguments and by --file; give one of them")
     engine = options.load_engine(index_path, encoder, device)

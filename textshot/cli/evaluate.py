@@ -1,4 +1,4 @@
-"""textshot evaluate"""
+"""textshot evaluate."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from textshot.cli import options
 from textshot.cli.output import percent, print_json, print_table, progress, warn
 
 if TYPE_CHECKING:
-    from textshot.engine import Threshold
     from textshot.evaluation import Evaluation
+    from textshot.records import Threshold
 
 _SHOWN_CONFUSIONS = 10
 
@@ -39,7 +39,7 @@ def evaluate(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Compare the answers with labelled texts.
+    r"""Compare the answers with labelled texts.
 
     LABELLED has the columns text and label; an empty label, or unknown, says that the text fits no
     category. Accuracy is over the others, and counts unknown as wrong.

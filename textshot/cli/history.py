@@ -1,4 +1,4 @@
-"""textshot info, textshot rollback"""
+"""textshot info, textshot rollback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @options.index_argument
 @options.json_option
 def info(index_path: str, as_json: bool) -> None:
-    """Say what an index holds, what made it, and which generations can be brought back.
+    r"""Say what an index holds, what made it, and which generations can be brought back.
 
     \b
     Example:
@@ -52,7 +52,9 @@ def info(index_path: str, as_json: bool) -> None:
         print_json({**facts, "generations": [asdict(g) for g in listed]})
         return
     decision = state.decision
-    shown = "none" if decision is None or decision.threshold is None else f"{decision.threshold:.3f}"
+    shown = (
+        "none" if decision is None or decision.threshold is None else f"{decision.threshold:.3f}"
+    )
     facts["encoder"] = state.encoder.spec.get("name") if state.encoder else None
     facts["decision"] = f"threshold {shown} ({decision.method if decision else 'not derived'})"
     for name, value in facts.items():
@@ -65,7 +67,7 @@ def info(index_path: str, as_json: bool) -> None:
 @options.index_argument
 @click.option("--to", type=click.IntRange(min=1), help="Generation. [default: the one before]")
 def rollback(index_path: str, to: int | None) -> None:
-    """Bring an older generation back, as a new one.
+    r"""Bring an older generation back, as a new one.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""textshot index"""
+"""textshot index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from textshot.cli import options
 from textshot.cli.output import note, print_json, progress, warn
 
 if TYPE_CHECKING:
-    from textshot.engine import Engine, Threshold
+    from textshot.engine import Engine
+from textshot.records import Threshold
 
 
 @click.command()
@@ -54,7 +55,7 @@ def index(
     encoding: str | None,
     as_json: bool,
 ) -> None:
-    """Make an index from a table of categories.
+    r"""Make an index from a table of categories.
 
     CATEGORIES has a row for each example, with the columns label, text and description; text and
     description may be empty. Other columns are kept as metadata. An index that is there already

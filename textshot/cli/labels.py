@@ -1,4 +1,4 @@
-"""textshot labels list/add/remove/rename/merge"""
+"""textshot labels list/add/remove/rename/merge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ purge_option = click.option(
 
 @click.group()
 def labels() -> None:
-    """See and change the categories of an index.
+    r"""See and change the categories of an index.
 
     \b
     Examples:
@@ -32,7 +32,7 @@ def labels() -> None:
 @options.index_argument
 @options.json_option
 def list_(index_path: str, as_json: bool) -> None:
-    """List the categories.
+    r"""List the categories.
 
     \b
     Example:
@@ -77,7 +77,7 @@ def add(
     encoder: str | None,
     device: str | None,
 ) -> None:
-    """Add a category, or examples to one that is there.
+    r"""Add a category, or examples to one that is there.
 
     \b
     Examples:
@@ -90,7 +90,9 @@ def add(
     if label not in engine.index.labels:
         engine.add([Category.of(label, *dict.fromkeys(texts), description=description)])
     elif description:
-        raise click.UsageError(f"category {label!r} is there already; --description is for a new one")
+        raise click.UsageError(
+            f"category {label!r} is there already; --description is for a new one"
+        )
     elif not texts:
         raise click.UsageError(f"category {label!r} is there already: give an example to add")
     else:
@@ -114,7 +116,7 @@ def remove(
     encoder: str | None,
     device: str | None,
 ) -> None:
-    """Remove categories, or one example.
+    r"""Remove categories, or one example.
 
     They are gone from the answers at once. Files of the last generations stay for `rollback`,
     unless --purge deletes them.
@@ -141,7 +143,7 @@ def remove(
 @options.encoder_option
 @options.device_option
 def rename(index_path: str, old: str, new: str, encoder: str | None, device: str | None) -> None:
-    """Give a category another name.
+    r"""Give a category another name.
 
     \b
     Example:
@@ -161,7 +163,7 @@ def rename(index_path: str, old: str, new: str, encoder: str | None, device: str
 def merge(
     index_path: str, names: tuple[str, ...], into: str, encoder: str | None, device: str | None
 ) -> None:
-    """Move the examples of categories into another one.
+    r"""Move the examples of categories into another one.
 
     \b
     Example:

@@ -42,7 +42,7 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="textshot")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is loaded and from where.")
 def main(verbose: bool) -> None:
-    """Sort text into your own categories from one example each.
+    r"""Sort text into your own categories from one example each.
 
     \b
       textshot index categories.csv -o my-index

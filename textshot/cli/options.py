@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from textshot.encoders import Encoder
-    from textshot.engine import Engine, Threshold
+    from textshot.engine import Engine
+from textshot.records import Threshold
 
 _Command = Callable[..., Any]
 

@@ -47,7 +47,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bo
             no_wrap=True,
             overflow="ellipsis",
             # Only the last column gives way.
-            min_width=None if i == len(header) - 1 else max(len(name), *(len(r[i]) for r in rows))
+            min_width=None
+            if i == len(header) - 1
+            else max(len(name), *(len(r[i]) for r in rows))
             if rows
             else None,
         )

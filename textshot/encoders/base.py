@@ -99,7 +99,7 @@ def _clean(text: object, position: int) -> str:
     if not isinstance(text, str):
         missing = text is None or (isinstance(text, float) and text != text)
         remedy = "Drop it, or give '' for an empty text" if missing else "Convert it with str()"
-        shown = f"missing ({text})" if missing else f"a {type(text).__name__}, not a string"
+        shown = f"missing ({text})" if missing else f"of type {type(text).__name__}, not a string"
         raise InvalidTextsError(f"text {position} is {shown}. {remedy}")
     return _UNFIT.sub(_replacement, text) if _UNFIT.search(text) else str(text)
 

@@ -83,12 +83,10 @@ def load_encoder(
 
 def _find(name: str, revision: str | None) -> tuple[Path, str]:
     """Return the folder of an encoder, and where it comes from for people."""
-    if not name.strip() or name.startswith(OWN_PREFIX):
-        raise EncoderNotFoundError(
-            f"{name!r} cannot be loaded by name: it was made in Python. Give the encoder itself"
-            if name.strip()
-            else "the name of the encoder is empty"
-        )
+    if not name.strip():
+        raise EncoderNotFoundError(f"the name of the encoder is empty.{_WAYS}")
+    if name.startswith(OWN_PREFIX):
+        raise EncoderNotFoundError(f"{name!r}: it was made in Python. Give the encoder itself")
     folder = _local_folder(name)
     if folder is not None:
         if revision is not None:

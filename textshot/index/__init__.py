@@ -1,6 +1,7 @@
 """The index: categories and their vectors in memory (`Index`), and the folder that keeps them."""
 
-from textshot.index.categories import EncoderIdentity, Entry, Index, State
+from textshot.index.categories import Index
+from textshot.index.state import EncoderIdentity, Entry, State
 from textshot.index.store import Generation, generations, rollback
 
 __all__ = [

@@ -8,97 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from textshot.arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.fusion import fuse
-from textshot.index.vectors import VectorSearch, make_search
-from textshot.records import Category, DecisionSettings, Example, Key, KeyKind, category_dict
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One category with its keys, their unit vectors (n_keys, dim) and the fused one (dim,)."""
-
-    category: Category
-    keys: tuple[Key, ...]
-    vectors: FloatArray
-    fused: FloatArray
-
-    @classmethod
-    def make(cls, category: Category, vectors: ArrayLike, *, names: bool) -> Entry:
-        """Pair a category's keys with their vectors, given in the order of `Category.keys`."""
-        keys = category.keys(names=names)
-        rows = np.asarray(vectors, dtype=np.float32)
-        if rows.ndim != 2 or len(rows) != len(keys):
-            raise InvalidCategoriesError(
-                f"category {category.name!r} has {len(keys)} keys"
-                f" ({', '.join(k.kind for k in keys)}) but vectors of shape {rows.shape}"
-            )
-        return cls(category, keys, rows, fuse(rows))
-
-    def nearest_key(self, query: FloatArray) -> Key:
-        """Return the key with the largest cosine to `query` (dim,); the first one of a tie."""
-        return self.keys[int((self.vectors @ query).argmax())]
-
-
-@dataclass(frozen=True, eq=False)
-class EncoderIdentity:
-    """What made the vectors: fingerprint, how to load it again, a probe text's vector (or None)."""
-
-    fingerprint: str
-    spec: Mapping[str, str | int | None]
-    probe: FloatArray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """All of an index at one moment. Entries are sorted by name, whatever order they came in."""
-
-    dim: int
-    names: bool
-    entries: tuple[Entry, ...] = ()
-    encoder: EncoderIdentity | None = None
-    decision: DecisionSettings | None = None
-    private: bool = False
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """Category names; row i of `vectors` belongs to name i."""
-        return tuple(entry.category.name for entry in self.entries)
-
-    @cached_property
-    def rows(self) -> Mapping[str, int]:
-        """The row of each name."""
-        return {name: row for row, name in enumerate(self.labels)}
-
-    @cached_property
-    def vectors(self) -> FloatArray:
-        """float32 (n_categories, dim), the fused vectors."""
-        fused = [entry.fused for entry in self.entries]
-        return np.stack(fused) if fused else np.empty((0, self.dim), np.float32)
-
-    @cached_property
-    def key_vectors(self) -> FloatArray:
-        """float32 (n_keys, dim), category by category."""
-        found = [entry.vectors for entry in self.entries]
-        return np.concatenate(found) if found else np.empty((0, self.dim), np.float32)
-
-    @cached_property
-    def key_rows(self) -> IntArray:
-        """int64 (n_keys,), the row of the category that each key belongs to."""
-        return np.repeat(np.arange(len(self.entries)), [len(e.keys) for e in self.entries])
-
-    @cached_property
-    def search(self) -> VectorSearch:
-        """Search over `vectors`."""
-        return make_search(self.vectors)
+from textshot.index.state import EncoderIdentity, Entry, State
+from textshot.records import Category, DecisionSettings, Example, KeyKind, category_dict
 
 
 class Index:
@@ -149,6 +70,14 @@ class Index:
 
     def __len__(self) -> int:
         return len(self._state.entries)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the lock: it belongs to this process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_changing"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._changing = threading.Lock()
 
     def search(self, vectors: ArrayLike, k: int = 1) -> tuple[FloatArray, IntArray]:
         """Return the nearest categories of each vector.
@@ -219,9 +148,7 @@ class Index:
         examples, vectors = list(target.category.examples), [target.vectors]
         for entry in sources:
             first = len(entry.keys) - len(entry.category.examples)
-            for example, vector in zip(
-                entry.category.examples, entry.vectors[first:], strict=True
-            ):
+            for example, vector in zip(entry.category.examples, entry.vectors[first:], strict=True):
                 if example.text is None or example.text not in have:
                     have.add(example.text)
                     examples.append(example)
@@ -231,9 +158,7 @@ class Index:
         self._put({into: merged}, drop={e.category.name for e in sources})
 
     def add_example(self, name: str, example: Example, vector: ArrayLike) -> None:
-        """Add one example with its vector (dim,) to a category; a text it has already is not doubled.
-
-        """
+        """Add an example with its vector (dim,); a text that is there already is not doubled."""
         entry = self.entry(name)
         row = unit_rows(np.asarray(vector)[None, :])
         kept = [
@@ -265,7 +190,7 @@ class Index:
         self._put({name: Entry.make(category, vectors, names=self.names)})
 
     def entry(self, name: str) -> Entry:
-        """Return a category with its vectors; an unknown name is an error that says what is near."""
+        """Return a category with its vectors; a name that is not there is an error."""
         state = self._state
         if name not in state.rows:
             raise InvalidCategoriesError(_no_such(name, state.labels))
@@ -282,7 +207,11 @@ class Index:
         self._change(lambda s: replace(s, encoder=encoder, decision=decision, private=private))
 
     def save(
-        self, path: str | Path, *, private: bool | None = None, overwrite: bool = False,
+        self,
+        path: str | Path,
+        *,
+        private: bool | None = None,
+        overwrite: bool = False,
         purge: bool = False,
     ) -> int:
         """Write the index to a folder as its next generation, atomically; return that generation.
@@ -373,8 +302,6 @@ class Index:
 
 
 def _no_such(name: str, labels: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
     near = get_close_matches(name, labels, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"no category {name!r} among the {len(labels)} of this index{hint}"

@@ -1,39 +1,26 @@
-"""Format 1: a `State` to bytes and back. The loader trusts nothing that it reads."""
+"""The files of format 1: a `State` to bytes and back. The loader trusts nothing that it reads."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textshot._version import __version__
 from textshot.arrays import FloatArray, are_unit_rows
 from textshot.errors import IndexFormatError, TextshotError
-from textshot.fusion import RULE
-from textshot.index.categories import EncoderIdentity, Entry, State
+from textshot.index.manifest import Manifest, no_constants
+from textshot.index.state import EncoderIdentity, Entry, State
 from textshot.records import Category, DecisionSettings, Example, KeyKind
 
-FORMAT = "textshot-index"
-VERSION = 1
-MANIFEST = "index.json"
 KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
-MOST_MANIFEST_BYTES = 1 << 20
 MOST_FILE_BYTES = 1 << 36
 
-_FILE_NAME = {
-    "vectors": re.compile(r"vectors-[0-9a-f]{8}\.safetensors"),
-    "categories": re.compile(r"categories-[0-9a-f]{8}\.jsonl"),
-}
 _ENDING = {"vectors": "safetensors", "categories": "jsonl"}
 _TENSORS = {"vectors", "keys", "probe", "key_category", "key_kind"}
-
-Manifest = dict[str, Any]
 
 
 def to_files(state: State) -> dict[str, tuple[str, bytes]]:
@@ -45,65 +32,6 @@ def to_files(state: State) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def make_manifest(
-    state: State, files: Mapping[str, tuple[str, bytes]], generation: int, created: str
-) -> Manifest:
-    """Describe a state and its files; `seal` makes the bytes."""
-    identity = state.encoder
-    return {
-        "format": FORMAT,
-        "format_version": VERSION,
-        "requires": [],
-        "generation": generation,
-        "created": created,
-        "created_with": f"textshot {__version__}",
-        "metric": "cosine",
-        "dim": state.dim,
-        "categories": len(state.entries),
-        "keys": len(state.key_rows),
-        "private": state.private,
-        "encoder": identity
-        and {"fingerprint": identity.fingerprint, "spec": dict(identity.spec)},
-        "fusion": {"rule": RULE, "names": state.names},
-        "decision": state.decision and asdict(state.decision),
-        "files": {
-            role: {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            for role, (name, data) in files.items()
-        },
-    }
-
-
-def seal(manifest: Manifest) -> bytes:
-    """Return the manifest's bytes, with the sha256 of its own canonical body in it."""
-    body = {key: value for key, value in manifest.items() if key != "sha256"}
-    sealed = {**body, "sha256": hashlib.sha256(_canonical(body)).hexdigest()}
-    return json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-
-
-def open_manifest(data: bytes, where: str) -> Manifest:
-    """Parse and check a manifest; the answer is known to be whole, of format 1, and consistent."""
-    try:
-        found = json.loads(data.decode(), parse_constant=_no_constants)
-    except (ValueError, RecursionError) as error:
-        raise IndexFormatError(f"{where} is not valid JSON ({error}): it is damaged") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise IndexFormatError(f"{where} is not the manifest of a textshot index")
-    version = found.get("format_version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise IndexFormatError(f"{where} has format version {version!r}, which never existed")
-    if version > VERSION or found.get("requires"):
-        raise IndexFormatError(
-            f"{where} needs format {version} with {found.get('requires')!r}; this textshot"
-            f" {__version__} reads format {VERSION}. Upgrade textshot (made with"
-            f" {found.get('created_with')!r})"
-        )
-    body = {key: value for key, value in found.items() if key != "sha256"}
-    if found.get("sha256") != hashlib.sha256(_canonical(body)).hexdigest():
-        raise IndexFormatError(f"{where} does not match its own sha256: it is damaged")
-    _check_members(found, where)
-    return found
-
-
 def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> State:
     """Rebuild a state from bytes whose size and sha256 were not yet checked."""
     for role, entry in manifest["files"].items():
@@ -111,7 +39,9 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
             raise IndexFormatError(
                 f"{where}/{entry['name']} does not match the manifest's sha256: it is damaged"
             )
-    tensors = _tensors(manifest, files["vectors"], f"{where}/{manifest['files']['vectors']['name']}")
+    tensors = _tensors(
+        manifest, files["vectors"], f"{where}/{manifest['files']['vectors']['name']}"
+    )
     place = f"{where}/{manifest['files']['categories']['name']}"
     categories = _categories(files["categories"], place)
     entries = _entries(manifest, tensors, categories, place)
@@ -127,14 +57,6 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         decision=decision and DecisionSettings(**decision),
         private=manifest["private"],
     )
-
-
-def _canonical(body: Manifest) -> bytes:
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _no_constants(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
 
 
 def _vector_bytes(state: State) -> bytes:
@@ -167,67 +89,6 @@ def _category_bytes(state: State) -> bytes:
         }
         lines.append(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
     return "".join(lines).encode("utf-8", "surrogatepass")
-
-
-_MEMBERS: dict[str, type | tuple[type, ...]] = {
-    "generation": int,
-    "created": str,
-    "created_with": str,
-    "dim": int,
-    "categories": int,
-    "keys": int,
-    "private": bool,
-    "encoder": (dict, type(None)),
-    "fusion": dict,
-    "decision": (dict, type(None)),
-    "files": dict,
-}
-
-
-def _check_members(manifest: Manifest, where: str) -> None:
-    """The hash catches accidents; this catches a manifest that somebody wrote by hand."""
-    for name, kind in _MEMBERS.items():
-        value = manifest.get(name)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise IndexFormatError(f"{where}: {name} is {value!r}, which cannot be")
-    if manifest["dim"] < 1 or manifest["generation"] < 1:
-        raise IndexFormatError(f"{where}: dim or generation is below 1")
-    if manifest.get("metric") != "cosine" or manifest["fusion"].get("rule") != RULE:
-        raise IndexFormatError(f"{where}: the metric or the fusion rule is not known here")
-    if not isinstance(manifest["fusion"].get("names"), bool):
-        raise IndexFormatError(f"{where}: fusion.names is not true or false")
-    if set(manifest["files"]) != set(_FILE_NAME):
-        raise IndexFormatError(f"{where}: files are {sorted(manifest['files'])}")
-    for role, entry in manifest["files"].items():
-        _check_file_entry(role, entry, where)
-    _check_settings(manifest, where)
-
-
-def _check_file_entry(role: str, entry: object, where: str) -> None:
-    fine = (
-        isinstance(entry, dict)
-        and isinstance(entry.get("name"), str)
-        and _FILE_NAME[role].fullmatch(entry["name"])  # bare names: no way out of the folder
-        and type(entry.get("size")) is int
-        and isinstance(entry.get("sha256"), str)
-    )
-    if not fine:
-        raise IndexFormatError(f"{where}: the entry of the {role} file is not valid")
-
-
-def _check_settings(manifest: Manifest, where: str) -> None:
-    encoder, decision = manifest["encoder"], manifest["decision"]
-    try:
-        if decision is not None:
-            settings = DecisionSettings(**decision)
-            if settings.threshold is not None and not -1.0 <= float(settings.threshold) <= 1.0:
-                raise ValueError(f"threshold {settings.threshold}")
-        if encoder is not None and not (
-            isinstance(encoder["fingerprint"], str) and isinstance(encoder["spec"], dict)
-        ):
-            raise ValueError("encoder")
-    except (TypeError, ValueError, KeyError) as error:
-        raise IndexFormatError(f"{where}: decision or encoder is not valid ({error})") from None
 
 
 def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[Any]]:
@@ -266,7 +127,7 @@ def _categories(data: bytes, where: str) -> list[Category]:
     try:
         # Not splitlines: a text may hold other line separators of Unicode.
         for line in data.decode("utf-8", "surrogatepass").split("\n")[:-1]:
-            raw = json.loads(line, parse_constant=_no_constants)
+            raw = json.loads(line, parse_constant=no_constants)
             examples = tuple(Example(e["text"], e["source"]) for e in raw.pop("examples"))
             found.append(Category(examples=examples, **raw))
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError, TextshotError) as e:

@@ -23,18 +23,16 @@ from textshot.errors import (
     PublishError,
 )
 from textshot.index import files
-from textshot.index.categories import State
-from textshot.index.format import (
+from textshot.index.format import MOST_FILE_BYTES, from_files, to_files
+from textshot.index.manifest import (
     MANIFEST,
-    MOST_FILE_BYTES,
     MOST_MANIFEST_BYTES,
     Manifest,
-    from_files,
     make_manifest,
     open_manifest,
     seal,
-    to_files,
 )
+from textshot.index.state import State
 
 KEEP_GENERATIONS = 5
 GRACE_SECONDS = 600.0

@@ -8,15 +8,12 @@ takes another path for one query than for many), and FAISS and NumPy agree to th
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from textshot.arrays import FloatArray, IntArray
 from textshot.errors import InvalidTextsError
-
-if TYPE_CHECKING:
-    import faiss
 
 SEARCH_VARIABLE = "TEXTSHOT_SEARCH"
 
@@ -28,7 +25,7 @@ _BLOCK = 512
 # FAISS 1.15 turns to BLAS at 128,000 query values; on few cores BLAS wins from about 16 queries
 # of 384 dims (measured: 1.5 s -> 0.2 s for 256 queries on 100,000 rows).
 _BLAS_FROM = 16 * 384
-# Below this the threads of OpenMP cost more than they bring (16 ms against 0.3 ms on a busy machine).
+# Below this the threads of OpenMP cost more than they bring: 16 ms against 0.3 on a busy machine.
 _THREADS_FROM = 16
 
 
@@ -93,7 +90,7 @@ class FaissSearch:
         return rows
 
 
-def _faiss() -> faiss:
+def _faiss() -> Any:
     import faiss
 
     faiss.cvar.distance_compute_blas_threshold = _BLAS_FROM
@@ -137,8 +134,6 @@ def _settle(
 def _ordered(
     vectors: FloatArray, queries: FloatArray, rows: IntArray
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], IntArray]:
-    scores = np.einsum(
-        "qd,qnd->qn", queries.astype(np.float64), vectors[rows].astype(np.float64)
-    )
+    scores = np.einsum("qd,qnd->qn", queries.astype(np.float64), vectors[rows].astype(np.float64))
     order = np.lexsort((rows, -scores))
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)

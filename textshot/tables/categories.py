@@ -9,8 +9,8 @@ from pathlib import Path
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.records import UNKNOWN, Category, Example
 from textshot.tables.batches import Batch, Reject, rejected
-from textshot.tables.formats import Format
 from textshot.tables.columns import find_column, text_column
+from textshot.tables.formats import Format
 from textshot.tables.table import Table, open_table
 
 LABEL, TEXT, DESCRIPTION = "label", "text", "description"
@@ -107,7 +107,9 @@ def text_columns_of(
     others = [c for c in table.columns if c != beside]
     if not wanted and len(others) == 1:
         return others
-    return [find_column(others, c, TEXT, table.source) for c in (wanted or [None])]
+    if not wanted:
+        return [find_column(others, None, TEXT, table.source)]
+    return [find_column(others, c, TEXT, table.source) for c in wanted]
 
 
 def _optional(table: Table, wanted: str | None, default: str, *, taken: str) -> str | None:

@@ -71,7 +71,7 @@ def seekable(stream: BinaryIO, source: str, stack: ExitStack) -> BinaryIO:
 
 def temporary_file(stack: ExitStack) -> BinaryIO:
     """Return a new file that is gone when `stack` closes it."""
-    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the stack is what closes it)
+    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the stack closes it)
     return stack.enter_context(file)
 
 

@@ -38,7 +38,7 @@ def read_jsonl(text: TextInput, batch_rows: int) -> Reading:
 def object_texts(line: str) -> dict[str, str]:
     """Return the JSON text of each value of one object, by key, exactly as it stands there."""
     try:
-        return _split(line)
+        return _split(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:
         raise ValueError(f"is not JSON: {error.msg} at character {error.pos + 1}") from None
     except RecursionError:

@@ -36,14 +36,13 @@ class WholeFile:
         self._target = Path(os.path.realpath(path))
         name = f".{self._target.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
         self._temporary = self._target.with_name(name)
-        descriptor = os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        self.stream: BinaryIO = os.fdopen(descriptor, "wb")
+        self.stream: BinaryIO = self._temporary.open("xb")
 
     def commit(self) -> None:
         """Write everything down and put the file into its place."""
         self.stream.flush()
         with suppress(FileNotFoundError):  # a new file has the rights that the umask gives
-            os.fchmod(self.stream.fileno(), stat.S_IMODE(self._target.stat().st_mode))
+            self._temporary.chmod(stat.S_IMODE(self._target.stat().st_mode))
         os.fsync(self.stream.fileno())
         self.stream.close()
         self._temporary.replace(self._target)
@@ -64,7 +63,7 @@ class Pipe:
         self._opened = ExitStack()
         self._pipe: BinaryIO = sys.stdout.buffer
         if path != STDIO:
-            self._pipe = self._opened.enter_context(Path(path).open("wb"))  # noqa: SIM115
+            self._pipe = self._opened.enter_context(Path(path).open("wb"))  # noqa: SIM115 (the stack)
         # Some formats need a file that they can measure or go back in.
         self.stream: BinaryIO = temporary_file(self._opened) if whole else self._pipe
 
@@ -86,12 +85,12 @@ def open_output(path: str, *, whole: bool) -> Output:
     """Open a place to write to; `whole` for a format that cannot be sent piece by piece."""
     if path == STDIO or _is_device(path):
         return Pipe(path, whole=whole)
-    if Path(path).is_dir():
+    if stat.S_ISDIR(_mode(path)):
         raise TableError(f"{path} is a folder. Name a file in it")
     folder = Path(path).parent
     try:
         # The folder may let a file be replaced that itself may not be written.
-        if Path(path).exists() and not os.access(path, os.W_OK):
+        if _mode(path) and not os.access(path, os.W_OK):
             raise PermissionError
         return WholeFile(path)
     except FileNotFoundError:
@@ -113,16 +112,21 @@ def kept(path: str) -> str:
     """Return what a failed write has left behind, for the message."""
     if path == STDIO or _is_device(path):
         return ""
-    left = "the previous file was left as it was" if Path(path).exists() else "no file was made"
+    left = "the previous file was left as it was" if _mode(path) else "no file was made"
     return f"; {left}"
 
 
 def _is_device(path: str) -> bool:
+    mode = _mode(path)
+    return mode != 0 and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _mode(path: str) -> int:
+    """Return what kind of file is there, 0 for none; Path.exists() raises for a bad name."""
     try:
-        mode = Path(path).stat().st_mode
+        return Path(path).stat().st_mode
     except (OSError, ValueError):
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+        return 0
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,59 @@
+"""Is this the encoder that the index was made with?"""
+
+from __future__ import annotations
+
+from textshot.arrays import FloatArray
+from textshot.encoders import Encoder, PrecomputedEncoder, load_encoder
+from textshot.errors import EncoderMismatchError
+from textshot.index import EncoderIdentity
+
+PROBE = "One probe: naïve café, 3 € at 14 °C, 日本, and the invoice of 2 May was paid twice?"
+PROBE_TOLERANCE = 1e-4
+"""How far the probe's cosine with its stored vector may be from 1. See docs/adr/0006."""
+
+
+def probe(encoder: Encoder) -> FloatArray | None:
+    """Return the vector of a fixed sentence, (dim,); None of an encoder that has no such text."""
+    if isinstance(encoder, PrecomputedEncoder):
+        return None
+    vector: FloatArray = encoder.encode([PROBE])[0]
+    return vector
+
+
+def load_again(name: str | None, identity: EncoderIdentity, device: str | None) -> Encoder:
+    """Load the encoder that an index names, or the one of another name with the same options."""
+    spec = identity.spec
+    if identity.fingerprint.startswith("own-"):
+        raise EncoderMismatchError(
+            f"the index was made with your own embeddings {spec.get('name')!r}: give that encoder"
+            " (Engine.load(path, encoder=...)); it cannot be loaded by name"
+        )
+    revision, prompt, most = spec.get("revision"), spec.get("prompt"), spec.get("max_length")
+    return load_encoder(
+        name or str(spec.get("name")),
+        # Another place has no revisions of ours; the fingerprint is checked either way.
+        revision=None if name or revision is None else str(revision),
+        prompt=str(prompt or ""),
+        max_length=None if most is None else int(most),
+        device=device,
+    )
+
+
+def check_identity(encoder: Encoder, identity: EncoderIdentity, where: str) -> None:
+    """Raise EncoderMismatchError unless `encoder` makes vectors that compare with the index's."""
+    if encoder.fingerprint != identity.fingerprint:
+        raise EncoderMismatchError(
+            f"{where} was made with encoder {identity.spec.get('name')!r} (fingerprint"
+            f" {identity.fingerprint}), and {encoder.source} has fingerprint"
+            f" {encoder.fingerprint}: their vectors cannot be compared. Load the right encoder,"
+            " or build the index again with this one"
+        )
+    now = probe(encoder)
+    if identity.probe is None or now is None:
+        return
+    if now.shape != identity.probe.shape or not float(now @ identity.probe) >= 1 - PROBE_TOLERANCE:
+        raise EncoderMismatchError(
+            f"{where}: the encoder {encoder.source} has the right fingerprint but embeds the"
+            " probe text differently. Check the versions of its libraries, or build the index"
+            " again"
+        )
