@@ -1,29 +1,15 @@
 """A tiny random BERT as a sentence-transformers folder, and a network that fails."""
 
-import json
 import shutil
 import socket
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from model_folders import write_json, write_modules
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "##s"]
 WORDS += ["card", "money", "lost", "late", "query", ":", "where", "is", "my"]
-MODULES = ("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")
-
-
-def write_json(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def write_modules(folder, modules=MODULES, package="sentence_transformers.models"):
-    entries = [
-        {"idx": i, "name": str(i), "path": path, "type": f"{package}.{kind}"}
-        for i, (kind, path) in enumerate(modules)
-    ]
-    write_json(folder / "modules.json", entries)
 
 
 @pytest.fixture(scope="session")

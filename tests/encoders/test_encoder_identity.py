@@ -3,7 +3,7 @@ import shutil
 import time
 
 import pytest
-from conftest import MODULES, write_json, write_modules
+from model_folders import MODULES, write_json, write_modules
 from test_encoder_base import HEAVY, in_new_process
 
 from textshot.encoders.folder import Module, read_modules

@@ -1,9 +1,11 @@
+import copy
 import logging
+import pickle
 import threading
 
 import numpy as np
 import pytest
-from conftest import write_json
+from model_folders import write_json
 from test_encoder_base import in_new_process
 
 from textshot.encoders import load_encoder
@@ -209,3 +211,10 @@ def test_texts_are_never_logged(tiny_folder, caplog):
         load_encoder(str(tiny_folder), device="cpu").encode(["my secret"])
     assert "secret" not in caplog.text
     assert f"folder {tiny_folder}" in caplog.text
+
+
+def test_a_copy_is_the_same_encoder_and_a_pickle_loads_it_again(minilm):
+    assert copy.deepcopy(minilm) is minilm
+    again = pickle.loads(pickle.dumps(minilm))
+    assert again.fingerprint == minilm.fingerprint
+    np.testing.assert_array_equal(again.encode(["a parcel"]), minilm.encode(["a parcel"]))

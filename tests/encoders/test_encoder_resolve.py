@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
-from conftest import write_json
+from model_folders import write_json
 
 from textshot.encoders import DEFAULT_ENCODER, hub, load_encoder, resolve
 from textshot.encoders.identity import model_fingerprint

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class SentenceTransformerEncoder:
             "prompt": self._prompt,
             "max_length": max_length,
         }
+        self._folder, self._device = folder, device
         self._lock = threading.Lock()
         self._model = _load(folder, max_length, device)
         self.dim = int(self._encode(["probe"], 1).shape[1])
@@ -85,6 +86,14 @@ class SentenceTransformerEncoder:
             return np.empty((0, self.dim), dtype=np.float32)
         return unit_rows(with_direction(self._encode(clean, batch_size)))
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return itself: it never changes, and scikit-learn copies what an estimator is given."""
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process by name: the model is loaded again there."""
+        return _again, (self._folder, self.source, self._device, self.spec)
+
     def _encode(self, texts: list[str], batch_size: int) -> FloatArray:
         with self._lock:
             found = self._model.encode(
@@ -96,6 +105,12 @@ class SentenceTransformerEncoder:
                 normalize_embeddings=True,
             )
         return np.array(found, dtype=np.float32)
+
+
+def _again(
+    folder: Path, source: str, device: str | None, spec: Mapping[str, Any]
+) -> SentenceTransformerEncoder:
+    return SentenceTransformerEncoder(folder, source=source, device=device, **spec)
 
 
 def _load(folder: Path, max_length: int | None, device: str | None) -> SentenceTransformer:
