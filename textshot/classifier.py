@@ -17,9 +17,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from textshot.encoders import Encoder, PrecomputedEncoder
+from textshot.arrays import unit_rows
+from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
+from textshot.index import Index
 from textshot.records import UNKNOWN, Category, Prediction, Threshold
 
 PRECOMPUTED = "precomputed"
@@ -67,7 +69,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: lengths differ, values are missing, a class is called "unknown", classes
                 that are not strings with abstaining on.
         """
-        if isinstance(X, Mapping):
+        if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # a sparse array can be a dict
             return self._fit(self._checked_mapping(X, y), self.encoder)
         X = self._check_inputs(X, reset=True)
         if y is None:
@@ -75,7 +77,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"requires y to be passed, but the target y is None: {type(self).__name__} needs"
                 " the class of each text, or a mapping {class: [texts]}"
             )
-        y = column_or_1d(y, warn=True)
+        y = _without_missing(column_or_1d(y, warn=True))
         check_consistent_length(X, y)
         check_classification_targets(y)
         encoder, texts = self.encoder, X
@@ -99,8 +101,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         state = self.engine_.index.state
         rows = [state.rows[str(c)] for c in self.classes_]
         encoder = self.engine_.encoder
-        queries = np.asarray(X if self._precomputed else encoder.encode(X), dtype=np.float64)
-        queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-300)
+        queries = unit_rows(X if self._precomputed else encoder.encode(X)).astype(np.float64)
         scores: NDArray[np.float64] = queries @ state.vectors[rows].T.astype(np.float64)
         return scores[:, 1] - scores[:, 0] if len(rows) == 2 else scores
 
@@ -119,9 +120,22 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, path: str | Path, *, encoder: Encoder | str | None = None) -> Self:
-        """Return a fitted classifier from an index on disk; classes are its category names."""
-        engine = Engine.load(path, encoder=encoder)
-        loaded = cls(encoder, names=engine.index.names)
+        """Return a fitted classifier from an index on disk; classes are its category names.
+
+        Args:
+            path: the folder.
+            encoder: as in `Engine.load`; "precomputed" for an index that was saved by such a one.
+        """
+        given = encoder
+        if encoder == PRECOMPUTED:
+            given = _no_encoder(Index.load(path).dim)
+        engine = Engine.load(path, encoder=given)
+        settings = engine.decision
+        loaded = cls(
+            encoder,
+            names=engine.index.names,
+            threshold=settings.threshold if settings.method == "given" else "auto",
+        )
         loaded.engine_, loaded.classes_ = engine, np.array(engine.index.labels)
         return loaded
 
@@ -165,12 +179,23 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for label, texts in X.items():
             if isinstance(texts, str):
                 raise InvalidTextsError(f"class {label!r} has a string; give a list: [{texts!r}]")
-        return {label: list(texts) for label, texts in X.items()}
+        return {label: clean_texts(texts) for label, texts in X.items()}
 
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         if self._precomputed:
             return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
         if isinstance(X, str):
             raise TypeError(f"X is a string; give a list: [{X!r}]")
-        column = column_or_1d(np.asarray(X, dtype=object), warn=False)
-        return [str(t) if isinstance(t, str) else t for t in column]
+        return clean_texts(column_or_1d(np.asarray(X, dtype=object), warn=False))
+
+
+def _without_missing(y: NDArray[Any]) -> NDArray[Any]:
+    for i, label in enumerate(y if y.dtype == object else ()):
+        if not isinstance(label, str) and str(label) in ("None", "nan", "<NA>", "NaT"):
+            raise InvalidTextsError(f"class {i} of y is missing ({label}). Drop the row")
+    return y
+
+
+def _no_encoder(dim: int) -> PrecomputedEncoder:
+    """Return what stands for the encoder of vectors that come from outside: it knows no text."""
+    return PrecomputedEncoder([""], np.eye(1, dim), name=PRECOMPUTED)

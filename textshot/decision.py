@@ -43,7 +43,7 @@ def derive(
         return DecisionSettings(median, "leave-one-category-out median", n_way, len(scores))
     if background is None or not n_way:
         return DecisionSettings(None, "none: too few categories", n_way, len(scores), guess=True)
-    unrelated = (background @ vectors.T).max(axis=1)
+    unrelated = np.clip((background @ vectors.T).max(axis=1), -1.0, 1.0)
     floor = float(np.quantile(unrelated, BACKGROUND_QUANTILE))
     threshold = max([floor, float(np.median(scores))] if len(scores) else [floor])
     return DecisionSettings(
@@ -66,7 +66,8 @@ def leave_one_category_out(
         supports, support_rows = supports[chosen], support_rows[chosen]
     scores = supports @ vectors.T
     scores[np.arange(len(supports)), support_rows] = -np.inf
-    best: FloatArray = scores.max(axis=1)
+    # Rounding can take the cosine of two equal rows past 1, where no threshold may be.
+    best: FloatArray = np.clip(scores.max(axis=1), -1.0, 1.0)
     return best
 
 

@@ -146,12 +146,14 @@ class Engine:
     ) -> None:
         """Add new categories; the keys of the others stay as they are."""
         new = tuple(category_dict(categories).values())
+        _check_examples(new)
         texts = [key.text for c in new for key in c.keys(names=self.index.names)]
         self.index.add(new, self._encode(texts, advance))
         self._derive()
 
     def replace(self, category: Category) -> None:
         """Put `category` in the place of the one of that name."""
+        _check_examples([category])
         texts = [key.text for key in category.keys(names=self.index.names)]
         self.index.replace(category, self._encode(texts))
         self._derive()
@@ -175,10 +177,9 @@ class Engine:
 
     def add_example(self, label: str, text: str, *, source: str = "example") -> None:
         """Add one example to a category."""
-        if not text.strip():
-            raise InvalidCategoriesError(f"the example for {label!r} is empty")
-        self.index.entry(label)
-        self.index.add_example(label, Example(text, source), self._encode([text])[0])
+        example = Example(clean_texts([text])[0], source)
+        _check_examples([replace(self.index.entry(label).category, examples=(example,))])
+        self.index.add_example(label, example, self._encode([text])[0])
         self._derive()
 
     def remove_example(self, label: str, text: str) -> None:
@@ -270,3 +271,12 @@ class Engine:
             found.append(self.encoder.encode(cleaned[start : start + _CHUNK]))
             advance(len(found[-1]))
         return np.concatenate(found)
+
+
+def _check_examples(categories: Iterable[Category]) -> None:
+    for category in categories:
+        for example in category.examples:
+            if isinstance(example.text, str) and not example.text.strip():
+                raise InvalidCategoriesError(
+                    f"category {category.name!r} has an empty example. Leave it out"
+                )

@@ -165,9 +165,9 @@ def _check_truths(engine: Engine, truths: Sequence[str | None]) -> None:
     if strangers:
         shown = ", ".join(repr(s) for s in strangers[:5]) + (", ..." if strangers[5:] else "")
         raise InvalidTextsError(
-            f"{len(strangers)} truths are not among the {len(engine.index)} categories of the"
-            f" index: {shown}. Add them to the index, or leave the label empty for texts that fit"
-            " no category"
+            f"{shown}: not among the {len(engine.index)} categories of the index, but given as a"
+            f" truth ({len(strangers)} in all). Add them to the index, or leave the label empty for"
+            " texts that fit no category"
         )
 
 

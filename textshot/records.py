@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Literal
 
 from textshot.errors import InvalidCategoriesError
@@ -15,8 +14,6 @@ UNKNOWN = "unknown"
 
 Threshold = float | None | Literal["auto"]
 """A cosine; None: always answer; "auto": derived from the categories."""
-
-_NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
 class KeyKind(StrEnum):
@@ -33,6 +30,12 @@ class Example:
 
     text: str | None
     source: str = "example"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str | None) or not isinstance(self.source, str):
+            raise InvalidCategoriesError(
+                f"an example is a string with a source, not {self.text!r} with {self.source!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,14 @@ class Category:
     examples: tuple[Example, ...] = ()
     parent: str | None = None
     threshold: float | None = None
-    metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        if self.threshold is not None and not -1.0 <= self.threshold <= 1.0:
-            raise InvalidCategoriesError(
-                f"category {self.name!r} has threshold {self.threshold}; a cosine lies in -1 to 1"
-            )
+        _check_strings(self)
+        if self.threshold is not None:
+            # A float of NumPy is one too, but JSON does not know it.
+            object.__setattr__(self, "threshold", _cosine(self.name, self.threshold))
 
     @classmethod
     def of(cls, name: str, *texts: str, description: str = "") -> Category:
@@ -161,6 +164,34 @@ def category_dict(categories: Iterable[Category]) -> dict[str, Category]:
             )
         found[category.name] = category
     return found
+
+
+def _cosine(name: str, threshold: float) -> float:
+    try:
+        cosine = float(threshold)
+    except (TypeError, ValueError):
+        cosine = float("nan")
+    if not -1.0 <= cosine <= 1.0:
+        raise InvalidCategoriesError(
+            f"category {name!r} has threshold {threshold!r}; a cosine lies in -1 to 1"
+        )
+    return cosine
+
+
+def _check_strings(category: Category) -> None:
+    for text in (category.description, category.parent):
+        if not isinstance(text, str | None):
+            raise InvalidCategoriesError(
+                f"category {category.name!r} has description or parent {text!r}; a string or None"
+                " is needed"
+            )
+    metadata = category.metadata
+    if not isinstance(metadata, Mapping) or not all(
+        isinstance(word, str) for pair in metadata.items() for word in pair
+    ):
+        raise InvalidCategoriesError(
+            f"category {category.name!r} has metadata {metadata!r}; strings by name are needed"
+        )
 
 
 def _check_name(name: str) -> None:

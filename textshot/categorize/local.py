@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.engine import Engine
+from textshot.errors import TableError
 from textshot.records import UNKNOWN, Prediction, Threshold
 from textshot.tables import (
+    STDIO,
     Batch,
     Format,
     RejectsFile,
@@ -75,7 +78,7 @@ def categorize(
     encoding: str | None = None,
     escape: bool = True,
     rejects: str | Path,
-    advance: Callable[[int], None] = lambda rows: None,
+    advance: Callable[[int, float | None], None] = lambda rows, fraction: None,
 ) -> Report:
     """Write the rows of `source` to `target` with label, score and margin added.
 
@@ -95,10 +98,12 @@ def categorize(
         escape: in CSV and TSV, put an apostrophe before cells that a spreadsheet would run.
         rejects: where rows go that cannot be used, with file, line and reason; the file is made
             with the first of them.
-        advance: called with the number of rows done since the last call.
+        advance: called with the number of rows done since the last call, and how much of the input
+            that makes, 0 to 1, or None when its size is not known.
     """
     import pyarrow as pa
 
+    _check_places(source, target, rejects)
     with open_table(source, format=input_format, encoding=encoding) as table:
         columns = text_columns_of(table, text_columns)
         names = free_names(table.columns, ADDED)
@@ -125,9 +130,17 @@ def categorize(
                 report.written += len(texts)
                 report.rejected += len(batch.rejects)
                 report.read = report.written + report.rejected
-                advance(report.read - before)
+                advance(report.read - before, table.fraction)
         report.rejects_path = bad.path if bad.count else None
         return report
+
+
+def _check_places(source: str | Path, target: str | Path, rejects: str | Path) -> None:
+    taken = {os.path.realpath(place) for place in (source, target) if str(place) != STDIO}
+    if os.path.realpath(rejects) in taken:
+        raise TableError(
+            f"{rejects}: the rejected rows would replace the input or the output. Name another file"
+        )
 
 
 def _output_schema(schema: pa.Schema, names: Mapping[str, str]) -> pa.Schema:

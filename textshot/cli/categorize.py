@@ -1,3 +1,4 @@
+# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot categorize."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import note, percent, print_json, print_table, progress
+from textshot.cli.output import counted, note, percent, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from textshot.categorize import Report
@@ -56,7 +57,7 @@ def categorize(
     device: str | None,
     as_json: bool,
 ) -> None:
-    r"""Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.
+    """Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.
 
     The output has the input's columns and label, score, margin. It appears when it is complete.
     A summary goes to stdout (to stderr when the output is stdout).
@@ -71,7 +72,7 @@ def categorize(
 
     engine = options.load_engine(index_path, encoder, device)
     try:
-        with progress("categorising") as advance:
+        with progress("categorising", beside_rows=output == STDOUT) as advance:
             report = run(
                 engine,
                 input_path,
@@ -86,7 +87,8 @@ def categorize(
                 advance=advance,
             )
     except KeyboardInterrupt:
-        note("stopped: no output was written, and what was there before is untouched")
+        if output != STDOUT:
+            note("stopped: no output was written, and what was there before is untouched")
         raise
     _say(report, output, as_json)
 
@@ -100,7 +102,7 @@ def _say(report: Report, output: str, as_json: bool) -> None:
         if name != wanted:
             note(f"the input has a column {wanted!r} already: ours is called {name!r}")
     if report.rejected:
-        note(f"{report.rejected} rows could not be used; see {report.rejects_path}")
+        note(f"{counted(report.rejected, 'row')} could not be used; see {report.rejects_path}")
     ordered = sorted(report.tallies.items(), key=lambda item: (-item[1].count, item[0]))
     to_stderr = output == STDOUT
     if as_json:
@@ -119,7 +121,7 @@ def _say(report: Report, output: str, as_json: bool) -> None:
     ]
     print_table(("category", "texts", "share", "example (the nearest)"), rows, err=to_stderr)
     click.echo(
-        f"{report.read} rows read, {report.written} written to {output},"
+        f"{counted(report.read, 'row')} read, {report.written} written to {output},"
         f" {report.unknown} unknown, {report.rejected} rejected",
         err=to_stderr,
     )

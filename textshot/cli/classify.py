@@ -1,3 +1,4 @@
+# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot classify."""
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def classify(
     device: str | None,
     as_json: bool,
 ) -> None:
-    r"""Say which category each text belongs to.
+    """Say which category each text belongs to.
 
     Texts come from the arguments, from a file (--file), or from stdin, a text a line. Each one
     gets the best category, its score (cosine) and margin over the runner-up, or unknown.

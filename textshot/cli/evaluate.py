@@ -1,3 +1,4 @@
+# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot evaluate."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import percent, print_json, print_table, progress, warn
+from textshot.cli.output import counted, percent, print_json, print_table, progress, warn
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
@@ -39,7 +40,7 @@ def evaluate(
     device: str | None,
     as_json: bool,
 ) -> None:
-    r"""Compare the answers with labelled texts.
+    """Compare the answers with labelled texts.
 
     LABELLED has the columns text and label; an empty label, or unknown, says that the text fits no
     category. Accuracy is over the others, and counts unknown as wrong.
@@ -86,10 +87,13 @@ def _say(found: Evaluation) -> None:
         )
     click.echo()
     low, high = found.accuracy_interval or (None, None)
-    n_known = found.n - found.n_unknown
+    fitting, strange = (
+        counted(n, "text that fits", "texts that fit")
+        for n in (found.n - found.n_unknown, found.n_unknown)
+    )
     click.echo(
         f"accuracy            {percent(found.accuracy)}  (95 % interval {percent(low)} to"
-        f" {percent(high)}; {n_known} texts that fit a category)"
+        f" {percent(high)}; {fitting} a category)"
     )
     click.echo(
         f"of those answered   {percent(found.accuracy_answered)}  (coverage"
@@ -98,5 +102,5 @@ def _say(found: Evaluation) -> None:
     click.echo(f"macro F1            {percent(found.macro_f1)}")
     click.echo(
         f"unknown             recall {percent(found.unknown_recall)}, precision"
-        f" {percent(found.unknown_precision)}  ({found.n_unknown} texts that fit none)"
+        f" {percent(found.unknown_precision)}  ({strange} none)"
     )

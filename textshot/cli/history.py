@@ -1,3 +1,4 @@
+# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot info, textshot rollback."""
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @options.index_argument
 @options.json_option
 def info(index_path: str, as_json: bool) -> None:
-    r"""Say what an index holds, what made it, and which generations can be brought back.
+    """Say what an index holds, what made it, and which generations can be brought back.
 
     \b
     Example:
@@ -67,7 +68,7 @@ def info(index_path: str, as_json: bool) -> None:
 @options.index_argument
 @click.option("--to", type=click.IntRange(min=1), help="Generation. [default: the one before]")
 def rollback(index_path: str, to: int | None) -> None:
-    r"""Bring an older generation back, as a new one.
+    """Bring an older generation back, as a new one.
 
     \b
     Example:

@@ -1,3 +1,4 @@
+# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot index."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import note, print_json, progress, warn
+from textshot.cli.output import counted, note, print_json, progress, warn
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -55,7 +56,7 @@ def index(
     encoding: str | None,
     as_json: bool,
 ) -> None:
-    r"""Make an index from a table of categories.
+    """Make an index from a table of categories.
 
     CATEGORIES has a row for each example, with the columns label, text and description; text and
     description may be empty. Other columns are kept as metadata. An index that is there already
@@ -115,12 +116,13 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
         )
         return
     again = f", generation {generation} (`textshot rollback` goes back)" if generation > 1 else ""
-    click.echo(f"{output}: {len(engine.index)} categories, {n_examples} examples{again}")
+    size = counted(len(engine.index), "category", "categories")
+    click.echo(f"{output}: {size}, {counted(n_examples, 'example')}{again}")
     click.echo(f"encoder: {engine.encoder.name} ({engine.encoder.source})")
     click.echo(f"threshold: {shown_threshold(engine)}")
     if decision.guess:
         note(
-            f"with {len(engine.index)} categories the threshold is a guess; try it on texts of"
+            f"with {size} the threshold is a guess; try it on texts of"
             " your own, and set it by --threshold"
         )
 

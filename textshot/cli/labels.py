@@ -1,3 +1,4 @@
+# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot labels list/add/remove/rename/merge."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import print_json, print_table
+from textshot.cli.output import counted, print_json, print_table
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -19,7 +20,7 @@ purge_option = click.option(
 
 @click.group()
 def labels() -> None:
-    r"""See and change the categories of an index.
+    """See and change the categories of an index.
 
     \b
     Examples:
@@ -32,7 +33,7 @@ def labels() -> None:
 @options.index_argument
 @options.json_option
 def list_(index_path: str, as_json: bool) -> None:
-    r"""List the categories.
+    """List the categories.
 
     \b
     Example:
@@ -77,7 +78,7 @@ def add(
     encoder: str | None,
     device: str | None,
 ) -> None:
-    r"""Add a category, or examples to one that is there.
+    """Add a category, or examples to one that is there.
 
     \b
     Examples:
@@ -116,7 +117,7 @@ def remove(
     encoder: str | None,
     device: str | None,
 ) -> None:
-    r"""Remove categories, or one example.
+    """Remove categories, or one example.
 
     They are gone from the answers at once. Files of the last generations stay for `rollback`,
     unless --purge deletes them.
@@ -143,7 +144,7 @@ def remove(
 @options.encoder_option
 @options.device_option
 def rename(index_path: str, old: str, new: str, encoder: str | None, device: str | None) -> None:
-    r"""Give a category another name.
+    """Give a category another name.
 
     \b
     Example:
@@ -163,7 +164,7 @@ def rename(index_path: str, old: str, new: str, encoder: str | None, device: str
 def merge(
     index_path: str, names: tuple[str, ...], into: str, encoder: str | None, device: str | None
 ) -> None:
-    r"""Move the examples of categories into another one.
+    """Move the examples of categories into another one.
 
     \b
     Example:
@@ -177,6 +178,5 @@ def merge(
 def _save(engine: Engine, path: str, *, purge: bool = False) -> None:
     generation = engine.save(path, purge=purge)
     n_examples = sum(len(c.examples) for c in engine.categories)
-    click.echo(
-        f"{path}: {len(engine.index)} categories, {n_examples} examples, generation {generation}"
-    )
+    size = counted(len(engine.index), "category", "categories")
+    click.echo(f"{path}: {size}, {counted(n_examples, 'example')}, generation {generation}")

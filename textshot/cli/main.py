@@ -1,3 +1,4 @@
+# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """The `textshot` command: its group, and how errors reach people."""
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from textshot._version import __version__
+from textshot.cli import options
 from textshot.cli.categorize import categorize
 from textshot.cli.classify import classify
 from textshot.cli.evaluate import evaluate
@@ -37,12 +39,12 @@ class _Group(click.Group):
 
 @click.group(
     cls=_Group,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TEXTSHOT"},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="textshot")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is loaded and from where.")
 def main(verbose: bool) -> None:
-    r"""Sort text into your own categories from one example each.
+    """Sort text into your own categories from one example each.
 
     \b
       textshot index categories.csv -o my-index
@@ -60,3 +62,4 @@ def main(verbose: bool) -> None:
 
 for _command in (index, classify, categorize, evaluate, labels, info, rollback):
     main.add_command(_command)
+options.name_variables(main, "TEXTSHOT")

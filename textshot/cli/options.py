@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,21 +47,36 @@ def text_column_option(function: _Command) -> _Command:
 
 
 def threshold_options(function: _Command) -> _Command:
-    """Add --threshold and --no-unknown, two spellings of one setting: the last one counts."""
-    function = click.option(
+    """Add --threshold and --no-unknown, which the command gets as one `threshold`."""
+
+    @wraps(function)
+    def command(*args: Any, threshold: Threshold, no_unknown: bool, **others: Any) -> Any:
+        return function(*args, threshold=None if no_unknown else threshold, **others)
+
+    command = click.option(
         "--no-unknown",
-        "threshold",
-        flag_value="none",
-        help="Always answer with a category. The same as --threshold none.",
-    )(function)
+        is_flag=True,
+        help="Always answer with a category, whatever --threshold says.",
+    )(command)
     return click.option(
         "--threshold",
-        "threshold",
         default="auto",
         callback=_threshold,
         metavar="auto|none|COSINE",
         help="Below this score the answer is unknown. [default: auto, from the categories]",
-    )(function)
+    )(command)
+
+
+def name_variables(command: click.Command, prefix: str) -> None:
+    """Let each option be set by a variable called after it: TEXTSHOT_INDEX_TEXT_COLUMN."""
+    for option in command.params:
+        if isinstance(option, click.Option):
+            flag = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
+            shared = [option.envvar] if isinstance(option.envvar, str) else []
+            option.envvar = [f"{prefix}_{flag}", *shared]
+    if isinstance(command, click.Group):
+        for name, member in command.commands.items():
+            name_variables(member, f"{prefix}_{name.upper()}")
 
 
 def load_engine(path: str, encoder: str | None, device: str | None) -> Engine:

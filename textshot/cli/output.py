@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
+import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
 _LINE_SECONDS = 60.0
-_WIDE = 10_000
+_GAP = "  "
 
 
 def warn(message: str) -> None:
@@ -32,35 +32,27 @@ def print_json(value: Any, *, err: bool = False) -> None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False) -> None:
-    """Print aligned columns; on a terminal the last one is cut to its width."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Print aligned columns; on a terminal the last one is cut to what is left of its width."""
+    from rich.cells import cell_len
 
-    stream = sys.stderr if err else sys.stdout
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for i, name in enumerate(header):
-        numbers = bool(rows) and all(_is_number(row[i]) for row in rows)
-        table.add_column(
-            name,
-            justify="right" if numbers else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            # Only the last column gives way.
-            min_width=None
-            if i == len(header) - 1
-            else max(len(name), *(len(r[i]) for r in rows))
-            if rows
-            else None,
-        )
-    for row in rows:
-        table.add_row(*(Text(_plain(cell)) for cell in row))
-    if stream.isatty():
-        Console(file=stream).print(table)
-        return
-    page = io.StringIO()  # a file or a pipe has no width to fit
-    Console(file=page, width=_WIDE).print(table)
-    click.echo("\n".join(line.rstrip() for line in page.getvalue().splitlines()), err=err)
+    lines = [list(header), *([_plain(cell) for cell in row] for row in rows)]
+    columns = list(zip(*lines, strict=True))
+    widths = [max(map(cell_len, column)) for column in columns]
+    on_terminal = (sys.stderr if err else sys.stdout).isatty()
+    if on_terminal:
+        taken = sum(widths[:-1]) + len(_GAP) * len(widths[:-1])
+        free = shutil.get_terminal_size().columns - taken
+        widths[-1] = min(widths[-1], max(free, cell_len(header[-1])))
+    right = [len(column) > 1 and all(map(_is_number, column[1:])) for column in columns]
+    for i, line in enumerate(lines):
+        cells = [_fitted(*cell) for cell in zip(line, widths, right, strict=True)]
+        shown = _GAP.join(cells).rstrip()
+        click.echo(click.style(shown, bold=True) if on_terminal and i == 0 else shown, err=err)
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """Say how many: "1 category", "2 categories"."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def percent(share: float | None) -> str:
@@ -68,23 +60,29 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
+class Advance(Protocol):
+    """Takes the number of items done since the last call, and the share of all, if it is known."""
+
+    def __call__(self, done: int, fraction: float | None = None) -> None:
+        """Take note of it."""
+
+
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show how far long work is: a bar with an ETA on a terminal, a line a minute elsewhere."""
-    if sys.stderr.isatty():
-        with _bar(what, total) as advance:
-            yield advance
-    else:
+def progress(
+    what: str, total: int | None = None, *, beside_rows: bool = False
+) -> Iterator[Advance]:
+    """Show how far long work is: a bar with an ETA on a terminal, a line a minute elsewhere.
+
+    `beside_rows`: rows go to stdout meanwhile, so no bar where both would share a terminal.
+    """
+    if not sys.stderr.isatty() or (beside_rows and sys.stdout.isatty()):
         yield _Lines(what, total)
-
-
-@contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         Progress,
+        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -93,34 +91,67 @@ def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[done]:,}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=total)
-        yield lambda done: shown.advance(task, done)
+        task = shown.add_task(what, total=None, done=0)
+        count = _Count(total)
+
+        def advance(done: int, fraction: float | None = None) -> None:
+            share = count(done, fraction)
+            shown.update(
+                task,
+                done=count.done,
+                total=None if share is None else 1.0,
+                completed=share or 0.0,
+            )
+
+        yield advance
+
+
+class _Count:
+    """Adds up what is done, and what share of all it is."""
+
+    def __init__(self, total: int | None) -> None:
+        self.done = 0
+        self._total = total
+
+    def __call__(self, done: int, fraction: float | None) -> float | None:
+        self.done += done
+        return self.done / self._total if self._total else fraction
 
 
 class _Lines:
+    """A line a minute, for logs."""
+
     def __init__(self, what: str, total: int | None) -> None:
-        self._what, self._total = what, total
-        self._done = 0
+        self._what, self._count = what, _Count(total)
         self._begun = self._said = time.monotonic()
 
-    def __call__(self, done: int) -> None:
-        self._done += done
+    def __call__(self, done: int, fraction: float | None = None) -> None:
+        share = self._count(done, fraction)
         now = time.monotonic()
         if now - self._said < _LINE_SECONDS:
             return
-        self._said = now
-        rate = self._done / (now - self._begun)
-        line = f"{self._what}: {self._done} done, {rate:.0f} a second"
-        if self._total:
-            minutes = (self._total - self._done) / rate / 60
-            line += f", {minutes:.0f} minutes left of {self._total} in all"
+        self._said, seconds = now, now - self._begun
+        line = f"{self._what}: {self._count.done} done, {self._count.done / seconds:.0f} a second"
+        if share:
+            left = seconds * (1 - share) / share
+            line += f", {100 * share:.0f} %, {left / 60:.0f} minutes left"
         note(line)
+
+
+def _fitted(cell: str, width: int, right: bool) -> str:
+    """Return a cell of exactly that width on the screen, cut with an ellipsis if it is longer."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(cell) > width:
+        return set_cell_size(cell, width - 1) + "…"
+    return " " * (width - cell_len(cell)) + cell if right else set_cell_size(cell, width)
 
 
 def _plain(cell: str) -> str:

@@ -62,7 +62,7 @@ class SentenceTransformerEncoder:
             "prompt": self._prompt,
             "max_length": max_length,
         }
-        self._folder, self._device = folder, device
+        self.folder, self._device = folder, device
         self._lock = threading.Lock()
         self._model = _load(folder, max_length, device)
         self.dim = int(self._encode(["probe"], 1).shape[1])
@@ -92,7 +92,7 @@ class SentenceTransformerEncoder:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel to another process by name: the model is loaded again there."""
-        return _again, (self._folder, self.source, self._device, self.spec)
+        return _again, (self.folder, self.source, self._device, self.spec)
 
     def _encode(self, texts: list[str], batch_size: int) -> FloatArray:
         with self._lock:

@@ -160,7 +160,7 @@ class Index:
     def add_example(self, name: str, example: Example, vector: ArrayLike) -> None:
         """Add an example with its vector (dim,); a text that is there already is not doubled."""
         entry = self.entry(name)
-        row = unit_rows(np.asarray(vector)[None, :])
+        row = self._one_row(vector)
         kept = [
             i
             for i, key in enumerate(entry.keys)
@@ -276,7 +276,15 @@ class Index:
             return vectors
         if vector is None:
             raise InvalidCategoriesError(f"names are keys here: give the vector of {name!r}")
-        return np.concatenate([unit_rows(np.asarray(vector)[None, :]), vectors[1:]])
+        return np.concatenate([self._one_row(vector), vectors[1:]])
+
+    def _one_row(self, vector: ArrayLike) -> FloatArray:
+        row = np.asarray(vector)
+        if row.shape != (self.dim,):
+            raise InvalidCategoriesError(
+                f"the vector given has shape {row.shape}; ({self.dim},) is needed"
+            )
+        return unit_rows(row[None, :])
 
     def _must_be_free(self, name: str) -> None:
         if name in self._state.rows:

@@ -68,24 +68,27 @@ def read_whole(folder: Path, name: str, *, most: int, size: int | None = None) -
         IndexFormatError: not a plain file, larger than `most`, or not of `size` bytes.
     """
     path = folder / name
-    # Not following links, and not waiting for the other end of a pipe.
     try:
+        # Not following links, and not waiting for the other end of a pipe.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+        try:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
+                raise IndexFormatError(f"{path} is not a plain file")
+            if found.st_size > most:
+                raise IndexFormatError(f"{path} has {found.st_size} bytes; at most {most} are read")
+            if size is not None and found.st_size != size:
+                raise IndexFormatError(
+                    f"{path} has {found.st_size} bytes; the manifest says {size}: it is damaged"
+                )
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                return file.read(found.st_size)
+        finally:
+            os.close(handle)
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         raise IndexFormatError(f"{path} cannot be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise IndexFormatError(f"{path} is not a plain file")
-        if found.st_size > most:
-            raise IndexFormatError(f"{path} has {found.st_size} bytes; at most {most} are read")
-        if size is not None and found.st_size != size:
-            raise IndexFormatError(
-                f"{path} has {found.st_size} bytes; the manifest says {size}: it is damaged"
-            )
-        return file.read(found.st_size)
 
 
 @contextmanager

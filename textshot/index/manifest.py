@@ -39,6 +39,15 @@ _MEMBERS: dict[str, type | tuple[type, ...]] = {
     "decision": (dict, type(None)),
     "files": dict,
 }
+_SETTINGS: dict[str, Any] = {
+    "threshold": float | int | None,
+    "method": str,
+    "n_way": int,
+    "n_scores": int,
+    "guess": bool,
+    "stale": bool,
+    "temperature": float | int | None,
+}
 
 
 def make_manifest(
@@ -72,13 +81,19 @@ def seal(manifest: Manifest) -> bytes:
     """Return the manifest's bytes, with the sha256 of its own canonical body in it."""
     body = {key: value for key, value in manifest.items() if key != "sha256"}
     sealed = {**body, "sha256": hashlib.sha256(_canonical(body)).hexdigest()}
-    return json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    return (
+        json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False).encode(
+            "utf-8", "surrogatepass"
+        )
+        + b"\n"
+    )
 
 
 def open_manifest(data: bytes, where: str) -> Manifest:
     """Parse and check a manifest; the answer is known to be whole, of format 1, and consistent."""
     try:
-        found = json.loads(data.decode(), parse_constant=no_constants)
+        found = json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=no_constants)
+        _canonical(found)  # deep nesting, and 1e999, which is Infinity
     except (ValueError, RecursionError) as error:
         raise IndexFormatError(f"{where} is not valid JSON ({error}): it is damaged") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
@@ -114,8 +129,8 @@ def _check_members(manifest: Manifest, where: str) -> None:
         value = manifest.get(name)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise IndexFormatError(f"{where}: {name} is {value!r}, which cannot be")
-    if manifest["dim"] < 1 or manifest["generation"] < 1:
-        raise IndexFormatError(f"{where}: dim or generation is below 1")
+    if manifest["dim"] < 1 or not 1 <= manifest["generation"] < 10**12:
+        raise IndexFormatError(f"{where}: dim or generation is not in its range")
     if manifest.get("metric") != "cosine" or manifest["fusion"].get("rule") != RULE:
         raise IndexFormatError(f"{where}: the metric or the fusion rule is not known here")
     if not isinstance(manifest["fusion"].get("names"), bool):
@@ -143,12 +158,21 @@ def _check_settings(manifest: Manifest, where: str) -> None:
     encoder, decision = manifest["encoder"], manifest["decision"]
     try:
         if decision is not None:
-            settings = DecisionSettings(**decision)
-            if settings.threshold is not None and not -1.0 <= float(settings.threshold) <= 1.0:
-                raise ValueError(f"threshold {settings.threshold}")
+            _check_decision(DecisionSettings(**decision))
         if encoder is not None and not (
-            isinstance(encoder["fingerprint"], str) and isinstance(encoder["spec"], dict)
+            isinstance(encoder["fingerprint"], str)
+            and isinstance(encoder["spec"], dict)
+            and all(isinstance(value, str | int | None) for value in encoder["spec"].values())
         ):
             raise ValueError("encoder")
     except (TypeError, ValueError, KeyError) as error:
         raise IndexFormatError(f"{where}: decision or encoder is not valid ({error})") from None
+
+
+def _check_decision(settings: DecisionSettings) -> None:
+    for name, kind in _SETTINGS.items():
+        value = getattr(settings, name)
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} {value!r}")
+    if settings.threshold is not None and not -1.0 <= settings.threshold <= 1.0:
+        raise ValueError(f"threshold {settings.threshold}")

@@ -71,7 +71,8 @@ def publish(folder: Path, state: State, *, expect: int | None, purge: bool = Fal
         for name, data in contents.values():
             _write_unless_there(folder, name, data)
         _put_manifest(folder, manifest)
-        _collect(folder, manifest, purge=purge)
+        with suppress(OSError):  # it is published by now
+            _collect(folder, manifest, purge=purge)
         return current + 1
 
 
@@ -99,6 +100,10 @@ def generations(folder: str | Path) -> list[Generation]:
         current = _manifest(folder)["generation"]
     except IndexFormatError:
         current = 0  # the copies may still be good: that is what rollback is for
+    except IndexNotFoundError:
+        if not _copies(folder):
+            raise
+        current = 0
     return [_describe(folder, number, current) for number in _copies(folder)]
 
 
@@ -128,7 +133,8 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
         old = open_manifest(data, str(folder / _copy_name(to)))
         manifest = {**old, "generation": current + 1, "created": _now()}
         _put_manifest(folder, manifest)
-        _collect(folder, manifest, purge=False)
+        with suppress(OSError):
+            _collect(folder, manifest, purge=False)
         return current + 1
 
 
@@ -213,7 +219,13 @@ def _put_manifest(folder: Path, manifest: Manifest) -> None:
     files.write_whole(folder, _copy_name(manifest["generation"]), data)
     files.sync_folder(folder)  # every file that the manifest names is durable before it is
     files.write_whole(folder, MANIFEST, data)
-    files.sync_folder(folder)
+    try:
+        files.sync_folder(folder)
+    except OSError as error:
+        raise PublishError(
+            f"generation {manifest['generation']} of {folder} is in place, but the disk did not"
+            f" confirm it ({error.strerror}): a power failure may bring the one before it back"
+        ) from error
 
 
 def _collect(folder: Path, manifest: Manifest, *, purge: bool) -> None:
@@ -224,18 +236,29 @@ def _collect(folder: Path, manifest: Manifest, *, purge: bool) -> None:
     kept = [manifest["generation"]]
     if not purge:
         kept += [n for n in _copies(folder) if n != kept[0]][: KEEP_GENERATIONS - 1]
-    needed = {_copy_name(n) for n in kept}
-    for number in kept:
-        with suppress(OSError, IndexFormatError):
-            data = files.read_whole(folder, _copy_name(number), most=MOST_MANIFEST_BYTES)
-            needed |= {e["name"] for e in open_manifest(data, "")["files"].values()}
+    copies = {_copy_name(n) for n in kept}
+    needed = _needed(folder, manifest, kept[1:])
     for path in list(folder.iterdir()):
-        ours = _COPY.fullmatch(path.name) or _OURS.fullmatch(path.name)
+        ours = (_COPY.fullmatch(path.name) and path.name not in copies) or (
+            _OURS.fullmatch(path.name) and needed is not None and path.name not in needed
+        )
         # We hold the lock: a temporary file is what a dead writer left.
         left = path.name.startswith(files.TEMPORARY)
-        if left or (ours and path.name not in needed and (purge or _aged(path))):
+        if left or (ours and (purge or _aged(path))):
             with suppress(OSError):
                 files.remove(folder, path.name)
+
+
+def _needed(folder: Path, manifest: Manifest, older: list[int]) -> set[str] | None:
+    """Return the files that the kept generations name; None if one of them cannot be read."""
+    needed = {e["name"] for e in manifest["files"].values()}
+    try:
+        for number in older:
+            data = files.read_whole(folder, _copy_name(number), most=MOST_MANIFEST_BYTES)
+            needed |= {e["name"] for e in open_manifest(data, "")["files"].values()}
+    except (OSError, IndexFormatError):
+        return None
+    return needed
 
 
 def _aged(path: Path) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from textshot.errors import TableError
 from textshot.tables.batches import Batch, Reading
@@ -34,13 +35,24 @@ class Table:
         columns: The names of its columns.
     """
 
-    def __init__(self, source: str, format: Format, reading: Reading, stack: ExitStack) -> None:
+    def __init__(
+        self, source: str, format: Format, reading: Reading, stream: BinaryIO, stack: ExitStack
+    ) -> None:
         self.source = source
         self.format = format
         self.schema: pa.Schema = reading[0]
         self.columns: tuple[str, ...] = tuple(self.schema.names)
         self._batches: Iterator[Batch] | None = reading[1]
+        self._stream = stream
         self._stack = stack
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the file has been read, 0 to 1, for showing progress; None of a pipe."""
+        if self.source == "<stdin>" or not self._stream.seekable():
+            return None
+        size = os.fstat(self._stream.fileno()).st_size
+        return min(self._stream.tell() / size, 1.0) if size else None
 
     def batches(self) -> Iterator[Batch]:
         """Return the slices of the table, each read when it is asked for."""
@@ -93,7 +105,7 @@ def open_table(
             packed = is_gzip(name, kind)
             text = decoded(stream, source, packed=packed, encoding=encoding, stack=stack)
             reading = _read_text_format(text, kind, batch_rows)
-        return Table(source, kind, reading, stack.pop_all())
+        return Table(source, kind, reading, stream, stack.pop_all())
 
 
 def _read_text_format(text: TextInput, format: Format, batch_rows: int) -> Reading:

@@ -1,0 +1,1 @@
+"""Measurements that the docs show; `make bench-...` runs them."""

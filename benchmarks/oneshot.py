@@ -1,0 +1,161 @@
+"""One example per category: accuracy over all categories at once, against plain NumPy.
+
+Supports are drawn from the training split, the whole test split is classified, abstaining is off.
+The reference shares nothing with textshot but the weights: sentence-transformers and three lines
+of NumPy, on the same draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.data import SOURCES, draw_supports, load
+from textshot import Category, Engine, load_encoder
+from textshot.arrays import FloatArray
+from textshot.encoders import Encoder
+
+SETTINGS = ("name only", "example only", "example + name")
+RESULTS = Path(__file__).parent / "results"
+PICTURE = Path("docs/images/oneshot.png")
+
+
+class Remembering:
+    """An encoder that encodes each text once in a run."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.name, self.source, self.dim = encoder.name, encoder.source, encoder.dim
+        self.fingerprint, self.spec = encoder.fingerprint, encoder.spec
+        self._encoder, self._known = encoder, {}
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
+        """Return unit rows, (n, dim)."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        rows = self._encoder.encode(new, batch_size=batch_size)
+        self._known.update(zip(new, rows, strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
+class Reference:
+    """Nearest mean of unit vectors, with nothing of textshot in it."""
+
+    def __init__(self, folder: str) -> None:
+        from sentence_transformers import SentenceTransformer
+
+        self._model = SentenceTransformer(folder, device="cpu")
+
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """Return unit rows, (n, dim)."""
+        return self._model.encode(list(texts), normalize_embeddings=True)
+
+    def answers(self, queries: FloatArray, kinds: list[FloatArray], labels: list[str]) -> list[str]:
+        """Return the label of the nearest centre for each query."""
+        centres = np.mean(kinds, axis=0)
+        centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+        return [labels[i] for i in (queries @ centres.T).argmax(axis=1)]
+
+
+def run_set(name: str, data: Path, draws: int, encoder: Encoder, reference: Reference) -> dict:
+    """Return the accuracies of each draw, ours and the reference's, for each setting."""
+    texts, labels = load(data, name, "train")
+    tests, truths = load(data, name, "test")
+    kinds = sorted(set(labels))
+    names = reference.vectors([kind.replace("_", " ") for kind in kinds])
+    queries = reference.vectors(tests)
+    found = {setting: {"textshot": [], "numpy": []} for setting in SETTINGS}
+    for seed in range(draws):
+        rows = draw_supports(labels, 1, seed)
+        examples = reference.vectors([texts[rows[kind][0]] for kind in kinds])
+        channels = dict(zip(SETTINGS, ([names], [examples], [names, examples]), strict=True))
+        for setting in SETTINGS if seed == 0 else SETTINGS[1:]:
+            shots = [] if setting == "name only" else rows
+            engine = Engine.build(
+                [Category.of(k, *(texts[i] for i in (shots and rows[k]))) for k in kinds],
+                encoder=encoder,
+                names="name" in setting,
+                threshold=None,
+            )
+            ours = [p.label for p in engine.classify(tests, k=1)]
+            plain = reference.answers(queries, channels[setting], kinds)
+            for who, answers in (("textshot", ours), ("numpy", plain)):
+                right = np.mean([a == t for a, t in zip(answers, truths, strict=True)])
+                found[setting][who].append(100 * float(right))
+    return {"n_way": len(kinds), "n_test": len(tests), "accuracy": found}
+
+
+def table(results: dict) -> str:
+    lines = [
+        "| set | categories | setting | textshot | NumPy on the same draws | largest gap in a draw"
+        " |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, found in results["sets"].items():
+        for setting, accuracy in found["accuracy"].items():
+            ours, plain = np.array(accuracy["textshot"]), np.array(accuracy["numpy"])
+            lines.append(
+                f"| {name} | {found['n_way']} | {setting} | {_shown(ours)} | {_shown(plain)} |"
+                f" {np.abs(ours - plain).max():.2f} |"
+            )
+    return "\n".join(lines)
+
+
+def plot(results: dict, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    for i, setting in enumerate(SETTINGS):
+        values = [np.array(s["accuracy"][setting]["textshot"]) for s in results["sets"].values()]
+        axes.bar(
+            np.arange(len(values)) + (i - 1) * 0.27,
+            [v.mean() for v in values],
+            0.25,
+            yerr=[v.std(ddof=1) if len(v) > 1 else 0 for v in values],
+            capsize=3,
+            label=setting,
+        )
+    sets = [f"{name}\n{found['n_way']} categories" for name, found in results["sets"].items()]
+    axes.set_xticks(range(len(sets)), sets)
+    axes.set_ylabel("accuracy, %")
+    axes.set_title(f"Test split, all categories at once, {results['draws']} draws", fontsize=10)
+    axes.legend(ncols=3, loc="lower right", fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--sets", nargs="+", default=list(SOURCES), choices=list(SOURCES))
+    options = parser.parse_args()
+    encoder = load_encoder()
+    reference = Reference(str(encoder.folder))
+    results = {"draws": options.draws, "encoder": encoder.source, "sets": {}}
+    for name in options.sets:
+        begun = time.monotonic()
+        results["sets"][name] = run_set(
+            name, options.data, options.draws, Remembering(encoder), reference
+        )
+        print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "oneshot.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / "oneshot.md").write_text(table(results) + "\n", encoding="utf-8")
+    plot(results, PICTURE)
+    print(table(results))
+
+
+def _shown(values: np.ndarray) -> str:
+    spread = f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{values.mean():.1f}{spread}"
+
+
+if __name__ == "__main__":
+    main()

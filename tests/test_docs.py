@@ -1,0 +1,91 @@
+"""What the documents and examples show is what happens."""
+
+import re
+import runpy
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from textshot.cli import main
+
+ROOT = Path(__file__).parent.parent
+CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder_with_the_examples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("examples").symlink_to(ROOT / "examples")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def run(command):
+    """Run `command [| tail -n N]`; textshot in this process, where its imports are paid already."""
+    first, _, rest = command.partition(" | ")
+    words = shlex.split(first)
+    if words[0] != "textshot":
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    result = CliRunner().invoke(main, words[1:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    if not rest:
+        return result.stdout
+    return subprocess.run(
+        shlex.split(rest), check=True, input=result.stdout, capture_output=True, text=True
+    ).stdout
+
+
+def test_the_console_blocks_of_the_readme_print_what_they_show():
+    blocks = CONSOLE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(blocks) == 1
+    for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", blocks[0], re.MULTILINE):
+        assert run(command) == shown, command
+
+
+def test_the_python_of_the_readme_prints_what_it_shows(capsys):
+    [block] = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    exec(compile(block, "README.md", "exec"), {})  # our own document
+    assert "# " + capsys.readouterr().out.strip() == block.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_python_of_the_python_page_runs(number):
+    blocks = PYTHON.findall((ROOT / "docs" / "python.md").read_text(encoding="utf-8"))
+    assert len(blocks) == 4
+    exec(compile(blocks[number], "docs/python.md", "exec"), {})
+
+
+@pytest.mark.parametrize("name", ["library", "scikit_learn"])
+def test_the_examples_run(name, capsys):
+    runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
+    assert capsys.readouterr().out
+
+
+def test_every_command_is_in_the_guide():
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in main.commands:
+        assert f"textshot {name}" in guide + readme, name
+
+
+def test_the_benchmark_table_in_the_docs_is_the_measured_one():
+    measured = (ROOT / "benchmarks" / "results" / "oneshot.md").read_text(encoding="utf-8")
+    assert measured in (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_the_demo_index_says_what_a_new_one_says():
+    words = ["classify", "--json", "--file", "examples/support/labelled.csv"]
+    made = CliRunner().invoke(main, [*words[:1], str(ROOT / "indexes" / "support"), *words[1:]])
+    assert made.exit_code == 0, made.output
+    run("textshot index examples/support/categories.csv -o new")
+    new = CliRunner().invoke(main, [*words[:1], "new", *words[1:]])
+    assert made.stdout.splitlines()[:1] == new.stdout.splitlines()[:1]
+    labels = re.compile(r'"label": ("[^"]*"|null), "labels"')
+    assert labels.findall(made.stdout) == labels.findall(new.stdout)
