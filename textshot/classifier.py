@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -190,6 +191,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _without_missing(y: NDArray[Any]) -> NDArray[Any]:
+    if y.dtype.kind == "f":
+        assert_all_finite(y, input_name="y")
     for i, label in enumerate(y if y.dtype == object else ()):
         if not isinstance(label, str) and str(label) in ("None", "nan", "<NA>", "NaT"):
             raise InvalidTextsError(f"class {i} of y is missing ({label}). Drop the row")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,13 @@ class Engine:
         self.index.remove_example(label, text)
         self._derive()
 
+    def replace_example(self, label: str, old: str, new: str) -> None:
+        """Put another text in the place of one example of a category."""
+        example = Example(clean_texts([new])[0])
+        _check_examples([replace(self.index.entry(label).category, examples=(example,))])
+        self.index.replace_example(label, old, example, self._encode([new])[0])
+        self._derive()
+
     def correct(self, text: str, label: str) -> None:
         """Learn that `text` belongs to `label`: one more example, marked as a correction."""
         self.add_example(label, text, source="correction")
@@ -244,16 +252,18 @@ class Engine:
 
     def _derive(self) -> None:
         """Derive the threshold again after a change, unless it was given."""
-        state = self.index.state
-        decision = state.decision
-        if decision is not None and decision.method == "given":
-            new = replace(decision, stale=False, n_way=len(state.entries))
-        else:
-            rows, owners = supports(state)
-            background = self._background() if len(state.entries) < ENOUGH_CATEGORIES else None
-            new = derive(rows, owners, state.vectors, background)
-        self._record(new, state.private)
+        with self.index.changing:
+            state = self.index.state
+            decision = state.decision
+            if decision is not None and decision.method == "given":
+                new = replace(decision, stale=False, n_way=len(state.entries))
+            else:
+                rows, owners = supports(state)
+                few = len(state.entries) < ENOUGH_CATEGORIES
+                new = derive(rows, owners, state.vectors, self._background if few else None)
+            self._record(new, state.private)
 
+    @cached_property
     def _background(self) -> FloatArray | None:
         # A table of own vectors has none for our sentences.
         if isinstance(self.encoder, PrecomputedEncoder):

@@ -175,7 +175,7 @@ def _only_texts(batch: Batch, columns: Sequence[str], table: Table) -> Batch:
     return Batch(
         batch.data.take(pa.array(kept, pa.int64())),
         [batch.lines[i] for i in kept],
-        [*batch.rejects, *rejects],
+        sorted([*batch.rejects, *rejects], key=lambda reject: reject.line),
     )
 
 

@@ -33,6 +33,11 @@ class _Group(click.Group):
         except OSError as error:
             place = f": {error.filename}" if error.filename else ""
             raise click.ClickException(f"{error.strerror or error}{place}") from error
+        except UnicodeEncodeError as error:
+            raise click.ClickException(
+                f"this place takes {error.encoding} only, and an answer does not fit that."
+                " Set PYTHONIOENCODING=utf-8"
+            ) from error
         except MemoryError as error:
             raise click.ClickException("out of memory; try a smaller file or batch") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -14,6 +15,7 @@ import click
 
 _LINE_SECONDS = 60.0
 _GAP = "  "
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def warn(message: str) -> None:
@@ -28,7 +30,9 @@ def note(message: str) -> None:
 
 def print_json(value: Any, *, err: bool = False) -> None:
     """Print one JSON value on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False), err=err)
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # Arguments that are not UTF-8 hold lone surrogates, which no stream takes but JSON can spell.
+    click.echo(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", line), err=err)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False) -> None:

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,12 +22,28 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.state import EncoderIdentity, Entry, State
 from textshot.records import Category, DecisionSettings, Example, KeyKind, category_dict
 
+_P = ParamSpec("_P")
+
+
+def _in_turn(
+    change: Callable[Concatenate[Index, _P], None],
+) -> Callable[Concatenate[Index, _P], None]:
+    """Make a change wait for another thread's: it reads what is there and then replaces it."""
+
+    @wraps(change)
+    def waiting(self: Index, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        with self.changing:
+            change(self, *args, **kwargs)
+
+    return waiting
+
 
 class Index:
     """Categories, each with one fused unit vector, searched exactly by cosine.
 
     Vectors come from outside (an `Engine` encodes; this class does not), in the order of
-    `Category.keys(names=index.names)`. Changing is safe beside reading from other threads.
+    `Category.keys(names=index.names)`. Reading is safe beside a change in another thread. Changes
+    take turns; hold `changing` to make several of them one.
     """
 
     def __init__(self, dim: int, *, names: bool = True) -> None:
@@ -39,7 +56,7 @@ class Index:
         if dim < 1:
             raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
         self._state = State(dim, names)
-        self._changing = threading.Lock()
+        self.changing = threading.RLock()
         self.generation = 0
         self.path: Path | None = None
 
@@ -73,11 +90,11 @@ class Index:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the lock: it belongs to this process."""
-        return {name: value for name, value in self.__dict__.items() if name != "_changing"}
+        return {name: value for name, value in self.__dict__.items() if name != "changing"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._changing = threading.Lock()
+        self.changing = threading.RLock()
 
     def search(self, vectors: ArrayLike, k: int = 1) -> tuple[FloatArray, IntArray]:
         """Return the nearest categories of each vector.
@@ -103,6 +120,7 @@ class Index:
             raise InvalidTextsError(f"k is {k}; at least 1 is needed")
         return state.search.search(queries, k)
 
+    @_in_turn
     def add(self, categories: Sequence[Category], vectors: ArrayLike) -> None:
         """Add new categories.
 
@@ -116,16 +134,19 @@ class Index:
             self._must_be_free(name)
         self._put(entries)
 
+    @_in_turn
     def replace(self, category: Category, vectors: ArrayLike) -> None:
         """Put `category` in the place of the one of that name; `vectors` as for `add`."""
         self.entry(category.name)
         self._put(self._entries([category], vectors))
 
+    @_in_turn
     def remove(self, names: Iterable[str]) -> None:
         """Remove categories; the others keep their keys bit for bit."""
         gone = {self.entry(name).category.name for name in names}
         self._put({}, drop=gone)
 
+    @_in_turn
     def rename(self, old: str, new: str, vector: ArrayLike | None = None) -> None:
         """Give a category another name; `vector` (dim,) embeds the new name when names are keys."""
         entry = self.entry(old)
@@ -135,6 +156,7 @@ class Index:
         vectors = self._with_name_vector(entry.vectors, new, vector)
         self._put({new: Entry.make(category, vectors, names=self.names)}, drop={old})
 
+    @_in_turn
     def merge(self, names: Sequence[str], into: str) -> None:
         """Move the examples of `names` to the category `into`, and remove the emptied ones.
 
@@ -157,6 +179,7 @@ class Index:
         merged = Entry.make(category, np.concatenate(vectors), names=self.names)
         self._put({into: merged}, drop={e.category.name for e in sources})
 
+    @_in_turn
     def add_example(self, name: str, example: Example, vector: ArrayLike) -> None:
         """Add an example with its vector (dim,); a text that is there already is not doubled."""
         entry = self.entry(name)
@@ -173,21 +196,24 @@ class Index:
         vectors = np.concatenate([entry.vectors[kept], row])
         self._put({name: Entry.make(category, vectors, names=self.names)})
 
+    @_in_turn
     def remove_example(self, name: str, text: str) -> None:
         """Remove one example of a category, by its text."""
         entry = self.entry(name)
+        found = self._examples_of(entry, text)
         first = len(entry.keys) - len(entry.category.examples)
-        found = [i for i, e in enumerate(entry.category.examples) if e.text == text]
-        if not found:
-            raise InvalidCategoriesError(
-                f"category {name!r} has no such example among its"
-                f" {len(entry.category.examples)}"
-                + (" (the index is private: texts are not kept)" if self._state.private else "")
-            )
         examples = tuple(e for i, e in enumerate(entry.category.examples) if i not in found)
         vectors = np.delete(entry.vectors, [first + i for i in found], axis=0)
         category = replace(entry.category, examples=examples)
         self._put({name: Entry.make(category, vectors, names=self.names)})
+
+    @_in_turn
+    def replace_example(self, name: str, text: str, example: Example, vector: ArrayLike) -> None:
+        """Put `example` with its vector (dim,) in the place of the one with that text."""
+        self._examples_of(self.entry(name), text)
+        self.add_example(name, example, vector)
+        if example.text != text:
+            self.remove_example(name, text)
 
     def entry(self, name: str) -> Entry:
         """Return a category with its vectors; a name that is not there is an error."""
@@ -253,6 +279,16 @@ class Index:
         index.path = Path(path).absolute()
         return index
 
+    def _examples_of(self, entry: Entry, text: str) -> list[int]:
+        found = [i for i, e in enumerate(entry.category.examples) if e.text == text]
+        if not found:
+            private = " (the index is private: texts are not kept)" if self._state.private else ""
+            raise InvalidCategoriesError(
+                f"category {entry.category.name!r} has no such example among its"
+                f" {len(entry.category.examples)}{private}"
+            )
+        return found
+
     def _entries(self, categories: Sequence[Category], vectors: ArrayLike) -> dict[str, Entry]:
         rows = unit_rows(vectors) if len(categories) else np.empty((0, self.dim), np.float32)
         counts = [len(c.keys(names=self.names)) for c in categories]
@@ -305,7 +341,7 @@ class Index:
         self._change(changed)
 
     def _change(self, make: Callable[[State], State]) -> None:
-        with self._changing:
+        with self.changing:
             self._state = make(self._state)
 
 

@@ -40,7 +40,7 @@ GRACE_SECONDS = 600.0
 
 _COPY = re.compile(r"generation-(\d{6,12})\.json")
 _OURS = re.compile(r"(vectors|categories|network)-[0-9a-f]{8}\.(safetensors|jsonl)")
-_READ_TRIES = 5
+_READ_TRIES = 100  # against a writer that purges at each step; a reader lost 5 in a row
 
 
 @dataclass(frozen=True, slots=True)

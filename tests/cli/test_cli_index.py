@@ -1,0 +1,161 @@
+"""textshot index, info, rollback."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from textshot import Engine
+from textshot.testing import HashingEncoder
+
+
+def test_index_makes_an_index_and_says_what_it_holds(run, categories):
+    result = run("index", categories, "-o", "made", "--encoder", "hashing")
+    threshold = Engine.load("made").decision.threshold
+    assert result.stdout == (
+        "made: 5 categories, 5 examples\n"
+        "encoder: hashing (hashing)\n"
+        f"threshold: {threshold:.3f} (leave-one-category-out median)\n"
+    )
+    assert result.stderr == ""
+
+
+def test_index_again_makes_a_new_generation(run, categories):
+    run("index", categories, "-o", "made", "--encoder", "hashing")
+    again = run("index", categories, "-o", "made", "--encoder", "hashing")
+    assert again.stdout.startswith(
+        "made: 5 categories, 5 examples, generation 2 (`textshot rollback` goes back)\n"
+    )
+
+
+def test_json_says_the_same_for_a_program(run, categories):
+    made = json.loads(
+        run("index", categories, "-o", "made", "--encoder", "hashing", "--json").stdout
+    )
+    engine = Engine.load("made")
+    assert made == {
+        "index": "made",
+        "generation": 1,
+        "categories": 5,
+        "examples": 5,
+        "encoder": "hashing",
+        "encoder_fingerprint": HashingEncoder().fingerprint,
+        "threshold": engine.decision.threshold,
+        "threshold_method": "leave-one-category-out median",
+        "threshold_is_a_guess": False,
+    }
+
+
+def test_one_category_only_works_and_says_that_the_threshold_is_a_guess(run):
+    Path("one.csv").write_text("label,text\nrefund,money back\n")
+    result = run("index", "one.csv", "-o", "made", "--encoder", "hashing")
+    assert result.stdout.startswith("made: 1 category, 1 example\n")
+    assert result.stderr == (
+        "with 1 category the threshold is a guess; try it on texts of your own, and set it by"
+        " --threshold\n"
+    )
+    assert json.loads(run("classify", "made", "money back", "--json").stdout)["label"] == "refund"
+    given = run("index", "one.csv", "-o", "made", "--encoder", "hashing", "--threshold", "0.3")
+    assert given.stderr == ""
+    assert "threshold: 0.300 (given)" in given.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "shown", "threshold"),
+    [
+        (["--threshold", "0.5"], "0.500 (given)", 0.5),
+        (["--threshold", "none"], "none, always answers (given)", None),
+        (["--no-unknown"], "none, always answers (given)", None),
+        (["--threshold", "0.5", "--no-unknown"], "none, always answers (given)", None),
+        (["--no-unknown", "--threshold", "0.5"], "none, always answers (given)", None),
+    ],
+)
+def test_the_threshold_can_be_given(run, categories, options, shown, threshold):
+    result = run("index", categories, "-o", "made", "--encoder", "hashing", *options)
+    assert f"threshold: {shown}\n" in result.stdout
+    assert Engine.load("made").decision.threshold == threshold
+
+
+def test_names_can_be_left_out_and_columns_named(run):
+    Path("c.tsv").write_text("class\tbody\nc1\tmoney back\nc2\tmy parcel\n")
+    options = ["--label-column", "class", "--text-column", "body", "--no-names"]
+    run("index", "c.tsv", "-o", "made", "--encoder", "hashing", *options)
+    engine = Engine.load("made")
+    assert not engine.index.names
+    [found] = engine.classify(["my parcel"])
+    assert (found.label, found.score) == ("c2", pytest.approx(1.0))
+
+
+def test_private_keeps_texts_out_of_the_folder(run, categories):
+    run("index", categories, "-o", "made", "--encoder", "hashing", "--private")
+    assert b"my parcel" not in b"".join(p.read_bytes() for p in Path("made").iterdir())
+    assert json.loads(run("info", "made", "--json").stdout)["private"] is True
+
+
+def test_private_warns_of_older_generations_until_they_are_purged(run, categories):
+    made = ["index", categories, "-o", "made", "--encoder", "hashing"]
+    run(*made)
+    assert "older generations in this folder may still hold texts" in run(*made, "--private").stderr
+    assert run(*made, "--private", "--purge").stderr == ""
+    assert b"my parcel" not in b"".join(p.read_bytes() for p in Path("made").iterdir())
+
+
+def test_info_says_what_the_index_holds(run, index):
+    result = run("info", index)
+    assert result.stdout.startswith(
+        "index                index\n"
+        "generation           1\n"
+        "categories           5\n"
+        "examples             5\n"
+        "dim                  256\n"
+        "names                True\n"
+        "private              False\n"
+        "encoder              hashing\n"
+        "encoder_fingerprint  hashing-v1-256\n"
+        "decision             threshold 0.250 (given)\n"
+        "\n"
+        "generation  created               categories  keys  state\n"
+    )
+    assert re.search(r"\n         1  20\S{17}Z           5    10  current\n$", result.stdout)
+
+
+def test_info_as_json_has_all_of_it(run, index):
+    run("labels", "remove", index, "late parcel")
+    found = json.loads(run("info", index, "--json").stdout)
+    assert (found["generation"], found["categories"]) == (2, 4)
+    assert found["encoder"] == {"name": "hashing"}
+    assert found["decision"]["threshold"] == 0.25
+    assert [g["number"] for g in found["generations"]] == [2, 1]
+    assert [g["current"] for g in found["generations"]] == [True, False]
+
+
+def test_rollback_brings_the_one_before_back(run, index):
+    before = run("labels", "list", index).stdout
+    run("labels", "remove", index, "late parcel")
+    assert run("labels", "list", index).stdout != before
+    said = run("rollback", index).stdout
+    assert said == "index: rolled back; generation 3 is the current one\n"
+    assert run("labels", "list", index).stdout == before
+
+
+def test_rollback_goes_to_the_generation_that_is_named(run, index):
+    run("labels", "remove", index, "late parcel")
+    run("labels", "remove", index, "login problem")
+    run("rollback", index, "--to", "1")
+    assert len(Engine.load(index).categories) == 5
+    refused = run("rollback", index, "--to", "9", code=1)
+    assert "cannot go back to generation 9; it can go back to 3, 2, 1" in refused.stderr
+    assert run("rollback", index, "--to", "0", code=2).stdout == ""
+
+
+def test_a_damaged_index_says_so_and_info_lists_what_can_be_brought_back(run, index):
+    run("labels", "remove", index, "late parcel")
+    Path(index, "index.json").write_text("{}")
+    for command in (["classify", index, "money"], ["labels", "list", index], ["info", index]):
+        result = run(*command, code=1)
+        assert "index.json" in result.stderr
+    assert "can be brought back" in result.stdout
+    assert "textshot rollback index" in result.stderr
+    run("rollback", index)
+    assert json.loads(run("classify", index, "money back", "--json").stdout)["label"]

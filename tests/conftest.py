@@ -1,0 +1,40 @@
+"""Encoders for every room: one that needs a pencil only, and the real one, loaded once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from textshot import FunctionEncoder, load_encoder
+
+POINTS = {"east": 0.0, "north": 90.0, "west": 180.0, "south": 270.0}
+ELSEWHERE = 250.0
+
+
+def _angle(text: str) -> float:
+    try:
+        return POINTS[text] if text in POINTS else float(text)
+    except ValueError:
+        return ELSEWHERE
+
+
+@pytest.fixture(scope="session")
+def compass() -> FunctionEncoder:
+    """A text is an angle on the circle: "north" or "90"; any other text lies at 250 degrees."""
+
+    def directions(texts: Sequence[str]) -> list[tuple[float, float]]:
+        radians = [math.radians(_angle(text)) for text in texts]
+        return [(math.cos(r), math.sin(r)) for r in radians]
+
+    return FunctionEncoder(directions, name="compass")
+
+
+@pytest.fixture(scope="session")
+def real_encoder():
+    """all-MiniLM-L6-v2 of the `bundled` extra, on one thread: two are slower on a busy machine."""
+    import torch
+
+    torch.set_num_threads(1)
+    return load_encoder(device="cpu")
