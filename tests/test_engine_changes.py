@@ -30,6 +30,7 @@ CHANGES = {
     "merge": lambda e: e.merge(["220"], "180"),
     "replace": lambda e: e.replace(Category.of("180", "160")),
     "add_example": lambda e: e.add_example("180", "160"),
+    "replace_example": lambda e: e.replace_example("220", "225", "235"),
     "remove_example": lambda e: e.remove_example("220", "225"),
     "correct": lambda e: e.correct("200", "220"),
 }
@@ -174,6 +175,7 @@ def test_what_is_not_there_is_named_with_what_may_be_meant(engine):
         lambda: engine.merge(["0"], "22"),
         lambda: engine.add_example("22", "5"),
         lambda: engine.remove_example("22", "5"),
+        lambda: engine.replace_example("22", "5", "6"),
         lambda: engine.correct("5", "22"),
         lambda: engine.replace(Category.of("22")),
     ):

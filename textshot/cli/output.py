@@ -102,7 +102,7 @@ def progress(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=None, done=0)
+        task = shown.add_task(what, total=1.0 if total else None, done=0)
         count = _Count(total)
 
         def advance(done: int, fraction: float | None = None) -> None:
