@@ -296,3 +296,14 @@ def test_progress_counts_every_row_and_how_much_of_the_input_that_is(engine):
     fractions = [fraction for _, fraction in seen]
     assert fractions == sorted(fractions)
     assert 0 < fractions[0] <= fractions[-1] <= 1
+
+
+def test_the_rejects_of_an_earlier_run_do_not_stay_beside_a_run_without(engine):
+    Path("in.csv").write_text('text\nfine\n""\n')
+    assert categorize(engine, "in.csv", "out.csv", rejects="bad.csv").rejected == 1
+    Path("in.csv").write_text("text\nfine\n")
+    categorize(engine, "in.csv", "out.csv", rejects="bad.csv")
+    assert not Path("bad.csv").exists()
+    Path("bad.csv").write_text("somebody else's\n")
+    categorize(engine, "in.csv", "out.csv", rejects="bad.csv")
+    assert Path("bad.csv").read_text() == "somebody else's\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
-from textshot.records import UNKNOWN, Prediction, Threshold
+from textshot.records import UNKNOWN, Prediction, Threshold, truth_of
 
 _CHUNK = 512
 _Z = 1.959964  # of a two-sided 95 % interval
@@ -74,7 +74,7 @@ def evaluate(
     """
     if len(texts) != len(truths):
         raise InvalidTextsError(f"{len(texts)} texts but {len(truths)} truths")
-    wanted = [_truth(truth) for truth in truths]
+    wanted = [truth_of(truth) for truth in truths]
     _check_truths(engine, wanted)
     predictions: list[Prediction] = []
     for start in range(0, len(texts), _CHUNK):
@@ -152,10 +152,6 @@ def _confusions(
             counts[pair] = counts.get(pair, 0) + 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple((truth, answer, n) for (truth, answer), n in ordered)
-
-
-def _truth(truth: str | None) -> str | None:
-    return None if truth is None or truth.strip() in ("", UNKNOWN) else truth
 
 
 def _check_truths(engine: Engine, truths: Sequence[str | None]) -> None:

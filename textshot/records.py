@@ -148,6 +148,12 @@ class DecisionSettings:
     temperature: float | None = None
 
 
+def truth_of(cell: str | None) -> str | None:
+    """Return the category that a truth names; None where it is empty or "unknown"."""
+    name = (cell or "").strip()
+    return None if name.casefold() in ("", UNKNOWN) else name
+
+
 def spoken(name: str) -> str:
     """Return a category name as people would say it: `card_arrival` becomes "card arrival"."""
     words = " ".join(name.replace("_", " ").split())

@@ -127,8 +127,8 @@ class IndexAgainstADict(RuleBasedStateMachine):
 
 
 IndexAgainstADict.TestCase.settings = settings(
-    max_examples=40,
-    stateful_step_count=25,
+    max_examples=25,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

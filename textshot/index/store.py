@@ -140,6 +140,7 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
+    _check_place(folder)
     try:
         files.make_folder(folder)
         with files.writers_lock(folder):
@@ -155,16 +156,32 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def _check_place(folder: Path) -> None:
+    """Refuse a place where an index cannot or should not be, before anything is made there."""
+    if folder.is_dir():
+        strangers = sorted(
+            p.name
+            for p in folder.iterdir()
+            if not (p.name.startswith(".") or _OURS.fullmatch(p.name) or _COPY.fullmatch(p.name))
+        )
+        if strangers and MANIFEST not in strangers:
+            raise PublishError(
+                f"{folder} is a folder with other things in it ({strangers[0]!r}) and not an"
+                " index. Choose another place"
+            )
+    elif folder.exists():
+        raise PublishError(f"{folder} is a file, and an index is a folder. Choose another place")
+    elif not folder.parent.is_dir():
+        raise PublishError(
+            f"cannot make {folder}: the folder {folder.parent} does not exist. Make it first, or"
+            " choose another place"
+        )
+
+
 def _current_generation(folder: Path, expect: int | None) -> int:
     try:
         current: int = _manifest(folder)["generation"]
     except IndexNotFoundError:
-        strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
-        if any(not _OURS.fullmatch(n) and not _COPY.fullmatch(n) for n in strangers):
-            raise PublishError(
-                f"{folder} is a folder with other things in it ({sorted(strangers)[0]!r}) and"
-                " not an index. Choose another place"
-            ) from None
         current = 0
     except IndexFormatError as error:
         raise PublishError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from textshot.errors import InvalidCategoriesError, TableError
-from textshot.records import UNKNOWN, Category, Example
+from textshot.records import Category, Example, truth_of
 from textshot.tables.batches import Batch, Reject, rejected
 from textshot.tables.columns import find_column, text_column
 from textshot.tables.formats import Format
@@ -93,7 +93,7 @@ def read_labelled(
                     found.rejects.append(rejected(table.source, line, "the text is empty", truth))
                     continue
                 found.texts.append(one)
-                found.truths.append(None if truth.strip() in ("", UNKNOWN) else truth.strip())
+                found.truths.append(truth_of(truth))
     return found
 
 

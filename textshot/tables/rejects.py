@@ -10,12 +10,14 @@ from textshot.tables.batches import Reject
 from textshot.tables.formats import Format
 from textshot.tables.writer import Writer, open_writer
 
+COLUMNS = ("source", "line", "reason", "row")
+
 
 class RejectsFile:
     """A CSV file of rejected rows (source, line, reason, row); use it in a `with` statement.
 
-    It is made at the first reject and put into its place, complete, at the end; no rejects, no
-    file.
+    It is made at the first reject and put into its place, complete, at the end. No rejects, no
+    file: one of an earlier run under that name is removed.
 
     Attributes:
         path: The file.
@@ -34,11 +36,10 @@ class RejectsFile:
             return
         import pyarrow as pa
 
+        kinds = (pa.string(), pa.int64(), pa.string(), pa.string())
         columns = {
-            "source": pa.array([r.source for r in rejects], pa.string()),
-            "line": pa.array([r.line for r in rejects], pa.int64()),
-            "reason": pa.array([r.reason for r in rejects], pa.string()),
-            "row": pa.array([r.row for r in rejects], pa.string()),
+            name: pa.array([getattr(reject, name) for reject in rejects], kind)
+            for name, kind in zip(COLUMNS, kinds, strict=True)
         }
         batch = pa.RecordBatch.from_pydict(columns)
         if self._writer is None:
@@ -57,3 +58,12 @@ class RejectsFile:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+        if error is None and not self.count and self._is_of_an_earlier_run():
+            self.path.unlink()  # or it would seem to belong to this one
+
+    def _is_of_an_earlier_run(self) -> bool:
+        try:
+            with self.path.open("rb") as file:
+                return file.readline(100).strip() == ",".join(COLUMNS).encode()
+        except OSError:
+            return False
