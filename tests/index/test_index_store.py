@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -439,13 +440,22 @@ def test_a_folder_of_other_things_is_not_made_an_index(tmp_path):
     assert names_in(tmp_path) == ["thesis.txt"]
 
 
+def test_a_folder_that_may_not_be_listed_is_told(tmp_path, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(PublishError, match=r"write the index .*: Permission denied"):
+        toy_engine().save(tmp_path)
+
+
 def test_an_empty_folder_becomes_an_index(tmp_path):
     assert toy_engine().save(tmp_path) == 1
     assert len(load(tmp_path).categories) == 5
 
 
 def test_a_missing_parent_is_not_made(tmp_path):
-    with pytest.raises(PublishError, match="does not exist. Make it first"):
+    with pytest.raises(PublishError, match="does not exist"):
         toy_engine().save(tmp_path / "no" / "index")
     assert list(tmp_path.iterdir()) == []
 

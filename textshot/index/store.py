@@ -140,8 +140,8 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    _check_place(folder)
     try:
+        _check_place(folder)
         files.make_folder(folder)
         with files.writers_lock(folder):
             yield
