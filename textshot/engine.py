@@ -14,8 +14,13 @@ from textshot.arrays import FloatArray, unit_rows
 from textshot.background import BACKGROUND
 from textshot.decision import ENOUGH_CATEGORIES, derive
 from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts, load_encoder
-from textshot.errors import EncoderMismatchError, InvalidCategoriesError, InvalidTextsError
-from textshot.identity import check_identity, load_again, probe
+from textshot.errors import (
+    EncoderError,
+    EncoderMismatchError,
+    InvalidCategoriesError,
+    InvalidTextsError,
+)
+from textshot.identity import LazyEncoder, check_identity, load_again, probe
 from textshot.index import EncoderIdentity, Index
 from textshot.prediction import decision_of, given, predict, supports
 from textshot.records import (
@@ -25,6 +30,7 @@ from textshot.records import (
     Prediction,
     Threshold,
     category_dict,
+    clean_name,
 )
 
 _CHUNK = 512
@@ -160,13 +166,15 @@ class Engine:
         self._derive()
 
     def remove(self, *names: str) -> None:
-        """Remove categories."""
+        """Remove categories; needs no encoder."""
         self.index.remove(names)
         self._derive()
 
     def rename(self, old: str, new: str) -> None:
         """Give a category another name."""
         key = Category(new).keys()[0]
+        if clean_name(new) == self.index.entry(old).category.name:
+            raise InvalidCategoriesError(f"category {old!r} has that name already")
         vector = self._encode([key.text])[0] if self.index.names else None
         self.index.rename(old, new, vector)
         self._derive()
@@ -222,6 +230,7 @@ class Engine:
         *,
         encoder: Encoder | str | None = None,
         device: str | None = None,
+        lazy: bool = False,
     ) -> Engine:
         """Load an index and the encoder that it was made with.
 
@@ -229,6 +238,7 @@ class Engine:
             path: the folder.
             encoder: None loads what the index names; an encoder or a name must be the same one.
             device: where to encode, for an encoder that is loaded here; None: the best there is.
+            lazy: load and check the encoder when something has to be encoded, not now.
 
         Raises:
             IndexNotFoundError, IndexFormatError: no index there, or damaged.
@@ -238,11 +248,16 @@ class Engine:
         identity = index.state.encoder
         if identity is None:
             raise EncoderMismatchError(f"{path} does not say which encoder made it")
-        loaded = (
-            load_again(encoder, identity, device) if isinstance(encoder, str | None) else encoder
-        )
-        check_identity(loaded, identity, str(path))
-        return cls(loaded, index)
+
+        def load() -> Encoder:
+            if encoder is None or isinstance(encoder, str):
+                loaded = load_again(encoder, identity, device)
+            else:
+                loaded = encoder
+            check_identity(loaded, identity, str(path))
+            return loaded
+
+        return cls(LazyEncoder(identity, index.dim, load) if lazy else load(), index)
 
     def _record(self, decision: DecisionSettings | None, private: bool) -> None:
         identity = self.index.state.encoder or EncoderIdentity(
@@ -260,7 +275,11 @@ class Engine:
             else:
                 rows, owners = supports(state)
                 few = len(state.entries) < ENOUGH_CATEGORIES
-                new = derive(rows, owners, state.vectors, self._background if few else None)
+                try:
+                    background = self._background if few else None
+                    new = derive(rows, owners, state.vectors, background)
+                except EncoderError:  # of a lazy one: what was asked for shall not depend on it
+                    new = replace(decision_of(state), stale=True)
             self._record(new, state.private)
 
     @cached_property

@@ -8,10 +8,9 @@ TextshotError
 ├── IndexNotFoundError       no index there                          (FileNotFoundError)
 ├── PublishError             an index that could not be written; the old one holds (OSError)
 ├── ConflictError            another writer was first
-├── EncoderError             an encoder that cannot be loaded or used
-│   ├── EncoderNotFoundError no encoder there, with the ways to get one
-│   └── EncoderMismatchError an index made with another encoder
-└── MissingExtraError        an optional package is not installed                  (ImportError)
+└── EncoderError             an encoder that cannot be loaded or used
+    ├── EncoderNotFoundError no encoder there, with the ways to get one
+    └── EncoderMismatchError an index made with another encoder
 """
 
 
@@ -57,7 +56,3 @@ class EncoderNotFoundError(EncoderError):
 
 class EncoderMismatchError(EncoderError):
     """The index was made with another encoder than the one given."""
-
-
-class MissingExtraError(TextshotError, ImportError):
-    """An optional package is not installed."""

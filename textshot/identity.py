@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
 from textshot.arrays import FloatArray
 from textshot.encoders import Encoder, PrecomputedEncoder, load_encoder
-from textshot.errors import EncoderMismatchError
+from textshot.encoders.own import OWN_PREFIX
+from textshot.errors import EncoderError, EncoderMismatchError, EncoderNotFoundError
 from textshot.index import EncoderIdentity
 
 PROBE = "One probe: naïve café, 3 € at 14 °C, 日本, and the invoice of 2 May was paid twice?"
@@ -23,20 +27,59 @@ def probe(encoder: Encoder) -> FloatArray | None:
 def load_again(name: str | None, identity: EncoderIdentity, device: str | None) -> Encoder:
     """Load the encoder that an index names, or the one of another name with the same options."""
     spec = identity.spec
+    own = str(spec.get("name")).removeprefix(OWN_PREFIX)
     if identity.fingerprint.startswith("own-"):
         raise EncoderMismatchError(
-            f"the index was made with your own embeddings {spec.get('name')!r}: give that encoder"
+            f"the index was made with your own embeddings {own!r}: give that encoder"
             " (Engine.load(path, encoder=...)); it cannot be loaded by name"
         )
     revision, prompt, most = spec.get("revision"), spec.get("prompt"), spec.get("max_length")
-    return load_encoder(
-        name or str(spec.get("name")),
-        # Another place has no revisions of ours; the fingerprint is checked either way.
-        revision=None if name or revision is None else str(revision),
-        prompt=str(prompt or ""),
-        max_length=None if most is None else int(most),
-        device=device,
-    )
+    try:
+        return load_encoder(
+            name or str(spec.get("name")),
+            # Another place has no revisions of ours; the fingerprint is checked either way.
+            revision=None if name or revision is None else str(revision),
+            prompt=str(prompt or ""),
+            max_length=None if most is None else int(most),
+            device=device,
+        )
+    except EncoderNotFoundError as error:
+        raise EncoderNotFoundError(
+            f"the index was made with the encoder {spec.get('name')!r}. {error} If it has moved,"
+            " say where it is: --encoder FOLDER"
+        ) from None
+    except EncoderError as error:
+        if name is None:
+            raise
+        raise EncoderMismatchError(
+            f"the index was made with the encoder {spec.get('name')!r} (prompt {prompt!r},"
+            f" max_length {most}), and {name!r} cannot take its place: {error}"
+        ) from None
+
+
+class LazyEncoder:
+    """The encoder that an index names; loaded, and checked, when it is first asked to encode.
+
+    So categories can be removed without their model, and without waiting for it.
+    """
+
+    def __init__(self, identity: EncoderIdentity, dim: int, load: Callable[[], Encoder]) -> None:
+        """Take an identity for granted until `load` has brought the encoder."""
+        self.name = str(identity.spec.get("name"))
+        self.source = "not loaded yet"
+        self.dim = dim
+        self.fingerprint = identity.fingerprint
+        self.spec = identity.spec
+        self._load = load
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
+        """Return float32 unit rows (n, dim), as the encoder does."""
+        rows: FloatArray = self._loaded.encode(texts, batch_size=batch_size)
+        return rows
+
+    @cached_property
+    def _loaded(self) -> Encoder:
+        return self._load()
 
 
 def check_identity(encoder: Encoder, identity: EncoderIdentity, where: str) -> None:

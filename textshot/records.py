@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
+from unicodedata import normalize
 
-from textshot.errors import InvalidCategoriesError
+from textshot.errors import InvalidCategoriesError, InvalidTextsError
 
 UNKNOWN = "unknown"
 """What tables and `predict` print where a Prediction has no label; no category is called so."""
@@ -51,7 +52,8 @@ class Key:
 class Category:
     """A name, an optional description, and zero or more examples.
 
-    `threshold` (a cosine) overrides the threshold of the index for this category alone.
+    The name is kept without blanks around it and in Unicode's composed form (NFC), an example that
+    occurs twice once. `threshold` (a cosine) overrides that of the index for this category alone.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Category:
     def __post_init__(self) -> None:
         _check_name(self.name)
         _check_strings(self)
+        object.__setattr__(self, "name", clean_name(self.name))
+        object.__setattr__(self, "examples", _once_each(self.name, self.examples))
         if self.threshold is not None:
             # A float of NumPy is one too, but JSON does not know it.
             object.__setattr__(self, "threshold", _cosine(self.name, self.threshold))
@@ -97,6 +101,7 @@ class Category:
         return replace(
             self,
             description=description,
+            metadata={},
             examples=tuple(Example(None, e.source) for e in self.examples),
         )
 
@@ -150,8 +155,15 @@ class DecisionSettings:
 
 def truth_of(cell: str | None) -> str | None:
     """Return the category that a truth names; None where it is empty or "unknown"."""
-    name = (cell or "").strip()
+    if not isinstance(cell, str | None):
+        raise InvalidTextsError(f"a truth is a string or None, not {cell!r}")
+    name = clean_name(cell or "")
     return None if name.casefold() in ("", UNKNOWN) else name
+
+
+def clean_name(name: str) -> str:
+    """Return a name as a category keeps it: no blanks around it, composed (NFC)."""
+    return normalize("NFC", name.strip())
 
 
 def spoken(name: str) -> str:
@@ -170,6 +182,17 @@ def category_dict(categories: Iterable[Category]) -> dict[str, Category]:
             )
         found[category.name] = category
     return found
+
+
+def _once_each(name: str, examples: object) -> tuple[Example, ...]:
+    if not isinstance(examples, tuple | list) or not all(isinstance(e, Example) for e in examples):
+        raise InvalidCategoriesError(
+            f"category {name!r} has examples {examples!r}; a tuple of Example is needed, or"
+            f" Category.of({name!r}, text, ...)"
+        )
+    # Of a private index the texts are not known, and each one stays.
+    found = {e.text if e.text is not None else i: e for i, e in enumerate(examples)}
+    return tuple(found.values())
 
 
 def _cosine(name: str, threshold: float) -> float:

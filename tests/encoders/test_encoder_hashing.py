@@ -78,11 +78,12 @@ def test_a_hundred_thousand_texts_take_seconds():
 def test_identity_holds_version_and_dim():
     encoder = HashingEncoder(64)
     assert (encoder.name, encoder.source, encoder.fingerprint, encoder.dim) == (
-        "hashing",
-        "hashing",
+        "hashing-64",
+        "hashing-64",
         "hashing-v1-64",
         64,
     )
+    assert load_encoder(**encoder.spec).fingerprint == encoder.fingerprint
     again = load_encoder(**HashingEncoder().spec)
     assert again.fingerprint == HashingEncoder().fingerprint == "hashing-v1-256"
 

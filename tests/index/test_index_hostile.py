@@ -312,7 +312,8 @@ CATEGORY_CHANGES = [
     (changed_line(examples=[{"text": 5, "source": "x"}]), "line 3: an example is a string"),
     (changed_line(examples=[{"text": "x", "source": None}]), "line 3: an example is a string"),
     (changed_line(examples=[]), "do not belong together"),
-    (changed_line(examples=[{"text": "x", "source": "x"}] * 2), "do not belong together"),
+    (changed_line(examples=[{"text": "x", "source": "x"}] * 2), "not as an index writes them"),
+    (changed_line(name=" spaced "), "not as an index writes them"),
     (changed_line(description="one key more"), "do not belong together"),
     (changed_line(description="instead", examples=[]), "do not belong together"),
 ]

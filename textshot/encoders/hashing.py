@@ -15,6 +15,10 @@ from textshot.encoders.base import Spec, clean_texts, with_direction
 from textshot.errors import EncoderError
 
 HASHING = "hashing"
+HASHING_NAME = re.compile(rf"{HASHING}(?:-([1-9]\d{{0,4}}))?")
+"""`hashing`, or with another number of dimensions `hashing-64`."""
+
+_DIM = 256
 """The name under which load_encoder gives this encoder."""
 
 _WORD = re.compile(r"\w+")
@@ -39,14 +43,13 @@ class HashingEncoder:
         EncoderError: dim is not positive.
     """
 
-    def __init__(self, dim: int = 256) -> None:
+    def __init__(self, dim: int = _DIM) -> None:
         if dim < 1:
             raise EncoderError(f"dim is {dim}; a vector has at least one number")
-        self.name = HASHING
-        self.source = HASHING
+        self.name = self.source = HASHING if dim == _DIM else f"{HASHING}-{dim}"
         self.dim = dim
         self.fingerprint = f"hashing-v1-{dim}"
-        self.spec: Spec = {"name": HASHING}
+        self.spec: Spec = {"name": self.name}
         self._cache: dict[str, _Entries] = {}
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:

@@ -8,7 +8,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from textshot.encoders.base import Encoder
-from textshot.encoders.hashing import HASHING, HashingEncoder
+from textshot.encoders.hashing import HASHING_NAME, HashingEncoder
 from textshot.encoders.hub import hub_folder, hub_name
 from textshot.encoders.identity import file_sha256
 from textshot.encoders.own import OWN_PREFIX
@@ -64,11 +64,13 @@ def load_encoder(
         EncoderError: one that is refused or damaged, or an argument without effect.
     """
     name = DEFAULT_ENCODER if name is None else name
-    if name == HASHING:
+    if hashing := HASHING_NAME.fullmatch(name):
         if revision is not None or prompt or max_length is not None:
             raise EncoderError("hashing has no revision, prompt or max_length. Leave them out")
-        return HashingEncoder()
+        return HashingEncoder(int(hashing[1])) if hashing[1] else HashingEncoder()
     folder, source = _find(name, revision)
+    if source == f"folder {folder}" and Path(name).expanduser() == folder:
+        name = str(folder.resolve())  # or an index would open from one working directory only
     logger.info("encoder %s: %s", name, source)
     return SentenceTransformerEncoder(
         folder,
@@ -109,7 +111,8 @@ def _find(name: str, revision: str | None) -> tuple[Path, str]:
 
 def _local_folder(name: str) -> Path | None:
     path = Path(name).expanduser()
-    if path.is_dir():
+    # A folder that happens to be called like the default is not what nobody asked for.
+    if path.is_dir() and name not in _DEFAULT_NAMES:
         return path
     if _looks_like_path(name):
         what = (

@@ -113,11 +113,23 @@ def _again(
     return SentenceTransformerEncoder(folder, source=source, device=device, **spec)
 
 
+def _check_device(device: str | None) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):  # a name that is not known, a device that is not here
+        raise EncoderError(
+            f"device {device!r} is not there. Say cpu, or leave it out to take the best there is"
+        ) from None
+
+
 def _load(folder: Path, max_length: int | None, device: str | None) -> SentenceTransformer:
     no_telemetry()
     from sentence_transformers import SentenceTransformer
 
     first = read_modules(folder)[0]
+    _check_device(device)
     try:
         with quiet_libraries():
             model = SentenceTransformer(

@@ -20,9 +20,19 @@ from numpy.typing import ArrayLike
 from textshot.arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.state import EncoderIdentity, Entry, State
-from textshot.records import Category, DecisionSettings, Example, KeyKind, category_dict
+from textshot.records import (
+    Category,
+    DecisionSettings,
+    Example,
+    KeyKind,
+    category_dict,
+    clean_name,
+)
 
 _P = ParamSpec("_P")
+
+# Twice the same text differs by 1e-7 at most; two texts are never so near, but for blanks.
+_SAME_VECTOR = 1e-6
 
 
 def _in_turn(
@@ -143,6 +153,8 @@ class Index:
     @_in_turn
     def remove(self, names: Iterable[str]) -> None:
         """Remove categories; the others keep their keys bit for bit."""
+        if isinstance(names, str):
+            raise TypeError(f"names is one string; give a list: [{names!r}]")
         gone = {self.entry(name).category.name for name in names}
         self._put({}, drop=gone)
 
@@ -150,9 +162,10 @@ class Index:
     def rename(self, old: str, new: str, vector: ArrayLike | None = None) -> None:
         """Give a category another name; `vector` (dim,) embeds the new name when names are keys."""
         entry = self.entry(old)
+        category = replace(entry.category, name=new)
+        old, new = entry.category.name, category.name
         if new != old:
             self._must_be_free(new)
-        category = replace(entry.category, name=new)
         vectors = self._with_name_vector(entry.vectors, new, vector)
         self._put({new: Entry.make(category, vectors, names=self.names)}, drop={old})
 
@@ -162,8 +175,12 @@ class Index:
 
         `into` keeps its own name, description and metadata; a text that both had stays once.
         """
+        if isinstance(names, str):
+            raise TypeError(f"names is one string; give a list: [{names!r}]")
         target = self.entry(into)
-        sources = [self.entry(name) for name in dict.fromkeys(names) if name != into]
+        into = target.category.name
+        found = {entry.category.name: entry for entry in map(self.entry, names)}
+        sources = [entry for name, entry in found.items() if name != into]
         if not sources:
             raise InvalidCategoriesError(f"nothing to merge into {into!r}: name another category")
         have = {e.text for e in target.category.examples} - {None}
@@ -184,14 +201,9 @@ class Index:
         """Add an example with its vector (dim,); a text that is there already is not doubled."""
         entry = self.entry(name)
         row = self._one_row(vector)
-        kept = [
-            i
-            for i, key in enumerate(entry.keys)
-            if key.kind is not KeyKind.EXAMPLE or key.text is None or key.text != example.text
-        ]
-        examples = tuple(
-            e for e in entry.category.examples if e.text is None or e.text != example.text
-        )
+        kept = [i for i in range(len(entry.keys)) if not _same(entry, i, example, row)]
+        first = len(entry.keys) - len(entry.category.examples)
+        examples = tuple(entry.category.examples[i - first] for i in kept if i >= first)
         category = replace(entry.category, examples=(*examples, example))
         vectors = np.concatenate([entry.vectors[kept], row])
         self._put({name: Entry.make(category, vectors, names=self.names)})
@@ -217,7 +229,7 @@ class Index:
 
     def entry(self, name: str) -> Entry:
         """Return a category with its vectors; a name that is not there is an error."""
-        state = self._state
+        state, name = self._state, clean_name(name)
         if name not in state.rows:
             raise InvalidCategoriesError(_no_such(name, state.labels))
         return state.entries[state.rows[name]]
@@ -254,12 +266,21 @@ class Index:
         """
         from textshot.index import store
 
-        if private is not None:
-            self._change(lambda s: replace(s, private=private))
+        state = self._state
+        if private is False and state.private:
+            raise InvalidCategoriesError(
+                "the index is private: its texts are not there any more, so it cannot be saved with"
+                " them. Build it again from the categories"
+            )
         target = Path(path)
         same = self.path is not None and self.path == target.absolute()
         expect = self.generation if same else None if overwrite else 0
-        self.generation = store.publish(target, self._state, expect=expect, purge=purge)
+        hidden = state.private or bool(private)
+        self.generation = store.publish(
+            target, replace(state, private=hidden), expect=expect, purge=purge
+        )
+        if hidden and not state.private:
+            self._change(lambda s: replace(s, private=True))
         self.path = target.absolute()
         return self.generation
 
@@ -343,6 +364,16 @@ class Index:
     def _change(self, make: Callable[[State], State]) -> None:
         with self.changing:
             self._state = make(self._state)
+
+
+def _same(entry: Entry, i: int, example: Example, row: FloatArray) -> bool:
+    """Tell whether key `i` is that example; where a text is not known, whether its vector is."""
+    key = entry.keys[i]
+    if key.kind is not KeyKind.EXAMPLE:
+        return False
+    if key.text is None or example.text is None:
+        return bool(entry.vectors[i] @ row[0] > 1 - _SAME_VECTOR)
+    return key.text == example.text
 
 
 def _no_such(name: str, labels: Sequence[str]) -> str:

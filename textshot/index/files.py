@@ -15,6 +15,9 @@ TEMPORARY = ".tmp-"
 LOCK = ".lock"
 LOCK_SECONDS = 10.0
 
+# Not following links, and not waiting for the other end of a pipe; where the system knows these.
+_READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
 
 def write_whole(folder: Path, name: str, data: bytes) -> None:
     """Write `folder/name` so that a reader, or a crash, sees all of it or what was there before.
@@ -39,7 +42,9 @@ def write_whole(folder: Path, name: str, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable; Windows has no such call."""
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -69,8 +74,7 @@ def read_whole(folder: Path, name: str, *, most: int, size: int | None = None) -
     """
     path = folder / name
     try:
-        # Not following links, and not waiting for the other end of a pipe.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, _READING)
         try:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
@@ -88,6 +92,11 @@ def read_whole(folder: Path, name: str, *, most: int, size: int | None = None) -
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
+        if path.is_symlink():
+            raise IndexFormatError(
+                f"{path} is a symbolic link, and links in an index are not followed. Put the file"
+                " itself there; the folder of the index may be a link"
+            ) from error
         raise IndexFormatError(f"{path} cannot be read: {error.strerror}") from error
 
 

@@ -129,7 +129,10 @@ def _categories(data: bytes, where: str) -> list[Category]:
         for line in data.decode("utf-8", "surrogatepass").split("\n")[:-1]:
             raw = json.loads(line, parse_constant=no_constants)
             examples = tuple(Example(e["text"], e["source"]) for e in raw.pop("examples"))
-            found.append(Category(examples=examples, **raw))
+            category = Category(examples=examples, **raw)
+            if category.name != raw["name"] or len(category.examples) != len(examples):
+                raise ValueError("a name or the examples are not as an index writes them")
+            found.append(category)
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError, TextshotError) as e:
         raise IndexFormatError(f"{where}, line {len(found) + 1}: {e}") from None
     names = [c.name for c in found]

@@ -27,6 +27,7 @@ FILE_NAMES = {
     "categories": re.compile(r"categories-[0-9a-f]{8}\.jsonl"),
 }
 _MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "restores": (int, type(None)),
     "generation": int,
     "created": str,
     "created_with": str,

@@ -52,6 +52,8 @@ class Generation:
     categories: int
     keys: int
     current: bool
+    restores: int | None = None
+    """The older generation that this one brought back."""
     problem: str | None = None
 
 
@@ -71,8 +73,12 @@ def publish(folder: Path, state: State, *, expect: int | None, purge: bool = Fal
         for name, data in contents.values():
             _write_unless_there(folder, name, data)
         _put_manifest(folder, manifest)
-        with suppress(OSError):  # it is published by now
-            _collect(folder, manifest, purge=purge)
+        left = _collect(folder, manifest, purge=purge)
+        if purge and left:
+            raise PublishError(
+                f"generation {current + 1} of {folder} is in place, but {left[0]} of an older one"
+                " could not be deleted. Delete it by hand"
+            )
         return current + 1
 
 
@@ -112,7 +118,8 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
 
     Args:
         folder: the index.
-        to: its number; None for the newest whole one before the current.
+        to: its number; None for the newest whole one before the current, or before the one that
+            the current one brought back: said again, it goes further back.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -122,20 +129,25 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
         usable = [g.number for g in listed if not g.problem and not g.current]
         current = max((g.number for g in listed), default=0)
         if to is None and usable:
-            shown = next((g.number for g in listed if g.current), current + 1)
-            to = max((n for n in usable if n < shown), default=None)
+            now = next((g.restores or g.number for g in listed if g.current), current + 1)
+            to = max((n for n in usable if n < now), default=None)
         if to not in usable:
-            raise IndexFormatError(
-                f"{folder} cannot go back to generation {to if to is not None else '(none)'};"
-                f" it can go back to {', '.join(map(str, usable)) or 'none'}"
-            )
+            raise IndexFormatError(_no_way_back(folder, to, usable))
         data = files.read_whole(folder, _copy_name(to), most=MOST_MANIFEST_BYTES)
         old = open_manifest(data, str(folder / _copy_name(to)))
-        manifest = {**old, "generation": current + 1, "created": _now()}
+        restores = old.get("restores") or to
+        manifest = {**old, "generation": current + 1, "created": _now(), "restores": restores}
         _put_manifest(folder, manifest)
-        with suppress(OSError):
-            _collect(folder, manifest, purge=False)
+        _collect(folder, manifest, purge=False)
         return current + 1
+
+
+def _no_way_back(folder: Path, to: int | None, usable: list[int]) -> str:
+    which = "further back" if to is None else f"back to generation {to}"
+    if not usable:
+        return f"{folder} cannot go {which}: no other whole generation is left. Index again"
+    listed = ", ".join(map(str, usable))
+    return f"{folder} cannot go {which}; it can go --to {listed}"
 
 
 @contextmanager
@@ -185,7 +197,8 @@ def _current_generation(folder: Path, expect: int | None) -> int:
         current = 0
     except IndexFormatError as error:
         raise PublishError(
-            f"{error}. It is not overwritten: roll back, or choose another place"
+            f"{error}. It is not overwritten: `textshot info {folder}` lists what can be rolled"
+            " back to; or choose another place"
         ) from None
     if expect is None or current == expect:
         return max([current, *_copies(folder)])
@@ -245,25 +258,34 @@ def _put_manifest(folder: Path, manifest: Manifest) -> None:
         ) from error
 
 
-def _collect(folder: Path, manifest: Manifest, *, purge: bool) -> None:
+def _collect(folder: Path, manifest: Manifest, *, purge: bool) -> list[str]:
     """Delete generations beyond the last few, and files that no kept generation names.
 
-    The new generation is published by now: what cannot be deleted is left for the next time.
+    The new generation is published by now: what cannot be deleted is left for the next time, and
+    returned.
     """
+    kept_back = []
     kept = [manifest["generation"]]
     if not purge:
         kept += [n for n in _copies(folder) if n != kept[0]][: KEEP_GENERATIONS - 1]
     copies = {_copy_name(n) for n in kept}
     needed = _needed(folder, manifest, kept[1:])
-    for path in list(folder.iterdir()):
+    try:
+        there = list(folder.iterdir())
+    except OSError as error:
+        return [f"what is in it ({error.strerror})"]
+    for path in there:
         ours = (_COPY.fullmatch(path.name) and path.name not in copies) or (
             _OURS.fullmatch(path.name) and needed is not None and path.name not in needed
         )
         # We hold the lock: a temporary file is what a dead writer left.
         left = path.name.startswith(files.TEMPORARY)
         if left or (ours and (purge or _aged(path))):
-            with suppress(OSError):
+            try:
                 files.remove(folder, path.name)
+            except OSError:
+                kept_back.append(path.name)
+    return kept_back
 
 
 def _needed(folder: Path, manifest: Manifest, older: list[int]) -> set[str] | None:
@@ -301,9 +323,14 @@ def _describe(folder: Path, number: int, current: int) -> Generation:
         manifest = open_manifest(data, str(folder / name))
         _read_state(folder, manifest)
     except (IndexFormatError, OSError) as error:
-        return Generation(number, "", 0, 0, number == current, str(error))
+        return Generation(number, "", 0, 0, number == current, problem=str(error))
     return Generation(
-        number, manifest["created"], manifest["categories"], manifest["keys"], number == current
+        number,
+        manifest["created"],
+        manifest["categories"],
+        manifest["keys"],
+        number == current,
+        manifest.get("restores"),
     )
 
 
