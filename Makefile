@@ -13,6 +13,7 @@ install: .venv/.ready
 	touch $@
 
 demo: install  ## index the example set, categorise its inbox, evaluate
+	mkdir -p demo-out
 	$(BIN)/textshot index examples/support/categories.csv -o demo-out/index
 	$(BIN)/textshot categorize demo-out/index examples/support/inbox.csv -o demo-out/categorised.csv
 	$(BIN)/textshot evaluate demo-out/index examples/support/labelled.csv

@@ -49,6 +49,17 @@ def test_the_console_blocks_of_the_readme_print_what_they_show():
         assert run(command) == shown, command
 
 
+def test_the_demo_of_the_makefile_runs_where_nothing_is_yet():
+    """Its recipe in an empty folder, with the installed textshot in the place of .venv's."""
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ndemo:")[1].split("\n\n")[0]
+    shown = ""
+    for line in recipe.splitlines()[1:]:
+        shown += run(line.strip().removeprefix("@").replace("$(BIN)/", ""))
+    assert "150 rows read, 150 written to demo-out/categorised.csv" in shown
+    assert "accuracy            48.4 %" in shown
+    assert Path("demo-out/categorised.csv").read_text(encoding="utf-8").count("T-1") >= 150
+
+
 def test_the_python_of_the_readme_prints_what_it_shows(capsys):
     [block] = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     exec(compile(block, "README.md", "exec"), {})  # our own document
@@ -62,16 +73,29 @@ def test_the_python_of_the_python_page_runs(number):
     exec(compile(blocks[number], "docs/python.md", "exec"), {})
 
 
-@pytest.mark.parametrize("name", ["library", "scikit_learn"])
+EXAMPLES = {
+    "library": "late parcel: my package should have been here on Monday (nearest: the ",
+    "scikit_learn": "accuracy with about ten examples each: 0.",
+}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_the_examples_run(name, capsys):
     runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
-    assert capsys.readouterr().out
+    assert EXAMPLES[name] in capsys.readouterr().out
+    assert sorted(EXAMPLES) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+
+
+def test_annotations_are_shipped():
+    assert (ROOT / "textshot" / "py.typed").is_file()
 
 
 def test_every_command_is_in_the_guide():
     guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in main.commands:
+    names = [name for name in main.commands if name != "labels"]
+    names += [f"labels {name}" for name in main.commands["labels"].commands]
+    for name in names:
         assert f"textshot {name}" in guide + readme, name
 
 

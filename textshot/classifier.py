@@ -23,7 +23,7 @@ from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
 from textshot.index import Index
-from textshot.records import UNKNOWN, Category, Prediction, Threshold
+from textshot.records import UNKNOWN, Category, Prediction, Threshold, clean_name
 
 PRECOMPUTED = "precomputed"
 
@@ -100,7 +100,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
         state = self.engine_.index.state
-        rows = [state.rows[str(c)] for c in self.classes_]
+        rows = [state.rows[clean_name(str(c))] for c in self.classes_]
         encoder = self.engine_.encoder
         queries = unit_rows(X if self._precomputed else encoder.encode(X)).astype(np.float64)
         scores: NDArray[np.float64] = queries @ state.vectors[rows].T.astype(np.float64)
@@ -153,7 +153,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def _code(self) -> dict[str, int]:
-        return {str(c): code for code, c in enumerate(self.classes_)}
+        return {clean_name(str(c)): code for code, c in enumerate(self.classes_)}
 
     def _fit(self, members: Mapping[Any, list[str]], encoder: Encoder | str | None) -> Self:
         classes = np.unique(np.asarray(list(members)))

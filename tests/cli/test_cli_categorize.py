@@ -60,9 +60,10 @@ def test_rows_go_to_stdout_and_the_summary_to_stderr(run, index, inbox, output):
 
 
 def test_stdin_to_stdout_makes_a_filter(run, index):
-    result = run("categorize", index, "-", stdin="my money back\n", code=0)
+    result = run("categorize", index, "-", "--format", "txt", stdin="my money back\n", code=0)
     assert result.stdout.startswith("text,label,score,margin\nmy money back,refund request,0.")
-    as_json = run("categorize", index, "-", "--output-format", "jsonl", stdin="my money back\n")
+    words = ["categorize", index, "-", "--format", "txt", "--output-format", "jsonl"]
+    as_json = run(*words, stdin="my money back\n")
     assert json.loads(as_json.stdout)["label"] == "refund request"
     from_csv = run("categorize", index, "-", "--format", "csv", stdin="text,n\nmy money back,1\n")
     assert from_csv.stdout.startswith(
@@ -129,3 +130,22 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(
     assert message in result.stderr
     assert result.stdout == ""
     assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("words", [["index", "-", "-o", "x"], ["categorize"], ["evaluate"]])
+def test_what_stdin_holds_has_to_be_said(run, index, words):
+    words = words if words[0] == "index" else [*words, index, "-"]
+    result = run(*words, stdin="label,text\na,b\n", code=2)
+    assert "say what stdin holds: --format csv" in result.stderr
+
+
+def test_rejects_cannot_go_to_stdout(run, index):
+    Path("in.csv").write_text("text\nmy money\n")
+    result = run("categorize", index, "in.csv", "--rejects", "-", code=1)
+    assert "rejected rows cannot go to the standard output" in result.stderr
+
+
+def test_a_column_that_was_taken_for_the_text_is_named(run, index):
+    Path("in.csv").write_text("hello there\nhow are you\n")
+    result = run("categorize", index, "in.csv", "-o", "out.csv")
+    assert result.stderr == "the texts are those of the column 'hello there'\n"

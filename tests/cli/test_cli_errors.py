@@ -52,7 +52,7 @@ def test_what_is_not_an_index_is_said_by_every_command(run, inbox, command, plac
     Path("foreign").mkdir()
     Path("foreign", "index.json").write_text('{"some": "json"}')
     result = run(*(word.format(place) for word in command), code=1)
-    assert result.stderr.splitlines()[-1].startswith(("Error: ", "Bring a whole generation"))
+    assert result.stderr.splitlines()[-1].startswith(("Error: ", "Index again"))
     assert place in result.stderr
     assert not Path("out.csv").exists()
     assert not Path("nowhere").exists()

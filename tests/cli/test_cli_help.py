@@ -128,11 +128,12 @@ def test_the_variables_of_the_documents_are_those_of_the_options():
     def walk(command):
         for option in command.params:
             if isinstance(option, click.Option):
-                names.update(option.envvar)
+                names.update(option.envvar or ())
         for member in getattr(command, "commands", {}).values():
             walk(member)
 
     walk(main)
+    assert not {"TEXTSHOT_VERSION", "TEXTSHOT_HELP"} & names
     assert {
         "TEXTSHOT_ENCODER",
         "TEXTSHOT_VERBOSE",

@@ -47,18 +47,42 @@ def test_json_says_the_same_for_a_program(run, categories):
     }
 
 
-def test_one_category_only_works_and_says_that_the_threshold_is_a_guess(run):
+def test_one_category_only_needs_a_threshold_of_yours(run):
     Path("one.csv").write_text("label,text\nrefund,money back\n")
-    result = run("index", "one.csv", "-o", "made", "--encoder", "hashing")
-    assert result.stdout.startswith("made: 1 category, 1 example\n")
-    assert result.stderr == (
-        "with 1 category the threshold is a guess; try it on texts of your own, and set it by"
+    words = ["index", "one.csv", "-o", "made", "--encoder", "hashing"]
+    refused = run(*words, code=1)
+    assert "one.csv has one category only, 'refund'" in refused.stderr
+    assert not Path("made").exists()
+    given = run(*words, "--threshold", "0.3")
+    assert given.stderr == ""
+    assert given.stdout.startswith("made: 1 category, 1 example\n")
+    assert "threshold: 0.300 (given)" in given.stdout
+    assert json.loads(run("classify", "made", "money back", "--json").stdout)["label"] == "refund"
+
+
+def test_few_categories_make_the_threshold_a_guess_wherever_it_is_shown(run):
+    Path("two.csv").write_text("label,text\nrefund,money back\nparcel,where is it\n")
+    made = run("index", "two.csv", "-o", "made", "--encoder", "hashing")
+    assert made.stderr == (
+        "with 2 categories the threshold is a guess; try it on texts of your own, and set it by"
         " --threshold\n"
     )
-    assert json.loads(run("classify", "made", "money back", "--json").stdout)["label"] == "refund"
-    given = run("index", "one.csv", "-o", "made", "--encoder", "hashing", "--threshold", "0.3")
-    assert given.stderr == ""
-    assert "threshold: 0.300 (given)" in given.stdout
+    assert "(background sentences, 95 %, a guess)" in made.stdout
+    assert "(background sentences, 95 %, a guess)" in run("info", "made").stdout
+    removed = run("labels", "remove", "made", "refund")
+    assert "(background sentences, 95 %, a guess)" in removed.stdout
+
+
+def test_texts_of_another_column_are_not_passed_over_in_silence(run):
+    Path("c.csv").write_text("label,subject,body\na,one,two\nb,three,four\n")
+    words = ["index", "c.csv", "-o", "made", "--encoder", "hashing"]
+    assert "--text-column: body, subject" in run(*words).stderr
+    assert run(*words, "--text-column", "subject,body").stderr.startswith("with 2 categories")
+    listed = run("labels", "list", "made", "--json").stdout.splitlines()
+    assert [json.loads(line)["examples"][0]["text"] for line in listed] == [
+        "one\ntwo",
+        "three\nfour",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +169,7 @@ def test_rollback_goes_to_the_generation_that_is_named(run, index):
     run("rollback", index, "--to", "1")
     assert len(Engine.load(index).categories) == 5
     refused = run("rollback", index, "--to", "9", code=1)
-    assert "cannot go back to generation 9; it can go back to 3, 2, 1" in refused.stderr
+    assert "cannot go back to generation 9; it can go --to 3, 2, 1" in refused.stderr
     assert run("rollback", index, "--to", "0", code=2).stdout == ""
 
 

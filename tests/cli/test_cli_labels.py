@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from textshot import Engine
+from textshot.errors import EncoderNotFoundError
 
 
 def answer(run, index, text):
@@ -54,7 +55,9 @@ def test_a_private_index_is_listed_without_texts(run, categories):
 
 def test_add_makes_a_category_that_is_answered(run, index):
     result = run("labels", "add", index, "price match", "the kettle is cheaper there", "cheaper")
-    assert result.stdout == "index: 6 categories, 7 examples, generation 2\n"
+    assert (
+        result.stdout == "index: 6 categories, 7 examples, generation 2\nthreshold: 0.250 (given)\n"
+    )
     assert answer(run, index, "the kettle is cheaper") == "price match"
 
 
@@ -68,16 +71,22 @@ def test_add_takes_a_name_alone_or_a_description(run, index):
 def test_add_gives_a_category_that_is_there_more_examples(run, index):
     assert answer(run, index, "the courier is slow") != "late parcel"
     result = run("labels", "add", index, "late parcel", "the courier is slow")
-    assert result.stdout == "index: 5 categories, 6 examples, generation 2\n"
+    assert (
+        result.stdout == "index: 5 categories, 6 examples, generation 2\nthreshold: 0.250 (given)\n"
+    )
     assert answer(run, index, "the courier is slow") == "late parcel"
 
 
 def test_remove_takes_categories_or_one_example(run, index):
     run("labels", "add", index, "late parcel", "the courier is slow")
     result = run("labels", "remove", index, "late parcel", "--example", "the courier is slow")
-    assert result.stdout == "index: 5 categories, 5 examples, generation 3\n"
+    assert (
+        result.stdout == "index: 5 categories, 5 examples, generation 3\nthreshold: 0.250 (given)\n"
+    )
     result = run("labels", "remove", index, "late parcel", "login problem")
-    assert result.stdout == "index: 3 categories, 3 examples, generation 4\n"
+    assert (
+        result.stdout == "index: 3 categories, 3 examples, generation 4\nthreshold: 0.250 (given)\n"
+    )
     assert answer(run, index, "my parcel has not come yet") != "late parcel"
 
 
@@ -91,14 +100,18 @@ def test_rename_and_merge_keep_the_examples(run, index):
     run("labels", "rename", index, "late parcel", "delayed delivery")
     assert answer(run, index, "my parcel has not come yet") == "delayed delivery"
     result = run("labels", "merge", index, "delayed delivery", "--into", "refund request")
-    assert result.stdout == "index: 4 categories, 5 examples, generation 3\n"
+    assert (
+        result.stdout == "index: 4 categories, 5 examples, generation 3\nthreshold: 0.250 (given)\n"
+    )
     assert answer(run, index, "my parcel has not come yet") == "refund request"
 
 
 def test_the_last_category_can_go_and_everything_is_unknown_then(run, index):
     names = Engine.load(index).index.labels
     result = run("labels", "remove", index, *names)
-    assert result.stdout == "index: 0 categories, 0 examples, generation 2\n"
+    assert (
+        result.stdout == "index: 0 categories, 0 examples, generation 2\nthreshold: 0.250 (given)\n"
+    )
     assert answer(run, index, "money") is None
     run("labels", "add", index, "refund", "money back")
     assert answer(run, index, "money back") == "refund"
@@ -143,3 +156,27 @@ def test_another_encoder_is_refused(run, index):
     result = run("labels", "add", index, "x", "--encoder", "./nowhere", code=1)
     assert "there is no encoder './nowhere'" in result.stderr
     assert "Three ways to get one" in result.stderr
+
+
+def test_a_category_is_removed_and_merged_without_its_model(run, index, monkeypatch):
+    """Deleting somebody's text shall not wait for a model, nor fail because it is gone."""
+
+    def gone(*_, **__):
+        raise EncoderNotFoundError("gone")
+
+    monkeypatch.setattr("textshot.identity.load_encoder", gone)
+    run("labels", "merge", index, "late parcel", "--into", "refund request", code=0)
+    run("labels", "remove", index, "refund request", "--purge", code=0)
+    assert "refund request" not in run("labels", "list", index).stdout
+    assert "gone" in run("classify", index, "text", code=1).stderr
+
+
+def test_merging_a_category_without_examples_says_that_nothing_of_it_is_left(run, index):
+    run("labels", "add", index, "bare")
+    merged = run("labels", "merge", index, "bare", "--into", "refund request")
+    assert merged.stderr == "without an example, so nothing of it is left: bare\n"
+
+
+def test_renaming_to_the_same_name_is_refused(run, index):
+    result = run("labels", "rename", index, "late parcel", " late parcel ", code=1)
+    assert "has that name already" in result.stderr

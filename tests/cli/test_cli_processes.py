@@ -175,7 +175,10 @@ def test_a_writer_in_another_process_is_waited_for(start, index):
         writer.wait(1.5)
     holder.communicate(timeout=SECONDS)
     out, err = writer.communicate(timeout=SECONDS)
-    assert (out, err) == (b"index: 6 categories, 5 examples, generation 2\n", b"")
+    assert (out, err) == (
+        b"index: 6 categories, 5 examples, generation 2\nthreshold: 0.250 (given)\n",
+        b"",
+    )
 
 
 def test_a_disk_without_room_keeps_the_old_index(start, index, categories):

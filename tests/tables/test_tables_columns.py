@@ -35,6 +35,22 @@ def test_a_missing_column_is_an_error_that_lists_the_others():
         find_column([str(n) for n in range(30)], None, "text", "a.csv")
 
 
+@pytest.mark.parametrize(("wanted", "default"), [(None, "text"), (" TEXT", "label")])
+@pytest.mark.parametrize("column", ["Text", "TEXT ", " text"])
+def test_case_and_blanks_do_not_hide_a_column(column, wanted, default):
+    assert find_column(["id", column], wanted, default, "a.csv") == column
+
+
+def test_the_exact_name_goes_before_one_of_another_case():
+    assert find_column(["Text", "text", " text"], None, "text", "a.csv") == "text"
+    assert find_column(["text", "Text"], "Text", "text", "a.csv") == "Text"
+
+
+def test_two_columns_that_differ_in_case_are_not_guessed_between():
+    with pytest.raises(TableError, match=r"no column 'text'.*Did you mean 'Text' or 'TEXT '\?"):
+        find_column(["Text", "TEXT ", "id"], None, "text", "a.csv")
+
+
 def test_columns_are_joined_by_newlines_without_empty_parts():
     found = batch(a=["x", "", None, ""], b=[1, 2, None, None], c=["y", "z", "w", None])
     assert text_column(found, ["a", "b", "c"]) == ["x\n1\ny", "2\nz", "w", ""]
@@ -61,6 +77,15 @@ def test_new_columns_stand_behind_the_old():
     assert found.to_pydict() == {"a": ["x"], "label": ["l"], "score": [0.5]}
     added = {"label": pa.string(), "score": pa.float64()}
     assert with_fields(batch(a=["x"]).data.schema, added) == found.schema
+
+
+def test_new_columns_leave_the_old_what_they_are():
+    field = pa.field("a", pa.string(), metadata={"textshot": "json"})
+    data = pa.RecordBatch.from_arrays([pa.array(["1"])], schema=pa.schema([field]))
+    found = with_columns(Batch(data, [1], []), {"label": pa.array(["l"])}).schema
+    assert found.field("a").equals(field, check_metadata=True)
+    assert found.field("label").metadata is None
+    assert with_fields(data.schema, {"label": pa.string()}).equals(found, check_metadata=True)
 
 
 def test_a_new_column_of_a_taken_name_is_an_error():

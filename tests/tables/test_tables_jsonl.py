@@ -70,7 +70,6 @@ def test_blank_lines_and_space_are_skipped(read_bytes):
         ('{"a": 1, "a": 2}', "has the key 'a' twice"),
         ('{"\\ud800": 1}', "half a character"),
         ('{"a": ' + "[" * 200_000 + "]" * 200_000 + "}", "is nested too deeply"),
-        ('{"a": 1, "new": 2, "b": 3}', "has the new key 'new', 'b'"),
     ],
 )
 def test_a_bad_line_is_rejected_with_its_reason(tmp_path, line, reason, read):
@@ -81,10 +80,6 @@ def test_a_bad_line_is_rejected_with_its_reason(tmp_path, line, reason, read):
     assert [reject.line for reject in found.rejects] == [3]
     assert reason in found.reasons[0]
     assert len(found.rejects[0].row) < 2_100
-
-
-def test_columns_are_the_keys_of_the_first_slice_in_their_order(read_bytes):
-    assert read_bytes("a.jsonl", as_file('{"b": 1}', '{"a": 2, "b": 3}')).columns == ("b", "a")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,14 @@ def test_an_unknown_ending_is_an_error_that_lists_the_known(tmp_path, name):
         open_table(tmp_path / name)
 
 
+@pytest.mark.parametrize(("name", "format"), [("/dev/null", None), ("a.csv", "xml")])
+def test_a_format_error_names_the_option_that_mends_it(name, format):
+    with pytest.raises(TableError, match=r" --output-format"):
+        open_writer(name, SCHEMA, format=format)
+    with pytest.raises(TableError, match=r" --format"):
+        open_table(name, format=format)
+
+
 def test_a_format_that_is_named_goes_before_the_ending(tmp_path, read_bytes):
     assert read_bytes("a.dat", b"a\tb\n1\t2\n", format=Format.TSV).rows == [("1", "2")]
     assert read_bytes("a.csv", b"a,b\n", format=Format.TEXT).rows == [("a,b",)]

@@ -21,6 +21,8 @@ from textshot.tables import (
     open_table,
     open_writer,
     text_column,
+    with_columns,
+    with_fields,
 )
 from textshot.tables.batches import rejected
 from textshot.tables.categories import text_columns_of
@@ -54,6 +56,7 @@ class Report:
     tallies: dict[str, Tally] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     """Each added column and the name that it got: another one where that was taken."""
+    text_columns: tuple[str, ...] = ()
     rejects_path: Path | None = None
 
     def count(self, text: str, prediction: Prediction) -> None:
@@ -101,17 +104,15 @@ def categorize(
         advance: called with the number of rows done since the last call, and how much of the input
             that makes, 0 to 1, or None when its size is not known.
     """
-    import pyarrow as pa
-
     _check_places(source, target, rejects)
     with open_table(source, format=input_format, encoding=encoding) as table:
         columns = text_columns_of(table, text_columns)
         names = free_names(table.columns, ADDED)
-        report = Report(columns=names)
-        schema = _output_schema(table.schema, names)
+        report = Report(columns=names, text_columns=tuple(columns))
+        schema = with_fields(table.schema, dict(zip(names.values(), _kinds(), strict=True)))
         with (
-            RejectsFile(rejects) as bad,
             open_writer(target, schema, format=output_format, escape=escape) as writer,
+            RejectsFile(rejects) as bad,  # in place first: no output without its rejects
         ):
             for batch in table.batches():
                 before = report.written + report.rejected
@@ -120,11 +121,8 @@ def categorize(
                     bad.write(reject)
                 texts = text_column(batch, columns)
                 predictions = engine.classify(texts, k=1, threshold=threshold)
-                writer.write(
-                    pa.RecordBatch.from_arrays(
-                        [*batch.data.columns, *_answers(predictions)], schema=schema
-                    )
-                )
+                added = dict(zip(names.values(), _answers(predictions), strict=True))
+                writer.write(with_columns(batch, added))
                 for text, prediction in zip(texts, predictions, strict=True):
                     report.count(text, prediction)
                 report.written += len(texts)
@@ -136,6 +134,8 @@ def categorize(
 
 
 def _check_places(source: str | Path, target: str | Path, rejects: str | Path) -> None:
+    if str(rejects) == STDIO:
+        raise TableError("rejected rows cannot go to the standard output. Name a file for them")
     taken = {os.path.realpath(place) for place in (source, target) if str(place) != STDIO}
     if os.path.realpath(rejects) in taken:
         raise TableError(
@@ -143,13 +143,10 @@ def _check_places(source: str | Path, target: str | Path, rejects: str | Path) -
         )
 
 
-def _output_schema(schema: pa.Schema, names: Mapping[str, str]) -> pa.Schema:
+def _kinds() -> tuple[pa.DataType, ...]:
     import pyarrow as pa
 
-    schema = schema.append(pa.field(names["label"], pa.string()))
-    for column in ("score", "margin"):
-        schema = schema.append(pa.field(names[column], pa.float64()))
-    return schema
+    return pa.string(), pa.float64(), pa.float64()
 
 
 def _only_texts(batch: Batch, columns: Sequence[str], table: Table) -> Batch:
@@ -182,8 +179,9 @@ def _only_texts(batch: Batch, columns: Sequence[str], table: Table) -> Batch:
 def _answers(predictions: Sequence[Prediction]) -> list[pa.Array]:
     import pyarrow as pa
 
-    return [
-        pa.array([p.label or UNKNOWN for p in predictions], pa.string()),
-        pa.array([round(p.score, _DIGITS) for p in predictions], pa.float64()),
-        pa.array([round(p.margin, _DIGITS) for p in predictions], pa.float64()),
-    ]
+    values = (
+        [p.label or UNKNOWN for p in predictions],
+        [round(p.score, _DIGITS) for p in predictions],
+        [round(p.margin, _DIGITS) for p in predictions],
+    )
+    return [pa.array(column, kind) for column, kind in zip(values, _kinds(), strict=True)]

@@ -14,8 +14,10 @@ from textshot.cli.output import counted, note, percent, print_json, print_table,
 if TYPE_CHECKING:
     from textshot.categorize import Report
     from textshot.records import Threshold
+    from textshot.tables import Format
 
 STDOUT = "-"
+_SHOWN_CHARS = 80
 
 
 @click.command()
@@ -48,8 +50,8 @@ def categorize(
     output: str,
     text_columns: list[str],
     threshold: Threshold,
-    input_format: str | None,
-    output_format: str | None,
+    input_format: Format | None,
+    output_format: Format | None,
     encoding: str | None,
     no_escape: bool,
     rejects: str | None,
@@ -68,8 +70,8 @@ def categorize(
       textshot categorize my-index mails.jsonl --text-column subject,body -o mails.parquet
     """
     from textshot.categorize import categorize as run
-    from textshot.tables import Format
 
+    options.need_format(input_path, input_format)
     engine = options.load_engine(index_path, encoder, device)
     try:
         with progress("categorising", beside_rows=output == STDOUT) as advance:
@@ -79,8 +81,8 @@ def categorize(
                 output,
                 text_columns=text_columns,
                 threshold=threshold,
-                input_format=Format(input_format) if input_format else None,
-                output_format=Format(output_format) if output_format else None,
+                input_format=input_format,
+                output_format=output_format,
                 encoding=encoding,
                 escape=not no_escape,
                 rejects=rejects or _rejects_path(output),
@@ -90,11 +92,18 @@ def categorize(
         if output != STDOUT:
             note("stopped: no output was written, and what was there before is untouched")
         raise
+    if not text_columns and report.text_columns != ("text",):
+        note(f"the texts are those of the column {report.text_columns[0]!r}")
     _say(report, output, as_json)
 
 
 def _rejects_path(output: str) -> str:
     return "textshot.rejects.csv" if output == STDOUT else f"{Path(output)}.rejects.csv"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text[:1000].split())
+    return line if len(line) <= _SHOWN_CHARS else line[: _SHOWN_CHARS - 1] + "…"
 
 
 def _say(report: Report, output: str, as_json: bool) -> None:
@@ -116,7 +125,7 @@ def _say(report: Report, output: str, as_json: bool) -> None:
         print_json(summary, err=to_stderr)
         return
     rows = [
-        (label, str(tally.count), percent(tally.count / report.written), tally.example)
+        (label, str(tally.count), percent(tally.count / report.written), _short(tally.example))
         for label, tally in ordered
     ]
     print_table(("category", "texts", "share", "example (the nearest)"), rows, err=to_stderr)

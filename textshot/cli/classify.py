@@ -13,9 +13,11 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import print_json, print_table, warn
+from textshot.records import UNKNOWN
 
 if TYPE_CHECKING:
     from textshot.records import Prediction, Threshold
+    from textshot.tables import Format
 
 _CHUNK = 256
 
@@ -41,7 +43,7 @@ def classify(
     texts: tuple[str, ...],
     path: str | None,
     text_columns: list[str],
-    input_format: str | None,
+    input_format: Format | None,
     encoding: str | None,
     k: int,
     threshold: Threshold,
@@ -87,7 +89,7 @@ def as_dict(text: str, prediction: Prediction) -> dict[str, Any]:
 
 def _row(text: str, prediction: Prediction) -> tuple[str, ...]:
     return (
-        prediction.label or "unknown",
+        prediction.label or UNKNOWN,
         f"{prediction.score:.3f}",
         f"{prediction.margin:.3f}",
         text,
@@ -95,13 +97,12 @@ def _row(text: str, prediction: Prediction) -> tuple[str, ...]:
 
 
 def _read(
-    path: str, text_columns: list[str], input_format: str | None, encoding: str | None
+    path: str, text_columns: list[str], input_format: Format | None, encoding: str | None
 ) -> Iterator[str]:
-    from textshot.tables import Format, open_table, text_column
+    from textshot.tables import open_table, text_column
     from textshot.tables.categories import text_columns_of
 
-    chosen = Format(input_format) if input_format else None
-    with open_table(path, format=chosen, encoding=encoding, batch_rows=_CHUNK) as table:
+    with open_table(path, format=input_format, encoding=encoding, batch_rows=_CHUNK) as table:
         columns = text_columns_of(table, text_columns)
         for batch in table.batches():
             for reject in batch.rejects:

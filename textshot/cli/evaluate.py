@@ -13,6 +13,7 @@ from textshot.cli.output import counted, percent, print_json, print_table, progr
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
     from textshot.records import Threshold
+    from textshot.tables import Format
 
 _SHOWN_CONFUSIONS = 10
 
@@ -34,7 +35,7 @@ def evaluate(
     text_columns: list[str],
     label_column: str | None,
     threshold: Threshold,
-    input_format: str | None,
+    input_format: Format | None,
     encoding: str | None,
     encoder: str | None,
     device: str | None,
@@ -50,14 +51,14 @@ def evaluate(
       textshot evaluate my-index examples/support/labelled.csv
     """
     from textshot.evaluation import evaluate as run
-    from textshot.tables import Format
     from textshot.tables.categories import read_labelled
 
+    options.need_format(labelled_path, input_format)
     data = read_labelled(
         labelled_path,
         label=label_column,
         text=text_columns,
-        format=Format(input_format) if input_format else None,
+        format=input_format,
         encoding=encoding,
     )
     for reject in data.rejects:

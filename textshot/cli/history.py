@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from textshot.cli import options
-from textshot.cli.output import print_json, print_table
+from textshot.cli.output import note, print_json, print_table, threshold_text
 
 if TYPE_CHECKING:
-    from textshot.index import Generation
+    from textshot.index import Generation, Index
 
 
 @click.command()
@@ -32,13 +33,24 @@ def info(index_path: str, as_json: bool) -> None:
     try:
         index = Index.load(index_path)
     except IndexFormatError as error:
-        _print_generations(listed)
-        raise click.ClickException(
-            f"{error}\nBring a whole generation back with `textshot rollback {index_path}`"
-        ) from None
+        _say_damaged(index_path, error, listed, as_json)
+        raise click.exceptions.Exit(1) from None
+    if as_json:
+        print_json({**_facts(index, index_path), "generations": [asdict(g) for g in listed]})
+        return
+    facts = _facts(index, index_path)
+    facts["encoder"] = (facts["encoder"] or {}).get("name")
+    facts["decision"] = f"threshold {threshold_text(index.state.decision)}"
+    for name, value in facts.items():
+        click.echo(f"{name:<20} {value}")
+    click.echo()
+    _print_generations(listed)
+
+
+def _facts(index: Index, path: str) -> dict[str, Any]:
     state = index.state
-    facts = {
-        "index": index_path,
+    return {
+        "index": path,
         "generation": index.generation,
         "categories": len(index),
         "examples": sum(len(c.examples) for c in index.categories),
@@ -49,19 +61,16 @@ def info(index_path: str, as_json: bool) -> None:
         "encoder_fingerprint": state.encoder.fingerprint if state.encoder else None,
         "decision": asdict(state.decision) if state.decision else None,
     }
+
+
+def _say_damaged(path: str, error: Exception, listed: Sequence[Generation], as_json: bool) -> None:
     if as_json:
-        print_json({**facts, "generations": [asdict(g) for g in listed]})
-        return
-    decision = state.decision
-    shown = (
-        "none" if decision is None or decision.threshold is None else f"{decision.threshold:.3f}"
-    )
-    facts["encoder"] = state.encoder.spec.get("name") if state.encoder else None
-    facts["decision"] = f"threshold {shown} ({decision.method if decision else 'not derived'})"
-    for name, value in facts.items():
-        click.echo(f"{name:<20} {value}")
-    click.echo()
-    _print_generations(listed)
+        print_json({"index": path, "error": str(error), "generations": [asdict(g) for g in listed]})
+    else:
+        _print_generations(listed)
+    whole = any(not g.problem and not g.current for g in listed)
+    way = f"`textshot rollback {path}` brings one back" if whole else "Index again"
+    note(f"Error: {error}\n{way}")
 
 
 @click.command()
@@ -80,7 +89,7 @@ def rollback(index_path: str, to: int | None) -> None:
     click.echo(f"{index_path}: rolled back; generation {generation} is the current one")
 
 
-def _print_generations(listed: list[Generation]) -> None:
+def _print_generations(listed: Sequence[Generation]) -> None:
     print_table(
         ("generation", "created", "categories", "keys", "state"),
         [
@@ -89,8 +98,15 @@ def _print_generations(listed: list[Generation]) -> None:
                 g.created,
                 str(g.categories),
                 str(g.keys),
-                "current" if g.current else g.problem or "can be brought back",
+                _state_of(g),
             )
             for g in listed
         ],
     )
+
+
+def _state_of(generation: Generation) -> str:
+    brought = f" (brought {generation.restores} back)" if generation.restores else ""
+    if generation.problem:
+        return generation.problem
+    return ("current" if generation.current else "can be brought back") + brought

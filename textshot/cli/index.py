@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, note, print_json, progress, warn
+from textshot.cli.output import counted, note, print_json, progress, threshold_text, warn
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
+    from textshot.records import Category
+    from textshot.tables import Format
 from textshot.records import Threshold
 
 
@@ -27,14 +29,14 @@ from textshot.records import Threshold
 )
 @click.option("--revision", help="Of a hub model: a commit or a tag.")
 @click.option("--prompt", default="", help="Put before every text, such as 'query: ' for e5.")
-@click.option("--max-length", type=click.IntRange(min=2), help="Tokens read of a text.")
+@click.option("--max-length", type=click.IntRange(min=3), help="Tokens read of a text.")
 @options.device_option
 @click.option("--no-names", is_flag=True, help="Names say nothing (such as c17): leave them out.")
 @options.threshold_options
 @click.option("--private", is_flag=True, help="Keep vectors, leave example texts out.")
 @click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
 @options.label_column_option
-@click.option("--text-column", help="Column with the example. [default: text]")
+@options.text_column_option
 @options.input_format_option
 @options.encoding_option
 @options.json_option
@@ -51,8 +53,8 @@ def index(
     private: bool,
     purge: bool,
     label_column: str | None,
-    text_column: str | None,
-    input_format: str | None,
+    text_columns: list[str],
+    input_format: Format | None,
     encoding: str | None,
     as_json: bool,
 ) -> None:
@@ -68,16 +70,17 @@ def index(
     """
     from textshot.encoders import load_encoder
     from textshot.engine import Engine
-    from textshot.tables import Format
     from textshot.tables.categories import read_categories
 
+    options.need_format(categories_path, input_format)
     categories = read_categories(
         categories_path,
         label=label_column,
-        text=text_column,
-        format=Format(input_format) if input_format else None,
+        text=text_columns,
+        format=input_format,
         encoding=encoding,
     )
+    _check(categories, categories_path, threshold)
     loaded = load_encoder(
         encoder, revision=revision, prompt=prompt, max_length=max_length, device=device
     )
@@ -95,6 +98,22 @@ def index(
     if private and not purge and engine.index.generation > 1:
         warn("older generations in this folder may still hold texts; --purge deletes them")
     _report(engine, output, as_json)
+
+
+def _check(categories: list[Category], path: str, threshold: Threshold) -> None:
+    """Stop at what cannot be meant, and say what may not be."""
+    if len(categories) == 1 and threshold == "auto":
+        raise click.ClickException(
+            f"{path} has one category only, {categories[0].name!r}: there is nothing to tell it"
+            " from. Add a second one; or say from which score on a text belongs to it,"
+            " --threshold COSINE"
+        )
+    columns = sorted({column for c in categories for column in c.metadata})
+    if columns and not any(c.examples for c in categories):
+        warn(
+            "no category has an example: there is no column 'text'. If one of these holds them, say"
+            f" so by --text-column: {', '.join(columns)}"
+        )
 
 
 def _report(engine: Engine, output: str, as_json: bool) -> None:
@@ -119,17 +138,9 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
     size = counted(len(engine.index), "category", "categories")
     click.echo(f"{output}: {size}, {counted(n_examples, 'example')}{again}")
     click.echo(f"encoder: {engine.encoder.name} ({engine.encoder.source})")
-    click.echo(f"threshold: {shown_threshold(engine)}")
+    click.echo(f"threshold: {threshold_text(decision)}")
     if decision.guess:
         note(
             f"with {size} the threshold is a guess; try it on texts of"
             " your own, and set it by --threshold"
         )
-
-
-def shown_threshold(engine: Engine) -> str:
-    """Say when the engine abstains, and why there."""
-    decision = engine.decision
-    if decision.threshold is None:
-        return f"none, always answers ({decision.method})"
-    return f"{decision.threshold:.3f} ({decision.method})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, print_json, print_table
+from textshot.cli.output import counted, note, print_json, print_table, threshold_text
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -127,7 +127,7 @@ def remove(
       textshot labels remove my-index "price match"
       textshot labels remove my-index "late parcel" --example "still waiting" --purge
     """
-    engine = options.load_engine(index_path, encoder, device)
+    engine = options.load_engine(index_path, encoder, device, lazy=True)
     if example is None:
         engine.remove(*names)
     elif len(names) > 1:
@@ -170,8 +170,11 @@ def merge(
     Example:
       textshot labels merge my-index "late parcel" --into "parcel not received"
     """
-    engine = options.load_engine(index_path, encoder, device)
+    engine = options.load_engine(index_path, encoder, device, lazy=True)
+    bare = [c.name for c in engine.categories if c.name in names and not c.examples]
     engine.merge(names, into)
+    if bare:
+        note(f"without an example, so nothing of it is left: {', '.join(bare)}")
     _save(engine, index_path)
 
 
@@ -180,3 +183,4 @@ def _save(engine: Engine, path: str, *, purge: bool = False) -> None:
     n_examples = sum(len(c.examples) for c in engine.categories)
     size = counted(len(engine.index), "category", "categories")
     click.echo(f"{path}: {size}, {counted(n_examples, 'example')}, generation {generation}")
+    click.echo(f"threshold: {threshold_text(engine.decision)}")

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +26,13 @@ from textshot.errors import TextshotError
 
 class _Group(click.Group):
     """Turns what went wrong into one clear line and exit code 1; never a traceback for a user."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; a stream that is closed (cron, a daemon) reads and takes nothing."""
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+            if getattr(sys, name) is None:  # it stays open as long as the process lives
+                setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -60,9 +71,20 @@ def main(verbose: bool) -> None:
     Every option can be set by a variable, such as TEXTSHOT_INDEX_ENCODER for `index --encoder`.
     Exit codes: 0 done, 1 failed, 2 wrong usage.
     """
+    _stop_on_sigterm()
     if verbose:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")
         logging.getLogger("textshot").setLevel(logging.INFO)
+
+
+def _stop_on_sigterm() -> None:
+    """Stop as after Ctrl-C, so that temporary files go."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
 
 
 for _command in (index, classify, categorize, evaluate, labels, info, rollback):

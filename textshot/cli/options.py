@@ -8,13 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from textshot.records import Threshold
+
 if TYPE_CHECKING:
     from textshot.engine import Engine
-from textshot.records import Threshold
+    from textshot.tables import Format
 
 _Command = Callable[..., Any]
 
-FORMATS = click.Choice(["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"])
+
+class _FormatName(click.Choice[str]):
+    """A format by its name, handed on as a `Format`."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Format:
+        from textshot.tables import Format
+
+        return Format(super().convert(value, param, ctx))
+
+
+FORMATS = _FormatName(["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"])
 
 index_argument = click.argument("index_path", metavar="INDEX", type=click.Path())
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
@@ -70,7 +84,7 @@ def threshold_options(function: _Command) -> _Command:
 def name_variables(command: click.Command, prefix: str) -> None:
     """Let each option be set by a variable called after it: TEXTSHOT_INDEX_TEXT_COLUMN."""
     for option in command.params:
-        if isinstance(option, click.Option):
+        if isinstance(option, click.Option) and not option.is_eager:  # no TEXTSHOT_VERSION
             flag = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
             shared = [option.envvar] if isinstance(option.envvar, str) else []
             option.envvar = [f"{prefix}_{flag}", *shared]
@@ -79,11 +93,19 @@ def name_variables(command: click.Command, prefix: str) -> None:
             name_variables(member, f"{prefix}_{name.upper()}")
 
 
-def load_engine(path: str, encoder: str | None, device: str | None) -> Engine:
-    """Load an index and its encoder."""
+def need_format(path: str, format: Format | None) -> None:
+    """Ask what stdin holds, as it has no ending to tell by."""
+    if path == "-" and format is None:
+        raise click.UsageError("say what stdin holds: --format csv, tsv, jsonl or txt")
+
+
+def load_engine(
+    path: str, encoder: str | None, device: str | None, *, lazy: bool = False
+) -> Engine:
+    """Load an index and its encoder; a lazy one only when it is needed."""
     from textshot.engine import Engine
 
-    return Engine.load(path, encoder=encoder, device=device)
+    return Engine.load(path, encoder=encoder, device=device, lazy=lazy)
 
 
 def _threshold(ctx: click.Context, param: click.Parameter, value: str) -> Threshold:

@@ -9,9 +9,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+
+if TYPE_CHECKING:
+    from textshot.records import DecisionSettings
 
 _LINE_SECONDS = 60.0
 _GAP = "  "
@@ -57,6 +60,18 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bo
 def counted(n: int, one: str, many: str = "") -> str:
     """Say how many: "1 category", "2 categories"."""
     return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def threshold_text(decision: DecisionSettings | None) -> str:
+    """Say when an index abstains, why there, and how far to trust it."""
+    if decision is None:
+        return "not derived"
+    if decision.threshold is None:
+        return f"none, always answers ({decision.method})"
+    doubt = ", a guess" if decision.guess else ""
+    if decision.stale:
+        doubt += ", made for other categories"
+    return f"{decision.threshold:.3f} ({decision.method}{doubt})"
 
 
 def percent(share: float | None) -> str:

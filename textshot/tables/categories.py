@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from textshot.errors import InvalidCategoriesError, TableError
-from textshot.records import Category, Example, truth_of
+from textshot.records import Category, Example, clean_name, truth_of
 from textshot.tables.batches import Batch, Reject, rejected
 from textshot.tables.columns import find_column, text_column
 from textshot.tables.formats import Format
@@ -37,7 +37,7 @@ def read_categories(
     path: str | Path,
     *,
     label: str | None = None,
-    text: str | None = None,
+    text: Sequence[str] = (),
     format: Format | None = None,
     encoding: str | None = None,
 ) -> list[Category]:
@@ -56,15 +56,21 @@ def read_categories(
         label_column = find_column(
             table.columns, label, TEXT if names_only else LABEL, table.source
         )
-        texts = _optional(table, text, TEXT, taken=label_column)
-        description = _optional(table, None, DESCRIPTION, taken=label_column)
-        others = [c for c in table.columns if c not in {label_column, texts, description}]
+        texts = _text_columns(table, text, label_column)
+        description = _optional(table, DESCRIPTION, {label_column, *texts})
+        others = [c for c in table.columns if c not in {label_column, *texts, description}]
         for batch in table.batches():
             _no_rejects(batch)
-            for row, line in zip(
-                _rows(batch, [label_column, texts, description, *others]), batch.lines, strict=True
-            ):
-                _take(drafts, f"{table.source}:{line}", line, row, others)
+            cells = _rows(batch, [[label_column], texts, [description] if description else []])
+            extra = _rows(batch, [[column] for column in others])
+            for row, more, line in zip(cells, extra, batch.lines, strict=True):
+                _take(
+                    drafts,
+                    f"{table.source}:{line}",
+                    line,
+                    row,
+                    dict(zip(others, more, strict=True)),
+                )
         if not drafts:
             raise TableError(f"{table.source} has a header but no category. Add a row for each")
         return [_category(name, draft, table.source) for name, draft in drafts.items()]
@@ -112,29 +118,38 @@ def text_columns_of(
     return [find_column(others, c, TEXT, table.source) for c in wanted]
 
 
-def _optional(table: Table, wanted: str | None, default: str, *, taken: str) -> str | None:
-    """Return a column that need not be there, unless the user named it."""
-    if wanted is not None:
-        return find_column(table.columns, wanted, default, table.source)
-    near = (c for c in table.columns if c != taken and c.casefold() == default)
-    return next(near, None)
+def _text_columns(table: Table, wanted: Sequence[str], label: str) -> list[str]:
+    if wanted:
+        return text_columns_of(table, wanted, beside=label)
+    found = _optional(table, TEXT, {label})
+    return [found] if found else []
 
 
-def _rows(batch: Batch, columns: list[str | None]) -> Iterator[tuple[str, ...]]:
+def _optional(table: Table, name: str, taken: set[str]) -> str | None:
+    """Return the column of that name, in capitals or not, if there is one."""
+    return next((c for c in table.columns if c not in taken and c.casefold() == name), None)
+
+
+def _rows(batch: Batch, columns: list[list[str]]) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each row; a group of columns is joined, an empty one is empty."""
     nothing = [""] * len(batch.lines)
-    yield from zip(
-        *(nothing if c is None else text_column(batch, [c]) for c in columns), strict=True
-    )
+    if not columns:
+        return iter([()] * len(nothing))
+    return zip(*(text_column(batch, c) if c else nothing for c in columns), strict=True)
 
 
 def _take(
-    drafts: dict[str, _Draft], where: str, line: int, row: tuple[str, ...], others: list[str]
+    drafts: dict[str, _Draft],
+    where: str,
+    line: int,
+    row: tuple[str, ...],
+    metadata: Mapping[str, str],
 ) -> None:
-    name, text, description = (cell.strip() for cell in row[:3])
+    name, text, description = clean_name(row[0]), row[1], row[2].strip()
     if not name:
         raise TableError(
             f"{where}: the row has no label"
-            + (", and no text either. Remove it" if not text else ". Name its category")
+            + (", and no text either. Remove it" if not text.strip() else ". Name its category")
         )
     draft = drafts.setdefault(name, _Draft(line))
     if description and draft.description not in ("", description):
@@ -143,9 +158,9 @@ def _take(
             " Keep one of them"
         )
     draft.description = draft.description or description
-    if text:
-        draft.texts[row[1]] = None
-    for column, value in zip(others, row[3:], strict=True):
+    if text.strip():
+        draft.texts[text] = None
+    for column, value in metadata.items():
         if value.strip():
             draft.metadata.setdefault(column, value.strip())
 

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = str | int | float | bool | None
 
+EXACT_INTEGER = 2**53
+"""A sheet holds every number as a double; from here on these leave integers out."""
+
+SURROGATES = re.compile("[\ud800-\udfff]+")
+"""Halves of a character, which JSON can hold and no encoding; undecodable bytes are held so too."""
+
 _MARK = (b"textshot", b"json")
-_EXACT_INTEGER = 2**53  # a sheet holds every number as a double
-_SURROGATES = re.compile("[\ud800-\udfff]+")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 
 
@@ -82,13 +86,13 @@ def _text_in_json(value: str | None) -> str | None:
     if value[0] != '"':
         return value
     text: str = json.loads(value)
-    return _SURROGATES.sub("\ufffd", text) if "\\u" in value else text
+    return SURROGATES.sub("\ufffd", text) if "\\u" in value else text
 
 
 def _cell(value: object) -> Cell:
     if value is None or isinstance(value, (str, bool, float)):
         return value
-    if isinstance(value, int) and abs(value) <= _EXACT_INTEGER:
+    if isinstance(value, int) and abs(value) <= EXACT_INTEGER:
         return value
     return _text(value)
 
@@ -101,4 +105,4 @@ def _cell_in_json(value: str | None) -> Cell:
     number = float(value)
     if not value.lstrip("-").isdigit():
         return number if math.isfinite(number) else value
-    return int(number) if abs(number) < _EXACT_INTEGER else value
+    return int(number) if abs(number) < EXACT_INTEGER else value

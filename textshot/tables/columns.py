@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 def find_column(table_columns: Sequence[str], wanted: str | None, default: str, source: str) -> str:
     """Return the column that the user wants, or the one of the default name.
 
+    Where no column has exactly the name, the only one that differs in case or in surrounding
+    blanks is taken for it.
+
     Args:
         table_columns: What there is.
         wanted: What the user named, if anything.
@@ -28,10 +31,11 @@ def find_column(table_columns: Sequence[str], wanted: str | None, default: str, 
     name = default if wanted is None else wanted
     if name in table_columns:
         return name
-    near = difflib.get_close_matches(
-        name.casefold(), [column.casefold() for column in table_columns], 1
-    )
-    meant = next((repr(c) for c in table_columns if [c.casefold()] == near), None)
+    alike = [column for column in table_columns if _plain(column) == _plain(name)]
+    if len(alike) == 1:
+        return alike[0]
+    near = difflib.get_close_matches(_plain(name), map(_plain, table_columns), 1)
+    meant = " or ".join(repr(column) for column in table_columns if [_plain(column)] == near)
     hint = f"Did you mean {meant}?" if meant else "Name one of these, or rename it in the file"
     shown = ", ".join(repr(column) for column in table_columns[:20])
     more = f" and {len(table_columns) - 20} more" if len(table_columns) > 20 else ""
@@ -81,6 +85,10 @@ def with_columns(batch: Batch, added: Mapping[str, pa.Array]) -> pa.RecordBatch:
     data = batch.data
     schema = with_fields(data.schema, {name: array.type for name, array in added.items()})
     return pa.RecordBatch.from_arrays([*data.columns, *added.values()], schema=schema)
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _free(name: str, taken: set[str]) -> str:

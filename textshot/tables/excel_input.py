@@ -18,7 +18,7 @@ from textshot.tables.batches import (
     record_batch,
     rejected,
 )
-from textshot.tables.cells import json_field, json_text
+from textshot.tables.cells import EXACT_INTEGER, json_field, json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,6 @@ MAX_UNPACKED_BYTES = 1 << 30
 """What a workbook's parts other than sheets may unpack to: they are held in memory."""
 
 _OLD_OR_LOCKED = bytes.fromhex("d0cf11e0a1b11ae1")  # the OLE container of .xls and of passwords
-_EXACT_INTEGER = 2**53
 
 Numbered: TypeAlias = tuple[int, Sequence[object]]
 Read = TypeVar("Read")
@@ -136,7 +135,7 @@ def _json(value: object) -> str | None:
 
 
 def _simple(value: object) -> object:
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_INTEGER:
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_INTEGER:
         return int(value)  # Excel knows only floats; people see 7
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()

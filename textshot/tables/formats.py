@@ -12,7 +12,7 @@ STDIO = "-"
 
 
 class Format(StrEnum):
-    """A kind of table file; its value is what `--format` takes."""
+    """A kind of table file; its value is what `--format` and `--output-format` take."""
 
     CSV = "csv"
     TSV = "tsv"
@@ -46,18 +46,20 @@ def is_gzip(path: str, format: Format) -> bool:
     return path.lower().endswith(".gz") and not is_binary(format)
 
 
-def format_of(path: str, given: Format | None, stdio: Format) -> Format:
+def format_of(path: str, given: Format | None, stdio: Format, *, output: bool = False) -> Format:
     """Return the format of a file, from `given` or else from the ending of its name.
 
     Args:
         path: The file's name, or "-".
         given: What the user said it is.
         stdio: What "-" is when nothing is given.
+        output: Whether the file is to be written, for the message.
     """
+    option = "--output-format" if output else "--format"
     if not path:
         raise TableError('the file name is empty. Give a file, or "-" for a pipe')
     if given is not None:
-        return _checked(given)
+        return _checked(given, option)
     if path == STDIO:
         return stdio
     found = _by_ending(path)
@@ -65,18 +67,18 @@ def format_of(path: str, given: Format | None, stdio: Format) -> Format:
         endings = ", ".join(_ENDINGS)
         raise TableError(
             f"{path}: the ending does not tell the format. Known are {endings}, and .gz behind a"
-            f" text format; save the file as one of these, or name the format with --format"
+            f" text format; save the file as one of these, or name the format with {option}"
             f" ({', '.join(Format)})"
         )
     return found
 
 
-def _checked(given: str) -> Format:
+def _checked(given: str, option: str) -> Format:
     try:
         return Format(given)
     except ValueError:
         raise TableError(
-            f"there is no format {given!r}. Give one of {', '.join(Format)} with --format"
+            f"there is no format {given!r}. Give one of {', '.join(Format)} with {option}"
         ) from None
 
 

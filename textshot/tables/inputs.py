@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import zlib
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,19 @@ _MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class TextInput:
-    """Decoded text, with undecodable bytes kept as lone surrogates (PEP 383)."""
+    """Decoded text, with undecodable bytes kept as lone surrogates (PEP 383).
+
+    Attributes:
+        source: The file, as messages show it.
+        encoding: Its encoding.
+        stream: The text.
+        again: Goes back to the beginning and returns the text anew; None of a pipe.
+    """
 
     source: str
     encoding: str
     stream: io.TextIOWrapper
+    again: Callable[[], TextInput] | None
 
 
 def open_bytes(path: str, stack: ExitStack) -> BinaryIO:
@@ -55,7 +64,7 @@ def open_bytes(path: str, stack: ExitStack) -> BinaryIO:
 
 def seekable(stream: BinaryIO, source: str, stack: ExitStack) -> BinaryIO:
     """Return the stream itself, or for a pipe a temporary file with all that came out of it."""
-    if stream.seekable() and source != "<stdin>":  # stdin may stand in the middle of a file
+    if _rewindable(stream, source):
         return stream
     spooled = temporary_file(stack)
     try:
@@ -79,6 +88,7 @@ def decoded(
     stream: BinaryIO, source: str, *, packed: bool, encoding: str | None, stack: ExitStack
 ) -> TextInput:
     """Return the text of a stream; without an encoding its byte order mark decides, else UTF-8."""
+    whole = stream
     if packed:
         stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stream, mode="rb")))
     name = _codec(encoding) if encoding is not None else _marked(stream, source)
@@ -86,7 +96,17 @@ def decoded(
     codec = "utf-8-sig" if name == "utf-8" else name
     text = io.TextIOWrapper(stream, codec, errors="surrogateescape", newline="")
     stack.callback(text.detach)  # or it would close the standard input with itself
-    return TextInput(source, name, text)
+
+    def again() -> TextInput:
+        # All anew, as gzip may hold a small file whole and would not go back in `whole` itself.
+        whole.seek(0)
+        return decoded(whole, source, packed=packed, encoding=name, stack=stack)
+
+    return TextInput(source, name, text, again if _rewindable(whole, source) else None)
+
+
+def _rewindable(stream: BinaryIO, source: str) -> bool:
+    return stream.seekable() and source != "<stdin>"  # stdin may stand in the middle of a file
 
 
 def _marked(stream: BinaryIO, source: str) -> str:

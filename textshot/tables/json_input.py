@@ -3,100 +3,101 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from textshot.errors import TableError
-from textshot.tables.batches import Batch, Reading, Reject, record_batch, rejected
+from textshot.tables.batches import MAX_BATCH_CHARS, Batch, Reading, record_batch, rejected
 from textshot.tables.cells import json_field
 from textshot.tables.inputs import TextInput
-from textshot.tables.lines import Slice, line_slices
+from textshot.tables.json_objects import DECODER, object_texts
+from textshot.tables.lines import Slice, bounded_lines, line_slices, parsed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_skip_space = re.compile(r"[ \t\r\n]*").match
+MAX_COLUMNS = 10_000
+"""More keys are no columns, but data that stands in the place of keys."""
+
+MAX_BATCH_CELLS = 4_000_000
+"""A slice has fewer rows where there are many columns, as absent keys take memory as well."""
 
 
 def read_jsonl(text: TextInput, batch_rows: int) -> Reading:
-    """Return the columns (all keys of the first slice) and the slices of a JSON Lines file."""
+    """Return the columns and the slices of a JSON Lines file.
+
+    The columns are all the keys in a file, and the keys of the first slice of a pipe, which cannot
+    be read twice.
+    """
     import pyarrow as pa
 
+    keys: dict[str, None] = {}
+    new_key = "of a pipe, only the first rows make the columns. Save it as a file, and all do"
+    if text.again is not None:
+        keys = _all_keys(text)
+        text = text.again()
+        new_key = "which was not there before: the file changed while it was read"
+        batch_rows = min(batch_rows, max(1, MAX_BATCH_CELLS // max(1, len(keys))))
     slices = line_slices(text, batch_rows, object_texts)
-    first = next(slices, None)
+    if not keys:
+        first = next(slices, None)
+        keys = _first_keys(first, text.source)
+        slices = chain([first] if first else [], slices)
+    schema = pa.schema([json_field(key) for key in keys])
+    return schema, _batches(slices, schema, text.source, new_key)
+
+
+def _all_keys(text: TextInput) -> dict[str, None]:
+    keys: dict[str, None] = {}
+    chars = 0
+    for line in bounded_lines(text):
+        for key in _texts_if_new(line, keys, text.encoding):
+            if key not in keys:
+                keys[key] = None
+                chars += len(key)
+        # Few names that are very long would fill the memory as well.
+        if len(keys) > MAX_COLUMNS or chars > MAX_BATCH_CHARS:
+            raise _too_many_keys(text.source)
+    return keys
+
+
+def _texts_if_new(line: str, known: Mapping[str, None], encoding: str) -> dict[str, str]:
+    """Return what is in a line with a new key; nothing for any other line, or for a bad one."""
+    try:
+        # Most lines bring nothing new, and then the whole of the line at once is several times
+        # faster than value by value. It nests one deeper, so that it may fail where that does not.
+        with suppress(RecursionError):
+            found = DECODER.decode(line)
+            if not isinstance(found, dict) or found.keys() <= known.keys():
+                return {}
+        return parsed(line, encoding, object_texts)
+    except ValueError:
+        return {}
+
+
+def _first_keys(first: Slice[dict[str, str]] | None, source: str) -> dict[str, None]:
     if first is None:
-        raise TableError(f"{text.source}: the file is empty. It needs one JSON object a line")
+        raise TableError(f"{source}: the file is empty. It needs one JSON object a line")
     keys = dict.fromkeys(key for row in first.values for key in row)
     if not keys:
-        raise TableError(f"{text.source}: {_no_keys(first)}. It needs one JSON object a line")
-    schema = pa.schema([json_field(key) for key in keys])
-    return schema, _batches(chain([first], slices), schema, text.source)
+        raise TableError(f"{source}: {_no_keys(first)}. It needs one JSON object a line")
+    if len(keys) > MAX_COLUMNS:
+        raise _too_many_keys(source)
+    return keys
 
 
-def object_texts(line: str) -> dict[str, str]:
-    """Return the JSON text of each value of one object, by key, exactly as it stands there."""
-    try:
-        return _split(line.rstrip("\r\n"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON: {error.msg} at character {error.pos + 1}") from None
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-
-
-def _split(line: str) -> dict[str, str]:
-    position = _after_space(line, 0)
-    if line[position] != "{":
-        _DECODER.decode(line)
-        raise ValueError("is JSON, but not an object. Each line must be like {...}")
-    found: dict[str, str] = {}
-    position = _after_space(line, position + 1)
-    while line[position : position + 1] != "}":
-        if found:
-            position = _after_space(line, _expect(line, position, ","))
-        key, position = _key(line, position)
-        begin = _after_space(line, _expect(line, _after_space(line, position), ":"))
-        _, end = _DECODER.raw_decode(line, begin)
-        if key in found:
-            raise ValueError(f"has the key {key!r} twice")
-        found[key] = line[begin:end]
-        position = _after_space(line, end)
-    if _after_space(line, position + 1) != len(line):
-        raise json.JSONDecodeError("something follows the object", line, position + 1)
-    return found
-
-
-def _key(line: str, position: int) -> tuple[str, int]:
-    if line[position : position + 1] != '"':
-        raise json.JSONDecodeError("a key in double quotes is missing", line, position)
-    key, end = _DECODER.raw_decode(line, position)
-    if any("\ud800" <= c <= "\udfff" for c in key):
-        raise ValueError(f"has the key {key!r} with half a character in it")
-    return key, end
-
-
-def _after_space(line: str, position: int) -> int:
-    found = _skip_space(line, position)
-    return found.end() if found else position
-
-
-def _expect(line: str, position: int, mark: str) -> int:
-    if line[position : position + 1] != mark:
-        raise json.JSONDecodeError(f"{mark!r} is missing", line, position)
-    return position + 1
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"has {name}, which JSON does not know. Write null")
-
-
-# Only the ends of the values are wanted: numbers are not turned into numbers, whatever their size.
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+def _too_many_keys(source: str) -> TableError:
+    return TableError(
+        f"{source}: the objects have more than {MAX_COLUMNS:,} different keys, or"
+        f" {MAX_BATCH_CHARS:,} characters in them, and each key would become a column. Put what"
+        " varies into the values"
+    )
 
 
 def _batches(
-    slices: Iterator[Slice[dict[str, str]]], schema: pa.Schema, source: str
+    slices: Iterator[Slice[dict[str, str]]], schema: pa.Schema, source: str, new_key: str
 ) -> Iterator[Batch]:
     names = set(schema.names)
     for part in slices:
@@ -107,17 +108,16 @@ def _batches(
                 rows.append(row)
                 lines.append(line)
             else:
-                part.rejects.append(_new_key(source, line, row, names))
+                new = ", ".join(repr(key) for key in row if key not in names)
+                reason = f"has the new key {new}; {new_key}"
+                part.rejects.append(rejected(source, line, reason, _shown(row)))
         part.rejects.sort(key=lambda reject: reject.line)
         columns = [[row.get(name) for row in rows] for name in schema.names]
         yield Batch(record_batch(columns, schema), lines, part.rejects)
 
 
-def _new_key(source: str, line: int, row: dict[str, str], names: set[str]) -> Reject:
-    new = ", ".join(repr(key) for key in row if key not in names)
-    reason = f"has the new key {new}; a key must occur early in the file to become a column"
-    shown = ", ".join(f"{json.dumps(key)}: {value}" for key, value in row.items())
-    return rejected(source, line, reason, "{" + shown + "}")
+def _shown(row: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in row.items()) + "}"
 
 
 def _no_keys(first: Slice[dict[str, str]]) -> str:

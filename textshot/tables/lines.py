@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,9 +10,8 @@ from typing import Generic, TypeVar
 from textshot.errors import TableError
 from textshot.tables import batches
 from textshot.tables.batches import Reject, rejected
+from textshot.tables.cells import SURROGATES
 from textshot.tables.inputs import TextInput
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Value = TypeVar("Value")
 
@@ -60,10 +58,10 @@ def damage(row: str, encoding: str) -> str | None:
     """Return why a row cannot be text: bytes that are not in the encoding, or a NUL."""
     if "\0" in row:
         return "has a NUL byte, so it is not text; if the file is UTF-16, give --encoding utf-16"
-    found = None if row.isascii() else _SURROGATE.search(row)
+    found = None if row.isascii() else SURROGATES.search(row)
     if found is None:
         return None
-    code = ord(found[0])
+    code = ord(found[0][0])
     if not 0xDC80 <= code <= 0xDCFF:
         return f"has half a character (U+{code:04X})"
     other = "cp1252" if encoding == "utf-8" else "with the right name"
@@ -71,6 +69,14 @@ def damage(row: str, encoding: str) -> str | None:
         f"byte 0x{code - 0xDC00:02x} is not {encoding}; if the file is in another encoding give"
         f" --encoding {other}"
     )
+
+
+def parsed(line: str, encoding: str, parse: Callable[[str], Value]) -> Value:
+    """Return the value in a line, or raise ValueError with the reason why there is none."""
+    reason = too_long() if len(line) > batches.MAX_ROW_CHARS else damage(line, encoding)
+    if reason is not None:
+        raise ValueError(reason)
+    return parse(line)
 
 
 def line_slices(
@@ -82,7 +88,7 @@ def line_slices(
         if not line.strip():
             continue
         try:
-            part.values.append(_parsed(line, text.encoding, parse))
+            part.values.append(parsed(line, text.encoding, parse))
             part.lines.append(number)
             chars += len(line)
         except ValueError as error:
@@ -92,13 +98,6 @@ def line_slices(
             part, chars = Slice(), 0
     if part.lines or part.rejects:
         yield part
-
-
-def _parsed(line: str, encoding: str, parse: Callable[[str], Value]) -> Value:
-    reason = too_long() if len(line) > batches.MAX_ROW_CHARS else damage(line, encoding)
-    if reason is not None:
-        raise ValueError(reason)
-    return parse(line)
 
 
 def _skip_line(readline: Callable[[int], str]) -> None:

@@ -112,7 +112,7 @@ def open_writer(
         escape: Whether CSV and TSV cells that a spreadsheet would run get an apostrophe in front.
     """
     name = str(path)
-    kind = format_of(name, format, stdio=Format.CSV)
+    kind = format_of(name, format, stdio=Format.CSV, output=True)
     if kind is Format.TEXT:
         raise TableError(
             f"{name}: a table cannot be written as plain text. Write csv, tsv, jsonl, parquet or"
