@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from textshot import Category, Engine, KeyKind
-from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.testing import toy_engine
+from textshot import Category, Engine, FunctionEncoder, KeyKind
+from textshot.errors import EncoderMismatchError, InvalidCategoriesError, InvalidTextsError
+from textshot.testing import HashingEncoder, toy_categories, toy_engine
 
 FIVE = ["0", "40", "90", "180", "270"]
 
@@ -211,3 +211,34 @@ def test_a_change_that_failed_changed_nothing(engine):
     with pytest.raises(InvalidCategoriesError, match="point in opposite directions"):
         engine.add_example("0", "180")
     assert engine.index.state is before
+
+
+def test_adding_a_known_example_to_a_private_index_does_not_double_it(tmp_path):
+    toy_engine().save(tmp_path / "index", private=True)
+    engine = Engine.load(tmp_path / "index")
+    before = engine.index.entry("late parcel").vectors
+    engine.correct("my parcel has not come yet", "late parcel")
+    assert len(engine.index.entry("late parcel").keys) == len(before)
+    np.testing.assert_allclose(engine.index.entry("late parcel").vectors, before, atol=1e-6)
+
+
+def test_a_private_index_cannot_be_made_public(tmp_path):
+    toy_engine().save(tmp_path / "index", private=True)
+    with pytest.raises(InvalidCategoriesError, match="its texts are not there any more"):
+        Engine.load(tmp_path / "index").save(tmp_path / "index", private=False)
+
+
+def test_one_string_is_not_taken_for_many_names():
+    with pytest.raises(TypeError, match="give a list"):
+        toy_engine().merge("late parcel", "refund request")
+
+
+def test_a_lazy_engine_removes_without_its_encoder_and_keeps_the_threshold_as_stale(tmp_path):
+    encoder = FunctionEncoder(HashingEncoder().encode, name="mine")
+    Engine.build(toy_categories(), encoder=encoder).save(tmp_path / "index")
+    engine = Engine.load(tmp_path / "index", lazy=True)
+    before = engine.decision
+    engine.remove("late parcel", "login problem")  # fewer than five: the background is needed
+    assert (engine.decision.threshold, engine.decision.stale) == (before.threshold, True)
+    with pytest.raises(EncoderMismatchError, match="made with your own embeddings 'mine'"):
+        engine.classify(["text"])

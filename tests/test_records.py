@@ -4,8 +4,8 @@ import pickle
 import numpy as np
 import pytest
 
-from textshot.errors import InvalidCategoriesError, TextshotError
-from textshot.records import Category, Example, Key, KeyKind, category_dict, spoken
+from textshot.errors import InvalidCategoriesError, InvalidTextsError, TextshotError
+from textshot.records import Category, Example, Key, KeyKind, category_dict, spoken, truth_of
 
 CARD = Category("card_arrival", "about cards", (Example("where is my card"), Example("late card")))
 
@@ -140,3 +140,20 @@ def test_the_errors_are_value_errors_of_ours():
 def test_a_category_can_be_pickled_and_copied(category):
     assert pickle.loads(pickle.dumps(category)) == category
     assert copy.deepcopy(category) == category
+
+
+def test_a_name_is_trimmed_and_composed_and_an_example_counts_once():
+    category = Category.of(" cafe\u0301 ", "one", "two", "one")
+    assert category.name == "caf\u00e9"
+    assert [e.text for e in category.examples] == ["one", "two"]
+    assert truth_of(" cafe\u0301") == category.name
+
+
+def test_examples_that_are_no_examples_are_refused_with_the_right_form():
+    with pytest.raises(InvalidCategoriesError, match=r"a tuple of Example is needed, or Category"):
+        Category("a", examples=("text",))
+
+
+def test_a_truth_is_a_string():
+    with pytest.raises(InvalidTextsError, match="a truth is a string or None, not 1"):
+        truth_of(1)

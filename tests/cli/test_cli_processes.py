@@ -197,3 +197,32 @@ def test_a_disk_without_room_keeps_the_old_index(start, index, categories):
     assert err.startswith(b"Error: cannot write the index index: File too large.")
     assert Engine.load(index).categories == before
     assert not list(Path(index).glob(".tmp-*"))
+
+
+def test_a_closed_stream_is_no_traceback(index):
+    for redirection in ("<&-", ">&-", "2>&-"):
+        command = f'"{sys.executable}" -m textshot classify {index} "my money" {redirection}'
+        done = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, timeout=SECONDS
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+    empty = f'"{sys.executable}" -m textshot classify {index} <&-'
+    done = subprocess.run(["sh", "-c", empty], capture_output=True, text=True, timeout=SECONDS)
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["label  score  margin  text"])
+
+
+def test_sigterm_stops_as_cleanly_as_ctrl_c(start, index):
+    Path("big.csv").write_text("text\n" + "my parcel has not come\n" * 400_000)
+    Path("out.csv").write_text("old\n")
+    child = start(
+        "categorize", index, "big.csv", "-o", "out.csv",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_for(lambda: list(Path().glob(".out.csv.tmp-*")), child)
+    child.send_signal(signal.SIGTERM)
+    _, err = child.communicate(timeout=SECONDS)
+    assert child.returncode == 1
+    assert b"no output was written" in err
+    assert Path("out.csv").read_text() == "old\n"
+    assert not list(Path().glob(".out.csv.tmp-*"))

@@ -240,3 +240,16 @@ def test_an_encoder_from_the_hub_and_a_copy_in_a_folder_are_the_same(
     from_hub, from_folder = load_encoder(device="cpu"), load_encoder(str(tiny_folder), device="cpu")
     assert from_hub.fingerprint == from_folder.fingerprint
     np.testing.assert_allclose(from_hub.encode(["a"]), from_folder.encode(["a"]), atol=1e-6)
+
+
+def test_a_folder_called_like_the_default_is_not_taken_for_it(tmp_path, monkeypatch, no_network):
+    (tmp_path / "all-MiniLM-L6-v2").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_encoder(device="cpu").source.startswith("bundled package")
+
+
+def test_a_folder_is_remembered_by_its_full_path(tiny_folder, monkeypatch):
+    monkeypatch.chdir(tiny_folder.parent)
+    spec = load_encoder(f"./{tiny_folder.name}", device="cpu").spec
+    monkeypatch.chdir("/")
+    assert load_encoder(**spec, device="cpu").source == f"folder {tiny_folder.resolve()}"

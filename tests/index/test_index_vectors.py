@@ -124,3 +124,20 @@ def test_numpy_search_needs_no_faiss():
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment
     )
     assert (done.stdout, done.stderr) == ("late parcel\n", "")
+
+
+def test_a_large_k_over_many_rows_takes_a_bounded_amount_of_memory():
+    code = """
+import resource, numpy as np
+from textshot.index.vectors import make_search
+rows = np.random.default_rng(0).normal(size=(4000, 256)).astype(np.float32)
+rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+search = make_search(rows)
+search.search(rows[:1], 1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+scores, found = search.search(rows[:300], 10**9)
+assert found.shape == (300, 4000) and (np.sort(found) == np.arange(4000)).all()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 400
