@@ -1,8 +1,8 @@
 """The index: categories and their vectors in memory (`Index`), and the folder that keeps them."""
 
 from textshot.index.categories import Index
+from textshot.index.history import Generation, generations, rollback
 from textshot.index.state import EncoderIdentity, Entry, State
-from textshot.index.store import Generation, generations, rollback
 
 __all__ = [
     "EncoderIdentity",

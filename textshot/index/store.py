@@ -1,4 +1,4 @@
-"""The folder that keeps an index: publish, read, list generations, roll back.
+"""The folder that keeps an index: publish and read; `history` lists and brings back.
 
 A generation is a manifest and the files that it names by content. Files are written and synced
 first; `index.json` is the only name that is ever replaced, and always last. So a reader, or a
@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,20 +42,6 @@ _OURS = re.compile(r"(vectors|categories|network)-[0-9a-f]{8}\.(safetensors|json
 _READ_TRIES = 100  # against a writer that purges at each step; a reader lost 5 in a row
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One state that an index had; `problem` says why it cannot be rolled back to."""
-
-    number: int
-    created: str
-    categories: int
-    keys: int
-    current: bool
-    restores: int | None = None
-    """The older generation that this one brought back."""
-    problem: str | None = None
-
-
 def publish(folder: Path, state: State, *, expect: int | None, purge: bool = False) -> int:
     """Write `state` as the next generation and return its number.
 
@@ -66,14 +51,14 @@ def publish(folder: Path, state: State, *, expect: int | None, purge: bool = Fal
         expect: the generation that must be current now (0: none); None follows on any.
         purge: delete what belongs to older generations at once.
     """
-    with _writing(folder):
+    with writing(folder):
         current = _current_generation(folder, expect)
         contents = to_files(state)
-        manifest = make_manifest(state, contents, current + 1, _now())
+        manifest = make_manifest(state, contents, current + 1, now())
         for name, data in contents.values():
             _write_unless_there(folder, name, data)
-        _put_manifest(folder, manifest)
-        left = _collect(folder, manifest, purge=purge)
+        put_manifest(folder, manifest)
+        left = collect(folder, manifest, purge=purge)
         if purge and left:
             raise PublishError(
                 f"generation {current + 1} of {folder} is in place, but {left[0]} of an older one"
@@ -85,13 +70,13 @@ def publish(folder: Path, state: State, *, expect: int | None, purge: bool = Fal
 def read(folder: Path) -> tuple[State, int]:
     """Read and check the current generation; takes no lock."""
     for _ in range(_READ_TRIES):
-        manifest = _manifest(folder)
+        manifest = manifest_of(folder)
         try:
-            return _read_state(folder, manifest), manifest["generation"]
+            return read_state(folder, manifest), manifest["generation"]
         except FileNotFoundError as error:
             missing = Path(error.filename).name
             # A writer may have gone on and cleared up between our two reads.
-            if _manifest(folder)["generation"] == manifest["generation"]:
+            if manifest_of(folder)["generation"] == manifest["generation"]:
                 break
     raise IndexFormatError(
         f"{folder}: {missing} is missing; the index is damaged. `textshot info` lists the"
@@ -99,59 +84,9 @@ def read(folder: Path) -> tuple[State, int]:
     )
 
 
-def generations(folder: str | Path) -> list[Generation]:
-    """List the generations that are still there, newest first, each one checked whole."""
-    folder = Path(folder)
-    try:
-        current = _manifest(folder)["generation"]
-    except IndexFormatError:
-        current = 0  # the copies may still be good: that is what rollback is for
-    except IndexNotFoundError:
-        if not _copies(folder):
-            raise
-        current = 0
-    return [_describe(folder, number, current) for number in _copies(folder)]
-
-
-def rollback(folder: str | Path, to: int | None = None) -> int:
-    """Make an older generation the current one again, as a new generation; return its number.
-
-    Args:
-        folder: the index.
-        to: its number; None for the newest whole one before the current, or before the one that
-            the current one brought back: said again, it goes further back.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise IndexNotFoundError(f"there is no index at {folder}")
-    with _writing(folder):
-        listed = generations(folder)
-        usable = [g.number for g in listed if not g.problem and not g.current]
-        current = max((g.number for g in listed), default=0)
-        if to is None and usable:
-            now = next((g.restores or g.number for g in listed if g.current), current + 1)
-            to = max((n for n in usable if n < now), default=None)
-        if to not in usable:
-            raise IndexFormatError(_no_way_back(folder, to, usable))
-        data = files.read_whole(folder, _copy_name(to), most=MOST_MANIFEST_BYTES)
-        old = open_manifest(data, str(folder / _copy_name(to)))
-        restores = old.get("restores") or to
-        manifest = {**old, "generation": current + 1, "created": _now(), "restores": restores}
-        _put_manifest(folder, manifest)
-        _collect(folder, manifest, purge=False)
-        return current + 1
-
-
-def _no_way_back(folder: Path, to: int | None, usable: list[int]) -> str:
-    which = "further back" if to is None else f"back to generation {to}"
-    if not usable:
-        return f"{folder} cannot go {which}: no other whole generation is left. Index again"
-    listed = ", ".join(map(str, usable))
-    return f"{folder} cannot go {which}; it can go --to {listed}"
-
-
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
+    """Hold the folder for writing; what the system refuses becomes a PublishError."""
     try:
         _check_place(folder)
         files.make_folder(folder)
@@ -192,7 +127,7 @@ def _check_place(folder: Path) -> None:
 
 def _current_generation(folder: Path, expect: int | None) -> int:
     try:
-        current: int = _manifest(folder)["generation"]
+        current: int = manifest_of(folder)["generation"]
     except IndexNotFoundError:
         current = 0
     except IndexFormatError as error:
@@ -201,7 +136,7 @@ def _current_generation(folder: Path, expect: int | None) -> int:
             " back to; or choose another place"
         ) from None
     if expect is None or current == expect:
-        return max([current, *_copies(folder)])
+        return max([current, *copies_in(folder)])
     if expect == 0:
         raise ConflictError(
             f"there is an index at {folder} already (generation {current})."
@@ -213,7 +148,8 @@ def _current_generation(folder: Path, expect: int | None) -> int:
     )
 
 
-def _manifest(folder: Path) -> Manifest:
+def manifest_of(folder: Path) -> Manifest:
+    """Read and check the manifest of the current generation."""
     where = folder / MANIFEST
     try:
         data = files.read_whole(folder, MANIFEST, most=MOST_MANIFEST_BYTES)
@@ -228,7 +164,8 @@ def _manifest(folder: Path) -> Manifest:
     return open_manifest(data, str(where))
 
 
-def _read_state(folder: Path, manifest: Manifest) -> State:
+def read_state(folder: Path, manifest: Manifest) -> State:
+    """Read and check the files that a manifest names."""
     contents = {
         role: files.read_whole(folder, e["name"], most=MOST_FILE_BYTES, size=e["size"])
         for role, e in manifest["files"].items()
@@ -244,9 +181,10 @@ def _write_unless_there(folder: Path, name: str, data: bytes) -> None:
     files.write_whole(folder, name, data)
 
 
-def _put_manifest(folder: Path, manifest: Manifest) -> None:
+def put_manifest(folder: Path, manifest: Manifest) -> None:
+    """Make a generation the current one; its files are there already."""
     data = seal(manifest)
-    files.write_whole(folder, _copy_name(manifest["generation"]), data)
+    files.write_whole(folder, copy_name(manifest["generation"]), data)
     files.sync_folder(folder)  # every file that the manifest names is durable before it is
     files.write_whole(folder, MANIFEST, data)
     try:
@@ -258,7 +196,7 @@ def _put_manifest(folder: Path, manifest: Manifest) -> None:
         ) from error
 
 
-def _collect(folder: Path, manifest: Manifest, *, purge: bool) -> list[str]:
+def collect(folder: Path, manifest: Manifest, *, purge: bool) -> list[str]:
     """Delete generations beyond the last few, and files that no kept generation names.
 
     The new generation is published by now: what cannot be deleted is left for the next time, and
@@ -267,8 +205,8 @@ def _collect(folder: Path, manifest: Manifest, *, purge: bool) -> list[str]:
     kept_back = []
     kept = [manifest["generation"]]
     if not purge:
-        kept += [n for n in _copies(folder) if n != kept[0]][: KEEP_GENERATIONS - 1]
-    copies = {_copy_name(n) for n in kept}
+        kept += [n for n in copies_in(folder) if n != kept[0]][: KEEP_GENERATIONS - 1]
+    copies = {copy_name(n) for n in kept}
     needed = _needed(folder, manifest, kept[1:])
     try:
         there = list(folder.iterdir())
@@ -293,7 +231,7 @@ def _needed(folder: Path, manifest: Manifest, older: list[int]) -> set[str] | No
     needed = {e["name"] for e in manifest["files"].values()}
     try:
         for number in older:
-            data = files.read_whole(folder, _copy_name(number), most=MOST_MANIFEST_BYTES)
+            data = files.read_whole(folder, copy_name(number), most=MOST_MANIFEST_BYTES)
             needed |= {e["name"] for e in open_manifest(data, "")["files"].values()}
     except (OSError, IndexFormatError):
         return None
@@ -307,32 +245,17 @@ def _aged(path: Path) -> bool:
         return False
 
 
-def _copies(folder: Path) -> list[int]:
+def copies_in(folder: Path) -> list[int]:
+    """Return the numbers of the generations whose manifests are there, newest first."""
     found = (_COPY.fullmatch(p.name) for p in folder.iterdir()) if folder.is_dir() else ()
     return sorted((int(m[1]) for m in found if m), reverse=True)
 
 
-def _copy_name(number: int) -> str:
+def copy_name(number: int) -> str:
+    """Return the name of the copy of a generation's manifest."""
     return f"generation-{number:06d}.json"
 
 
-def _describe(folder: Path, number: int, current: int) -> Generation:
-    name = _copy_name(number)
-    try:
-        data = files.read_whole(folder, name, most=MOST_MANIFEST_BYTES)
-        manifest = open_manifest(data, str(folder / name))
-        _read_state(folder, manifest)
-    except (IndexFormatError, OSError) as error:
-        return Generation(number, "", 0, 0, number == current, problem=str(error))
-    return Generation(
-        number,
-        manifest["created"],
-        manifest["categories"],
-        manifest["keys"],
-        number == current,
-        manifest.get("restores"),
-    )
-
-
-def _now() -> str:
+def now() -> str:
+    """Return the time as a manifest states it."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
