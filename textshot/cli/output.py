@@ -52,7 +52,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bo
         widths[-1] = min(widths[-1], max(free, cell_len(header[-1])))
     right = [len(column) > 1 and all(map(_is_number, column[1:])) for column in columns]
     for i, line in enumerate(lines):
-        cells = [_fitted(*cell) for cell in zip(line, widths, right, strict=True)]
+        fitting = list(widths)
+        if not right[-1]:  # no blanks behind the last cell, however long another one is
+            fitting[-1] = min(widths[-1], cell_len(line[-1]))
+        cells = [_fitted(*cell) for cell in zip(line, fitting, right, strict=True)]
         shown = _GAP.join(cells).rstrip()
         click.echo(click.style(shown, bold=True) if on_terminal and i == 0 else shown, err=err)
 
