@@ -115,7 +115,8 @@ def text_columns_of(
         return others
     if not wanted:
         return [find_column(others, None, TEXT, table.source)]
-    return [find_column(others, c, TEXT, table.source) for c in wanted]
+    # Twice the same column, spelt in two ways, is once.
+    return list(dict.fromkeys(find_column(others, c, TEXT, table.source) for c in wanted))
 
 
 def _text_columns(table: Table, wanted: Sequence[str], label: str) -> list[str]:
@@ -127,7 +128,7 @@ def _text_columns(table: Table, wanted: Sequence[str], label: str) -> list[str]:
 
 def _optional(table: Table, name: str, taken: set[str]) -> str | None:
     """Return the column of that name, in capitals or not, if there is one."""
-    return next((c for c in table.columns if c not in taken and c.casefold() == name), None)
+    return next((c for c in table.columns if c not in taken and c.strip().casefold() == name), None)
 
 
 def _rows(batch: Batch, columns: list[list[str]]) -> Iterator[tuple[str, ...]]:
