@@ -123,9 +123,10 @@ def plot(results: dict, path: Path) -> None:
         )
     sets = [f"{name}\n{found['n_way']} categories" for name, found in results["sets"].items()]
     axes.set_xticks(range(len(sets)), sets)
+    axes.set_ylim(0, 100)
     axes.set_ylabel("accuracy, %")
     axes.set_title(f"Test split, all categories at once, {results['draws']} draws", fontsize=10)
-    axes.legend(ncols=3, loc="lower right", fontsize=8)
+    axes.legend(ncols=3, loc="upper left", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
