@@ -18,7 +18,6 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from textshot.arrays import unit_rows
 from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
@@ -99,12 +98,11 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the cosine with each class, (n, n_classes); of two, second minus first, (n,)."""
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
-        state = self.engine_.index.state
-        rows = [state.rows[clean_name(str(c))] for c in self.classes_]
-        encoder = self.engine_.encoder
-        queries = unit_rows(X if self._precomputed else encoder.encode(X)).astype(np.float64)
-        scores: NDArray[np.float64] = queries @ state.vectors[rows].T.astype(np.float64)
-        return scores[:, 1] - scores[:, 0] if len(rows) == 2 else scores
+        engine = self.engine_
+        every = engine.scores_of_vectors(X) if self._precomputed else engine.scores(X)
+        columns = [engine.index.state.rows[clean_name(str(c))] for c in self.classes_]
+        scores = every[:, columns].astype(np.float64)
+        return scores[:, 1] - scores[:, 0] if len(columns) == 2 else scores
 
     def classify(self, X: Any, k: int = 3) -> list[Prediction]:
         """Return Predictions, with the keys that decided; labels are the classes as strings."""

@@ -139,11 +139,12 @@ class Engine:
 
         Columns are in the order of `index.labels`.
         """
-        state = self.index.state
-        queries = self.encoder.encode(clean_texts(texts))
-        return np.asarray(
-            queries.astype(np.float64) @ state.vectors.T.astype(np.float64), np.float32
-        )
+        return self.scores_of_vectors(self._encode(clean_texts(texts)))
+
+    def scores_of_vectors(self, vectors: ArrayLike) -> FloatArray:
+        """Do as `scores` for embeddings of your own, (n, dim), of the same encoder."""
+        queries = unit_rows(vectors).astype(np.float64)
+        return np.asarray(queries @ self.index.state.vectors.T.astype(np.float64), np.float32)
 
     def add(
         self,

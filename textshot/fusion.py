@@ -19,7 +19,7 @@ def fuse(keys: FloatArray) -> FloatArray:
     Each key (name, description, example) counts as one shot, so a name weighs as much as one
     example and fades as examples come in. This is the prototype of Snell et al. 2017
     (https://arxiv.org/abs/1703.05175) on the unit sphere, with the label's own text as one more
-    support item; measured against other weights in docs/benchmarks.md.
+    support item; docs/adr/0001 says what else was tried.
 
     Args:
         keys: float32 of shape (n_keys, dim), unit rows, at least one.
