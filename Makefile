@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning clean
 
 install: .venv/.ready
 
@@ -40,6 +40,9 @@ fix: install
 
 bench-oneshot: install  ## make bench-oneshot DATA=folder; see docs/benchmarks.md
 	$(BIN)/python -m benchmarks.oneshot --data $(DATA)
+
+bench-learning: install  ## make bench-learning DATA=folder; hours, goes on where it was stopped
+	$(BIN)/python -m benchmarks.learning --data $(DATA)
 
 clean:
 	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache

@@ -17,6 +17,7 @@ from textshot._version import __version__
 
 if TYPE_CHECKING:
     from textshot.classifier import OneShotClassifier
+    from textshot.corpus import Corpus, make_corpus, split_categories
     from textshot.encoders import (
         Encoder,
         FunctionEncoder,
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
         load_encoder,
     )
     from textshot.engine import Engine
+    from textshot.episodes import sample_episodes
     from textshot.errors import TextshotError
-    from textshot.evaluation import Evaluation, evaluate
+    from textshot.evaluation import Evaluation, evaluate, evaluate_episodes, full_way
     from textshot.index import Index
+    from textshot.networks import Network, make_network
     from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
+    from textshot.training import TrainConfig, TrainReport, train
 
 _HOMES = {
     "Category": "records",
+    "Corpus": "corpus",
     "Encoder": "encoders",
     "Engine": "engine",
     "Evaluation": "evaluation",
@@ -40,16 +45,27 @@ _HOMES = {
     "Key": "records",
     "KeyKind": "records",
     "Match": "records",
+    "Network": "networks",
     "OneShotClassifier": "classifier",
     "PrecomputedEncoder": "encoders",
     "Prediction": "records",
     "TextshotError": "errors",
+    "TrainConfig": "training",
+    "TrainReport": "training",
     "evaluate": "evaluation",
+    "evaluate_episodes": "evaluation",
+    "full_way": "evaluation",
     "load_encoder": "encoders",
+    "make_corpus": "corpus",
+    "make_network": "networks",
+    "sample_episodes": "episodes",
+    "split_categories": "corpus",
+    "train": "training",
 }
 
 __all__ = [
     "Category",
+    "Corpus",
     "Encoder",
     "Engine",
     "Evaluation",
@@ -59,13 +75,23 @@ __all__ = [
     "Key",
     "KeyKind",
     "Match",
+    "Network",
     "OneShotClassifier",
     "PrecomputedEncoder",
     "Prediction",
     "TextshotError",
+    "TrainConfig",
+    "TrainReport",
     "__version__",
     "evaluate",
+    "evaluate_episodes",
+    "full_way",
     "load_encoder",
+    "make_corpus",
+    "make_network",
+    "sample_episodes",
+    "split_categories",
+    "train",
 ]
 
 

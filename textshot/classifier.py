@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
 from textshot.index import Index
+from textshot.networks import Memory, Network, make_network
 from textshot.records import UNKNOWN, Category, Prediction, Threshold, clean_name
 
 PRECOMPUTED = "precomputed"
@@ -33,12 +34,14 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         encoder: an encoder, the name of one, None for the default; or "precomputed" when X holds
             embeddings of your own, shape (n, dim), instead of texts.
+        network: a network, the name of one, or None, as for `Engine.build`.
         names: use class names as keys. Left out by itself where classes are not strings and with
             "precomputed", as names have no embeddings there.
         threshold: "auto" derives when to abstain from the classes; a cosine; None never abstains.
 
     Attributes:
-        classes_: the classes, sorted, shape (n_classes,).
+        classes_: the classes, sorted, shape (n_classes,). In one that `partial_fit` was told of
+            and that nothing stands for yet no text falls; its score is -1.
         engine_: the Engine that answers; its categories are the classes, as strings.
 
     `predict` says "unknown" where it abstains, which only string classes have room for: other
@@ -46,14 +49,19 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     not given at all (docs/adr/0004).
     """
 
+    engine_: Engine
+    classes_: NDArray[Any]
+
     def __init__(
         self,
         encoder: Encoder | str | None = None,
         *,
+        network: Network | str | None = None,
         names: bool = True,
         threshold: Threshold = "auto",
     ) -> None:
         self.encoder = encoder
+        self.network = network
         self.names = names
         self.threshold = threshold
 
@@ -72,20 +80,41 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # a sparse array can be a dict
             return self._fit(self._checked_mapping(X, y), self.encoder)
         X = self._check_inputs(X, reset=True)
-        if y is None:
-            raise ValueError(
-                f"requires y to be passed, but the target y is None: {type(self).__name__} needs"
-                " the class of each text, or a mapping {class: [texts]}"
-            )
-        y = _without_missing(column_or_1d(y, warn=True))
-        check_consistent_length(X, y)
-        check_classification_targets(y)
-        encoder, texts = self.encoder, X
-        if self._precomputed:
-            texts = [f"row {i}" for i in range(len(X))]  # names for the rows, never encoded
-            encoder = PrecomputedEncoder(texts, X, name=PRECOMPUTED)
-        members = {c: [texts[i] for i in np.flatnonzero(y == c)] for c in np.unique(y)}
-        return self._fit(members, encoder)
+        y = self._checked_classes(X, y)
+        texts, encoder = self._texts_of(X, 0)
+        return self._fit(_by_class(texts, y), encoder)
+
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
+        """Learn more texts and their classes, one batch after another; nothing is forgotten.
+
+        Texts become examples of their class, as those of `fit` are. With the memory network they
+        are written as corrections are: of equal texts with two classes the last one holds.
+
+        Args:
+            X: n texts, or embeddings of shape (n, dim) with "precomputed".
+            y: n classes; one that was not there before is added.
+            classes: all classes, as scikit-learn has it; those without a text stand by their name.
+
+        Raises:
+            ValueError: as for `fit`.
+        """
+        first = not hasattr(self, "engine_")
+        X = self._check_inputs(X, reset=first)
+        y = self._checked_classes(X, y)
+        told = [y] if classes is None else [y, _without_missing(column_or_1d(classes))]
+        every = _union(*told, *([] if first else [self.classes_]))
+        seen = 0 if first else sum(len(c.examples) for c in self.engine_.categories)
+        texts, encoder = self._texts_of(X, seen)
+        if first:
+            engine = self._built({}, encoder, strings=self._check_room(every))
+        else:
+            engine = self.engine_
+            if isinstance(encoder, PrecomputedEncoder):
+                _check_dim(encoder, engine)
+                engine.encoder = encoder
+        _extend(engine, texts, y, every)
+        self.engine_, self.classes_ = engine, every
+        return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each text, or "unknown" where nothing is near enough."""
@@ -100,9 +129,12 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X = self._check_inputs(X, reset=False)
         engine = self.engine_
         every = engine.scores_of_vectors(X) if self._precomputed else engine.scores(X)
-        columns = [engine.index.state.rows[clean_name(str(c))] for c in self.classes_]
-        scores = every[:, columns].astype(np.float64)
-        return scores[:, 1] - scores[:, 0] if len(columns) == 2 else scores
+        rows = engine.index.state.rows
+        scores = np.full((len(every), len(self.classes_)), -1.0)
+        for column, name in enumerate(map(_name_of, self.classes_)):
+            if name in rows:
+                scores[:, column] = every[:, rows[name]]
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def classify(self, X: Any, k: int = 3) -> list[Prediction]:
         """Return Predictions, with the keys that decided; labels are the classes as strings."""
@@ -132,6 +164,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = engine.decision
         loaded = cls(
             encoder,
+            network=_as_parameter(engine.network),
             names=engine.index.names,
             threshold=settings.threshold if settings.method == "given" else "auto",
         )
@@ -151,24 +184,52 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def _code(self) -> dict[str, int]:
-        return {clean_name(str(c)): code for code, c in enumerate(self.classes_)}
+        return {_name_of(c): code for code, c in enumerate(self.classes_)}
 
     def _fit(self, members: Mapping[Any, list[str]], encoder: Encoder | str | None) -> Self:
-        classes = np.unique(np.asarray(list(members)))
-        strings = all(isinstance(c, str) for c in members)
+        strings = self._check_room(list(members))
+        self.engine_ = self._built(members, encoder, strings=strings)
+        self.classes_ = np.unique(np.asarray(list(members)))
+        return self
+
+    def _built(
+        self, members: Mapping[Any, list[str]], encoder: Encoder | str | None, *, strings: bool
+    ) -> Engine:
+        return Engine.build(
+            [Category.of(str(c), *texts) for c, texts in members.items()],
+            encoder=encoder,
+            network=self.network,
+            names=self.names and strings and not self._precomputed,
+            threshold=self.threshold,
+        )
+
+    def _check_room(self, classes: Sequence[Any] | NDArray[Any]) -> bool:
+        """Tell whether the classes are strings; others leave no room for "unknown"."""
+        strings = _are_strings(classes)
         if not strings and self.threshold is not None:
             raise InvalidTextsError(
                 f"classes such as {classes[0]!r} are not strings, so predict could not say"
                 f" {UNKNOWN!r} beside them. Set threshold=None, or give the classes as strings"
             )
-        self.engine_ = Engine.build(
-            [Category.of(str(c), *texts) for c, texts in members.items()],
-            encoder=encoder,
-            names=self.names and strings and not self._precomputed,
-            threshold=self.threshold,
-        )
-        self.classes_ = classes
-        return self
+        return strings
+
+    def _checked_classes(self, X: Any, y: Any) -> NDArray[Any]:
+        if y is None:
+            raise ValueError(
+                f"requires y to be passed, but the target y is None: {type(self).__name__} needs"
+                " the class of each text, or a mapping {class: [texts]}"
+            )
+        checked = _without_missing(column_or_1d(y, warn=True))
+        check_consistent_length(X, checked)
+        check_classification_targets(checked)
+        return checked
+
+    def _texts_of(self, X: Any, seen: int) -> tuple[list[str], Encoder | str | None]:
+        """Return texts and what encodes them; for embeddings, names of rows, never encoded."""
+        if not self._precomputed:
+            return X, self.encoder
+        texts = [f"row {seen + i}" for i in range(len(X))]
+        return texts, PrecomputedEncoder(texts, X, name=PRECOMPUTED)
 
     def _checked_mapping(self, X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:
         if y is not None:
@@ -186,6 +247,60 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, str):
             raise TypeError(f"X is a string; give a list: [{X!r}]")
         return clean_texts(column_or_1d(np.asarray(X, dtype=object), warn=False))
+
+
+def _name_of(label: Any) -> str:
+    """Return the category's name of a class."""
+    return clean_name(str(label))
+
+
+def _are_strings(classes: Sequence[Any] | NDArray[Any]) -> bool:
+    return all(isinstance(c, str) for c in classes)
+
+
+def _by_class(texts: list[str], y: NDArray[Any]) -> dict[Any, list[str]]:
+    return {c: [texts[i] for i in np.flatnonzero(y == c)] for c in np.unique(y)}
+
+
+def _extend(engine: Engine, texts: list[str], y: NDArray[Any], classes: NDArray[Any]) -> None:
+    """Add texts to an engine: new classes first, then what is new of those there."""
+    blank = [i for i, text in enumerate(texts) if not text.strip()]
+    if blank:
+        raise InvalidTextsError(f"text {blank[0]} is empty. Leave it out")
+    remembers, there = isinstance(engine.network, Memory), set(engine.index.labels)
+    members = _by_class(texts, y)
+    new = {c: members.get(c, []) for c in classes if _name_of(c) not in there}
+    if remembers:  # all are written one after another, but a category needs something to stand for
+        new = {c: [] if engine.index.names else some[:1] for c, some in new.items()}
+    standing = {c: some for c, some in new.items() if some or engine.index.names}
+    if standing:
+        engine.add([Category.of(str(c), *some) for c, some in standing.items()])
+    rest = [i for i, c in enumerate(y) if remembers or c not in new]
+    learn = engine.correct_all if remembers else engine.add_examples
+    learn([texts[i] for i in rest], [str(y[i]) for i in rest])
+
+
+def _check_dim(encoder: Encoder, engine: Engine) -> None:
+    if encoder.dim != engine.index.dim:
+        raise InvalidTextsError(
+            f"X has {encoder.dim} features, but what was learnt has {engine.index.dim}"
+        )
+
+
+def _union(*classes: NDArray[Any]) -> NDArray[Any]:
+    """Return the classes of several arrays, sorted; those of two kinds do not go together."""
+    some = [array for array in classes if len(array)]
+    if len({"strings" if _are_strings(array) else array.dtype.kind for array in some}) > 1:
+        shown = ", ".join(repr(array.tolist()[0]) for array in some)
+        raise InvalidTextsError(f"classes of one kind are needed, and not {shown} together")
+    return np.unique(np.concatenate(classes))
+
+
+def _as_parameter(network: Network) -> Network | str | None:
+    """Return what brings this network back as a parameter: None for the plain one."""
+    if network.numbers or network.settings != make_network(network.name).settings:
+        return network
+    return None if network.name == "matching" else network.name
 
 
 def _without_missing(y: NDArray[Any]) -> NDArray[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,11 +16,15 @@ ENOUGH_CATEGORIES = 5
 BACKGROUND_QUANTILE = 0.95
 _MOST_SCORES = 1000
 
+Score = Callable[[FloatArray], FloatArray]
+"""From vectors (n, dim) to their scores with every category, float32 (n, n_categories)."""
+
 
 def derive(
     supports: FloatArray,
     support_rows: IntArray,
-    vectors: FloatArray,
+    score: Score,
+    n_way: int,
     background: FloatArray | None = None,
     seed: int = 0,
 ) -> DecisionSettings:
@@ -32,18 +38,18 @@ def derive(
     Args:
         supports: float32 (n, dim), one row for each example (or name) that stands for a category.
         support_rows: int64 (n,), the category of each.
-        vectors: float32 (n_categories, dim), what texts are scored against.
+        score: how texts are scored against the categories.
+        n_way: the number of categories.
         background: float32 (m, dim), embeddings of unrelated sentences; None if there are none.
         seed: for the sample, when there are more than a thousand supports.
     """
-    n_way = len(vectors)
-    scores = leave_one_category_out(supports, support_rows, vectors, seed)
+    scores = leave_one_category_out(supports, support_rows, score, n_way, seed)
     if n_way >= ENOUGH_CATEGORIES:
         median = float(np.median(scores))
         return DecisionSettings(median, "leave-one-category-out median", n_way, len(scores))
     if background is None or not n_way:
         return DecisionSettings(None, "none: too few categories", n_way, len(scores), guess=True)
-    unrelated = np.clip((background @ vectors.T).max(axis=1), -1.0, 1.0)
+    unrelated = np.clip(score(background).max(axis=1), -1.0, 1.0)
     floor = float(np.quantile(unrelated, BACKGROUND_QUANTILE))
     threshold = max([floor, float(np.median(scores))] if len(scores) else [floor])
     return DecisionSettings(
@@ -52,19 +58,19 @@ def derive(
 
 
 def leave_one_category_out(
-    supports: FloatArray, support_rows: IntArray, vectors: FloatArray, seed: int = 0
+    supports: FloatArray, support_rows: IntArray, score: Score, n_way: int, seed: int = 0
 ) -> FloatArray:
-    """Return each support's best cosine with a category that is not its own, float32 (m,).
+    """Return each support's best score with a category that is not its own, float32 (m,).
 
     Of more than a thousand supports a seeded sample is taken; with one category there are none.
     """
-    if len(vectors) < 2:
+    if n_way < 2:
         return np.empty(0, np.float32)
     if len(supports) > _MOST_SCORES:
         rng = np.random.default_rng(seed)
         chosen = np.sort(rng.choice(len(supports), _MOST_SCORES, replace=False))
         supports, support_rows = supports[chosen], support_rows[chosen]
-    scores = supports @ vectors.T
+    scores = score(supports)
     scores[np.arange(len(supports)), support_rows] = -np.inf
     # Rounding can take the cosine of two equal rows past 1, where no threshold may be.
     best: FloatArray = np.clip(scores.max(axis=1), -1.0, 1.0)

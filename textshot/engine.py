@@ -1,4 +1,4 @@
-"""Engine: encoder + index + decision. Nothing else computes a label."""
+"""Engine: encoder + network + index + decision. Nothing else computes a label."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from textshot.errors import (
     InvalidTextsError,
 )
 from textshot.identity import LazyEncoder, check_identity, load_again, probe
-from textshot.index import EncoderIdentity, Index
-from textshot.prediction import decision_of, given, predict, supports
+from textshot.index import PLAIN, EncoderIdentity, Index
+from textshot.networks import Network, make_network, network_beside
+from textshot.prediction import decision_of, given, predict, score, scorer, supports
 from textshot.records import (
+    CORRECTION,
     Category,
     DecisionSettings,
     Example,
@@ -37,7 +39,7 @@ _CHUNK = 512
 
 
 class Engine:
-    """Classifies texts: encoder + index + decision.
+    """Classifies texts: encoder + network + index + decision.
 
     Reading (`classify`) is safe from several threads, also beside a change.
     """
@@ -57,6 +59,7 @@ class Engine:
         categories: Iterable[Category],
         *,
         encoder: Encoder | str | None = None,
+        network: Network | str | None = None,
         names: bool = True,
         threshold: Threshold = "auto",
         private: bool = False,
@@ -67,6 +70,10 @@ class Engine:
         Args:
             categories: zero examples (name and description only), one or several each.
             encoder: an encoder, the name of one, or None for the default.
+            network: how texts are scored against categories: a network, the name of one
+                ("matching", "prototypical", "siamese", "memory", "linear"), or None for the one
+                that was trained with the encoder, and without such a one the cosine with the mean
+                of a category's keys. A name is the trained one too, where that has this name.
             names: use category names as keys; False where they say nothing ("c17").
             threshold: see `Threshold`.
             private: leave texts out of what `save` writes.
@@ -75,10 +82,12 @@ class Engine:
         Raises:
             InvalidCategoriesError: a name twice, or a category with nothing to stand for it.
             EncoderNotFoundError: no such encoder can be reached from here.
+            InvalidTextsError: no such network, or one that was learned for other dimensions.
         """
         found = tuple(category_dict(categories).values())
         loaded = load_encoder(encoder) if encoder is None or isinstance(encoder, str) else encoder
-        engine = cls(loaded, Index(loaded.dim, names=names))
+        chosen = _network_for(network, loaded)
+        engine = cls(loaded, Index(loaded.dim, names=names, network=chosen))
         engine._record(given(threshold), private)
         engine.add(found, advance=advance)
         return engine
@@ -87,6 +96,11 @@ class Engine:
     def categories(self) -> tuple[Category, ...]:
         """The categories, sorted by name."""
         return self.index.categories
+
+    @property
+    def network(self) -> Network:
+        """How texts are scored against categories."""
+        return self.index.state.network
 
     @property
     def decision(self) -> DecisionSettings:
@@ -135,7 +149,7 @@ class Engine:
         return predict(self.index.state, queries, k, threshold, nothing_blank)
 
     def scores(self, texts: Sequence[str]) -> FloatArray:
-        """Return the cosine of each text with each category, float32 (n_texts, n_categories).
+        """Return the score of each text with each category, float32 (n_texts, n_categories).
 
         Columns are in the order of `index.labels`.
         """
@@ -143,8 +157,7 @@ class Engine:
 
     def scores_of_vectors(self, vectors: ArrayLike) -> FloatArray:
         """Do as `scores` for embeddings of your own, (n, dim), of the same encoder."""
-        queries = unit_rows(vectors).astype(np.float64)
-        return np.asarray(queries @ self.index.state.vectors.T.astype(np.float64), np.float32)
+        return score(self.index.state, unit_rows(vectors))
 
     def add(
         self,
@@ -187,10 +200,13 @@ class Engine:
 
     def add_example(self, label: str, text: str, *, source: str = "example") -> None:
         """Add one example to a category."""
-        example = Example(clean_texts([text])[0], source)
-        _check_examples([replace(self.index.entry(label).category, examples=(example,))])
-        self.index.add_example(label, example, self._encode([text])[0])
-        self._derive()
+        self.add_examples([text], [label], source=source)
+
+    def add_examples(
+        self, texts: Sequence[str], labels: Sequence[str], *, source: str = "example"
+    ) -> None:
+        """Add examples to categories that are there, `texts[i]` to `labels[i]`, as one change."""
+        self._learn(texts, labels, source)
 
     def remove_example(self, label: str, text: str) -> None:
         """Remove one example of a category, by its text."""
@@ -204,9 +220,21 @@ class Engine:
         self.index.replace_example(label, old, example, self._encode([new])[0])
         self._derive()
 
-    def correct(self, text: str, label: str) -> None:
-        """Learn that `text` belongs to `label`: one more example, marked as a correction."""
-        self.add_example(label, text, source="correction")
+    def correct(self, text: str, label: str) -> Prediction:
+        """Learn that `text` belongs to `label`, and return the answer for it from now on.
+
+        It is one more example, marked as a correction: the category moves towards it, and this
+        text itself, and what is all but the same, gets this label from the next answer on. Where
+        the text is an example of another category it stays there; the newest correction holds.
+        """
+        return self.correct_all([text], [label])[0]
+
+    def correct_all(self, texts: Sequence[str], labels: Sequence[str]) -> list[Prediction]:
+        """Do as `correct` for many texts, as one change; later ones are newer."""
+        with self.index.changing:
+            vectors = self._learn(texts, labels, CORRECTION)
+            state, blank = self.index.state, np.zeros(len(vectors), dtype=bool)
+        return predict(state, vectors, 3, "auto", blank)
 
     def set_threshold(self, threshold: Threshold) -> None:
         """Change when to abstain; "auto" derives it again from the categories."""
@@ -260,6 +288,29 @@ class Engine:
 
         return cls(LazyEncoder(identity, index.dim, load) if lazy else load(), index)
 
+    def _learn(self, texts: Sequence[str], labels: Sequence[str], source: str) -> FloatArray:
+        """Add one example for each text to its category; return their vectors (n, dim)."""
+        cleaned = clean_texts(texts)
+        if isinstance(labels, str) or len(cleaned) != len(labels):
+            number = "one string" if isinstance(labels, str) else len(labels)
+            raise InvalidTextsError(f"{len(cleaned)} texts but {number} as labels: give one each")
+        for label, text in zip(labels, cleaned, strict=True):
+            category = self.index.entry(label).category
+            _check_examples([replace(category, examples=(Example(text, source),))])
+        vectors = self._encode(cleaned)
+        if not cleaned:
+            return vectors
+        with self.index.changing:
+            there = (e.written for c in self.categories for e in c.examples)
+            newest = max(there, default=0)
+            examples = [
+                Example(text, source, newest + i if source == CORRECTION else 0)
+                for i, text in enumerate(cleaned, start=1)
+            ]
+            self.index.add_examples(list(zip(labels, examples, strict=True)), vectors)
+            self._derive()
+        return vectors
+
     def _record(self, decision: DecisionSettings | None, private: bool) -> None:
         identity = self.index.state.encoder or EncoderIdentity(
             self.encoder.fingerprint, self.encoder.spec, probe(self.encoder)
@@ -278,7 +329,7 @@ class Engine:
                 few = len(state.entries) < ENOUGH_CATEGORIES
                 try:
                     background = self._background if few else None
-                    new = derive(rows, owners, state.vectors, background)
+                    new = derive(rows, owners, scorer(state), len(state.entries), background)
                 except EncoderError:  # of a lazy one: what was asked for shall not depend on it
                     new = replace(decision_of(state), stale=True)
             self._record(new, state.private)
@@ -301,6 +352,19 @@ class Engine:
             found.append(self.encoder.encode(cleaned[start : start + _CHUNK]))
             advance(len(found[-1]))
         return np.concatenate(found)
+
+
+def _network_for(given: Network | str | None, encoder: Encoder) -> Network:
+    """Return the network that was asked for; of an encoder's own name, the one trained with it."""
+    folder = getattr(encoder, "folder", None)
+    beside = None if folder is None or isinstance(given, Network) else network_beside(folder)
+    if given is None:
+        chosen = PLAIN if beside is None else beside
+    elif isinstance(given, Network):
+        chosen = given
+    else:
+        chosen = beside if beside is not None and beside.name == given else make_network(given)
+    return chosen
 
 
 def _check_examples(categories: Iterable[Category]) -> None:

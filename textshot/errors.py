@@ -8,6 +8,7 @@ TextshotError
 ├── IndexNotFoundError       no index there                          (FileNotFoundError)
 ├── PublishError             an index that could not be written; the old one holds (OSError)
 ├── ConflictError            another writer was first
+├── TrainingError            a training run that cannot begin, or go on
 └── EncoderError             an encoder that cannot be loaded or used
     ├── EncoderNotFoundError no encoder there, with the ways to get one
     └── EncoderMismatchError an index made with another encoder
@@ -44,6 +45,10 @@ class PublishError(TextshotError, OSError):
 
 class ConflictError(TextshotError):
     """Another writer holds the index, or changed it since it was read."""
+
+
+class TrainingError(TextshotError):
+    """A training run cannot begin, go on, or write its result."""
 
 
 class EncoderError(TextshotError):

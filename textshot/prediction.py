@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
-from textshot.decision import is_known
+from textshot.decision import Score, is_known
 from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.records import DecisionSettings, KeyKind, Match, Prediction, Threshold
+from textshot.scoring import EQUAL, slots_of
+from textshot.scoring import scores as scores_of
+
+_FEW = 8  # passes over a line that cost less than sorting it
+_BUDGET = 2 << 20  # numbers in one matrix of scores: 16 MiB in double precision
 
 
 def given(threshold: Threshold) -> DecisionSettings | None:
@@ -58,7 +66,7 @@ def predict(
     if not state.entries:
         nothing = Prediction(None, (), -1.0, None, 0.0, None, ())
         return [nothing] * len(queries)
-    scores, rows = state.search.search(queries, max(k, 2))
+    scores, rows = _best(state, queries, max(k, 2))
     limits = _thresholds(state, rows[:, 0], threshold)
     known = is_known(scores[:, 0], limits)
     if limits is not None:
@@ -84,6 +92,66 @@ def predict(
             )
         )
     return found
+
+
+def score(state: State, queries: FloatArray) -> FloatArray:
+    """Return the score of each query (n, dim) with each category, float32 (n, n_categories)."""
+    parts = [_scores(state, block) for block in _blocks(state, queries)]
+    return np.concatenate([np.empty((0, len(state.entries)), np.float32), *parts])
+
+
+def scorer(state: State) -> Score:
+    """Return `score` of a state; where a search is enough, in single precision, which is faster."""
+    if not state.by_search:
+        return partial(score, state)
+    vectors = state.vectors
+    return lambda queries: _read(state, queries) @ vectors.T
+
+
+def _best(state: State, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
+    """Return the k best scores and their rows, each (n, min(k, n_categories)), best first."""
+    if state.by_search:
+        return state.search.search(_read(state, queries), k)
+    k = min(k, len(state.entries))
+    found = [(np.empty((0, k), np.float32), np.empty((0, k), np.int64))]
+    for block in _blocks(state, queries):
+        every = _scores(state, block)
+        rows = _top(every, k)
+        found.append((np.take_along_axis(every, rows, 1), rows))
+    best = np.concatenate([scores for scores, _ in found])
+    best[best >= 1 - EQUAL] = 1.0  # the very text of a correction reaches every threshold
+    return best, np.concatenate([rows for _, rows in found])
+
+
+def _top(scores: FloatArray, k: int) -> IntArray:
+    """Return the rows of the k largest scores of each line, largest first, equal ones in order."""
+    if k > _FEW:
+        return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    left, rows = scores.copy(), np.empty((len(scores), k), np.int64)
+    for place in range(k):
+        rows[:, place] = left.argmax(axis=1)
+        left[np.arange(len(left)), rows[:, place]] = -np.inf
+    return rows
+
+
+def _scores(state: State, queries: FloatArray) -> FloatArray:
+    if not state.entries:
+        return np.empty((len(queries), 0), np.float32)
+    keys = (state.key_vectors, state.key_rows, state.key_kinds)
+    # Corrections of the first release have no number, and stay the examples that they were.
+    slots = slots_of(state.network, *keys, state.key_written, state.key_written > 0)
+    return scores_of(state.network, queries, state.vectors, *keys, slots)
+
+
+def _read(state: State, queries: FloatArray) -> FloatArray:
+    parts = [state.network.read(block, state.vectors) for block in _blocks(state, queries)]
+    return np.concatenate(parts) if parts else queries
+
+
+def _blocks(state: State, queries: FloatArray) -> Iterator[FloatArray]:
+    """Yield queries, so many at once that a matrix with every key stays within the budget."""
+    size = max(1, _BUDGET // max(1, len(state.key_rows)))
+    return (queries[start : start + size] for start in range(0, len(queries), size))
 
 
 def supports(state: State) -> tuple[FloatArray, IntArray]:

@@ -13,8 +13,13 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 UNKNOWN = "unknown"
 """What tables and `predict` print where a Prediction has no label; no category is called so."""
 
+CORRECTION = "correction"
+"""The source of an example that came in as a correction of an answer."""
+
 Threshold = float | None | Literal["auto"]
 """A cosine; None: always answer; "auto": derived from the categories."""
+
+_MOST_WRITTEN = 1 << 53  # what JSON of any language keeps exactly
 
 
 class KeyKind(StrEnum):
@@ -27,15 +32,26 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text of a category; `text` is None in an index that was saved as private."""
+    """One text of a category; `text` is None in an index that was saved as private.
+
+    `written` is the order in which corrections came, over a whole index: such an example has a say
+    of its own beside its category's mean, and where two of them disagree about a text the newest
+    holds. 0: there from the start, one key among the others, whatever its source.
+    """
 
     text: str | None
     source: str = "example"
+    written: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str | None) or not isinstance(self.source, str):
             raise InvalidCategoriesError(
                 f"an example is a string with a source, not {self.text!r} with {self.source!r}"
+            )
+        written = self.written
+        if type(written) is not int or not 0 <= written < _MOST_WRITTEN:
+            raise InvalidCategoriesError(
+                f"an example was written as number {written!r}; 0 or a positive integer is needed"
             )
 
 
@@ -46,6 +62,7 @@ class Key:
     kind: KeyKind
     text: str | None
     source: str = "example"
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,7 @@ class Category:
             found.append(Key(KeyKind.NAME, spoken(self.name), "name"))
         if self.description != "":  # None: there was one, its text was left out
             found.append(Key(KeyKind.DESCRIPTION, self.description, "description"))
-        found.extend(Key(KeyKind.EXAMPLE, e.text, e.source) for e in self.examples)
+        found.extend(Key(KeyKind.EXAMPLE, e.text, e.source, e.written) for e in self.examples)
         if not found:
             raise InvalidCategoriesError(
                 f"category {self.name!r} has no example and no description, and names are left"
@@ -102,7 +119,7 @@ class Category:
             self,
             description=description,
             metadata={},
-            examples=tuple(Example(None, e.source) for e in self.examples),
+            examples=tuple(replace(e, text=None) for e in self.examples),
         )
 
 

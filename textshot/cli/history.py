@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import note, print_json, print_table, threshold_text
+from textshot.cli.output import network_text, note, print_json, print_table, threshold_text
 
 if TYPE_CHECKING:
     from textshot.index import Generation, Index
@@ -40,6 +40,7 @@ def info(index_path: str, as_json: bool) -> None:
         return
     facts = _facts(index, index_path)
     facts["encoder"] = (facts["encoder"] or {}).get("name")
+    facts["network"] = network_text(index.state.network)
     facts["decision"] = f"threshold {threshold_text(index.state.decision)}"
     for name, value in facts.items():
         click.echo(f"{name:<20} {value}")
@@ -59,6 +60,11 @@ def _facts(index: Index, path: str) -> dict[str, Any]:
         "private": state.private,
         "encoder": dict(state.encoder.spec) if state.encoder else None,
         "encoder_fingerprint": state.encoder.fingerprint if state.encoder else None,
+        "network": {
+            "name": state.network.name,
+            "settings": state.network.settings,
+            "learned": bool(state.network.numbers),
+        },
         "decision": asdict(state.decision) if state.decision else None,
     }
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, note, print_json, progress, threshold_text, warn
+from textshot.cli.output import (
+    PLAIN_NETWORK,
+    counted,
+    network_text,
+    note,
+    print_json,
+    progress,
+    threshold_text,
+    warn,
+)
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -31,6 +40,7 @@ from textshot.records import Threshold
 @click.option("--prompt", default="", help="Put before every text, such as 'query: ' for e5.")
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens read of a text.")
 @options.device_option
+@options.network_option
 @click.option("--no-names", is_flag=True, help="Names say nothing (such as c17): leave them out.")
 @options.threshold_options
 @click.option("--private", is_flag=True, help="Keep vectors, leave example texts out.")
@@ -48,6 +58,7 @@ def index(
     prompt: str,
     max_length: int | None,
     device: str | None,
+    network: str | None,
     no_names: bool,
     threshold: Threshold,
     private: bool,
@@ -89,12 +100,14 @@ def index(
         engine = Engine.build(
             categories,
             encoder=loaded,
+            network=network,
             names=not no_names,
             threshold=threshold,
             private=private,
             advance=advance,
         )
     engine.save(output, overwrite=True, purge=purge)
+    _note_trained(engine)
     if private and not purge and engine.index.generation > 1:
         warn("older generations in this folder may still hold texts; --purge deletes them")
     _report(engine, output, as_json)
@@ -116,6 +129,19 @@ def _check(categories: list[Category], path: str, threshold: Threshold) -> None:
         )
 
 
+def _note_trained(engine: Engine) -> None:
+    """Say so where the encoder was trained on the very categories of the index."""
+    from textshot.networks import trained_categories
+
+    folder = getattr(engine.encoder, "folder", None)
+    known = trained_categories(folder) & set(engine.index.labels) if folder else ()
+    if known:
+        note(
+            f"{len(known)} of the {len(engine.index)} categories are among those that the encoder"
+            " was trained on: for these it is better than its model card says for new ones"
+        )
+
+
 def _report(engine: Engine, output: str, as_json: bool) -> None:
     decision, generation = engine.decision, engine.index.generation
     n_examples = sum(len(c.examples) for c in engine.categories)
@@ -128,6 +154,7 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
                 "examples": n_examples,
                 "encoder": engine.encoder.source,
                 "encoder_fingerprint": engine.encoder.fingerprint,
+                "network": engine.network.name,
                 "threshold": decision.threshold,
                 "threshold_method": decision.method,
                 "threshold_is_a_guess": decision.guess,
@@ -138,6 +165,9 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
     size = counted(len(engine.index), "category", "categories")
     click.echo(f"{output}: {size}, {counted(n_examples, 'example')}{again}")
     click.echo(f"encoder: {engine.encoder.name} ({engine.encoder.source})")
+    shown = network_text(engine.network)
+    if shown != PLAIN_NETWORK:
+        click.echo(f"network: {shown}")
     click.echo(f"threshold: {threshold_text(decision)}")
     if decision.guess:
         note(

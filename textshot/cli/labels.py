@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, note, print_json, print_table, threshold_text
+from textshot.cli.output import note, print_json, print_saved, print_table
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -97,8 +97,7 @@ def add(
     elif not texts:
         raise click.UsageError(f"category {label!r} is there already: give an example to add")
     else:
-        for text in texts:
-            engine.add_example(label, text)
+        engine.add_examples(texts, [label] * len(texts))
     _save(engine, index_path)
 
 
@@ -179,8 +178,4 @@ def merge(
 
 
 def _save(engine: Engine, path: str, *, purge: bool = False) -> None:
-    generation = engine.save(path, purge=purge)
-    n_examples = sum(len(c.examples) for c in engine.categories)
-    size = counted(len(engine.index), "category", "categories")
-    click.echo(f"{path}: {size}, {counted(n_examples, 'example')}, generation {generation}")
-    click.echo(f"threshold: {threshold_text(engine.decision)}")
+    print_saved(engine, path, engine.save(path, purge=purge))

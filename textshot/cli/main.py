@@ -17,10 +17,12 @@ from textshot._version import __version__
 from textshot.cli import options
 from textshot.cli.categorize import categorize
 from textshot.cli.classify import classify
+from textshot.cli.correct import correct
 from textshot.cli.evaluate import evaluate
 from textshot.cli.history import info, rollback
 from textshot.cli.index import index
 from textshot.cli.labels import labels
+from textshot.cli.train import train
 from textshot.errors import TextshotError
 
 
@@ -78,15 +80,20 @@ def main(verbose: bool) -> None:
 
 
 def _stop_on_sigterm() -> None:
-    """Stop as after Ctrl-C, so that temporary files go."""
+    """Stop as after Ctrl-C, so that temporary files go.
+
+    Once: Arrow sends a signal on that came while it read, and one that arrives in the middle of
+    the clearing up would leave a file behind.
+    """
 
     def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, stop)
 
 
-for _command in (index, classify, categorize, evaluate, labels, info, rollback):
+for _command in (index, classify, categorize, evaluate, correct, train, labels, info, rollback):
     main.add_command(_command)
 options.name_variables(main, "TEXTSHOT")

@@ -49,6 +49,17 @@ input_format_option = click.option(
 label_column_option = click.option("--label-column", help="Column with the label. [default: label]")
 
 
+NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
+"""Those of `textshot.networks.NETWORKS`; here too, as a help page loads no NumPy."""
+
+network_option = click.option(
+    "--network",
+    type=click.Choice(NETWORK_NAMES),
+    help="How texts are scored against categories. [default: the one trained with the encoder,"
+    " else matching]",
+)
+
+
 def text_column_option(function: _Command) -> _Command:
     """Add --text-column, one or several."""
     return click.option(

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
+    from textshot.engine import Engine
+    from textshot.networks import Network
     from textshot.records import DecisionSettings
 
+PLAIN_NETWORK = "matching"
 _LINE_SECONDS = 60.0
 _GAP = "  "
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -75,6 +78,19 @@ def threshold_text(decision: DecisionSettings | None) -> str:
     if decision.stale:
         doubt += ", made for other categories"
     return f"{decision.threshold:.3f} ({decision.method}{doubt})"
+
+
+def network_text(network: Network) -> str:
+    """Name a network, and say what it does not have from the start."""
+    return network.name + (", learned" if network.numbers else "")
+
+
+def print_saved(engine: Engine, path: str, generation: int) -> None:
+    """Say what an index holds after a change."""
+    n_examples = sum(len(c.examples) for c in engine.categories)
+    size = counted(len(engine.index), "category", "categories")
+    click.echo(f"{path}: {size}, {counted(n_examples, 'example')}, generation {generation}")
+    click.echo(f"threshold: {threshold_text(engine.decision)}")
 
 
 def percent(share: float | None) -> str:

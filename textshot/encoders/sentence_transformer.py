@@ -62,7 +62,7 @@ class SentenceTransformerEncoder:
             "prompt": self._prompt,
             "max_length": max_length,
         }
-        self.folder, self._device = folder, device
+        self.folder, self._device, self._max_length = folder, device, max_length
         self._lock = threading.Lock()
         self._model = _load(folder, max_length, device)
         self.dim = int(self._encode(["probe"], 1).shape[1])
@@ -85,6 +85,10 @@ class SentenceTransformerEncoder:
         if not clean:
             return np.empty((0, self.dim), dtype=np.float32)
         return unit_rows(with_direction(self._encode(clean, batch_size)))
+
+    def fresh_model(self) -> SentenceTransformer:
+        """Return the model loaded once more, on the CPU and in float32, for training to change."""
+        return _load(self.folder, self._max_length, "cpu")
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return itself: it never changes, and scikit-learn copies what an estimator is given."""

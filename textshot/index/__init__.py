@@ -2,9 +2,10 @@
 
 from textshot.index.categories import Index
 from textshot.index.history import Generation, generations, rollback
-from textshot.index.state import EncoderIdentity, Entry, State
+from textshot.index.state import PLAIN, EncoderIdentity, Entry, State
 
 __all__ = [
+    "PLAIN",
     "EncoderIdentity",
     "Entry",
     "Generation",

@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike
 
 from textshot.arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.index.state import EncoderIdentity, Entry, State
+from textshot.index.state import PLAIN, EncoderIdentity, Entry, State, check_network
+from textshot.networks import Network
 from textshot.records import (
     Category,
     DecisionSettings,
     Example,
-    KeyKind,
     category_dict,
     clean_name,
 )
@@ -56,16 +56,18 @@ class Index:
     take turns; hold `changing` to make several of them one.
     """
 
-    def __init__(self, dim: int, *, names: bool = True) -> None:
+    def __init__(self, dim: int, *, names: bool = True, network: Network = PLAIN) -> None:
         """Make an empty index.
 
         Args:
             dim: the number of dimensions of every vector.
             names: whether a category's name is one of its keys; False for opaque names.
+            network: how keys become one vector for each category, and how queries are read.
         """
         if dim < 1:
             raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
-        self._state = State(dim, names)
+        check_network(network, dim)
+        self._state = State(dim, names, network=network)
         self.changing = threading.RLock()
         self.generation = 0
         self.path: Path | None = None
@@ -107,7 +109,7 @@ class Index:
         self.changing = threading.RLock()
 
     def search(self, vectors: ArrayLike, k: int = 1) -> tuple[FloatArray, IntArray]:
-        """Return the nearest categories of each vector.
+        """Return the nearest categories of each vector, as it is: an Engine's network reads first.
 
         Args:
             vectors: numbers (n, dim); scaled to unit rows.
@@ -167,13 +169,14 @@ class Index:
         if new != old:
             self._must_be_free(new)
         vectors = self._with_name_vector(entry.vectors, new, vector)
-        self._put({new: Entry.make(category, vectors, names=self.names)}, drop={old})
+        self._put({new: self._entry_of(category, vectors)}, drop={old})
 
     @_in_turn
     def merge(self, names: Sequence[str], into: str) -> None:
         """Move the examples of `names` to the category `into`, and remove the emptied ones.
 
-        `into` keeps its own name, description and metadata; a text that both had stays once.
+        `into` keeps its own name, description and metadata; a text that both had stays once, as it
+        was written last.
         """
         if isinstance(names, str):
             raise TypeError(f"names is one string; give a list: [{names!r}]")
@@ -183,30 +186,53 @@ class Index:
         sources = [entry for name, entry in found.items() if name != into]
         if not sources:
             raise InvalidCategoriesError(f"nothing to merge into {into!r}: name another category")
-        have = {e.text for e in target.category.examples} - {None}
         examples, vectors = list(target.category.examples), [target.vectors]
+        place = {e.text: i for i, e in enumerate(examples) if e.text is not None}
         for entry in sources:
             first = len(entry.keys) - len(entry.category.examples)
             for example, vector in zip(entry.category.examples, entry.vectors[first:], strict=True):
-                if example.text is None or example.text not in have:
-                    have.add(example.text)
-                    examples.append(example)
-                    vectors.append(vector[None, :])
+                if example.text in place:
+                    there = place[example.text]
+                    examples[there] = _newer(example, examples[there])
+                    continue
+                if example.text is not None:
+                    place[example.text] = len(examples)
+                examples.append(example)
+                vectors.append(vector[None, :])
         category = replace(target.category, examples=tuple(examples))
-        merged = Entry.make(category, np.concatenate(vectors), names=self.names)
+        merged = self._entry_of(category, np.concatenate(vectors))
         self._put({into: merged}, drop={e.category.name for e in sources})
 
     @_in_turn
     def add_example(self, name: str, example: Example, vector: ArrayLike) -> None:
         """Add an example with its vector (dim,); a text that is there already is not doubled."""
-        entry = self.entry(name)
+        self.add_examples([(name, example)], np.asarray(vector)[None])
+
+    @_in_turn
+    def add_examples(self, pairs: Sequence[tuple[str, Example]], vectors: ArrayLike) -> None:
+        """Add examples to categories, as one change.
+
+        Args:
+            pairs: the category and the example, n of them.
+            vectors: numbers (n, dim), in the same order.
+        """
+        changed: dict[str, Entry] = {}
+        for (name, example), vector in zip(pairs, np.asarray(vectors), strict=True):
+            there = self.entry(name)
+            key = there.category.name
+            changed[key] = self._with_example(changed.get(key, there), example, vector)
+        self._put(changed)
+
+    def _with_example(self, entry: Entry, example: Example, vector: ArrayLike) -> Entry:
         row = self._one_row(vector)
-        kept = [i for i in range(len(entry.keys)) if not _same(entry, i, example, row)]
         first = len(entry.keys) - len(entry.category.examples)
+        same = [i for i in range(first, len(entry.keys)) if _same(entry, i, example, row)]
+        for i in same:
+            example = _newer(example, entry.category.examples[i - first])
+        kept = [i for i in range(len(entry.keys)) if i not in same]
         examples = tuple(entry.category.examples[i - first] for i in kept if i >= first)
         category = replace(entry.category, examples=(*examples, example))
-        vectors = np.concatenate([entry.vectors[kept], row])
-        self._put({name: Entry.make(category, vectors, names=self.names)})
+        return self._entry_of(category, np.concatenate([entry.vectors[kept], row]))
 
     @_in_turn
     def remove_example(self, name: str, text: str) -> None:
@@ -217,7 +243,7 @@ class Index:
         examples = tuple(e for i, e in enumerate(entry.category.examples) if i not in found)
         vectors = np.delete(entry.vectors, [first + i for i in found], axis=0)
         category = replace(entry.category, examples=examples)
-        self._put({name: Entry.make(category, vectors, names=self.names)})
+        self._put({category.name: self._entry_of(category, vectors)})
 
     @_in_turn
     def replace_example(self, name: str, text: str, example: Example, vector: ArrayLike) -> None:
@@ -295,7 +321,7 @@ class Index:
         from textshot.index import store
 
         state, generation = store.read(Path(path))
-        index = cls(state.dim, names=state.names)
+        index = cls(state.dim)
         index._state, index.generation = state, generation
         index.path = Path(path).absolute()
         return index
@@ -320,11 +346,14 @@ class Index:
             )
         ends = np.cumsum(counts)
         return {
-            name: Entry.make(category, rows[end - count : end], names=self.names)
+            name: self._entry_of(category, rows[end - count : end])
             for (name, category), count, end in zip(
                 category_dict(categories).items(), counts, ends, strict=True
             )
         }
+
+    def _entry_of(self, category: Category, vectors: FloatArray) -> Entry:
+        return Entry.make(category, vectors, names=self.names, network=self._state.network)
 
     def _with_name_vector(
         self, vectors: FloatArray, name: str, vector: ArrayLike | None
@@ -355,9 +384,9 @@ class Index:
             for name in drop:
                 kept.pop(name, None)
             kept.update(entries)
-            ordered = tuple(kept[name] for name in sorted(kept))
             stale = state.decision and replace(state.decision, stale=True)
-            return replace(state, entries=ordered, decision=stale)
+            changed = state.with_entries([kept[name] for name in sorted(kept)])
+            return replace(changed, decision=stale)
 
         self._change(changed)
 
@@ -369,11 +398,14 @@ class Index:
 def _same(entry: Entry, i: int, example: Example, row: FloatArray) -> bool:
     """Tell whether key `i` is that example; where a text is not known, whether its vector is."""
     key = entry.keys[i]
-    if key.kind is not KeyKind.EXAMPLE:
-        return False
     if key.text is None or example.text is None:
         return bool(entry.vectors[i] @ row[0] > 1 - _SAME_VECTOR)
     return key.text == example.text
+
+
+def _newer(example: Example, there: Example) -> Example:
+    """Return `example`, but what was written later about its text stays written."""
+    return there if there.written > example.written else example
 
 
 def _no_such(name: str, labels: Sequence[str]) -> str:

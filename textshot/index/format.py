@@ -12,20 +12,29 @@ from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, are_unit_rows
 from textshot.errors import IndexFormatError, TextshotError
-from textshot.index.manifest import Manifest, no_constants
-from textshot.index.state import EncoderIdentity, Entry, State
-from textshot.records import Category, DecisionSettings, Example, KeyKind
+from textshot.index.manifest import NETWORK, Manifest, no_constants
+from textshot.index.state import (
+    PLAIN,
+    EncoderIdentity,
+    Entry,
+    State,
+    check_network,
+    kind_numbers,
+)
+from textshot.networks import Network, from_bytes, make_network, to_bytes
+from textshot.records import Category, DecisionSettings, Example
 
-KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
 MOST_FILE_BYTES = 1 << 36
 
-_ENDING = {"vectors": "safetensors", "categories": "jsonl"}
+_ENDING = {"vectors": "safetensors", "categories": "jsonl", NETWORK: "safetensors"}
 _TENSORS = {"vectors", "keys", "probe", "key_category", "key_kind"}
 
 
 def to_files(state: State) -> dict[str, tuple[str, bytes]]:
     """Return {role: (file name, bytes)}; names carry the first 8 hex digits of the sha256."""
     found = {"vectors": _vector_bytes(state), "categories": _category_bytes(state)}
+    if state.network.numbers:
+        found[NETWORK] = to_bytes(state.network)
     return {
         role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_ENDING[role]}", data)
         for role, data in found.items()
@@ -56,6 +65,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         ),
         decision=decision and DecisionSettings(**decision),
         private=manifest["private"],
+        network=_network(manifest, files, where),
     )
 
 
@@ -63,14 +73,13 @@ def _vector_bytes(state: State) -> bytes:
     from safetensors.numpy import save
 
     probe = state.encoder.probe if state.encoder else None
-    kinds = [KINDS.index(key.kind) for entry in state.entries for key in entry.keys]
     return save(
         {
             "vectors": np.ascontiguousarray(state.vectors),
             "keys": np.ascontiguousarray(state.key_vectors),
             "probe": np.empty((0, state.dim), np.float32) if probe is None else probe[None, :],
             "key_category": state.key_rows.astype(np.int32),
-            "key_kind": np.asarray(kinds, np.int32),
+            "key_kind": state.key_kinds.astype(np.int32),
         }
     )
 
@@ -85,10 +94,15 @@ def _category_bytes(state: State) -> bytes:
             "parent": c.parent,
             "threshold": c.threshold,
             "metadata": dict(c.metadata),
-            "examples": [{"text": e.text, "source": e.source} for e in c.examples],
+            "examples": [_example_line(e) for e in c.examples],
         }
         lines.append(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
     return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def _example_line(example: Example) -> dict[str, Any]:
+    line = {"text": example.text, "source": example.source}
+    return line | {"written": example.written} if example.written else line
 
 
 def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[Any]]:
@@ -128,7 +142,9 @@ def _categories(data: bytes, where: str) -> list[Category]:
         # Not splitlines: a text may hold other line separators of Unicode.
         for line in data.decode("utf-8", "surrogatepass").split("\n")[:-1]:
             raw = json.loads(line, parse_constant=no_constants)
-            examples = tuple(Example(e["text"], e["source"]) for e in raw.pop("examples"))
+            examples = tuple(
+                Example(e["text"], e["source"], e.get("written", 0)) for e in raw.pop("examples")
+            )
             category = Category(examples=examples, **raw)
             if category.name != raw["name"] or len(category.examples) != len(examples):
                 raise ValueError("a name or the examples are not as an index writes them")
@@ -150,7 +166,7 @@ def _entries(
     except TextshotError as error:
         raise IndexFormatError(f"{where}: {error}") from None
     rows = np.repeat(np.arange(len(keys)), [len(k) for k in keys])
-    kinds = [KINDS.index(key.kind) for each in keys for key in each]
+    kinds = kind_numbers([key for each in keys for key in each])
     if (
         len(categories) != manifest["categories"]
         or not np.array_equal(tensors["key_category"], rows)
@@ -165,3 +181,19 @@ def _entries(
             categories, keys, ends, tensors["vectors"], strict=True
         )
     )
+
+
+def _network(manifest: Manifest, files: Mapping[str, bytes], where: str) -> Network:
+    found = manifest.get(NETWORK)
+    if found is None:
+        return PLAIN
+    name, settings = found["name"], found["settings"]
+    try:
+        if NETWORK in files:
+            network = from_bytes(name, settings, files[NETWORK])
+        else:
+            network = make_network(name, **settings)
+        check_network(network, manifest["dim"])
+    except (TextshotError, TypeError) as error:  # TypeError: a setting called "name"
+        raise IndexFormatError(f"{where}: the network cannot be read: {error}") from None
+    return network

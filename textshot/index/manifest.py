@@ -12,7 +12,8 @@ from typing import Any
 from textshot._version import __version__
 from textshot.errors import IndexFormatError
 from textshot.fusion import RULE
-from textshot.index.state import State
+from textshot.index.state import PLAIN, State
+from textshot.networks import Network
 from textshot.records import DecisionSettings
 
 FORMAT = "textshot-index"
@@ -20,12 +21,17 @@ VERSION = 1
 MANIFEST = "index.json"
 MOST_MANIFEST_BYTES = 1 << 20
 
+NETWORK = "network"
+"""What a reader must know, and the role of a file, where an index is not of the plain network."""
+
 Manifest = dict[str, Any]
 
 FILE_NAMES = {
     "vectors": re.compile(r"vectors-[0-9a-f]{8}\.safetensors"),
     "categories": re.compile(r"categories-[0-9a-f]{8}\.jsonl"),
+    NETWORK: re.compile(r"network-[0-9a-f]{8}\.safetensors"),
 }
+_KNOWN: tuple[list[str], ...] = ([], [NETWORK])
 _MEMBERS: dict[str, type | tuple[type, ...]] = {
     "restores": (int, type(None)),
     "generation": int,
@@ -55,11 +61,13 @@ def make_manifest(
     state: State, files: Mapping[str, tuple[str, bytes]], generation: int, created: str
 ) -> Manifest:
     """Describe a state and its files; `seal` makes the bytes."""
-    identity = state.encoder
+    identity, network = state.encoder, state.network
+    plain = is_plain(network)
+    described = {} if plain else {NETWORK: {"name": network.name, "settings": network.settings}}
     return {
         "format": FORMAT,
         "format_version": VERSION,
-        "requires": [],
+        "requires": [] if plain else [NETWORK],
         "generation": generation,
         "created": created,
         "created_with": f"textshot {__version__}",
@@ -75,7 +83,14 @@ def make_manifest(
             role: {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             for role, (name, data) in files.items()
         },
+        **described,
     }
+
+
+def is_plain(network: Network) -> bool:
+    """Tell whether an index of this network is as every textshot reads it, also the oldest."""
+    same = network.name == PLAIN.name and network.settings == PLAIN.settings
+    return same and not network.numbers
 
 
 def seal(manifest: Manifest) -> bytes:
@@ -102,7 +117,7 @@ def open_manifest(data: bytes, where: str) -> Manifest:
     version = found.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise IndexFormatError(f"{where} has format version {version!r}, which never existed")
-    if version > VERSION or found.get("requires"):
+    if version > VERSION or (found.get("requires") or []) not in _KNOWN:
         raise IndexFormatError(
             f"{where} needs format {version} with {found.get('requires')!r}; this textshot"
             f" {__version__} reads format {VERSION}. Upgrade textshot (made with"
@@ -136,11 +151,24 @@ def _check_members(manifest: Manifest, where: str) -> None:
         raise IndexFormatError(f"{where}: the metric or the fusion rule is not known here")
     if not isinstance(manifest["fusion"].get("names"), bool):
         raise IndexFormatError(f"{where}: fusion.names is not true or false")
-    if set(manifest["files"]) != set(FILE_NAMES):
-        raise IndexFormatError(f"{where}: files are {sorted(manifest['files'])}")
+    _check_network(manifest, where)
     for role, entry in manifest["files"].items():
         _check_file_entry(role, entry, where)
     _check_settings(manifest, where)
+
+
+def _check_network(manifest: Manifest, where: str) -> None:
+    """What is required is there, and nothing else: a name, settings, and a file for numbers."""
+    required = manifest.get("requires") == [NETWORK]
+    network, files = manifest.get(NETWORK), set(manifest["files"])
+    if not {"vectors", "categories"} <= files <= {*FILE_NAMES} or (NETWORK in files) > required:
+        raise IndexFormatError(f"{where}: files are {sorted(manifest['files'])}")
+    fine = not required and network is None
+    if required and isinstance(network, dict):
+        settings = network.get("settings")
+        fine = isinstance(network.get("name"), str) and isinstance(settings, dict)
+    if not fine:
+        raise IndexFormatError(f"{where}: network is {network!r}, which cannot be")
 
 
 def _check_file_entry(role: str, entry: object, where: str) -> None:

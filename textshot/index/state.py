@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,15 +11,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from textshot.arrays import FloatArray, IntArray
-from textshot.errors import InvalidCategoriesError
-from textshot.fusion import fuse
+from textshot.errors import InvalidCategoriesError, InvalidTextsError
+from textshot.fusion import category_vectors, fuse
 from textshot.index.vectors import VectorSearch, make_search
-from textshot.records import Category, DecisionSettings, Key
+from textshot.networks import NETWORKS, Matching, Network
+from textshot.records import Category, DecisionSettings, Key, KeyKind
+
+KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
+"""The kinds of keys in the order of their numbers, in files and for networks."""
+
+PLAIN = Matching()
+"""What an index has that never asked for a network: the mean of the keys, and the cosine."""
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One category with its keys, their unit vectors (n_keys, dim) and the fused one (dim,)."""
+    """One category with its keys, their unit vectors (n_keys, dim) and the fused one (dim,).
+
+    `fused` is what is searched: as the network has it, for a joint one among the other categories.
+    """
 
     category: Category
     keys: tuple[Key, ...]
@@ -27,7 +37,9 @@ class Entry:
     fused: FloatArray
 
     @classmethod
-    def make(cls, category: Category, vectors: ArrayLike, *, names: bool) -> Entry:
+    def make(
+        cls, category: Category, vectors: ArrayLike, *, names: bool, network: Network = PLAIN
+    ) -> Entry:
         """Pair a category's keys with their vectors, given in the order of `Category.keys`."""
         keys = category.keys(names=names)
         rows = np.asarray(vectors, dtype=np.float32)
@@ -36,11 +48,16 @@ class Entry:
                 f"category {category.name!r} has {len(keys)} keys"
                 f" ({', '.join(k.kind for k in keys)}) but vectors of shape {rows.shape}"
             )
-        return cls(category, keys, rows, fuse(rows))
+        return cls(category, keys, rows, fuse(rows, network.key_weights(kind_numbers(keys))))
 
     def nearest_key(self, query: FloatArray) -> Key:
         """Return the key with the largest cosine to `query` (dim,); the first one of a tie."""
         return self.keys[int((self.vectors @ query).argmax())]
+
+
+def kind_numbers(keys: Sequence[Key]) -> IntArray:
+    """Return the number of each key's kind, int64 (n_keys,)."""
+    return np.asarray([KINDS.index(key.kind) for key in keys], np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +79,18 @@ class State:
     encoder: EncoderIdentity | None = None
     decision: DecisionSettings | None = None
     private: bool = False
+    network: Network = field(default=PLAIN)
+
+    def with_entries(self, entries: Sequence[Entry]) -> State:
+        """Return this state with other entries, and all vectors that depend on each other new."""
+        changed = replace(self, entries=tuple(entries))
+        if not (self.network.joint and entries):
+            return changed
+        vectors = category_vectors(
+            self.network, changed.key_vectors, changed.key_rows, changed.key_kinds
+        )
+        pairs = zip(entries, vectors, strict=True)
+        return replace(changed, entries=tuple(replace(e, fused=v) for e, v in pairs))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -91,6 +120,32 @@ class State:
         return np.repeat(np.arange(len(self.entries)), [len(e.keys) for e in self.entries])
 
     @cached_property
+    def key_kinds(self) -> IntArray:
+        """int64 (n_keys,), the number of each key's kind."""
+        return kind_numbers(self.keys)
+
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """All keys, category by category."""
+        return tuple(key for entry in self.entries for key in entry.keys)
+
+    @cached_property
+    def key_written(self) -> IntArray:
+        """int64 (n_keys,), when each key was written; 0: from the start."""
+        return np.asarray([key.written for key in self.keys], np.int64)
+
+    @cached_property
+    def by_search(self) -> bool:
+        """Whether `search` finds the best categories: no key has a say of its own."""
+        if not self.entries:
+            return True
+        if self.network.examples_are_slots or self.key_written.any():
+            return False
+        nothing = np.empty((0, self.dim), np.float32)
+        keys = (self.key_vectors, self.key_rows, self.key_kinds)
+        return self.network.rescore(nothing, *keys) is None
+
+    @cached_property
     def search(self) -> VectorSearch:
         """Search over `vectors`."""
         return make_search(self.vectors)
@@ -98,3 +153,27 @@ class State:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is derived: a FAISS index does not go to another process."""
         return {field.name: self.__dict__[field.name] for field in fields(self)}
+
+
+def check_network(network: Network, dim: int) -> None:
+    """Raise InvalidTextsError unless an index of `dim` dimensions can use and keep `network`."""
+    if NETWORKS.get(network.name) is not type(network):
+        raise InvalidTextsError(
+            f"{type(network).__name__} is no network that an index can keep; choose"
+            f" {', '.join(NETWORKS)}"
+        )
+    shapes, numbers = network.shapes(dim), network.numbers
+    if numbers and set(numbers) != set(shapes):
+        raise InvalidTextsError(
+            f"the {network.name} network has the numbers {sorted(numbers)}; {sorted(shapes)} are"
+            " needed"
+        )
+    for name, array in numbers.items():
+        if array.shape != shapes[name] or array.dtype != np.float32:
+            raise InvalidTextsError(
+                f"{name} of the {network.name} network is {array.dtype} {array.shape}; with"
+                f" vectors of {dim} dimensions float32 {shapes[name]} is needed. A network belongs"
+                " to the encoder that it was trained with"
+            )
+        if not np.isfinite(array).all():
+            raise InvalidTextsError(f"{name} of the {network.name} network is not finite")

@@ -31,6 +31,8 @@ class Labelled:
     texts: list[str]
     truths: list[str | None]
     rejects: list[Reject]
+    lines: list[int] = field(default_factory=list)
+    """Where each text begins in its file."""
 
 
 def read_categories(
@@ -98,6 +100,7 @@ def read_labelled(
                 if not one.strip():
                     found.rejects.append(rejected(table.source, line, "the text is empty", truth))
                     continue
+                found.lines.append(line)
                 found.texts.append(one)
                 found.truths.append(truth_of(truth))
     return found

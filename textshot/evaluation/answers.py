@@ -1,4 +1,4 @@
-"""How good are the answers: metrics over truths and predictions."""
+"""How good are the answers of an engine: metrics over truths and predictions."""
 
 from __future__ import annotations
 

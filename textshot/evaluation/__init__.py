@@ -1,0 +1,26 @@
+"""How good are the answers: of an engine, and of a network or a plain encoder in episodes."""
+
+from textshot.evaluation.answers import Evaluation, LabelScore, evaluate, score, wilson
+from textshot.evaluation.curves import (
+    PrecisionRecall,
+    category_curves,
+    confusion,
+    precision_recall,
+)
+from textshot.evaluation.episodes import EpisodeScore, evaluate_episodes, full_way, recalls
+
+__all__ = [
+    "EpisodeScore",
+    "Evaluation",
+    "LabelScore",
+    "PrecisionRecall",
+    "category_curves",
+    "confusion",
+    "evaluate",
+    "evaluate_episodes",
+    "full_way",
+    "precision_recall",
+    "recalls",
+    "score",
+    "wilson",
+]

@@ -1,0 +1,38 @@
+"""Ways to score texts against categories, and what they learn by. Importing this needs no torch."""
+
+from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Network, Numbers, Setting, Views
+from textshot.networks.linear import Linear
+from textshot.networks.matching import Matching
+from textshot.networks.memory import Memory
+from textshot.networks.names import NETWORKS, make_network
+from textshot.networks.prototypical import Prototypical
+from textshot.networks.siamese import Siamese
+from textshot.networks.store import (
+    from_bytes,
+    network_beside,
+    put_beside,
+    to_bytes,
+    trained_categories,
+)
+
+__all__ = [
+    "DESCRIPTION",
+    "EXAMPLE",
+    "NAME",
+    "NETWORKS",
+    "Linear",
+    "Matching",
+    "Memory",
+    "Network",
+    "Numbers",
+    "Prototypical",
+    "Setting",
+    "Siamese",
+    "Views",
+    "from_bytes",
+    "make_network",
+    "network_beside",
+    "put_beside",
+    "to_bytes",
+    "trained_categories",
+]

@@ -1,0 +1,136 @@
+"""What every network is: settings, learned numbers, a loss to learn them, and how they are used.
+
+Using a network takes NumPy only. Learning takes torch, which comes in through the tensors that
+are passed in. Both sides are compared by tests.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from textshot.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAME, DESCRIPTION, EXAMPLE = 0, 1, 2
+"""Kinds of keys, as numbers; the order of `textshot.index.format.KINDS`."""
+
+Setting = str | float | int | bool
+Numbers = Mapping[str, "Tensor"]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The embeddings of one episode: unit rows, float32, one torch device.
+
+    Attributes:
+        support: (n_way, n_shot, dim); n_shot is 0 in a zero-shot episode.
+        query: (n_query, dim).
+        truth: int64 (n_query,), the way (0 to n_way - 1) that each query belongs to.
+        names: (n_way, dim), the category names; None when names are opaque.
+        descriptions: (n_way, dim), rows of zeros where a category has none; None: none at all.
+        classes: int64 (n_way,), each way's number among all training categories.
+        again: (n_query, dim), the queries under another dropout mask; None when not asked for.
+    """
+
+    support: Tensor
+    query: Tensor
+    truth: Tensor
+    classes: Tensor
+    names: Tensor | None = None
+    descriptions: Tensor | None = None
+    again: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Network(ABC):
+    """A way to score texts against categories, learned or as it comes.
+
+    `numbers` is what was learned, float32 arrays by name; empty before any learning, when each
+    network takes its documented starting values. Subclasses add their settings as fields.
+    """
+
+    name: ClassVar[str]
+    numbers: Mapping[str, FloatArray] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The constructor's arguments without the numbers, as JSON can hold them."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "numbers"}
+
+    def learned(self, numbers: Mapping[str, FloatArray]) -> Self:
+        """Return this network with these numbers; those that only learning needs are left out."""
+        kept = [name for name in self.shapes(1) if name in numbers]
+        return replace(self, numbers={n: np.asarray(numbers[n], np.float32) for n in kept})
+
+    twice: ClassVar[bool] = False
+    """Whether learning wants the queries under a second dropout mask (`Views.again`)."""
+
+    # Using it: NumPy.
+
+    examples_are_slots: ClassVar[bool] = False
+    """Whether every example is read on its own too, as corrections are (textshot/scoring.py)."""
+
+    @property
+    def joint(self) -> bool:
+        """Whether category vectors depend on the other categories (`together`)."""
+        return False
+
+    @property
+    def slope(self) -> float:
+        """How fast the score of a single slot falls: 1 - slope * (1 - cosine)."""
+        return 2.0
+
+    def key_weights(self, kinds: IntArray) -> FloatArray | None:
+        """Return the weight of each key of a category in its vector, (n_keys,); None: all equal."""
+        return None
+
+    def together(
+        self, vectors: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray
+    ) -> FloatArray:
+        """Return the category vectors as they are among each other.
+
+        Args:
+            vectors: (n_categories, dim), each category's fused keys.
+            keys: (n_keys, dim), all keys, category by category.
+            rows: int64 (n_keys,), the category of each key.
+            kinds: int64 (n_keys,), NAME, DESCRIPTION or EXAMPLE.
+        """
+        return vectors
+
+    def read(self, queries: FloatArray, vectors: FloatArray) -> FloatArray:
+        """Return queries (n, dim), unit rows, as they are before `vectors` (n_categories, dim)."""
+        return queries
+
+    def rescore(
+        self, queries: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray
+    ) -> FloatArray | None:
+        """Return scores (n, n_categories) from every key, or None: the cosine with the vectors.
+
+        A score is on the scale of a cosine: in -1 to 1, 1 for a text that equals every key.
+        """
+        return None
+
+    # Learning: torch.
+
+    @abstractmethod
+    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+        """Return the names and shapes of the numbers that stay with the network after learning."""
+
+    @abstractmethod
+    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return the numbers that learning starts from, float32."""
+
+    @abstractmethod
+    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+        """Return the scaled score of each query with each way, (n_query, n_way)."""
+
+    @abstractmethod
+    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+        """Return what learning makes small, a scalar."""

@@ -1,0 +1,117 @@
+"""Siamese networks: pairs and triplets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textshot.arrays import FloatArray
+from textshot.errors import InvalidTextsError
+from textshot.networks.base import Network, Numbers, Views
+from textshot.networks.shared import SCALE, full_precision, keys_of, prototypes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Siamese(Network):
+    """Siamese network (Koch et al. 2015), by contrastive loss or triplets.
+
+    Two texts go through the same encoder; learning brings those of one category together:
+
+    - "contrastive" (Hadsell et al. 2006): `cosine_embedding_loss` of torch. A positive pair costs
+      1 - cos, a negative one max(0, cos - margin). All pairs of an episode are taken; positives
+      and negatives weigh the same, half each, though there are many more negatives.
+    - "triplet" (Schroff et al. 2015, https://arxiv.org/abs/1503.03832):
+      `triplet_margin_with_distance_loss` of torch with the distance 1 - cos. Each query with each
+      of its positives, against its hardest negative in the episode.
+
+    Ours: a query's positives are the examples of its way, the way's name and description, and the
+    query itself under another dropout mask (`Views.again`; Gao et al. 2021, SimCSE), so that one
+    example brings pairs that say something; its negatives are the same of the other ways.
+    Scores are those of a prototypical network with a fixed scale. No numbers are learned.
+    """
+
+    name: ClassVar[str] = "siamese"
+    twice: ClassVar[bool] = True
+    loss_kind: Literal["contrastive", "triplet"] = "contrastive"
+    margin: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not exist."""
+        if self.loss_kind not in ("contrastive", "triplet"):
+            raise InvalidTextsError(
+                f"loss_kind is {self.loss_kind!r}; the siamese network has contrastive, triplet"
+            )
+        if not 0.0 <= self.margin <= 1.0:
+            raise InvalidTextsError(f"margin is {self.margin}; a margin of cosines lies in 0 to 1")
+
+    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+        """Return no names: nothing but the encoder learns."""
+        return {}
+
+    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return no numbers: nothing but the encoder learns."""
+        return {}
+
+    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+        """Return 20 * cosine of each query with each prototype, (n_query, n_way)."""
+        with full_precision(views) as wide:
+            return SCALE * (wide.query @ prototypes(keys_of(wide)).T)
+
+    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+        """Return the loss over the pairs or triplets of the episode."""
+        with full_precision(views) as wide:
+            others, same, apart = _pairs(wide)
+            if self.loss_kind == "triplet":
+                return self._triplet(wide.query, others, same, apart)
+            return self._contrastive(wide.query, others, same, apart)
+
+    def _contrastive(self, queries: Tensor, others: Tensor, same: Tensor, apart: Tensor) -> Tensor:
+        from torch.nn.functional import cosine_embedding_loss
+
+        terms = []
+        for pairs, sign in ((same, 1), (apart, -1)):
+            i, j = pairs.nonzero(as_tuple=True)
+            target = i.new_full(i.shape, sign)
+            terms.append(cosine_embedding_loss(queries[i], others[j], target, self.margin))
+        return 0.5 * terms[0] + 0.5 * terms[1]
+
+    def _triplet(self, queries: Tensor, others: Tensor, same: Tensor, apart: Tensor) -> Tensor:
+        import torch
+        from torch.nn.functional import triplet_margin_with_distance_loss
+
+        cosines = (queries @ others.T).detach().masked_fill(~apart, -torch.inf)
+        hardest = cosines.argmax(1)
+        i, j = same.nonzero(as_tuple=True)
+        return triplet_margin_with_distance_loss(
+            queries[i],
+            others[j],
+            others[hardest[i]],
+            distance_function=_distance,
+            margin=self.margin,
+        )
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    from torch.nn.functional import cosine_similarity
+
+    return 1 - cosine_similarity(a, b)
+
+
+def _pairs(views: Views) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what queries are compared with, (m, dim), and bool (n_query, m): same, apart."""
+    import torch
+
+    keys = keys_of(views)
+    ways = torch.arange(len(keys.rows), device=keys.rows.device)
+    ways = ways[:, None].expand(keys.there.shape)[keys.there]
+    others = keys.rows[keys.there]
+    same = views.truth[:, None] == ways[None, :]
+    apart = ~same
+    if views.again is not None:
+        mine = torch.eye(len(views.query), dtype=torch.bool, device=same.device)
+        others = torch.cat([others, views.again])
+        same, apart = torch.cat([same, mine], 1), torch.cat([apart, torch.zeros_like(mine)], 1)
+    return others, same, apart
