@@ -203,7 +203,12 @@ def test_there_are_no_probabilities_that_nobody_calibrated(classifier):
 @pytest.mark.parametrize("encoder", [None, "hashing", "precomputed", HashingEncoder()])
 def test_parameters_are_kept_as_given_and_cloned(encoder):
     made = OneShotClassifier(encoder, names=False, threshold=0.5)
-    assert made.get_params() == {"encoder": encoder, "names": False, "threshold": 0.5}
+    assert made.get_params() == {
+        "encoder": encoder,
+        "names": False,
+        "network": None,
+        "threshold": 0.5,
+    }
     copied = clone(made)
     assert isinstance(copied.encoder, type(encoder))
     assert (copied.names, copied.threshold) == (False, 0.5)

@@ -73,7 +73,7 @@ SKIPPED_ON_TEXTS = {
     "check_estimators_dtypes": "texts are not numbers",
     "check_estimators_empty_data_messages": "texts have no features",
     "check_estimators_nan_inf": "texts are not numbers",
-    "check_estimators_partial_fit_n_features": "there is no partial_fit",
+    "check_estimators_partial_fit_n_features": "texts have no features",
     "check_f_contiguous_array_estimator": "texts have one dimension",
     "check_fit1d": "one dimension is what texts have",
     "check_fit2d_1feature": "texts have no features",

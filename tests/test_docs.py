@@ -66,11 +66,17 @@ def test_the_python_of_the_readme_prints_what_it_shows(capsys):
     assert "# " + capsys.readouterr().out.strip() == block.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_the_python_of_the_python_page_runs(number):
     blocks = PYTHON.findall((ROOT / "docs" / "python.md").read_text(encoding="utf-8"))
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     exec(compile(blocks[number], "docs/python.md", "exec"), {})
+
+
+def test_the_python_of_the_learning_page_runs(capsys):
+    [block] = PYTHON.findall((ROOT / "docs" / "learning.md").read_text(encoding="utf-8"))
+    exec(compile(block, "docs/learning.md", "exec"), {})
+    assert "categories cannot be split" in capsys.readouterr().out
 
 
 EXAMPLES = {

@@ -22,6 +22,7 @@ COMMANDS = sorted(commands())
 LEAVES = [
     ("categorize",),
     ("classify",),
+    ("correct",),
     ("evaluate",),
     ("index",),
     ("info",),
@@ -31,6 +32,7 @@ LEAVES = [
     ("labels", "remove"),
     ("labels", "rename"),
     ("rollback",),
+    ("train",),
 ]
 
 

@@ -41,6 +41,7 @@ def test_json_says_the_same_for_a_program(run, categories):
         "examples": 5,
         "encoder": "hashing",
         "encoder_fingerprint": HashingEncoder().fingerprint,
+        "network": "matching",
         "threshold": engine.decision.threshold,
         "threshold_method": "leave-one-category-out median",
         "threshold_is_a_guess": False,
@@ -137,6 +138,7 @@ def test_info_says_what_the_index_holds(run, index):
         "private              False\n"
         "encoder              hashing\n"
         "encoder_fingerprint  hashing-v1-256\n"
+        "network              matching\n"
         "decision             threshold 0.250 (given)\n"
         "\n"
         "generation  created               categories  keys  state\n"

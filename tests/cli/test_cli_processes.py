@@ -212,7 +212,8 @@ def test_a_closed_stream_is_no_traceback(index):
     assert (done.returncode, done.stdout.splitlines()) == (0, ["label  score  margin  text"])
 
 
-def test_sigterm_stops_as_cleanly_as_ctrl_c(start, index):
+@pytest.mark.parametrize("times", [1, 50])
+def test_sigterm_stops_as_cleanly_as_ctrl_c(start, index, times):
     Path("big.csv").write_text("text\n" + "my parcel has not come\n" * 400_000)
     Path("out.csv").write_text("old\n")
     child = start(
@@ -220,9 +221,11 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start, index):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     wait_for(lambda: list(Path().glob(".out.csv.tmp-*")), child)
-    child.send_signal(signal.SIGTERM)
+    for _ in range(times):
+        child.send_signal(signal.SIGTERM)
+        time.sleep(0.001)
     _, err = child.communicate(timeout=SECONDS)
-    assert child.returncode == 1
+    assert child.returncode == 1, err
     assert b"no output was written" in err
     assert Path("out.csv").read_text() == "old\n"
     assert not list(Path().glob(".out.csv.tmp-*"))

@@ -11,6 +11,7 @@ import pytest
 from textshot.engine import Engine
 from textshot.errors import IndexFormatError, IndexNotFoundError, PublishError, TextshotError
 from textshot.index import Index, files, generations, rollback, store
+from textshot.networks import Prototypical
 from textshot.records import Category
 from textshot.testing import HashingEncoder, toy_categories
 
@@ -113,7 +114,20 @@ def go_back(folder):
     rollback(folder, to=6)
 
 
-OPERATIONS = [build, add, remove_and_purge, go_back]
+def correct(folder):
+    engine = load(folder)
+    engine.correct_all(["parcel 1", "the moon"], ["refund request", "opening hours"])
+    engine.save(folder)
+
+
+def build_with_a_network(folder):
+    """Over an index without one, so that a file of another role comes and stays."""
+    network = Prototypical().learned(Prototypical().initial(16, 5))
+    engine = Engine.build(toy_categories(), encoder=ENCODER, network=network)
+    engine.save(folder, overwrite=True)
+
+
+OPERATIONS = [build, add, remove_and_purge, go_back, correct, build_with_a_network]
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +201,8 @@ def next_writer_succeeds(folder):
     assert load(folder).index.state.labels == engine.index.labels
     engine.save(folder, purge=True)
     kinds = sorted(p.name.split("-")[0] for p in folder.iterdir() if p.name != ".lock")
-    assert kinds == ["categories", "generation", "index.json", "vectors"]
+    more = ["network"] if engine.network.numbers else []
+    assert kinds == sorted(["categories", "generation", "index.json", "vectors", *more])
     assert [g.problem for g in generations(folder)] == [None]
 
 

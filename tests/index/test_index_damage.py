@@ -11,6 +11,7 @@ import pytest
 from textshot.engine import Engine
 from textshot.errors import IndexFormatError, IndexNotFoundError
 from textshot.index import Index
+from textshot.networks import Matching
 from textshot.testing import HashingEncoder, toy_categories
 
 ENCODER = HashingEncoder(dim=16)
@@ -188,3 +189,49 @@ def test_files_of_two_indexes_do_not_mix(small, tmp_path):
         file_of(small, role).write_bytes(before)
     shutil.copy(tmp_path / "other" / "index.json", small / "index.json")
     assert answers(small) == REFUSED
+
+
+# An index whose network learned something, and that was corrected
+
+
+@pytest.fixture
+def networked(tmp_path):
+    network = Matching(keys="several")
+    network = network.learned({**network.initial(16, 5), "kind_bias": [0.5, 0.0, -0.5]})
+    engine = Engine.build(toy_categories(), encoder=ENCODER, network=network)
+    engine.correct("where is my parcel", "opening hours")
+    engine.save(tmp_path / "networked")
+    return tmp_path / "networked"
+
+
+def test_every_changed_byte_of_the_network_is_refused(networked):
+    assert answers(networked)[1][0].label == "opening hours"
+    path = file_of(networked, "network")
+    assert outcomes(path, every_byte(path, (0x01, 0x20, 0x80))) == [REFUSED]
+
+
+def test_a_network_cut_at_any_length_is_refused(networked):
+    path = file_of(networked, "network")
+    data = path.read_bytes()
+    assert outcomes(path, [*(data[:n] for n in range(len(data))), data + b"\0"]) == [REFUSED]
+
+
+def test_every_changed_byte_of_its_manifest_is_refused_or_changes_nothing(networked):
+    path, right = networked / "index.json", answers(networked)
+    assert_refused_or_right(outcomes(path, every_byte(path, (0x01,))), right)
+
+
+@pytest.mark.parametrize("put", PUTS)
+def test_a_network_that_is_not_a_plain_file_is_refused_at_once(networked, put, monkeypatch):
+    test_what_is_not_a_plain_file_is_refused_at_once(networked, "network", put, monkeypatch)
+
+
+def test_a_deleted_network_is_named(networked):
+    test_a_deleted_file_is_named(networked, "network")
+
+
+def test_the_network_of_another_index_does_not_fit(networked, tmp_path):
+    other = Matching().learned(Matching().initial(16, 5))
+    Engine.build(toy_categories(), encoder=ENCODER, network=other).save(tmp_path / "other")
+    shutil.copy(file_of(tmp_path / "other", "network"), file_of(networked, "network"))
+    assert answers(networked) == REFUSED

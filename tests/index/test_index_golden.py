@@ -13,7 +13,9 @@ from textshot.records import Category, Example
 from textshot.testing import toy_categories
 
 V1 = Path(__file__).parents[1] / "golden" / "v1"
-ANSWERS = json.loads((V1 / "answers.json").read_text(encoding="utf-8"))
+ANSWERS, OF_A_NETWORK = (
+    json.loads((V1 / name).read_text(encoding="utf-8")) for name in ("answers.json", "network.json")
+)
 FITTING = Category(
     "Größe & Schnitt/サイズ",
     "Fragen zur Größe \u2028 und zum Schnitt",
@@ -24,10 +26,12 @@ FITTING = Category(
 )
 
 
-@pytest.mark.parametrize("name", ["index", "private"])
-def test_format_1_answers_as_it_did(name):
-    predictions = Engine.load(V1 / name).classify([a["text"] for a in ANSWERS], k=6)
-    for prediction, expected in zip(predictions, ANSWERS, strict=True):
+@pytest.mark.parametrize(
+    ("name", "answers"), [("index", ANSWERS), ("private", ANSWERS), ("network", OF_A_NETWORK)]
+)
+def test_format_1_answers_as_it_did(name, answers):
+    predictions = Engine.load(V1 / name).classify([a["text"] for a in answers], k=6)
+    for prediction, expected in zip(predictions, answers, strict=True):
         assert prediction.label == expected["label"]
         assert prediction.threshold == pytest.approx(expected["threshold"], abs=1e-6)
         found = {match.label: match.score for match in prediction.matches}
@@ -59,5 +63,39 @@ def test_format_1_can_be_changed_and_rolled_back(name, tmp_path):
 
 
 def test_reading_changes_no_golden_file():
-    assert {p.name for p in V1.iterdir()} == {".gitattributes", "answers.json", "index", "private"}
-    assert len([p for p in V1.rglob("*") if p.is_file() and p.parent != V1]) == 8
+    names = {".gitattributes", "answers.json", "network.json", "index", "private", "network"}
+    assert {p.name for p in V1.iterdir()} == names
+    assert len([p for p in V1.rglob("*") if p.is_file() and p.parent != V1]) == 13
+
+
+def test_a_reader_that_knows_no_networks_is_told_so_by_the_manifest():
+    manifest = json.loads((V1 / "network" / "index.json").read_text(encoding="utf-8"))
+    assert manifest["requires"] == ["network"]
+    assert Engine.load(V1 / "network").network.numbers["kind_bias"].tolist() == pytest.approx(
+        [0.4, 0.0, -0.2]
+    )
+
+
+@pytest.mark.parametrize("name", ["index", "private"])
+def test_saved_again_it_is_the_same_to_the_byte(name, tmp_path):
+    Index.load(V1 / name).save(tmp_path / "again")
+    golden = {p.name: p.read_bytes() for p in (V1 / name).iterdir()}
+    again = {p.name: p.read_bytes() for p in (tmp_path / "again").iterdir() if p.name != ".lock"}
+    assert set(again) == set(golden)
+    for file, data in golden.items():
+        if not file.endswith(".json"):
+            assert again[file] == data
+            continue
+        of_its_time = ("created", "created_with", "sha256")
+        found, expected = json.loads(again[file]), json.loads(data)
+        assert list(found) == list(expected)
+        assert {k: v for k, v in found.items() if k not in of_its_time} == {
+            k: v for k, v in expected.items() if k not in of_its_time
+        }
+
+
+def test_its_corrections_have_no_number_and_stay_the_examples_that_they_were():
+    state = Index.load(V1 / "index").state
+    assert "correction" in {key.source for key in state.keys}
+    assert not state.key_written.any()
+    assert state.by_search

@@ -16,6 +16,7 @@ from textshot.engine import Engine
 from textshot.errors import IndexFormatError
 from textshot.index import Index
 from textshot.index.manifest import seal
+from textshot.networks import Matching
 from textshot.testing import HashingEncoder, toy_categories
 
 
@@ -32,7 +33,7 @@ class Bundle:
     def put(self, role, data):
         """Put a file in the place of another, with its right name, size and checksum."""
         digest = hashlib.sha256(data).hexdigest()
-        ending = {"vectors": "safetensors", "categories": "jsonl"}[role]
+        ending = "jsonl" if role == "categories" else "safetensors"
         entry = {"name": f"{role}-{digest[:8]}.{ending}", "size": len(data), "sha256": digest}
         (self.folder / entry["name"]).write_bytes(data)
         self.manifest["files"][role] = entry
@@ -47,8 +48,8 @@ class Bundle:
     def put_lines(self, lines):
         self.put("categories", "".join(json.dumps(line) + "\n" for line in lines).encode())
 
-    def tensors(self):
-        return load_tensors(self.data("vectors"))
+    def tensors(self, role="vectors"):
+        return load_tensors(self.data(role))
 
 
 @pytest.fixture
@@ -86,6 +87,12 @@ MEMBERS = [
     ("format_version", None, "version None, which never existed"),
     ("requires", ["networks"], r"with \['networks'\]; .* Upgrade textshot"),
     ("requires", {"a": 1}, "Upgrade textshot"),
+    ("requires", ["network", "network"], "Upgrade textshot"),
+    ("requires", ["network", "more"], r"with \['network', 'more'\]; .* Upgrade textshot"),
+    ("requires", "network", "Upgrade textshot"),
+    ("requires", ["network"], "network is None, which cannot be"),
+    ("network", {"name": "siamese", "settings": {}}, "network is {'name': 'siamese'"),
+    ("network", [], r"network is \[\], which cannot be"),
     ("metric", "euclidean", "metric or the fusion rule is not known"),
     ("generation", 0, "not in its range"),
     ("generation", -5, "not in its range"),
@@ -225,6 +232,127 @@ def test_files_of_other_roles_cannot_be_swapped(bundle):
     refused(bundle, "the entry of the .* file is not valid")
 
 
+# The network
+
+
+@pytest.fixture
+def networked(tmp_path):
+    """An index whose network learned numbers."""
+    network = Matching(context="attention")
+    network = network.learned(network.initial(16, 5))
+    engine = Engine.build(toy_categories(), encoder=HashingEncoder(dim=16), network=network)
+    engine.save(tmp_path / "networked")
+    return Bundle(tmp_path / "networked")
+
+
+def test_a_network_sealed_again_without_a_change_opens(networked):
+    networked.put("network", save_tensors(networked.tensors("network")))
+    network = Index.load(networked.folder).state.network
+    assert (network.name, network.settings["context"]) == ("matching", "attention")
+
+
+NETWORKS = [
+    (None, "network is None, which cannot be"),
+    ([], r"network is \[\], which cannot be"),
+    ("matching", "network is 'matching', which cannot be"),
+    ({}, "network is {}, which cannot be"),
+    ({"name": "matching"}, "which cannot be"),
+    ({"name": 5, "settings": {}}, "which cannot be"),
+    ({"name": "matching", "settings": []}, "which cannot be"),
+    ({"name": "matching", "settings": None}, "which cannot be"),
+    ({"name": "os.system", "settings": {}}, "network 'os.system' is not known"),
+    ({"name": "", "settings": {}}, "network '' is not known"),
+    ({"name": "matching", "settings": {"command": "rm"}}, "has no setting 'command'"),
+    ({"name": "matching", "settings": {"name": "rm"}}, "cannot be read"),
+    ({"name": "matching", "settings": {"numbers": {}}}, "has no setting 'numbers'"),
+    ({"name": "matching", "settings": {"steps": "3"}}, "steps is '3'"),
+    ({"name": "matching", "settings": {"steps": True}}, "steps is True"),
+    ({"name": "matching", "settings": {"steps": None}}, "steps is None"),
+    ({"name": "matching", "settings": {"steps": 10**4000}}, "steps is 1000"),
+    ({"name": "matching", "settings": {"steps": 0}}, "steps is 0"),
+    ({"name": "matching", "settings": {"context": ["lstm"]}}, r"context is \['lstm'\]"),
+    ({"name": "matching", "settings": {"context": "gru"}}, "context is 'gru'"),
+    ({"name": "matching", "settings": {"context": "none"}}, "are needed"),
+    ({"name": "matching", "settings": {"context": "lstm"}}, "are needed"),
+    ({"name": "siamese", "settings": {}}, "are needed|cannot be read"),
+    ({"name": "memory", "settings": {"margin": 1e308}}, "margin is 1e"),
+]
+
+
+@pytest.mark.parametrize(("network", "match"), NETWORKS, ids=range(len(NETWORKS)))
+def test_a_network_that_cannot_be_is_refused(networked, network, match):
+    networked.manifest["network"] = network
+    networked.seal()
+    refused(networked, match)
+
+
+def test_a_network_that_is_required_and_not_there_is_refused_and_the_other_way_round(networked):
+    whole = copy.deepcopy(networked.manifest)
+    networked.manifest["requires"] = []
+    networked.seal()
+    refused(networked, r"files are \['categories', 'network', 'vectors'\]")
+    del networked.manifest["files"]["network"]
+    networked.seal()
+    refused(networked, "network is {'name': 'matching'")
+    networked.manifest = {key: value for key, value in whole.items() if key != "network"}
+    networked.seal()
+    refused(networked, "network is None, which cannot be")
+
+
+def test_without_its_file_a_network_has_not_learned_and_nothing_is_made_up(networked):
+    del networked.manifest["files"]["network"]
+    networked.seal()
+    assert Index.load(networked.folder).state.network.numbers == {}
+
+
+def test_the_file_of_a_network_has_a_name_of_its_own(networked):
+    entries = networked.manifest["files"]
+    entries["network"] = entries["vectors"]
+    networked.seal()
+    refused(networked, "the entry of the network file is not valid")
+
+
+def changed_number(name, change):
+    def put(tensors):
+        return {**tensors, name: np.ascontiguousarray(change(tensors[name].copy()))}
+
+    return put
+
+
+NUMBERS = [
+    (changed_number("log_scale", lambda a: a * np.nan), "log_scale has a value that is not finite"),
+    (changed_number("support_q", lambda a: a + np.inf), "support_q has a value that is not finite"),
+    (changed_number("kind_bias", lambda a: a[:2]), r"kind_bias is float32 \(2,\)"),
+    (changed_number("query_v", lambda a: a[:, :8]), r"query_v is float32 \(16, 8\)"),
+    (changed_number("query_v", lambda a: a.astype(np.float64)), "query_v is float64"),
+    (changed_number("query_v", lambda a: a.astype(np.int32)), "query_v is int32"),
+    (changed_number("log_scale", lambda a: np.repeat(a, 2)), r"log_scale is float32 \(2,\)"),
+    (lambda tensors: {**tensors, "more": np.ones(1, np.float32)}, r"'more'.* are needed"),
+    (lambda tensors: {"log_scale": tensors["log_scale"]}, r"holds the numbers \['log_scale'\]"),
+    (
+        lambda tensors: {n: a[:8, :8].copy() if a.ndim == 2 else a for n, a in tensors.items()},
+        r"is float32 \(8, 8\); .*float32 \(16, 16\) is needed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "match"), NUMBERS, ids=range(len(NUMBERS)))
+def test_numbers_that_cannot_be_are_refused(networked, change, match):
+    networked.put("network", save_tensors(change(networked.tensors("network"))))
+    refused(networked, match)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04\x95pickled", b"\xff" * 99, b"[" * 99])
+def test_numbers_that_are_no_safetensors_are_refused(networked, data):
+    networked.put("network", data)
+    refused(networked, "is not a safetensors file")
+
+
+def test_numbers_of_an_index_that_has_no_network_are_refused(bundle):
+    bundle.put("network", save_tensors({"log_scale": np.ones(1, np.float32)}))
+    refused(bundle, r"files are \['categories', 'network', 'vectors'\]")
+
+
 RAW_MANIFESTS = [
     (b"", "is not valid JSON"),
     (b"[]", "is not the manifest of a textshot index"),
@@ -311,6 +439,10 @@ CATEGORY_CHANGES = [
     (changed_line(examples=[{"text": "x"}]), "line 3"),
     (changed_line(examples=[{"text": 5, "source": "x"}]), "line 3: an example is a string"),
     (changed_line(examples=[{"text": "x", "source": None}]), "line 3: an example is a string"),
+    *(
+        (changed_line(examples=[{"text": "x", "source": "x", "written": n}]), "was written as")
+        for n in (-1, 1.5, "1", True, None, [1], 1 << 53, 10**400)
+    ),
     (changed_line(examples=[]), "do not belong together"),
     (changed_line(examples=[{"text": "x", "source": "x"}] * 2), "not as an index writes them"),
     (changed_line(name=" spaced "), "not as an index writes them"),

@@ -1,0 +1,213 @@
+"""What is kept: pencil and paper on hand-made judgements, and what lies there afterwards."""
+
+import math
+
+import numpy as np
+import pytest
+
+from textshot.errors import TrainingError
+from textshot.training import run
+from textshot.training.config import ALPHAS
+from textshot.training.judge import MOST_LOST, Judgement, best_share
+from textshot.training.run import Outcome
+
+
+def judged(*by_category, domains=None):
+    given = [0] * len(by_category) if domains is None else domains
+    return Judgement(np.array(by_category), np.array(given))
+
+
+def test_one_domain_by_pencil():
+    before, after = judged(0.5, 0.6, 0.7, 0.8), judged(0.6, 0.6, 0.9, 0.9)
+    assert before.accuracy == pytest.approx(0.65)
+    assert after.gain(before) == pytest.approx(0.1)
+    # The changes are 0.1, 0, 0.2, 0.1: their variance is 0.02 / 3.
+    assert after.standard_error(before) == pytest.approx(math.sqrt(0.02 / 3 / 4))
+
+
+def test_two_domains_by_pencil():
+    where = [0, 0, 0, 0, 1, 1]
+    before = judged(0.5, 0.6, 0.7, 0.8, 0.2, 0.4, domains=where)
+    after = judged(0.6, 0.6, 0.9, 0.9, 0.1, 0.9, domains=where)
+    # The mean over domains: 0.65 and 0.3, then 0.75 and 0.5.
+    assert before.by_domain.tolist() == pytest.approx([0.65, 0.3])
+    assert (before.accuracy, after.accuracy) == pytest.approx((0.475, 0.625))
+    # In the second domain the changes are -0.1 and 0.5: variance 0.18, of the mean 0.09.
+    expected = math.sqrt(0.02 / 12 + 0.09) / 2
+    assert after.standard_error(before) == pytest.approx(expected)
+
+
+def test_a_domain_of_one_category_has_its_change_for_an_error():
+    before, after = (
+        judged(0.5, 0.5, 0.5, domains=[0, 0, 1]),
+        judged(0.6, 0.6, 0.9, domains=[0, 0, 1]),
+    )
+    assert after.standard_error(before) == pytest.approx(0.4 / 2)
+
+
+def test_equal_gains_everywhere_have_no_error():
+    assert judged(0.6, 0.7).standard_error(judged(0.5, 0.6)) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("lost", "fine"), [(0.0, True), (MOST_LOST * 0.99, True), (MOST_LOST * 1.01, False)]
+)
+def test_what_a_domain_may_lose(lost, fine):
+    before = judged(0.5, 0.5, domains=[0, 1])
+    assert judged(0.9, 0.5 - lost, domains=[0, 1]).loses_nowhere(before) is fine
+
+
+def test_the_share_with_the_largest_gain_that_loses_nowhere():
+    before = judged(0.5, 0.5, domains=[0, 1])
+    two = [0, 1]
+    tried = {
+        0.25: judged(0.52, 0.50, domains=two),
+        0.5: judged(0.60, 0.50, domains=two),
+        0.75: judged(0.55, 0.55, domains=two),  # the same gain: the nearer one is taken
+        1.0: judged(0.90, 0.49, domains=two),  # the largest, but the second domain loses
+    }
+    assert best_share(before, tried, ALPHAS) == 0.5
+    tried[0.5] = judged(0.59, 0.50, domains=two)
+    assert best_share(before, tried, ALPHAS) == 0.75
+    assert best_share(before, dict.fromkeys(ALPHAS, judged(0.9, 0.4, domains=two)), ALPHAS) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "gain", "error", "refused"),
+    [
+        ((0.52, 0.54), 0.03, 0.01, ""),
+        ((0.49, 0.55), 0.02, 0.03, "the gain is not more than one standard error"),
+        ((0.50, 0.50), 0.00, 0.00, "the gain is not more than one standard error"),
+        ((0.40, 0.60), 0.00, 0.10, "the gain is not more than one standard error"),
+        ((0.40, 0.50), -0.05, 0.05, "a domain loses more than half a point"),
+    ],
+)
+def test_kept_only_above_one_standard_error(after, gain, error, refused):
+    outcome = Outcome(judged(0.5, 0.5))
+    assert not outcome.kept
+    assert outcome.refused == "no state of the training was good enough to be judged"
+    outcome.guard(judged(*after))
+    assert outcome.gain == pytest.approx(gain)
+    assert outcome.standard_error == pytest.approx(error)
+    assert outcome.refused == refused
+    assert outcome.kept is (not refused)
+
+
+def test_one_domain_that_loses_is_enough_to_be_refused():
+    two = (0, 0, 1, 1)
+    outcome = Outcome(judged(0.5, 0.5, 0.5, 0.5, domains=two))
+    outcome.guard(judged(0.9, 0.9, 0.49, 0.49, domains=two))
+    assert outcome.gain > outcome.standard_error
+    assert outcome.refused == "a domain loses more than half a point"
+
+
+def test_states_are_compared_by_both_accuracies():
+    both = Judgement(np.array([0.8, 0.6]), np.array([0, 0]), np.array([0.5, 0.3]))
+    assert both.merit == pytest.approx((0.7 + 0.4) / 2)
+    assert judged(0.8, 0.6).merit == pytest.approx(0.7)
+
+
+IN_ORDER = ["frozen", *["learned"] * 2, "frozen exactly", *["learned"] * 4, "learned exactly"]
+"""Two evaluations, and four shares of the way."""
+
+
+def rigged(monkeypatch, accuracy):
+    """Judge by a function of the number of the judgement, four categories of one domain."""
+    calls = []
+
+    def made(self, network, *, exact=False):
+        calls.append(("frozen" if network is None else "learned") + " exactly" * exact)
+        return judged(*np.asarray(accuracy(len(calls)), float))
+
+    monkeypatch.setattr(run.Run, "_judge", made)
+    return calls
+
+
+def test_the_judgements_of_a_run_in_their_order(go, monkeypatch):
+    figures = [0.5, 0.6, 0.7, 0.51, 0.55, 0.6, 0.8, 0.7, 0.79]
+    calls = rigged(monkeypatch, lambda i: [figures[i - 1]] * 4)
+    report = go()
+    assert calls == IN_ORDER
+    assert [accuracy for _, accuracy, _ in report.history] == pytest.approx([0.6, 0.7])
+    assert report.best_step == 20
+    assert report.alpha == 0.75
+    assert (report.frozen, report.tuned) == pytest.approx((0.51, 0.79))
+    assert report.gain == pytest.approx(0.28)
+    assert report.tried == pytest.approx({0.25: 0.55, 0.5: 0.6, 0.75: 0.79, 1.0: 0.7})
+    assert report.domains[""] == pytest.approx((0.51, 0.79))
+    assert report.kept
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "alpha"),
+    [
+        (lambda i: [0.9] * 4 if i == 1 else [0.5] * 4, None),  # every share loses
+        (lambda i: [0.5] * 4, 0.25),  # no gain at all
+        (lambda i: [0.5] * 4 if i in (1, 4) else [0.9, 0.5, 0.5, 0.2], 0.25),  # within the error
+    ],
+)
+def test_nothing_is_written_when_it_is_no_better(go, tmp_path, monkeypatch, accuracy, alpha):
+    rigged(monkeypatch, accuracy)
+    report = go()
+    assert not report.kept
+    assert report.alpha == alpha
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_exact_judgement_decides(go, tmp_path, monkeypatch):
+    # Frozen, then much better as the steps compute; no better in float32 (the 4th and the last).
+    calls = rigged(monkeypatch, lambda i: [0.5 if i in (1, 4, 9) else 0.9] * 4)
+    report = go()
+    assert calls == IN_ORDER
+    assert (report.alpha, report.gain) == (0.25, 0.0)
+    assert not report.kept
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_is_there_is_refused_before_anything_is_read(go, tmp_path):
+    for name in ("file", "foreign"):
+        place = tmp_path / name
+        place.write_text("mine") if name == "file" else place.mkdir()
+        with pytest.raises(TrainingError, match="is no encoder that textshot trained"):
+            go(output=name, run={"overwrite": True})
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_trained_encoder_is_replaced_only_when_asked_for(go, tmp_path, monkeypatch):
+    assert go().kept
+    before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    with pytest.raises(TrainingError, match=r"already. Say --overwrite to replace it"):
+        go()
+    with monkeypatch.context() as patched:  # no better: what was there stays
+        rigged(patched, lambda i: [0.5] * 4)
+        assert not go(run={"overwrite": True}).kept
+    assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
+    assert go(run={"overwrite": True}, seed=1).kept
+    after = (tmp_path / "out" / "model.safetensors").read_bytes()
+    assert after != before[tmp_path / "out" / "model.safetensors"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_place_that_cannot_be_written(go, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match=r"cannot make .*file"):
+        go(output="file/out")
+
+
+def test_folders_on_the_way_are_made(go, tmp_path):
+    assert go(output="some/where/out").kept
+    assert (tmp_path / "some" / "where" / "out" / "model.safetensors").is_file()
+
+
+def test_a_disk_that_is_full_keeps_the_run(go, tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("textshot.training.card.put_beside", full)
+        with pytest.raises(TrainingError, match=r"No space left on device. The run is kept"):
+            go()
+    assert [path.name for path in tmp_path.iterdir()] == [".out.training"]
+    told = []
+    assert go(run={"say": told.append}).kept
+    assert told == ["going on at step 20 of 20"]

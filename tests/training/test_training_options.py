@@ -1,0 +1,214 @@
+"""Every network and option learns something; domains are kept apart; what cannot be is refused."""
+
+import numpy as np
+import pytest
+from tiny_learner import TOPICS, easy_rows
+
+from textshot.corpus import Splits, join, make_corpus, split_categories
+from textshot.errors import EncoderError, InvalidTextsError
+from textshot.testing import HashingEncoder
+from textshot.training import TrainConfig, train, train_splits
+from textshot.training.material import NOWHERE, count_texts, prepare
+from textshot.training.tower import Tower
+
+
+def losses(report):
+    return [loss for _, _, loss in report.history]
+
+
+@pytest.mark.parametrize(
+    ("network", "settings"),
+    [
+        ("matching", {}),
+        ("matching", {"context": "attention"}),
+        ("matching", {"context": "lstm"}),
+        ("matching", {"keys": "several"}),
+        ("matching", {"readout": "context"}),
+        ("prototypical", {}),
+        ("siamese", {}),
+        ("siamese", {"loss_kind": "triplet"}),
+        ("memory", {}),
+        ("linear", {}),
+    ],
+)
+def test_every_network_learns(go, network, settings):
+    report = go(network=network, settings=settings)
+    assert len(losses(report)) == 2
+    assert losses(report)[1] < 0.95 * losses(report)[0]
+    assert report.config["settings"] == settings
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_shot": 3, "n_query": 2, "leave_one_out": False},
+        {"n_shot": 0, "n_query": 2},
+        {"hard": 0.5},
+        {"augment": ("drop", "swap", "case", "typos")},
+        {"dropout": 0.3, "n_way": 500},
+        {"layers": "all"},
+        {"layers": "projector", "lr": 0.03},
+    ],
+)
+def test_every_option_learns(go, options):
+    report = go(steps=30, **options)
+    assert losses(report)[-1] < 0.98 * losses(report)[0]
+    assert all(np.isfinite(losses(report)))
+
+
+def test_two_ways_are_enough(go):
+    assert all(np.isfinite(losses(go(n_way=2))))
+
+
+def test_descriptions_are_keys(go, split):
+    rows = {topic: " ".join([topic] * 3) for topic in TOPICS[:32:2]}
+    plain = go(output="plain")
+    report = go(split(descriptions=rows), output="described")
+    assert report.kept
+    assert report.frozen != plain.frozen
+
+
+def test_a_text_of_the_material_lies_where_it_should(learner, split):
+    splits = split(descriptions={TOPICS[0]: "tba nba", TOPICS[5]: "tbm"})
+    tower = Tower(learner.fresh_model(), 1)
+    done = []
+    material = prepare(tower, splits, n_eval=3, kinds=("drop", "case"), advance=done.append)
+    assert sum(done) == count_texts(splits, 3, 2)
+    for part in (material.train, material.valid):
+        corpus = part.corpus
+        np.testing.assert_allclose(tower.embed(part.texts), learner.encode(corpus.texts), atol=1e-5)
+        np.testing.assert_allclose(tower.embed(part.names), learner.encode(corpus.names), atol=1e-5)
+        there = part.descriptions != NOWHERE
+        assert there.tolist() == [bool(text) for text in corpus.descriptions]
+        if there.any():
+            np.testing.assert_allclose(
+                tower.embed(part.descriptions[there]),
+                learner.encode([text for text in corpus.descriptions if text]),
+                atol=1e-5,
+            )
+    assert material.train.variants.shape == (2, len(splits.train))
+    assert material.valid.corpus.counts.tolist() == [3] * 8
+
+
+def two_domains():
+    parts = []
+    for name, topics, noises in (("easy", TOPICS[:24], 1), ("hard", TOPICS[24:], 4)):
+        rows = [(text, label, "") for text, label in easy_rows(topics=topics, noises=noises)]
+        parts.append((name, split_categories(make_corpus(rows)[0], shares=0.25)))
+    return Splits(*(join([(n, getattr(s, p)) for n, s in parts]) for p in Splits.__slots__))
+
+
+def test_two_domains_are_judged_apart(go):
+    report = go(two_domains())
+    assert list(report.domains) == ["easy", "hard"]
+    (easy, _), (hard, _) = report.domains.values()
+    assert easy > hard + 0.1
+    assert report.frozen == pytest.approx((easy + hard) / 2)
+    assert report.tuned == pytest.approx(np.mean([after for _, after in report.domains.values()]))
+    assert (report.n_train, report.n_valid) == (36, 12)
+    lines = report.lines()
+    assert lines[0].startswith("held-out categories (12, ")
+    assert [line.split(":")[0] for line in lines[1:]] == ["  easy", "  hard"]
+
+
+def test_a_domain_that_loses_is_not_sold(go, tmp_path, monkeypatch):
+    # Half of the texts get better by 30 points, the others worse by one.
+    from textshot.training import run
+    from textshot.training.judge import Judgement
+
+    def judged(self, network, *, exact=False):
+        frozen = network is None
+        return Judgement(np.array([0.5, 0.5] if frozen else [0.8, 0.49]), np.array([0, 1]))
+
+    monkeypatch.setattr(run.Run, "_judge", judged)
+    report = go(two_domains())
+    assert (report.kept, report.alpha) == (False, None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_encoder_that_cannot_learn(quick, split, tmp_path):
+    with pytest.raises(EncoderError, match=r"has no layers that could learn\. Take a sentence-tr"):
+        train_splits(HashingEncoder(), split(), quick(), output=tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_many_layers_leave_nothing_behind(go, tmp_path):
+    with pytest.raises(EncoderError, match="9 layers cannot learn: the encoder has 3"):
+        go(layers=9)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "no labelled text to learn from"),
+        (easy_rows(texts=1), r"no category has 2 different texts .*An episode needs two texts"),
+        (easy_rows(topics=TOPICS[:3]), r"3 categories cannot be split into 2 parts"),
+    ],
+)
+def test_texts_that_no_episode_can_be_drawn_from(learner, quick, tmp_path, rows, message):
+    texts, labels = [text for text, _ in rows], [label for _, label in rows]
+    with pytest.raises(InvalidTextsError, match=message):
+        train(learner, texts, labels, quick(), output=tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_texts_without_labels(learner, tmp_path):
+    with pytest.raises(InvalidTextsError, match="2 texts but 1 labels"):
+        train(learner, ["a", "b"], ["x"], output=tmp_path / "out")
+
+
+def test_four_categories_are_enough(learner, quick, tmp_path):
+    rows, config = easy_rows(topics=TOPICS[:4]), quick()
+    report = train(
+        learner, [t for t, _ in rows], [c for _, c in rows], config, output=tmp_path / "out"
+    )
+    assert (report.n_train, report.n_valid) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"network": "bayes"}, "network 'bayes' is not known; choose matching, prototypical"),
+        ({"settings": {"scale": 3}}, "no setting 'scale'"),
+        ({"settings": {"context": "lstmm"}}, "lstmm"),
+        ({"steps": 19}, "steps is 19; it has to be in 20 to 1000000"),
+        ({"minutes": 0.0}, "minutes is 0.0"),
+        ({"minutes": float("nan")}, "minutes is nan"),
+        ({"n_way": 1}, "n_way is 1; it has to be in 2 to"),
+        ({"n_shot": -1}, "n_shot is -1"),
+        ({"n_query": 0}, "n_query is 0"),
+        ({"n_shot": 0}, "n_shot 0 and n_query 1: leaving one out needs two"),
+        ({"hard": 1.1}, "hard is 1.1"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"lr": -0.1}, "lr is -0.1"),
+        ({"lr_network": 2.0}, "lr_network is 2.0"),
+        ({"clip": 0.0}, "clip is 0.0"),
+        ({"clip": float("inf")}, "clip is inf"),
+        ({"warmup": 1.5}, "warmup is 1.5"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"draws": 1}, "draws is 1"),
+        ({"patience": 0}, "patience is 0"),
+        ({"eval_every": 0}, "eval_every is 0"),
+        ({"layers": "top"}, "layers is 'top'; a number, all or projector"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; choose adamw, sgd"),
+        ({"precision": "fp16"}, "precision is 'fp16'; choose auto, bf16, fp32"),
+        ({"augment": ("typos", "translate")}, "augment 'translate'; choose typos, drop"),
+    ],
+)
+def test_a_configuration_that_cannot_be_meant(options, message):
+    with pytest.raises(InvalidTextsError, match=message):
+        TrainConfig(**options)
+
+
+def test_the_defaults_are_plain_objects():
+    import json
+
+    found = TrainConfig().to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert TrainConfig(n_shot=3, n_query=2).texts_needed == 5
+    assert TrainConfig(n_shot=0, leave_one_out=False).texts_needed == 2
+
+
+def test_as_few_texts_are_judged_as_asked_for_but_enough_for_the_shots(go):
+    assert go(n_shot=3, n_eval=2).steps_done == 20

@@ -1,0 +1,176 @@
+"""A loss that is no number, and minutes that are turned into steps once."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from textshot.errors import TrainingError
+from textshot.networks import Matching
+from textshot.training import run, steps
+from textshot.training.judge import Judgement
+
+
+def nan_from(monkeypatch, step):
+    """Make the network's loss not a number from a step on; return the callback that counts."""
+    done, original = [0], Matching.loss
+
+    def loss(self, numbers, views):
+        found = original(self, numbers, views)
+        return found * float("nan") if done[0] > step else found
+
+    def advance(some, share):
+        done[0] += 1  # the first call comes before the first step
+
+    monkeypatch.setattr(Matching, "loss", loss)
+    return advance
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_state(go, tmp_path, monkeypatch):
+    whole = go(output="whole")
+    report = go(run={"learning": nan_from(monkeypatch, 13)}, eval_every=10)
+    assert report.stopped == "the loss of step 13 is nan; a lower rate may help (lr is 0.01)"
+    assert (report.steps_done, report.best_step) == (13, 10)
+    assert report.history == whole.history[:1]
+    assert report.kept
+    assert any("stopped at step 13 of 20: the loss" in line for line in report.lines())
+    after = load_file(tmp_path / "out" / "model.safetensors")
+    assert all(np.isfinite(array).all() for array in after.values())
+
+
+def test_a_loss_that_is_no_number_before_the_first_evaluation(go, tmp_path, monkeypatch):
+    report = go(run={"learning": nan_from(monkeypatch, 3)})
+    assert "the loss of step 3 is nan" in report.stopped
+    assert not report.kept
+    assert (report.alpha, report.best_step, report.history, report.gain) == (None, 0, (), 0.0)
+    assert report.tuned == report.frozen
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gradient_that_is_not_finite_stops_too(go, monkeypatch):
+    original = steps.Step.gradients
+
+    def gradients(self, step):
+        loss = original(self, step)
+        if step == 12:
+            next(iter(self.weights.values())).grad.fill_(float("inf"))
+        return loss
+
+    monkeypatch.setattr(steps.Step, "gradients", gradients)
+    report = go()
+    assert "the loss of step 12 is nan" in report.stopped
+    assert report.best_step == 10
+
+
+@pytest.mark.parametrize("changes", [{"lr": 1.0}, {"lr": 1.0, "optimizer": "sgd", "clip": 1e6}])
+def test_a_rate_far_too_high_harms_nothing(go, tmp_path, changes):
+    report = go(eval_every=3, **changes)
+    assert np.isfinite(report.tuned)
+    if not report.kept:
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("network", ["matching", "siamese"])
+def test_a_networks_rate_far_too_high_harms_nothing(go, network):
+    report = go(eval_every=3, lr_network=1.0, network=network)
+    assert np.isfinite(report.tuned)
+
+
+def test_weights_that_are_no_numbers_after_a_step_stop_it(go, monkeypatch):
+    # The loss and its gradient are fine, and yet the step leads out of the numbers.
+    original = steps.Step.__call__
+
+    def step(self, number, all_steps):
+        loss = original(self, number, all_steps)
+        if number == 14:
+            with torch.no_grad():
+                next(iter(self.weights.values())).fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(steps.Step, "__call__", step)
+    report = go(eval_every=5)
+    assert report.best_step == 10
+    assert report.stopped
+
+
+class Clock:
+    """Time that passes only where the test says so."""
+
+    def __init__(self, monkeypatch, *, judging, step):
+        self.now, self.step = 0.0, step
+        fake = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr(run, "time", fake)
+        monkeypatch.setattr(sys.modules["textshot.training.train"], "time", fake)
+        original = steps.Step.gradients
+
+        def gradients(step_itself, number):
+            self.now += self.step
+            return original(step_itself, number)
+
+        def judge(run_itself, network, *, exact=False):
+            self.now += judging
+            return Judgement(np.array([0.5, 0.5]), np.array([0, 0]))
+
+        monkeypatch.setattr(steps.Step, "gradients", gradients)
+        monkeypatch.setattr(run.Run, "_judge", judge)
+
+
+def test_minutes_become_steps_by_pencil(go, monkeypatch):
+    Clock(monkeypatch, judging=10.0, step=4.0)
+    report = go(minutes=5.0, steps=300, eval_every=50)
+    # 300 s less 10 s (judged once), 16 s (timed steps), 8 * 10 + 3 s (the end): 191 s are left,
+    # and a step takes 4 s and a fiftieth of a judgement.
+    assert (report.steps, report.steps_done) == (45, 45)
+    assert report.seconds_per_step == 4.0
+    assert report.seconds <= 300
+
+
+def test_steps_are_the_most(go, monkeypatch):
+    Clock(monkeypatch, judging=10.0, step=1.0)
+    assert go(minutes=5.0, steps=30).steps == 30
+
+
+def test_minutes_are_turned_into_steps_once(go, monkeypatch):
+    clock = Clock(monkeypatch, judging=1.0, step=1.5)
+    options = {"minutes": 1.0, "steps": 300, "eval_every": 5, "patience": 100}
+
+    class Stop(Exception):
+        pass
+
+    calls = []
+
+    def advance(done, share):
+        calls.append(done)
+        if len(calls) > 22:
+            raise Stop
+
+    with pytest.raises(Stop):
+        go(run={"learning": advance}, **options)
+    clock.step = 7.0
+    told = []
+    report = go(run={"say": told.append}, **options)
+    # 60 - 1 - 6 - 11 = 42 s, of 1.7 s each, also when the machine is slower by now.
+    assert told[0] == "going on at step 20 of 24"
+    assert (report.steps, report.steps_done) == (24, 24)
+    assert report.seconds_per_step == 1.5
+
+
+@pytest.mark.parametrize(
+    ("judging", "step", "eval_every", "minutes"),
+    [(10.0, 1.0, 50, 2.0), (100.0, 0.1, 5, 1.0)],
+)
+def test_minutes_that_are_too_short(go, tmp_path, monkeypatch, judging, step, eval_every, minutes):
+    Clock(monkeypatch, judging=judging, step=step)
+    reading = 9 * judging + 4 * step + 3
+    message = (
+        rf"{minutes:g} minutes are too short: a step takes {step:.2f} s, and reading and judging"
+        rf" the texts {reading:.0f} s\. Give (\d+) minutes at least, or fewer texts"
+    )
+    with pytest.raises(TrainingError, match=message) as found:
+        go(minutes=minutes, eval_every=eval_every)
+    assert not list(tmp_path.iterdir())
+    enough = int(str(found.value).split("Give ")[1].split()[0])
+    assert go(minutes=float(enough), eval_every=eval_every).steps >= 20
