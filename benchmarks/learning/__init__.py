@@ -1,0 +1,1 @@
+"""The benchmark of learning from episodes; `python -m benchmarks.learning --help`."""
