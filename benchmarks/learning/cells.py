@@ -12,7 +12,6 @@ GROUPS = ("folds", "cost", "networks", "cross", "ablation", "setfit")
 
 SETS = ("banking77", "hwu64", "clinc150")
 FOLDS = ("01", "02", "03", "04", "05")
-CROSS: Mapping[str, Any] = {"steps": 500}
 MOST_TEXTS = 200
 """Of a category in a mixture, so that the largest domain does not fill the memory."""
 
@@ -122,7 +121,7 @@ def _all() -> Iterator[Cell]:
     for name in SETS:
         yield from _changed("networks", name, NETWORKS)
     for name in MIXTURES:
-        yield Cell(f"cross-{name}", "cross", name, changes=CROSS)
+        yield Cell(f"cross-{name}", "cross", name)
     for name in ABLATED:
         yield from _changed("ablation", name, ABLATION)
 
