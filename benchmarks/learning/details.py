@@ -10,6 +10,7 @@ from benchmarks.learning.cells import (
     ABLATION,
     COST_ROWS,
     COST_TEXTS,
+    ONE_SET,
     SAME_AS_DEFAULT,
     SETS,
 )
@@ -31,8 +32,10 @@ def ablation(cells: Cells) -> str:
         row = [label]
         for name, default in defaults.items():
             cell = cells.get(f"{BORROWED.get(label, 'ablation')}-{name}-{label}", NOTHING)
-            same = (name, label) in SAME_AS_DEFAULT
-            row += ["as default", ""] if same else _changed(cell, default)
+            if (name, label) in SAME_AS_DEFAULT | ONE_SET:
+                row += ["" if (name, label) in ONE_SET else "as default", ""]
+            else:
+                row += _changed(cell, default)
         rows.append(row)
     head = [text for name in ABLATED for text in (name, "against the default")]
     return table(["change", *head], rows)

@@ -29,8 +29,7 @@ HEAD = """\
 categories of the test at once, ± the standard deviation over draws. No option was chosen on test
 categories or test splits. "kept: no": the guard found no gain of more than one standard error on
 the held-out categories, or a domain that lost; the encoder then stays as it was, and so do its
-figures. One exception: the constant c of the linear network was looked up on test texts, so its
-rows are a little too good until it is chosen again.
+figures.
 
 ![Gain on new categories, and the networks](images/learning.png)
 """
