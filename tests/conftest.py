@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Sequence
 
 import pytest
 
 from textshot import FunctionEncoder, load_encoder
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script: what the tests start would never see a Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 POINTS = {"east": 0.0, "north": 90.0, "west": 180.0, "south": 270.0}
 ELSEWHERE = 250.0
