@@ -57,19 +57,38 @@ def test_what_a_domain_may_lose(lost, fine):
     assert judged(0.9, 0.5 - lost, domains=[0, 1]).loses_nowhere(before) is fine
 
 
-def test_the_share_with_the_largest_gain_that_loses_nowhere():
-    before = judged(0.5, 0.5, domains=[0, 1])
-    two = [0, 1]
-    tried = {
-        0.25: judged(0.52, 0.50, domains=two),
-        0.5: judged(0.60, 0.50, domains=two),
-        0.75: judged(0.55, 0.55, domains=two),  # the same gain: the nearer one is taken
-        1.0: judged(0.90, 0.49, domains=two),  # the largest, but the second domain loses
-    }
-    assert best_share(before, tried, ALPHAS) == 0.5
-    tried[0.5] = judged(0.59, 0.50, domains=two)
+def test_of_one_domain_the_share_with_the_largest_gain():
+    before = judged(0.5, 0.5)
+    tried = {0.25: 0.52, 0.5: 0.60, 0.75: 0.60, 1.0: 0.55}  # of equal ones the nearer
+    assert best_share(before, {a: judged(x, x) for a, x in tried.items()}, ALPHAS) == 0.5
+    tried = {0.25: 0.52, 0.5: 0.60, 0.75: 0.61, 1.0: 0.55}
+    assert best_share(before, {a: judged(x, x) for a, x in tried.items()}, ALPHAS) == 0.75
+
+
+def test_of_several_domains_the_nearest_share_within_one_standard_error():
+    where = [0, 0, 1, 1]
+    before = judged(0.5, 0.5, 0.5, 0.5, domains=where)
+
+    def gaining(first, second):
+        return judged(0.5 + first, 0.5 + second, 0.5 + first, 0.5 + second, domains=where)
+
+    # Of the best the changes are 0.1 and 0.2 in each domain: a variance of 0.005, of the mean
+    # 0.0025; the standard error of the mean over two domains is sqrt(2 * 0.0025) / 2 = 0.0354.
+    best = gaining(0.1, 0.2)
+    assert best.standard_error(before) == pytest.approx(0.0354, abs=1e-4)
+    tried = {0.25: gaining(0.0, 0.0), 0.5: gaining(0.1, 0.13), 0.75: gaining(0.1, 0.16), 1.0: best}
+    assert best_share(before, tried, ALPHAS) == 0.5  # 0.615, and 0.65 - 0.0354 is enough
+    tried[0.5] = gaining(0.1, 0.12)  # 0.61 is not
     assert best_share(before, tried, ALPHAS) == 0.75
-    assert best_share(before, dict.fromkeys(ALPHAS, judged(0.9, 0.4, domains=two)), ALPHAS) is None
+
+
+def test_a_share_that_loses_somewhere_is_not_taken():
+    two = [0, 1]
+    before = judged(0.5, 0.5, domains=two)
+    tried = dict.fromkeys(ALPHAS, judged(0.9, 0.4, domains=two))
+    assert best_share(before, tried, ALPHAS) is None
+    tried[0.75] = judged(0.55, 0.55, domains=two)
+    assert best_share(before, tried, ALPHAS) == 0.75
 
 
 @pytest.mark.parametrize(

@@ -117,13 +117,21 @@ def judge(
 def best_share(
     frozen: Judgement, tried: Mapping[float, Judgement], choices: Sequence[float]
 ) -> float | None:
-    """Return the share of the way to the trained weights with the largest merit, or None.
+    """Return the share of the way to the trained weights that is to be kept, or None.
 
-    None where every share loses something in a domain (`Judgement.loses_nowhere`).
+    It is the one with the largest merit. Who gives several domains wants an encoder for texts of
+    yet others, where going far costs more than the held-out categories of these domains can show:
+    then it is the smallest share whose merit is within one standard error of the largest (Breiman
+    et al. 1984; docs/adr/0008). None where every share loses something in a domain
+    (`Judgement.loses_nowhere`).
     """
     fine = [a for a in choices if tried[a].loses_nowhere(frozen)]
     # Of equal ones the one nearer to where it started.
-    return max(fine, key=lambda a: (tried[a].merit, -a), default=None)
+    best = max(fine, key=lambda a: (tried[a].merit, -a), default=None)
+    if best is None or len(frozen.by_domain) == 1:
+        return best
+    enough = tried[best].merit - tried[best].standard_error(frozen)
+    return min(a for a in fine if tried[a].merit >= enough)
 
 
 def _descriptions(tower: Tower, part: Part, names: FloatArray) -> FloatArray | None:
