@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy clean
 
 install: .venv/.ready
 
@@ -43,6 +43,9 @@ bench-oneshot: install  ## make bench-oneshot DATA=folder; see docs/benchmarks.m
 
 bench-learning: install  ## make bench-learning DATA=folder; hours, goes on where it was stopped
 	$(BIN)/python -m benchmarks.learning --data $(DATA)
+
+bench-accuracy: install  ## make bench-accuracy DATA=folder; an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA)
 
 clean:
 	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache

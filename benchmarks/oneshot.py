@@ -54,10 +54,27 @@ class Reference:
         return self._model.encode(list(texts), normalize_embeddings=True)
 
     def answers(self, queries: FloatArray, kinds: list[FloatArray], labels: list[str]) -> list[str]:
-        """Return the label of the nearest centre for each query."""
-        centres = np.mean(kinds, axis=0)
+        """Return the label of the nearest centre for each query; of two kinds names come first."""
+        weights = [worth_of_names(*kinds), 1.0] if len(kinds) == 2 else [1.0]
+        centres = np.average(kinds, axis=0, weights=weights)
         centres /= np.linalg.norm(centres, axis=1, keepdims=True)
         return [labels[i] for i in (queries @ centres.T).argmax(axis=1)]
+
+
+def worth_of_names(names: FloatArray, examples: FloatArray) -> float:
+    """Return how many examples a name counts as, for one example of each of many categories."""
+    n = len(names)
+    with_names, with_examples = examples @ names.T, examples @ examples.T
+    own = np.diag(with_names)
+    others = [
+        np.array([np.delete(row, i) for i, row in enumerate(c)])
+        for c in (with_names, with_examples)
+    ]
+    noise, spread = (other.var(axis=1, ddof=1).mean() for other in others)
+    signal = (own - others[0].mean(axis=1)).mean()
+    doubt = max(0.0, 1 - 1.5 * noise / (n * signal**2))
+    measured = doubt * (signal / noise) / ((0.03 + 0.8 * signal) / spread)
+    return float(np.exp((n * np.log(measured) + 8 * np.log(1 + 8 / n)) / (n + 8)))
 
 
 def run_set(name: str, data: Path, draws: int, encoder: Encoder, reference: Reference) -> dict:

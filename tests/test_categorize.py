@@ -21,7 +21,7 @@ INBOX = (
     "2,I want my money back\n"
     "3,  \n"
     "4,too,many,cells\n"
-    '5,"I cannot log in,\nplease"\n'
+    '5,"I cannot log in,\nwrong password"\n'
     "6,zzz qqq\n"
 )
 
@@ -74,7 +74,7 @@ def test_rows_keep_their_columns_and_get_the_answers_of_classify(engine, inbox):
     header, *found = rows("out.csv")
     assert header == ["id", "text", "label", "score", "margin"]
     assert [row[0] for row in found] == ["1", "2", "5", "6"]
-    assert found[2][1] == "I cannot log in,\nplease"
+    assert found[2][1] == "I cannot log in,\nwrong password"
     for row, answer in zip(found, engine.classify([row[1] for row in found]), strict=True):
         assert row[2] == (answer.label or "unknown")
         assert float(row[3]) == round(answer.score, 6)
@@ -109,7 +109,7 @@ def test_an_empty_table_gives_an_empty_table(engine):
 
 
 def test_column_names_that_are_taken_get_a_suffix(engine):
-    Path("in.csv").write_text("text,label,score,score_textshot\nmy money,old,1,2\n")
+    Path("in.csv").write_text("text,label,score,score_textshot\nrefund my money,old,1,2\n")
     report = categorize(engine, "in.csv", "out.csv", rejects="bad.csv")
     assert report.columns == {
         "label": "label_textshot",
@@ -119,7 +119,7 @@ def test_column_names_that_are_taken_get_a_suffix(engine):
     header, [*row] = rows("out.csv")
     assert header[:4] == ["text", "label", "score", "score_textshot"]
     assert header[4:] == ["label_textshot", "score_textshot2", "margin"]
-    assert row[:5] == ["my money", "old", "1", "2", "refund request"]
+    assert row[:5] == ["refund my money", "old", "1", "2", "refund request"]
 
 
 @pytest.mark.parametrize("source", ["csv", "tsv", "jsonl", "parquet", "xlsx", "csv.gz"])
@@ -143,7 +143,7 @@ def test_every_format_in_and_out_gives_the_same_rows(engine, source, target):
 
 
 def test_plain_lines_come_in_and_the_format_can_be_said(engine):
-    Path("in.data").write_text("my money\nmy parcel\n")
+    Path("in.data").write_text("refund my money\nmy parcel\n")
     categorize(
         engine,
         "in.data",
@@ -153,7 +153,7 @@ def test_plain_lines_come_in_and_the_format_can_be_said(engine):
         rejects="bad.csv",
     )
     assert [r[:2] for r in rows("out.data", format=Format.TSV)[1:]] == [
-        ["my money", "refund request"],
+        ["refund my money", "refund request"],
         ["my parcel", "late parcel"],
     ]
 
@@ -226,13 +226,13 @@ def test_encodings_can_be_said(engine):
 
 def test_stdin_and_stdout_can_be_used(engine, monkeypatch):
     out = io.BytesIO()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"my money\nmy parcel\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"refund my money\nmy parcel\n")))
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
     report = categorize(engine, "-", "-", rejects="bad.csv")
     assert report.written == 2
     lines = out.getvalue().decode().splitlines()
     assert lines[0] == "text,label,score,margin"
-    assert lines[1].startswith("my money,refund request,0.")
+    assert lines[1].startswith("refund my money,refund request,0.")
 
 
 class Failing:
@@ -240,6 +240,7 @@ class Failing:
 
     def __init__(self, engine, error):
         self.engine, self.error, self.calls = engine, error, 0
+        self.index, self.decision = engine.index, engine.decision
 
     def classify(self, texts, k, *, threshold):
         self.calls += 1

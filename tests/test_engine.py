@@ -25,6 +25,16 @@ def cosine(degrees):
     return pytest.approx(np.cos(np.radians(degrees)), abs=1e-6)
 
 
+def direction(name, *others, shots):
+    """The direction in degrees of a name that counts as so many shots, and of keys of one each."""
+    x, y = shots * unit(name) + sum(unit(degrees) for degrees in others)
+    return float(np.degrees(np.arctan2(y, x)))
+
+
+def unit(degrees):
+    return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+
+
 @pytest.fixture
 def build(compass):
     def built(*categories, **options):
@@ -34,17 +44,26 @@ def build(compass):
     return built
 
 
-def test_names_descriptions_and_examples_all_count_as_one_key_each(build):
+def test_descriptions_and_examples_count_as_one_key_each_and_a_name_as_it_is_weighed(build):
     described = Category.of("east", "30", "40", description="10")
-    [answer] = build(described, "west", threshold=None).classify(["20"], k=2)
+    [alone] = build(described, threshold=None).classify(["20"], k=2)
     # keys at 0, 10, 30 and 40 degrees: their mean lies at 20
+    assert (alone.label, alone.score) == ("east", cosine(0))
+    engine = build(described, "west", threshold=None)
+    assert engine.index.state.weighing.name_shots == 3.0  # there are but two of them
+    nearer = direction(0, 10, 30, 40, shots=3)
+    assert 0 < nearer < 15
+    [answer] = engine.classify([str(nearer)], k=2)
     assert (answer.label, answer.score) == ("east", cosine(0))
+    [other] = engine.classify(["20"])
+    assert other.score == cosine(20 - nearer)
 
 
 def test_zero_one_and_several_examples_mix_in_one_index(build):
     engine = build("east", Category.of("north", "100"), Category.of("south", "260", "280"))
     assert [len(c.examples) for c in engine.categories] == [0, 1, 2]
-    found = engine.classify(["1", "95", "271"], threshold=None)
+    assert engine.index.state.weighing.name_shots == 3.0
+    found = engine.classify(["1", str(direction(90, 100, shots=3)), "271"], threshold=None)
     assert [p.label for p in found] == ["east", "north", "south"]
     assert [p.score for p in found] == [cosine(1), cosine(0), cosine(1)]
 
@@ -53,7 +72,8 @@ def test_names_can_be_left_out(build):
     opaque = [Category.of("0", "90"), Category.of("180", "270")]
     [with_names] = build(*opaque, threshold=None).classify(["90"])
     [without] = build(*opaque, threshold=None, names=False).classify(["90"])
-    assert (with_names.score, without.score) == (cosine(45), cosine(0))
+    between = direction(0, 90, shots=3)
+    assert (with_names.score, without.score) == (cosine(90 - between), cosine(0))
 
 
 def test_a_category_with_nothing_to_stand_for_it_is_refused(build):
@@ -99,13 +119,16 @@ def test_with_five_categories_the_threshold_is_the_median_of_leaving_one_out(bui
 
 
 def test_examples_and_not_names_stand_in_for_a_users_texts(build):
-    # The example at 20 degrees pulls "0" to 10 and is scored against the others from 20.
-    decision = build(Category.of("0", "20"), *FIVE[1:]).decision
-    # 20 to 40: 20; 40 to 10: 30; 90 to 40: 50; 180 to 90: 90; 270 to 180: 90
-    assert decision.threshold == cosine(50)
+    # The example at 20 degrees pulls "0" to 6 and is scored against the others from 20.
+    one = build(Category.of("0", "20"), *FIVE[1:])
+    assert one.index.state.weighing.name_shots == 2.6
+    # 20 to 40: 20; 40 to 6: 34; 90 to 40: 50; 180 to 90: 90; 270 to 180: 90
+    assert one.decision.threshold == cosine(50)
     several = build(Category.of("0", "20", "10"), *FIVE[1:]).decision
-    assert several.n_scores == 6  # 20, 30, 30, 50, 90, 90 degrees
-    between = (np.cos(np.radians(30)) + np.cos(np.radians(50))) / 2
+    pulled = direction(0, 20, 10, shots=2.6)
+    assert several.n_scores == 6  # 20, 30, 40 - pulled, 50, 90, 90 degrees
+    assert 30 < 40 - pulled < 50
+    between = (np.cos(np.radians(40 - pulled)) + np.cos(np.radians(50))) / 2
     assert several.threshold == pytest.approx(between, abs=1e-6)
 
 

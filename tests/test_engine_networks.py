@@ -128,7 +128,8 @@ def test_saved_is_loaded(network, tmp_path, private, contents_of):
 def contents_of():
     def values(engine):
         state = engine.index.state
-        return state.vectors.tobytes(), state.key_vectors.tobytes(), state.decision, state.labels
+        vectors = state.vectors.tobytes(), state.key_vectors.tobytes()
+        return *vectors, state.weighing, state.decision, state.labels
 
     return values
 
@@ -263,10 +264,11 @@ def manifest_of(folder):
 
 
 @pytest.mark.parametrize("network", [None, "matching", Matching()])
-def test_the_plain_network_leaves_no_trace(tmp_path, network):
-    build(network).save(tmp_path / "index")
+@pytest.mark.parametrize(("names", "requires"), [(True, ["fusion"]), (False, [])])
+def test_the_plain_network_leaves_no_trace(tmp_path, network, names, requires):
+    build(network, names=names).save(tmp_path / "index")
     manifest = manifest_of(tmp_path / "index")
-    assert manifest["requires"] == []
+    assert manifest["requires"] == requires  # of the names that are weighed
     assert "network" not in manifest
     assert set(manifest["files"]) == {"vectors", "categories"}
 
@@ -274,7 +276,7 @@ def test_the_plain_network_leaves_no_trace(tmp_path, network):
 def test_any_other_is_required_of_the_reader(tmp_path):
     build("siamese").save(tmp_path / "siamese")
     manifest = manifest_of(tmp_path / "siamese")
-    assert manifest["requires"] == ["network"]
+    assert manifest["requires"] == ["fusion", "network"]
     assert manifest["network"] == {
         "name": "siamese",
         "settings": {"loss_kind": "contrastive", "margin": 0.3},
@@ -282,8 +284,10 @@ def test_any_other_is_required_of_the_reader(tmp_path):
     assert set(manifest["files"]) == {"vectors", "categories"}
     build(MADE["learned"]).save(tmp_path / "learned")
     manifest = manifest_of(tmp_path / "learned")
-    assert manifest["requires"] == ["network"]
+    assert manifest["requires"] == ["fusion", "network"]
     assert set(manifest["files"]) == {"vectors", "categories", "network"}
+    build("siamese", names=False).save(tmp_path / "nameless")
+    assert manifest_of(tmp_path / "nameless")["requires"] == ["network"]
 
 
 def test_a_failed_change_of_a_network_changes_nothing():

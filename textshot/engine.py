@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from textshot.adaptation import FEWEST_TEXTS, LEAST_KNOWN, adapt, sample_texts
 from textshot.arrays import FloatArray, unit_rows
 from textshot.background import BACKGROUND
 from textshot.decision import ENOUGH_CATEGORIES, derive
@@ -26,6 +27,7 @@ from textshot.networks import Network, make_network, network_beside
 from textshot.prediction import decision_of, given, predict, score, scorer, supports
 from textshot.records import (
     CORRECTION,
+    Adaptation,
     Category,
     DecisionSettings,
     Example,
@@ -74,7 +76,8 @@ class Engine:
                 ("matching", "prototypical", "siamese", "memory", "linear"), or None for the one
                 that was trained with the encoder, and without such a one the cosine with the mean
                 of a category's keys. A name is the trained one too, where that has this name.
-            names: use category names as keys; False where they say nothing ("c17").
+            names: use category names as keys, each weighed by what it is worth beside an example
+                (`textshot.weighing`); False leaves them out.
             threshold: see `Threshold`.
             private: leave texts out of what `save` writes.
             advance: called with the number of keys encoded since the last call.
@@ -87,7 +90,7 @@ class Engine:
         found = tuple(category_dict(categories).values())
         loaded = load_encoder(encoder) if encoder is None or isinstance(encoder, str) else encoder
         chosen = _network_for(network, loaded)
-        engine = cls(loaded, Index(loaded.dim, names=names, network=chosen))
+        engine = cls(loaded, Index(loaded.dim, names=names, network=chosen, weighed=True))
         engine._record(given(threshold), private)
         engine.add(found, advance=advance)
         return engine
@@ -114,19 +117,24 @@ class Engine:
         *,
         threshold: Threshold = "auto",
         batch_size: int = 32,
+        adapt: bool = False,
     ) -> list[Prediction]:
         """Return one prediction for each text, in their order.
 
-        The answer for a text does not depend on the others. A text without any letter, digit or
-        sign (empty, blanks) is unknown, unless abstaining is off.
+        The answer for a text does not depend on the others, unless `adapt` is asked for. A text
+        without any letter, digit or sign (empty, blanks) is unknown, unless abstaining is off.
 
         Args:
             texts: a list of strings; a bare string is a TypeError.
             k: how many matches each prediction carries.
             threshold: "auto" takes the engine's own; a cosine overrides it; None always answers.
             batch_size: texts encoded together; memory, not answers, depends on it.
+            adapt: let the categories move towards these texts first, see `adapted`.
         """
         cleaned = clean_texts(texts)
+        if adapt:
+            moved = self.adapted(cleaned)
+            return moved.classify(cleaned, k, threshold=threshold, batch_size=batch_size)
         found: list[Prediction] = []
         state = self.index.state
         for start in range(0, len(cleaned), _CHUNK):
@@ -147,6 +155,48 @@ class Engine:
             )
         nothing_blank = np.zeros(len(queries), dtype=bool)
         return predict(self.index.state, queries, k, threshold, nothing_blank)
+
+    def adapted(self, texts: Iterable[str], *, seed: int = 0) -> Engine:
+        """Return an engine whose categories have moved towards unlabelled texts (`adaptation`).
+
+        Up to 5,000 different texts are looked at, chosen by the hash of each and the seed: neither
+        their order nor how often one occurs makes a difference. The threshold is derived again.
+        The new engine is for one run: it cannot be changed or saved, and this one stays as it is.
+        `index.state.adaptation` says to how many texts it adapted, or why it kept its hands off:
+        fewer than 50 different texts, or less than a tenth of them reach the threshold.
+
+        Raises:
+            InvalidTextsError: a network that does not compare texts with category vectors alone.
+        """
+        sample = sample_texts(texts, seed=seed)
+        state, vectors = self.index.state, self._encode(sample)
+        network = state.network
+        if network.joint or network.examples_are_slots or not state.plainly_read:
+            raise InvalidTextsError(
+                f"the {network.name} network (settings: {dict(network.settings)}) reads more than"
+                " one vector of a category, so there is none to move. Index with --network matching"
+                " to adapt"
+            )
+        reason = self._why_not(vectors)
+        moved = state.vectors
+        if not reason:
+            n_keys = np.bincount(state.key_rows, minlength=len(state.entries))
+            moved = adapt(state.vectors, n_keys, vectors)
+        engine = Engine(self.encoder, self.index.moved(moved, Adaptation(len(sample), reason)))
+        if not reason:
+            engine._derive()
+        return engine
+
+    def _why_not(self, texts: FloatArray) -> str:
+        """Return why categories are not moved towards these vectors, "" where they are."""
+        if len(self.index) < 2:
+            return "there are fewer than two categories"
+        if len(texts) < FEWEST_TEXTS:
+            return f"{len(texts)} different texts are too few ({FEWEST_TEXTS} are needed)"
+        known = np.mean([p.label is not None for p in self.classify_vectors(texts, k=1)])
+        if known < LEAST_KNOWN:
+            return f"only {100 * known:.0f} % of the texts are near any category"
+        return ""
 
     def scores(self, texts: Sequence[str]) -> FloatArray:
         """Return the score of each text with each category, float32 (n_texts, n_categories).

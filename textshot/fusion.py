@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError
-from textshot.networks import Network
+from textshot.networks import NAME, Network
 
-RULE = "mean"
-"""The name of the rule, as a manifest states it."""
+MEAN, WEIGHED = "mean", "weighed names"
+"""The names of the rules, as a manifest states them: every key counts as one, or names do not."""
 
 _CANCELLED = 1e-6
 
@@ -39,7 +39,11 @@ def fuse(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray:
 
 
 def category_vectors(
-    network: Network, keys: FloatArray, rows: IntArray, kinds: IntArray
+    network: Network,
+    keys: FloatArray,
+    rows: IntArray,
+    kinds: IntArray,
+    name_shots: float = 1.0,
 ) -> FloatArray:
     """Return what stands for each category, as `network` sees them among each other.
 
@@ -50,6 +54,8 @@ def category_vectors(
         keys: float32 (n_keys, dim), unit rows, category by category.
         rows: int64 (n_keys,), the category of each key, 0 to n_categories - 1, none left out.
         kinds: int64 (n_keys,), the kind of each key.
+        name_shots: the weight of a name where an example weighs 1, beside what the network has
+            learned; see `textshot.weighing`.
 
     Returns:
         float32 (n_categories, dim), unit rows.
@@ -58,6 +64,9 @@ def category_vectors(
         InvalidCategoriesError: the keys of a category cancel each other out.
     """
     weights = network.key_weights(kinds)
+    if name_shots != 1.0:
+        shots = np.where(kinds == NAME, np.float32(name_shots), np.float32(1.0))
+        weights = shots if weights is None else weights * shots
     counts = np.bincount(rows)
     starts = np.cumsum(counts) - counts
     vectors = np.empty((len(counts), keys.shape[1]), np.float32)

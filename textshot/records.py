@@ -170,6 +170,14 @@ class DecisionSettings:
     temperature: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """To how many different texts category vectors were adapted; `reason`: why they were not."""
+
+    n_texts: int
+    reason: str = ""
+
+
 def truth_of(cell: str | None) -> str | None:
     """Return the category that a truth names; None where it is empty or "unknown"."""
     if not isinstance(cell, str | None):

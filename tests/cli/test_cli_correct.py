@@ -9,7 +9,7 @@ from textshot import Engine
 
 REVIEWED = (
     "text,label,who\n"
-    "the courier is slow,late parcel,Ann\n"
+    "when is the courier open,late parcel,Ann\n"
     "the weather,,Ann\n"
     "the courier is rude,late parcels,Ben\n"
     "I want my money,refund request,Ann\n"
@@ -29,20 +29,20 @@ def answer(run, index, text):
 
 
 def test_one_text_is_corrected_and_the_next_answer_knows(run, index):
-    assert answer(run, index, "the courier is slow") == "opening hours"
-    result = run("correct", index, "the courier is slow", "late parcel")
+    assert answer(run, index, "when is the courier open") == "opening hours"
+    result = run("correct", index, "when is the courier open", "late parcel")
     assert result.stdout == (
         "before         after        text\n"
-        "opening hours  late parcel  the courier is slow\n"
+        "opening hours  late parcel  when is the courier open\n"
         "1 correction, 1 answer changed\n"
         "index: 5 categories, 6 examples, generation 2\n"
         "threshold: 0.250 (given)\n"
     )
     assert result.stderr == ""
-    assert answer(run, index, "the courier is slow") == "late parcel"
-    again = run("correct", index, "the courier is slow", "opening hours")
-    assert "late parcel  opening hours  the courier is slow\n" in again.stdout
-    assert answer(run, index, "the courier is slow") == "opening hours"
+    assert answer(run, index, "when is the courier open") == "late parcel"
+    again = run("correct", index, "when is the courier open", "opening hours")
+    assert "late parcel  opening hours  when is the courier open\n" in again.stdout
+    assert answer(run, index, "when is the courier open") == "opening hours"
 
 
 def test_what_is_right_already_is_learnt_and_not_counted_as_changed(run, index):
@@ -55,7 +55,7 @@ def test_a_table_is_corrected_at_once_and_rows_that_teach_nothing_are_told(run, 
     result = run("correct", index, "--from", reviewed)
     assert result.stdout == (
         "before          after           text\n"
-        "opening hours   late parcel     the courier is slow\n"
+        "opening hours   late parcel     when is the courier open\n"
         "refund request  refund request  I want my money\n"
         "2 corrections, 1 answer changed\n"
         "index: 5 categories, 7 examples, generation 2\n"
@@ -67,10 +67,10 @@ def test_a_table_is_corrected_at_once_and_rows_that_teach_nothing_are_told(run, 
         "warning: reviewed.csv:6: the text is empty; left out\n"
         "2 rows without a category skipped\n"
     )
-    assert answer(run, index, "the courier is slow") == "late parcel"
+    assert answer(run, index, "when is the courier open") == "late parcel"
     examples = [e for c in Engine.load(index).categories for e in c.examples if e.written]
     assert [(e.text, e.source, e.written) for e in examples] == [
-        ("the courier is slow", "correction", 1),
+        ("when is the courier open", "correction", 1),
         ("I want my money", "correction", 2),
     ]
 
@@ -86,15 +86,15 @@ def test_json_says_the_same_for_a_program(run, index, reviewed):
         "rejected": 2,
         "answers": [
             {
-                "text": "the courier is slow",
+                "text": "when is the courier open",
                 "before": "opening hours",
                 "after": "late parcel",
             },
             {"text": "I want my money", "before": "refund request", "after": "refund request"},
         ],
     }
-    one = json.loads(run("correct", index, "zzz qqq", "late parcel", "--json").stdout)
-    assert one["answers"] == [{"text": "zzz qqq", "before": None, "after": "late parcel"}]
+    one = json.loads(run("correct", index, "vvv www", "late parcel", "--json").stdout)
+    assert one["answers"] == [{"text": "vvv www", "before": None, "after": "late parcel"}]
     assert one["generation"] == 3
 
 
@@ -159,10 +159,10 @@ def test_another_writer_who_was_first_is_told(run, index, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "save", late)
-        result = run("correct", index, "the courier is slow", "late parcel", code=1)
+        result = run("correct", index, "when is the courier open", "late parcel", code=1)
     assert "is at generation 2, and was at 1 when it was read" in result.stderr
     assert result.stdout == ""
-    assert answer(run, index, "the courier is slow") == "opening hours"
+    assert answer(run, index, "when is the courier open") == "opening hours"
 
 
 def test_a_private_index_is_corrected_and_keeps_no_text(run, categories):

@@ -2,12 +2,21 @@
 
 import json
 import re
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from textshot import Engine
-from textshot.testing import HashingEncoder
+from textshot.testing import HashingEncoder, toy_categories
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1" / "index"
+OPAQUE_NAMES = (
+    'the names tell nothing about the examples (as "c17" would), so they hardly count'
+    " (0.57 of an example). Say in a column 'description' what they mean, or leave them out by"
+    " --no-names\n"
+)
 
 
 def test_index_makes_an_index_and_says_what_it_holds(run, categories):
@@ -42,10 +51,14 @@ def test_json_says_the_same_for_a_program(run, categories):
         "encoder": "hashing",
         "encoder_fingerprint": HashingEncoder().fingerprint,
         "network": "matching",
+        "name_weighing": asdict(engine.index.state.weighing),
         "threshold": engine.decision.threshold,
         "threshold_method": "leave-one-category-out median",
         "threshold_is_a_guess": False,
     }
+    assert set(made["name_weighing"]) == {"name_shots", "evidence"}
+    nameless = ["index", categories, "-o", "made", "--encoder", "hashing", "--no-names", "--json"]
+    assert json.loads(run(*nameless).stdout)["name_weighing"] is None
 
 
 def test_one_category_only_needs_a_threshold_of_yours(run):
@@ -112,6 +125,45 @@ def test_names_can_be_left_out_and_columns_named(run):
     assert (found.label, found.score) == ("c2", pytest.approx(1.0))
 
 
+def test_names_that_tell_nothing_are_told_of_and_the_answer_is_made_all_the_same(run, categories):
+    text = Path(categories).read_text()
+    for i, category in enumerate(toy_categories(), start=1):
+        text = text.replace(f"\n{category.name},", f"\nc{i},")
+    Path("opaque.csv").write_text(text)
+    made = run("index", "opaque.csv", "-o", "opaque", "--encoder", "hashing")
+    assert made.stderr == OPAQUE_NAMES
+    assert made.stdout.startswith("opaque: 5 categories, 5 examples\n")
+    found = run("index", "opaque.csv", "-o", "opaque", "--encoder", "hashing", "--json")
+    assert found.stderr == OPAQUE_NAMES
+    assert json.loads(found.stdout)["name_weighing"]["name_shots"] == 0.569
+    nameless = ["index", "opaque.csv", "-o", "nameless", "--encoder", "hashing", "--no-names"]
+    assert run(*nameless).stderr == ""
+    assert run("index", categories, "-o", "made", "--encoder", "hashing").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "text"),
+    [
+        ("a,one\nb,two\nc,three\n", ["--no-names"], "left out"),
+        ("a,one\nb,two\n", [], "count as 3.00 examples (from the number of categories)"),
+        ("a,\nb,\nc,\nd,\ne,\n", [], "count as 2.60 examples (from the number of categories)"),
+    ],
+)
+def test_info_says_what_a_name_is_worth(run, rows, options, text):
+    Path("c.csv").write_text("label,text\n" + rows)
+    run("index", "c.csv", "-o", "made", "--encoder", "hashing", *options)
+    assert f"\nnames                {text}\n" in run("info", "made").stdout
+    weighing = json.loads(run("info", "made", "--json").stdout)["name_weighing"]
+    assert weighing == (None if options else asdict(Engine.load("made").index.state.weighing))
+
+
+def test_info_of_an_index_from_before_names_were_weighed(run):
+    shutil.copytree(GOLDEN, "old")
+    assert "\nnames                count as one example\n" in run("info", "old").stdout
+    found = json.loads(run("info", "old", "--json").stdout)
+    assert (found["names"], found["name_weighing"]) == (True, None)
+
+
 def test_private_keeps_texts_out_of_the_folder(run, categories):
     run("index", categories, "-o", "made", "--encoder", "hashing", "--private")
     assert b"my parcel" not in b"".join(p.read_bytes() for p in Path("made").iterdir())
@@ -134,7 +186,7 @@ def test_info_says_what_the_index_holds(run, index):
         "categories           5\n"
         "examples             5\n"
         "dim                  256\n"
-        "names                True\n"
+        "names                count as 2.23 examples (measured on the examples)\n"
         "private              False\n"
         "encoder              hashing\n"
         "encoder_fingerprint  hashing-v1-256\n"
@@ -152,6 +204,8 @@ def test_info_as_json_has_all_of_it(run, index):
     assert (found["generation"], found["categories"]) == (2, 4)
     assert found["encoder"] == {"name": "hashing"}
     assert found["decision"]["threshold"] == 0.25
+    assert found["names"] is True
+    assert found["name_weighing"] == asdict(Engine.load(index).index.state.weighing)
     assert [g["number"] for g in found["generations"]] == [2, 1]
     assert [g["current"] for g in found["generations"]] == [True, False]
 

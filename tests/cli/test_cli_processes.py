@@ -102,9 +102,9 @@ def test_a_pipe_gets_no_colour_and_no_cut(start, index):
 
 
 def test_the_command_and_the_module_are_the_same(start, index):
-    module = start("classify", index, "my money", "--json").communicate(timeout=SECONDS)
+    module = start("classify", index, "refund my money", "--json").communicate(timeout=SECONDS)
     script = Path(sys.executable).with_name("textshot")
-    command = [script, "classify", index, "my money", "--json"]
+    command = [script, "classify", index, "refund my money", "--json"]
     found = subprocess.run(command, capture_output=True, check=True, timeout=SECONDS)
     assert (found.stdout, found.stderr) == module
     assert json.loads(found.stdout)["label"] == "refund request"

@@ -30,7 +30,8 @@ def contents():
         entries = tuple(
             (e.category, e.keys, e.vectors.tobytes(), e.fused.tobytes()) for e in state.entries
         )
-        return state.dim, state.names, state.private, state.decision, made_by, entries
+        settings = state.dim, state.names, state.weighing, state.private, state.decision
+        return *settings, made_by, entries
 
     return values
 

@@ -18,6 +18,7 @@ from textshot.index import Index
 from textshot.index.manifest import seal
 from textshot.networks import Matching
 from textshot.testing import HashingEncoder, toy_categories
+from textshot.weighing import Weighing
 
 
 class Bundle:
@@ -90,10 +91,14 @@ MEMBERS = [
     ("requires", ["network", "network"], "Upgrade textshot"),
     ("requires", ["network", "more"], r"with \['network', 'more'\]; .* Upgrade textshot"),
     ("requires", "network", "Upgrade textshot"),
-    ("requires", ["network"], "network is None, which cannot be"),
+    ("requires", ["network", "fusion"], "Upgrade textshot"),
+    ("requires", ["fusion", "fusion"], "Upgrade textshot"),
+    ("requires", ["fusion", "more"], r"with \['fusion', 'more'\]; .* Upgrade textshot"),
+    ("requires", "fusion", "Upgrade textshot"),
+    ("requires", ["fusion", "network"], "network is None, which cannot be"),
     ("network", {"name": "siamese", "settings": {}}, "network is {'name': 'siamese'"),
     ("network", [], r"network is \[\], which cannot be"),
-    ("metric", "euclidean", "metric or the fusion rule is not known"),
+    ("metric", "euclidean", "the metric is not known"),
     ("generation", 0, "not in its range"),
     ("generation", -5, "not in its range"),
     ("generation", 10**4000, "not in its range"),
@@ -115,9 +120,7 @@ MEMBERS = [
     ("private", "no", "private is 'no'"),
     ("private", 0, "private is 0"),
     ("fusion", [], r"fusion is \[\]"),
-    ("fusion", {"rule": "median", "names": True}, "metric or the fusion rule is not known"),
-    ("fusion", {"rule": "mean", "names": 1}, "fusion.names is not true or false"),
-    ("fusion", {"rule": "mean", "names": False}, "do not belong together"),
+    ("fusion", None, "fusion is None"),
     ("encoder", [], r"encoder is \[\]"),
     ("encoder", {}, "decision or encoder is not valid"),
     ("encoder", {"fingerprint": 1, "spec": {}}, "decision or encoder is not valid"),
@@ -136,6 +139,79 @@ def test_a_manifest_with_a_member_that_cannot_be_is_refused(bundle, member, valu
     bundle.manifest[member] = value
     bundle.seal()
     refused(bundle, match)
+
+
+WEIGHED = {"rule": "weighed names", "names": True, "name_shots": 0.5, "evidence": 1.25}
+MEAN = {"rule": "mean", "names": True}
+FUSIONS = [
+    (["fusion"], {}, "the fusion rule is not known"),
+    (["fusion"], WEIGHED | {"rule": "median"}, "the fusion rule is not known"),
+    (["fusion"], WEIGHED | {"rule": ["weighed names"]}, "the fusion rule is not known"),
+    (["fusion"], WEIGHED | {"rule": None}, "the fusion rule is not known"),
+    (
+        ["fusion"],
+        {"rule": "weighed names", "names": True, "name_shots": 0.5},
+        "name_shots 0.5 or evidence 'missing' cannot be",
+    ),
+    # What a reader must know, and the rule, say the same.
+    (["fusion"], MEAN, "the fusion rule is not known"),
+    ([], WEIGHED, "the fusion rule is not known"),
+    (None, WEIGHED, "the fusion rule is not known"),
+    ([], MEAN | {"rule": "median"}, "the fusion rule is not known"),
+    ([], MEAN | {"names": 1}, "fusion.names is not true or false"),
+    ([], MEAN | {"names": None}, "fusion.names is not true or false"),
+    ([], MEAN | {"names": False}, "do not belong together"),
+    (["fusion"], WEIGHED | {"names": 1}, "fusion.names is not true or false"),
+    (["fusion"], WEIGHED | {"names": "yes"}, "fusion.names is not true or false"),
+    # There is nothing to weigh.
+    (["fusion"], WEIGHED | {"names": False}, "name_shots 0.5 or evidence 1.25 cannot be"),
+    (["fusion"], {"rule": "weighed names", "names": True}, "name_shots None or"),
+    *(
+        (["fusion"], WEIGHED | {"name_shots": value}, f"name_shots {shown} or evidence 1.25 cannot")
+        for value, shown in [
+            (0, "0"),
+            (0.0, "0.0"),
+            (-1, "-1"),
+            (-0.5, "-0.5"),
+            (True, "True"),
+            ("1", "'1'"),
+            (None, "None"),
+            ([1.0], r"\[1.0\]"),
+            (1e9, "1000000000.0"),
+            (1000.5, "1000.5"),
+            (10**400, "10{400}"),
+        ]
+    ),
+    *(
+        (["fusion"], WEIGHED | {"evidence": value}, f"name_shots 0.5 or evidence {shown} cannot be")
+        for value, shown in [("x", "'x'"), ("1", "'1'"), (True, "True"), ([], r"\[\]"), ({}, "{}")]
+    ),
+]
+
+
+@pytest.mark.parametrize(("requires", "fusion", "match"), FUSIONS, ids=range(len(FUSIONS)))
+def test_a_fusion_that_cannot_be_is_refused(bundle, requires, fusion, match):
+    bundle.manifest |= {"requires": requires, "fusion": fusion}
+    bundle.seal()
+    refused(bundle, match)
+
+
+@pytest.mark.parametrize(
+    ("fusion", "weighing"),
+    [
+        (WEIGHED, Weighing(0.5, 1.25)),
+        (WEIGHED | {"name_shots": 1, "evidence": None}, Weighing(1.0)),
+        (WEIGHED | {"name_shots": 1000, "evidence": -3}, Weighing(1000.0, -3.0)),
+    ],
+)
+def test_a_fusion_that_can_be_opens(bundle, fusion, weighing):
+    """So none of the above is refused for another reason than what was changed."""
+    bundle.manifest["fusion"] = fusion
+    bundle.seal()
+    assert Index.load(bundle.folder).state.weighing == weighing
+    bundle.manifest |= {"requires": [], "fusion": MEAN}
+    bundle.seal()
+    assert Index.load(bundle.folder).state.weighing is None
 
 
 @pytest.mark.parametrize("member", ["generation", "created", "dim", "keys", "files", "private"])
@@ -288,7 +364,8 @@ def test_a_network_that_cannot_be_is_refused(networked, network, match):
 
 def test_a_network_that_is_required_and_not_there_is_refused_and_the_other_way_round(networked):
     whole = copy.deepcopy(networked.manifest)
-    networked.manifest["requires"] = []
+    assert whole["requires"] == ["fusion", "network"]
+    networked.manifest["requires"] = ["fusion"]
     networked.seal()
     refused(networked, r"files are \['categories', 'network', 'vectors'\]")
     del networked.manifest["files"]["network"]
@@ -476,7 +553,7 @@ def test_a_category_file_that_is_none_is_refused(bundle, data):
 
 
 def test_names_left_out_and_nothing_else_there_is_refused(bundle):
-    bundle.manifest["fusion"]["names"] = False
+    bundle.manifest |= {"requires": [], "fusion": MEAN | {"names": False}}
     bundle.put_lines(changed_line(examples=[])(bundle.lines()))
     refused(bundle, "nothing stands for it")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textshot.adaptation import MOST_TEXTS
 from textshot.engine import Engine
 from textshot.errors import TableError
-from textshot.records import UNKNOWN, Prediction, Threshold
+from textshot.records import UNKNOWN, Adaptation, Prediction, Threshold
 from textshot.tables import (
     STDIO,
     Batch,
@@ -58,6 +60,9 @@ class Report:
     """Each added column and the name that it got: another one where that was taken."""
     text_columns: tuple[str, ...] = ()
     rejects_path: Path | None = None
+    adaptation: Adaptation | None = None
+    threshold: float | None = None
+    """Of the engine that answered, after it adapted."""
 
     def count(self, text: str, prediction: Prediction) -> None:
         """Take one answer into account."""
@@ -81,6 +86,7 @@ def categorize(
     encoding: str | None = None,
     escape: bool = True,
     rejects: str | Path,
+    adapt: bool = False,
     advance: Callable[[int, float | None], None] = lambda rows, fraction: None,
 ) -> Report:
     """Write the rows of `source` to `target` with label, score and margin added.
@@ -101,6 +107,8 @@ def categorize(
         escape: in CSV and TSV, put an apostrophe before cells that a spreadsheet would run.
         rejects: where rows go that cannot be used, with file, line and reason; the file is made
             with the first of them.
+        adapt: let the categories move towards the texts of the input first (`Engine.adapted`): a
+            file is read twice, of standard input it is the first 5,000 texts.
         advance: called with the number of rows done since the last call, and how much of the input
             that makes, 0 to 1, or None when its size is not known.
     """
@@ -109,12 +117,22 @@ def categorize(
         columns = text_columns_of(table, text_columns)
         names = free_names(table.columns, ADDED)
         report = Report(columns=names, text_columns=tuple(columns))
+        batches = table.batches()
+        if adapt and str(source) == STDIO:
+            first = _first_of(batches, MOST_TEXTS)
+            engine = engine.adapted(_texts_of(first, columns))
+            batches = chain(first, batches)
+        elif adapt:
+            with open_table(source, format=input_format, encoding=encoding) as again:
+                engine = engine.adapted(_texts_of(again.batches(), columns))
+        report.adaptation = engine.index.state.adaptation
+        report.threshold = engine.decision.threshold
         schema = with_fields(table.schema, dict(zip(names.values(), _kinds(), strict=True)))
         with (
             open_writer(target, schema, format=output_format, escape=escape) as writer,
             RejectsFile(rejects) as bad,  # in place first: no output without its rejects
         ):
-            for batch in table.batches():
+            for batch in batches:
                 before = report.written + report.rejected
                 batch = _only_texts(batch, columns, table)
                 for reject in batch.rejects:
@@ -141,6 +159,21 @@ def _check_places(source: str | Path, target: str | Path, rejects: str | Path) -
         raise TableError(
             f"{rejects}: the rejected rows would replace the input or the output. Name another file"
         )
+
+
+def _texts_of(batches: Iterable[Batch], columns: Sequence[str]) -> Iterator[str]:
+    return (text for batch in batches for text in text_column(batch, columns))
+
+
+def _first_of(batches: Iterator[Batch], n_rows: int) -> list[Batch]:
+    """Take batches until there are `n_rows` rows."""
+    found, rows = [], 0
+    for batch in batches:
+        found.append(batch)
+        rows += batch.data.num_rows
+        if rows >= n_rows:
+            break
+    return found
 
 
 def _kinds() -> tuple[pa.DataType, ...]:

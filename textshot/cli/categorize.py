@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,12 @@ _SHOWN_CHARS = 80
     metavar="FILE",
     help="Where rows that cannot be used go. [default: OUTPUT.rejects.csv]",
 )
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="Let the categories move towards the texts of the input first: more right answers on a"
+    " batch, which then depend on it.",
+)
 @options.encoder_option
 @options.device_option
 @options.json_option
@@ -55,6 +62,7 @@ def categorize(
     encoding: str | None,
     no_escape: bool,
     rejects: str | None,
+    adapt: bool,
     encoder: str | None,
     device: str | None,
     as_json: bool,
@@ -86,6 +94,7 @@ def categorize(
                 encoding=encoding,
                 escape=not no_escape,
                 rejects=rejects or _rejects_path(output),
+                adapt=adapt,
                 advance=advance,
             )
     except KeyboardInterrupt:
@@ -94,7 +103,21 @@ def categorize(
         raise
     if not text_columns and report.text_columns != ("text",):
         note(f"the texts are those of the column {report.text_columns[0]!r}")
+    before = engine.decision.threshold if threshold == "auto" else None
+    _say_adapted(report, before, from_stdin=input_path == STDOUT)
     _say(report, output, as_json)
+
+
+def _say_adapted(report: Report, before: float | None, *, from_stdin: bool) -> None:
+    found = report.adaptation
+    if found is None:
+        return
+    if found.reason:
+        note(f"not adapted: {found.reason}")
+        return
+    where = "the beginning of the input" if from_stdin else "the input"
+    change = "" if before is None else f"; threshold {before:.3f} -> {report.threshold:.3f}"
+    note(f"adapted to {counted(found.n_texts, 'different text')} of {where}{change}")
 
 
 def _rejects_path(output: str) -> str:
@@ -122,6 +145,8 @@ def _say(report: Report, output: str, as_json: bool) -> None:
             "unknown": report.unknown,
             "counts": {label: tally.count for label, tally in ordered},
         }
+        if report.adaptation is not None:
+            summary["adaptation"] = asdict(report.adaptation)
         print_json(summary, err=to_stderr)
         return
     rows = [

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import network_text, note, print_json, print_table, threshold_text
+from textshot.cli.output import (
+    names_text,
+    network_text,
+    note,
+    print_json,
+    print_table,
+    threshold_text,
+)
 
 if TYPE_CHECKING:
     from textshot.index import Generation, Index
@@ -40,6 +47,8 @@ def info(index_path: str, as_json: bool) -> None:
         return
     facts = _facts(index, index_path)
     facts["encoder"] = (facts["encoder"] or {}).get("name")
+    facts["names"] = names_text(index.state)
+    del facts["name_weighing"]
     facts["network"] = network_text(index.state.network)
     facts["decision"] = f"threshold {threshold_text(index.state.decision)}"
     for name, value in facts.items():
@@ -57,6 +66,7 @@ def _facts(index: Index, path: str) -> dict[str, Any]:
         "examples": sum(len(c.examples) for c in index.categories),
         "dim": index.dim,
         "names": index.names,
+        "name_weighing": state.weighing and asdict(state.weighing),
         "private": state.private,
         "encoder": dict(state.encoder.spec) if state.encoder else None,
         "encoder_fingerprint": state.encoder.fingerprint if state.encoder else None,

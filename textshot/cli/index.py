@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from textshot.cli.output import (
     counted,
     network_text,
     note,
+    note_opaque_names,
     print_json,
     progress,
     threshold_text,
@@ -107,6 +109,7 @@ def index(
             advance=advance,
         )
     engine.save(output, overwrite=True, purge=purge)
+    note_opaque_names(engine.index.state)
     _note_trained(engine)
     if private and not purge and engine.index.generation > 1:
         warn("older generations in this folder may still hold texts; --purge deletes them")
@@ -144,6 +147,7 @@ def _note_trained(engine: Engine) -> None:
 
 def _report(engine: Engine, output: str, as_json: bool) -> None:
     decision, generation = engine.decision, engine.index.generation
+    weighing = engine.index.state.weighing
     n_examples = sum(len(c.examples) for c in engine.categories)
     if as_json:
         print_json(
@@ -155,6 +159,7 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
                 "encoder": engine.encoder.source,
                 "encoder_fingerprint": engine.encoder.fingerprint,
                 "network": engine.network.name,
+                "name_weighing": weighing and asdict(weighing),
                 "threshold": decision.threshold,
                 "threshold_method": decision.method,
                 "threshold_is_a_guess": decision.guess,

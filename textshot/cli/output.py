@@ -15,6 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
+    from textshot.index import State
     from textshot.networks import Network
     from textshot.records import DecisionSettings
 
@@ -83,6 +84,27 @@ def threshold_text(decision: DecisionSettings | None) -> str:
 def network_text(network: Network) -> str:
     """Name a network, and say what it does not have from the start."""
     return network.name + (", learned" if network.numbers else "")
+
+
+def names_text(state: State) -> str:
+    """Say what the names of an index are worth."""
+    if not state.names:
+        return "left out"
+    if state.weighing is None:
+        return "count as one example"
+    found = state.weighing
+    why = "from the number of categories" if found.evidence is None else "measured on the examples"
+    return f"count as {found.name_shots:.2f} examples ({why})"
+
+
+def note_opaque_names(state: State) -> None:
+    """Say so where the names of the categories tell nothing about the examples."""
+    if state.weighing is not None and state.weighing.opaque:
+        note(
+            'the names tell nothing about the examples (as "c17" would), so they hardly count'
+            f" ({state.weighing.name_shots:.2f} of an example). Say in a column 'description' what"
+            " they mean, or leave them out by --no-names"
+        )
 
 
 def print_saved(engine: Engine, path: str, generation: int) -> None:

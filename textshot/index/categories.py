@@ -22,12 +22,14 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.state import PLAIN, EncoderIdentity, Entry, State, check_network
 from textshot.networks import Network
 from textshot.records import (
+    Adaptation,
     Category,
     DecisionSettings,
     Example,
     category_dict,
     clean_name,
 )
+from textshot.weighing import Weighing
 
 _P = ParamSpec("_P")
 
@@ -56,18 +58,23 @@ class Index:
     take turns; hold `changing` to make several of them one.
     """
 
-    def __init__(self, dim: int, *, names: bool = True, network: Network = PLAIN) -> None:
+    def __init__(
+        self, dim: int, *, names: bool = True, network: Network = PLAIN, weighed: bool = False
+    ) -> None:
         """Make an empty index.
 
         Args:
             dim: the number of dimensions of every vector.
             names: whether a category's name is one of its keys; False for opaque names.
             network: how keys become one vector for each category, and how queries are read.
+            weighed: find out from the categories what a name is worth (`textshot.weighing`), in
+                place of counting it as one example.
         """
         if dim < 1:
             raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
         check_network(network, dim)
-        self._state = State(dim, names, network=network)
+        weighing = Weighing(1.0) if weighed and names else None
+        self._state = State(dim, names, network=network, weighing=weighing)
         self.changing = threading.RLock()
         self.generation = 0
         self.path: Path | None = None
@@ -253,6 +260,13 @@ class Index:
         if example.text != text:
             self.remove_example(name, text)
 
+    def moved(self, vectors: FloatArray, adaptation: Adaptation) -> Index:
+        """Return an index with other category vectors, for one run; it is not changed or saved."""
+        index = Index(self.dim)
+        index._state = self._state.moved(vectors, adaptation)
+        index.generation = self.generation
+        return index
+
     def entry(self, name: str) -> Entry:
         """Return a category with its vectors; a name that is not there is an error."""
         state, name = self._state, clean_name(name)
@@ -293,6 +307,7 @@ class Index:
         from textshot.index import store
 
         state = self._state
+        _refuse_moved(state)
         if private is False and state.private:
             raise InvalidCategoriesError(
                 "the index is private: its texts are not there any more, so it cannot be saved with"
@@ -380,6 +395,7 @@ class Index:
 
     def _put(self, entries: Mapping[str, Entry], drop: Iterable[str] = ()) -> None:
         def changed(state: State) -> State:
+            _refuse_moved(state)
             kept = {e.category.name: e for e in state.entries}
             for name in drop:
                 kept.pop(name, None)
@@ -393,6 +409,14 @@ class Index:
     def _change(self, make: Callable[[State], State]) -> None:
         with self.changing:
             self._state = make(self._state)
+
+
+def _refuse_moved(state: State) -> None:
+    if state.adaptation is not None:
+        raise InvalidCategoriesError(
+            "this index is adapted to a batch of texts, for one run. Change and save the one that"
+            " it was made from"
+        )
 
 
 def _same(entry: Entry, i: int, example: Example, row: FloatArray) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, are_unit_rows
 from textshot.errors import IndexFormatError, TextshotError
-from textshot.index.manifest import NETWORK, Manifest, no_constants
+from textshot.index.manifest import NETWORK, Manifest, no_constants, weighing_of
 from textshot.index.state import (
     PLAIN,
     EncoderIdentity,
@@ -66,6 +66,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         decision=decision and DecisionSettings(**decision),
         private=manifest["private"],
         network=_network(manifest, files, where),
+        weighing=weighing_of(manifest),
     )
 
 

@@ -11,15 +11,17 @@ from typing import Any
 
 from textshot._version import __version__
 from textshot.errors import IndexFormatError
-from textshot.fusion import RULE
+from textshot.fusion import MEAN, WEIGHED
 from textshot.index.state import PLAIN, State
 from textshot.networks import Network
 from textshot.records import DecisionSettings
+from textshot.weighing import Weighing
 
 FORMAT = "textshot-index"
 VERSION = 1
 MANIFEST = "index.json"
 MOST_MANIFEST_BYTES = 1 << 20
+_MOST_SHOTS = 1000
 
 NETWORK = "network"
 """What a reader must know, and the role of a file, where an index is not of the plain network."""
@@ -31,7 +33,10 @@ FILE_NAMES = {
     "categories": re.compile(r"categories-[0-9a-f]{8}\.jsonl"),
     NETWORK: re.compile(r"network-[0-9a-f]{8}\.safetensors"),
 }
-_KNOWN: tuple[list[str], ...] = ([], [NETWORK])
+FUSION = "fusion"
+"""What a reader must know of an index whose names are weighed."""
+
+_KNOWN: tuple[list[str], ...] = ([], [NETWORK], [FUSION], [FUSION, NETWORK])
 _MEMBERS: dict[str, type | tuple[type, ...]] = {
     "restores": (int, type(None)),
     "generation": int,
@@ -67,7 +72,7 @@ def make_manifest(
     return {
         "format": FORMAT,
         "format_version": VERSION,
-        "requires": [] if plain else [NETWORK],
+        "requires": [FUSION] * bool(state.weighing) + [NETWORK] * (not plain),
         "generation": generation,
         "created": created,
         "created_with": f"textshot {__version__}",
@@ -77,7 +82,7 @@ def make_manifest(
         "keys": len(state.key_rows),
         "private": state.private,
         "encoder": identity and {"fingerprint": identity.fingerprint, "spec": dict(identity.spec)},
-        "fusion": {"rule": RULE, "names": state.names},
+        "fusion": _fusion(state),
         "decision": state.decision and asdict(state.decision),
         "files": {
             role: {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -85,6 +90,20 @@ def make_manifest(
         },
         **described,
     }
+
+
+def _fusion(state: State) -> dict[str, Any]:
+    if state.weighing is None:
+        return {"rule": MEAN, "names": state.names}
+    return {"rule": WEIGHED, "names": state.names, **asdict(state.weighing)}
+
+
+def weighing_of(manifest: Manifest) -> Weighing | None:
+    """Return what the names of an index are worth; None where they count as one example."""
+    found = manifest["fusion"]
+    if found["rule"] == MEAN:
+        return None
+    return Weighing(float(found["name_shots"]), found["evidence"])
 
 
 def is_plain(network: Network) -> bool:
@@ -147,19 +166,33 @@ def _check_members(manifest: Manifest, where: str) -> None:
             raise IndexFormatError(f"{where}: {name} is {value!r}, which cannot be")
     if manifest["dim"] < 1 or not 1 <= manifest["generation"] < 10**12:
         raise IndexFormatError(f"{where}: dim or generation is not in its range")
-    if manifest.get("metric") != "cosine" or manifest["fusion"].get("rule") != RULE:
-        raise IndexFormatError(f"{where}: the metric or the fusion rule is not known here")
-    if not isinstance(manifest["fusion"].get("names"), bool):
-        raise IndexFormatError(f"{where}: fusion.names is not true or false")
+    if manifest.get("metric") != "cosine":
+        raise IndexFormatError(f"{where}: the metric is not known here")
+    _check_fusion(manifest, where)
     _check_network(manifest, where)
     for role, entry in manifest["files"].items():
         _check_file_entry(role, entry, where)
     _check_settings(manifest, where)
 
 
+def _check_fusion(manifest: Manifest, where: str) -> None:
+    fusion, required = manifest["fusion"], FUSION in (manifest.get("requires") or [])
+    if fusion.get("rule") != (WEIGHED if required else MEAN):
+        raise IndexFormatError(f"{where}: the fusion rule is not known here")
+    if not isinstance(fusion.get("names"), bool):
+        raise IndexFormatError(f"{where}: fusion.names is not true or false")
+    shots, evidence = fusion.get("name_shots"), fusion.get("evidence", "missing")
+    # Not a bool, which is an int as well; the JSON is known to hold no NaN and no infinity.
+    fine = type(shots) in (int, float) and 0 < shots <= _MOST_SHOTS and fusion["names"]
+    if required and not (fine and (evidence is None or type(evidence) in (int, float))):
+        raise IndexFormatError(
+            f"{where}: fusion.name_shots {shots!r} or evidence {evidence!r} cannot be"
+        )
+
+
 def _check_network(manifest: Manifest, where: str) -> None:
     """What is required is there, and nothing else: a name, settings, and a file for numbers."""
-    required = manifest.get("requires") == [NETWORK]
+    required = NETWORK in (manifest.get("requires") or [])
     network, files = manifest.get(NETWORK), set(manifest["files"])
     if not {"vectors", "categories"} <= files <= {*FILE_NAMES} or (NETWORK in files) > required:
         raise IndexFormatError(f"{where}: files are {sorted(manifest['files'])}")

@@ -15,7 +15,8 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.fusion import category_vectors, fuse
 from textshot.index.vectors import VectorSearch, make_search
 from textshot.networks import NETWORKS, Matching, Network
-from textshot.records import Category, DecisionSettings, Key, KeyKind
+from textshot.records import Adaptation, Category, DecisionSettings, Key, KeyKind
+from textshot.weighing import Weighing, weigh
 
 KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
 """The kinds of keys in the order of their numbers, in files and for networks."""
@@ -28,7 +29,8 @@ PLAIN = Matching()
 class Entry:
     """One category with its keys, their unit vectors (n_keys, dim) and the fused one (dim,).
 
-    `fused` is what is searched: as the network has it, for a joint one among the other categories.
+    `fused` is what is searched: as the network has it, for a joint one among the other categories,
+    and with names weighed where the index does that.
     """
 
     category: Category
@@ -80,17 +82,32 @@ class State:
     decision: DecisionSettings | None = None
     private: bool = False
     network: Network = field(default=PLAIN)
+    weighing: Weighing | None = None
+    """What a name is worth, found out again at each change; None: as much as an example."""
+
+    adaptation: Adaptation | None = None
+    """Set where vectors were moved towards a batch of texts, for one run."""
+
+    def moved(self, vectors: FloatArray, adaptation: Adaptation) -> State:
+        """Return this state with other category vectors (n_categories, dim), for one run."""
+        pairs = zip(self.entries, vectors, strict=True)
+        entries = tuple(replace(entry, fused=vector) for entry, vector in pairs)
+        return replace(self, entries=entries, adaptation=adaptation)
 
     def with_entries(self, entries: Sequence[Entry]) -> State:
         """Return this state with other entries, and all vectors that depend on each other new."""
         changed = replace(self, entries=tuple(entries))
-        if not (self.network.joint and entries):
+        if not entries:
+            return replace(changed, weighing=self.weighing and Weighing(1.0))
+        if not (self.network.joint or self.weighing):
             return changed
-        vectors = category_vectors(
-            self.network, changed.key_vectors, changed.key_rows, changed.key_kinds
-        )
+        keys = (changed.key_vectors, changed.key_rows, changed.key_kinds)
+        weighing = self.weighing and weigh(*keys)
+        name_shots = weighing.name_shots if weighing else 1.0
+        vectors = category_vectors(self.network, *keys, name_shots)
         pairs = zip(entries, vectors, strict=True)
-        return replace(changed, entries=tuple(replace(e, fused=v) for e, v in pairs))
+        fused = tuple(replace(e, fused=v) for e, v in pairs)
+        return replace(changed, entries=fused, weighing=weighing)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -141,9 +158,14 @@ class State:
             return True
         if self.network.examples_are_slots or self.key_written.any():
             return False
+        return self.plainly_read
+
+    @property
+    def plainly_read(self) -> bool:
+        """Whether a category is one vector to the network, and not several keys."""
         nothing = np.empty((0, self.dim), np.float32)
         keys = (self.key_vectors, self.key_rows, self.key_kinds)
-        return self.network.rescore(nothing, *keys) is None
+        return not self.entries or self.network.rescore(nothing, *keys) is None
 
     @cached_property
     def search(self) -> VectorSearch:

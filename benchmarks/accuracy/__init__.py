@@ -1,0 +1,1 @@
+"""The benchmark of accuracy; `python -m benchmarks.accuracy --help`."""
