@@ -241,6 +241,7 @@ class Failing:
     def __init__(self, engine, error):
         self.engine, self.error, self.calls = engine, error, 0
         self.index, self.decision = engine.index, engine.decision
+        self.calibrated, self.reading = engine.calibrated, engine.reading
 
     def classify(self, texts, k, *, threshold):
         self.calls += 1

@@ -199,6 +199,29 @@ def test_there_are_no_probabilities_that_nobody_calibrated(classifier):
     assert {p.probability for p in classifier.classify(QUERIES)} == {None}
 
 
+def test_tuned_it_has_probabilities_until_its_classes_change():
+    classifier = OneShotClassifier("hashing").fit(
+        {"money": ["money back"], "parcel": ["my parcel"]}
+    )
+    texts = [f"{w} number {i}" for w in ("money back", "my parcel", "rain wind") for i in range(30)]
+    truths = ["money"] * 30 + ["parcel"] * 30 + ["unknown"] * 30
+    assert classifier.tune(texts, truths) is classifier
+    found = classifier.predict_proba(["money back", "wind and rain"])
+    assert found.shape == (2, 2)
+    assert found[0].argmax() == 0
+    assert found[1].sum() < found[0].sum() <= 1  # what is missing is "unknown"
+    expected = [p.probability for p in classifier.classify(["money back"])]
+    assert found[0].max() == pytest.approx(expected[0])
+    classifier.partial_fit(["opening hours"], ["hours"])
+    assert not hasattr(classifier, "predict_proba")
+
+
+def test_embeddings_cannot_be_tuned():
+    classifier = OneShotClassifier("precomputed").fit(np.eye(2), ["a", "b"])
+    with pytest.raises(InvalidTextsError, match="tuning needs texts"):
+        classifier.tune(np.eye(2), ["a", "b"])
+
+
 @pytest.mark.parametrize("encoder", [None, "hashing", "precomputed", HashingEncoder()])
 def test_parameters_are_kept_as_given_and_cloned(encoder):
     made = OneShotClassifier(encoder, names=False, threshold=0.5)

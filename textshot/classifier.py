@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import assert_all_finite
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -26,6 +27,11 @@ from textshot.networks import Memory, Network, make_network
 from textshot.records import UNKNOWN, Category, Prediction, Threshold, clean_name
 
 PRECOMPUTED = "precomputed"
+
+
+def _is_calibrated(classifier: OneShotClassifier) -> bool:
+    """Tell scikit-learn whether there is a `predict_proba`: after `tune`, until classes change."""
+    return hasattr(classifier, "engine_") and classifier.engine_.calibrated
 
 
 class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -45,8 +51,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         engine_: the Engine that answers; its categories are the classes, as strings.
 
     `predict` says "unknown" where it abstains, which only string classes have room for: other
-    classes need `threshold=None`. There is no `predict_proba`: probabilities are calibrated or
-    not given at all (docs/adr/0004).
+    classes need `threshold=None`. Probabilities are calibrated or not given at all
+    (docs/adr/0011): there is a `predict_proba` after `tune`.
     """
 
     engine_: Engine
@@ -135,6 +141,34 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if name in rows:
                 scores[:, column] = every[:, rows[name]]
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    def tune(self, X: Any, y: Any) -> Self:
+        """Find probabilities and the threshold from labelled texts, see `Engine.tune`.
+
+        Args:
+            X: n texts (not embeddings), others than those of `fit`.
+            y: n classes; "unknown" for texts that fit none.
+        """
+        check_is_fitted(self)
+        if self._precomputed:
+            raise InvalidTextsError("tuning needs texts; an encoder of 'precomputed' has none")
+        X = self._check_inputs(X, reset=False)
+        self.engine_.tune(list(X), [_name_of(label) for label in y])
+        return self
+
+    @available_if(_is_calibrated)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the probability of each class, (n, n_classes), once `tune` has found them.
+
+        A row adds up to one, or to one less the probability that the text fits no class.
+        """
+        X = self._check_inputs(X, reset=False)
+        every, rows = self.engine_.probabilities(list(X)), self.engine_.index.state.rows
+        found = np.zeros((len(every), len(self.classes_)))
+        for column, name in enumerate(map(_name_of, self.classes_)):
+            if name in rows:
+                found[:, column] = every[:, rows[name]]
+        return found
 
     def classify(self, X: Any, k: int = 3) -> list[Prediction]:
         """Return Predictions, with the keys that decided; labels are the classes as strings."""

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
-from textshot.records import DecisionSettings
+from textshot.records import HALF, DecisionSettings
 
 ENOUGH_CATEGORIES = 5
 """From here on the categories themselves set the threshold; below it is called a guess."""
+
+GIVEN, TUNED = "given", "tuned on labelled texts"
+"""Methods that a change of the categories leaves in force."""
 
 BACKGROUND_QUANTILE = 0.95
 _MOST_SCORES = 1000
@@ -27,13 +30,15 @@ def derive(
     n_way: int,
     background: FloatArray | None = None,
     seed: int = 0,
+    rate: float = 0.5,
 ) -> DecisionSettings:
     """Find the threshold that fits these categories, from the categories alone.
 
     Each support is scored against all categories but its own: how near a text comes that belongs
-    to none of them. The threshold is the median of these leave-one-category-out scores. With
-    fewer than ENOUGH_CATEGORIES these are too few, and too far apart, to rely on; then it is what
-    95 of 100 unrelated sentences stay below, or that median if it is higher (docs/adr/0004).
+    to none of them. The threshold is the median of these leave-one-category-out scores, or another
+    quantile: `rate` of such texts come out as unknown. With fewer than ENOUGH_CATEGORIES these are
+    too few, and too far apart, to rely on; then it is what 95 of 100 unrelated sentences stay
+    below, or that quantile if it is higher (docs/adr/0004).
 
     Args:
         supports: float32 (n, dim), one row for each example (or name) that stands for a category.
@@ -42,19 +47,32 @@ def derive(
         n_way: the number of categories.
         background: float32 (m, dim), embeddings of unrelated sentences; None if there are none.
         seed: for the sample, when there are more than a thousand supports.
+        rate: 0 to 1.
     """
     scores = leave_one_category_out(supports, support_rows, score, n_way, seed)
     if n_way >= ENOUGH_CATEGORIES:
-        median = float(np.median(scores))
-        return DecisionSettings(median, "leave-one-category-out median", n_way, len(scores))
+        method = "median" if rate == HALF else f"{100 * rate:g} %"
+        return DecisionSettings(
+            _quantile(scores, rate),
+            f"leave-one-category-out {method}",
+            n_way,
+            len(scores),
+            rate=rate,
+        )
     if background is None or not n_way:
-        return DecisionSettings(None, "none: too few categories", n_way, len(scores), guess=True)
+        return DecisionSettings(
+            None, "none: too few categories", n_way, len(scores), guess=True, rate=rate
+        )
     unrelated = np.clip(score(background).max(axis=1), -1.0, 1.0)
     floor = float(np.quantile(unrelated, BACKGROUND_QUANTILE))
-    threshold = max([floor, float(np.median(scores))] if len(scores) else [floor])
+    threshold = max([floor, _quantile(scores, rate)] if len(scores) else [floor])
     return DecisionSettings(
-        threshold, "background sentences, 95 %", n_way, len(unrelated), guess=True
+        threshold, "background sentences, 95 %", n_way, len(unrelated), guess=True, rate=rate
     )
+
+
+def _quantile(scores: FloatArray, rate: float) -> float:
+    return float(np.median(scores) if rate == HALF else np.quantile(scores, rate))
 
 
 def leave_one_category_out(

@@ -8,13 +8,19 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from textshot.adaptation import FEWEST_TEXTS, LEAST_KNOWN, adapt, sample_texts
 from textshot.arrays import FloatArray, unit_rows
 from textshot.background import BACKGROUND
-from textshot.decision import ENOUGH_CATEGORIES, derive
-from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts, load_encoder
+from textshot.decision import ENOUGH_CATEGORIES, GIVEN, TUNED, derive
+from textshot.encoders import (
+    Encoder,
+    PrecomputedEncoder,
+    Reading,
+    clean_texts,
+    load_encoder,
+)
 from textshot.errors import (
     EncoderError,
     EncoderMismatchError,
@@ -24,9 +30,20 @@ from textshot.errors import (
 from textshot.identity import LazyEncoder, check_identity, load_again, probe
 from textshot.index import PLAIN, EncoderIdentity, Index
 from textshot.networks import Network, make_network, network_beside
-from textshot.prediction import decision_of, given, predict, score, scorer, supports
+from textshot.prediction import (
+    at_rate,
+    category_probabilities,
+    decision_of,
+    given,
+    predict,
+    score,
+    scorer,
+    supports,
+    tuned_settings,
+)
 from textshot.records import (
     CORRECTION,
+    HALF,
     Adaptation,
     Category,
     DecisionSettings,
@@ -64,6 +81,7 @@ class Engine:
         network: Network | str | None = None,
         names: bool = True,
         threshold: Threshold = "auto",
+        unknown_rate: float = HALF,
         private: bool = False,
         advance: Callable[[int], None] = lambda done: None,
     ) -> Engine:
@@ -79,6 +97,8 @@ class Engine:
             names: use category names as keys, each weighed by what it is worth beside an example
                 (`textshot.weighing`); False leaves them out.
             threshold: see `Threshold`.
+            unknown_rate: of an "auto" threshold: the share of texts that fit no category which
+                shall come out as unknown, as far as the categories tell.
             private: leave texts out of what `save` writes.
             advance: called with the number of keys encoded since the last call.
 
@@ -91,7 +111,7 @@ class Engine:
         loaded = load_encoder(encoder) if encoder is None or isinstance(encoder, str) else encoder
         chosen = _network_for(network, loaded)
         engine = cls(loaded, Index(loaded.dim, names=names, network=chosen, weighed=True))
-        engine._record(given(threshold), private)
+        engine._record(given(threshold) or at_rate(unknown_rate), private)
         engine.add(found, advance=advance)
         return engine
 
@@ -209,6 +229,37 @@ class Engine:
         """Do as `scores` for embeddings of your own, (n, dim), of the same encoder."""
         return score(self.index.state, unit_rows(vectors))
 
+    def reading(self, texts: Sequence[str]) -> Reading:
+        """Tell how many texts the encoder does not read to their end, and how familiar they are.
+
+        An encoder that cannot tell gives no more than their number.
+        """
+        read = getattr(self.encoder, "reading", None)
+        found: Reading = Reading(len(texts)) if read is None else read(texts)
+        return found
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether predictions have a probability: it was tuned, and nothing changed since."""
+        return self.decision.temperature is not None and not self.decision.stale
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the probability of each category, float64 (n_texts, n_categories).
+
+        Columns are in the order of `index.labels`. A row adds up to one, or to one less the
+        probability that the text fits none where `tune` saw such texts.
+
+        Raises:
+            InvalidTextsError: the engine is not calibrated, see `tune`.
+        """
+        found = category_probabilities(self.index.state, self._encode(clean_texts(texts)))
+        if found is None:
+            raise InvalidTextsError(
+                "the scores of this index are not calibrated, so there are no probabilities. Tune"
+                " it on 30 labelled texts or more: textshot tune, Engine.tune"
+            )
+        return found
+
     def add(
         self,
         categories: Iterable[Category],
@@ -286,10 +337,46 @@ class Engine:
             state, blank = self.index.state, np.zeros(len(vectors), dtype=bool)
         return predict(state, vectors, 3, "auto", blank)
 
-    def set_threshold(self, threshold: Threshold) -> None:
-        """Change when to abstain; "auto" derives it again from the categories."""
-        self._record(given(threshold), self.index.state.private)
+    def set_threshold(self, threshold: Threshold, *, unknown_rate: float = HALF) -> None:
+        """Change when to abstain; "auto" derives it again from the categories, at this rate.
+
+        What `tune` found out is forgotten.
+        """
+        self._record(given(threshold) or at_rate(unknown_rate), self.index.state.private)
         self._derive()
+
+    def tune(
+        self,
+        texts: Sequence[str],
+        truths: Sequence[str | None],
+        *,
+        unknown_rate: float | None = None,
+    ) -> DecisionSettings:
+        """Find probabilities and a threshold from labelled texts; return what is now in force.
+
+        From 30 texts on that fit a category, predictions have a `probability` (`fit_odds`). From
+        10 on that fit none, "unknown" is one of its outcomes, and the threshold is the one with
+        the best mean of two shares: fitting texts answered rightly, others not answered; or, with
+        `unknown_rate`, the one that this share of the others stays below. With fewer the threshold
+        stays what it was. Both hold for these categories: after a change of them the threshold
+        stays, and probabilities are None until it is tuned again. Tune on other texts than the
+        categories' own examples, and evaluate on others again.
+
+        Args:
+            texts: n texts.
+            truths: n category names; None, "" or "unknown" for "fits no category".
+            unknown_rate: 0 to 1.
+
+        Raises:
+            InvalidTextsError: lengths differ, fewer than 30 texts that fit a category, or a truth
+                that is no category.
+        """
+        scores = self.scores(texts)
+        with self.index.changing:
+            state = self.index.state
+            tuned = tuned_settings(state, scores, truths, unknown_rate)
+            self._record(tuned, state.private)
+        return tuned
 
     def save(
         self,
@@ -372,14 +459,23 @@ class Engine:
         with self.index.changing:
             state = self.index.state
             decision = state.decision
-            if decision is not None and decision.method == "given":
+            if decision is not None and decision.method == GIVEN:
                 new = replace(decision, stale=False, n_way=len(state.entries))
+            elif decision is not None and decision.method == TUNED:
+                new = replace(decision, stale=True)  # in force, but made for what was there before
             else:
                 rows, owners = supports(state)
                 few = len(state.entries) < ENOUGH_CATEGORIES
                 try:
                     background = self._background if few else None
-                    new = derive(rows, owners, scorer(state), len(state.entries), background)
+                    new = derive(
+                        rows,
+                        owners,
+                        scorer(state),
+                        len(state.entries),
+                        background,
+                        rate=decision.rate if decision else HALF,
+                    )
                 except EncoderError:  # of a lazy one: what was asked for shall not depend on it
                     new = replace(decision_of(state), stale=True)
             self._record(new, state.private)

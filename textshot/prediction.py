@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
-from textshot.decision import Score, is_known
+from textshot.decision import GIVEN, TUNED, Score, is_known
 from textshot.errors import InvalidTextsError
 from textshot.index import State
-from textshot.records import DecisionSettings, KeyKind, Match, Prediction, Threshold
+from textshot.records import (
+    DecisionSettings,
+    KeyKind,
+    Match,
+    Prediction,
+    Threshold,
+    truth_of,
+)
 from textshot.scoring import EQUAL, slots_of
 from textshot.scoring import scores as scores_of
+from textshot.tuning import (
+    FEWEST_FITTING,
+    FEWEST_FOREIGN,
+    Odds,
+    best_threshold,
+    fit_odds,
+    probabilities,
+)
 
+_SHOWN = 5
 _FEW = 8  # passes over a line that cost less than sorting it
 _BUDGET = 2 << 20  # numbers in one matrix of scores: 16 MiB in double precision
 
@@ -28,7 +44,61 @@ def given(threshold: Threshold) -> DecisionSettings | None:
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise InvalidTextsError(f"threshold is {threshold}; a cosine lies in -1 to 1")
     value = None if threshold is None else float(threshold)
-    return DecisionSettings(value, "given", n_way=0, n_scores=0)
+    return DecisionSettings(value, GIVEN, n_way=0, n_scores=0)
+
+
+def at_rate(rate: float) -> DecisionSettings:
+    """Return settings that are to be derived at a rate of unknown."""
+    if not 0.0 <= rate <= 1.0:
+        raise InvalidTextsError(f"unknown_rate is {rate}; a share of texts lies in 0 to 1")
+    return DecisionSettings(None, "none: not derived", 0, 0, stale=True, rate=float(rate))
+
+
+def tuned_settings(
+    state: State, scores: FloatArray, truths: Sequence[str | None], rate: float | None
+) -> DecisionSettings:
+    """Return what labelled texts tell about threshold and probabilities, see `Engine.tune`."""
+    before, places = decision_of(state), _places(state, truths, len(scores))
+    rate = None if rate is None else at_rate(rate).rate
+    fitting, foreign = scores[places >= 0], scores[places < 0]
+    if len(fitting) < FEWEST_FITTING:
+        raise InvalidTextsError(
+            f"{len(fitting)} labelled texts fit a category; {FEWEST_FITTING} are needed at least to"
+            " tell how sure an answer is. Label more of them"
+        )
+    odds, threshold = fit_odds(fitting, places[places >= 0]), before.threshold
+    if len(foreign) >= FEWEST_FOREIGN:
+        odds, strange = fit_odds(scores, places), foreign.max(axis=1)
+        right = fitting.argmax(axis=1) == places[places >= 0]
+        threshold = (
+            best_threshold(fitting.max(axis=1), right, strange)
+            if rate is None
+            else float(np.clip(np.quantile(strange, rate), -1.0, 1.0))
+        )
+    return DecisionSettings(
+        threshold,
+        TUNED,
+        len(state.entries),
+        len(scores),
+        temperature=odds.temperature,
+        rate=before.rate if rate is None else rate,
+        unknown=odds.unknown,
+        n_texts=len(scores),
+    )
+
+
+def _places(state: State, truths: Sequence[str | None], n_texts: int) -> IntArray:
+    """Return the row of each truth, int64 (n,); -1 where a text fits none."""
+    if len(truths) != n_texts:
+        raise InvalidTextsError(f"{n_texts} texts but {len(truths)} truths")
+    wanted = [truth_of(truth) for truth in truths]
+    strange = sorted({name for name in wanted if name is not None} - set(state.labels))
+    if strange:
+        raise InvalidTextsError(
+            f"{len(strange)} of the truths are no categories of this index:"
+            f" {', '.join(strange[:_SHOWN])}{', ...' if len(strange) > _SHOWN else ''}"
+        )
+    return np.array([-1 if name is None else state.rows[name] for name in wanted], np.int64)
 
 
 def _only_auto(threshold: str) -> None:
@@ -73,6 +143,7 @@ def predict(
         known &= ~blank
     runner_up = scores[:, 1] if scores.shape[1] > 1 else np.full(len(scores), -1.0, np.float32)
     margins = scores[:, 0] - runner_up
+    sure = _probabilities(state, queries, rows[:, 0], known)
     found: list[Prediction] = []
     for i, query in enumerate(queries):
         matches = tuple(
@@ -85,13 +156,39 @@ def predict(
                 label=label,
                 labels=() if label is None else (label,),
                 score=matches[0].score,
-                probability=None,
+                probability=sure[i],
                 margin=float(margins[i]),
                 threshold=None if limits is None else float(limits[i]),
                 matches=matches,
             )
         )
     return found
+
+
+def _probabilities(
+    state: State, queries: FloatArray, best: IntArray, known: NDArray[np.bool_]
+) -> list[float | None]:
+    """Return how likely each answer is right, also where it is "unknown"; None: not known."""
+    shares = category_probabilities(state, queries)
+    if shares is None:
+        return [None] * len(queries)
+    right = shares[np.arange(len(shares)), best]
+    none = np.clip(1.0 - shares.sum(axis=1), 0.0, 1.0)
+    seen = decision_of(state).unknown is not None
+    return [
+        float(right[i]) if known[i] else float(none[i]) if seen else None
+        for i in range(len(shares))
+    ]
+
+
+def category_probabilities(state: State, queries: FloatArray) -> NDArray[np.float64] | None:
+    """Return the probability of each category, float64 (n, n_categories); None: not known."""
+    decision = decision_of(state)
+    if decision.temperature is None or decision.stale:
+        return None
+    odds = Odds(decision.temperature, decision.unknown)
+    parts = [probabilities(_scores(state, block), odds) for block in _blocks(state, queries)]
+    return np.concatenate([np.empty((0, len(state.entries))), *parts])
 
 
 def score(state: State, queries: FloatArray) -> FloatArray:

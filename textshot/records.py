@@ -13,6 +13,9 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 UNKNOWN = "unknown"
 """What tables and `predict` print where a Prediction has no label; no category is called so."""
 
+HALF = 0.5
+"""The share of texts fitting no category that shall come out as unknown, if none is asked for."""
+
 CORRECTION = "correction"
 """The source of an example that came in as a correction of an answer."""
 
@@ -138,9 +141,10 @@ class Prediction:
 
     `label` is None when nothing is near enough (unknown), `labels` is then empty. `score` is the
     cosine of the best category, abstained or not; `margin` what it is ahead of the runner-up
-    (counted as -1, the lowest cosine, where there is only one category). `probability` is
-    calibrated or None. `threshold` is the score that had to be reached, None when abstaining was
-    off. `matches` are the nearest categories, best first.
+    (counted as -1, the lowest cosine, where there is only one category). `probability` is that of
+    this answer being right, "unknown" too: calibrated on labelled texts (`Engine.tune`), or None.
+    `threshold` is the score that had to be reached, None when abstaining was off. `matches` are
+    the nearest categories, best first.
     """
 
     label: str | None
@@ -159,6 +163,10 @@ class DecisionSettings:
     `threshold` is a cosine, or None for "always answer". `method` says how it was made, `n_way`
     for how many categories, `n_scores` from how many scores; `guess` is set when that was too few
     to rely on. `stale` is set while categories have changed and it was not derived again.
+
+    `rate` is the share of texts fitting no category that shall come out as unknown, as far as the
+    categories tell. `temperature` (of a cosine) and `unknown` (the score that "fits none" counts
+    as) make probabilities of scores; None: not known. `n_texts` labelled texts told them.
     """
 
     threshold: float | None
@@ -168,6 +176,9 @@ class DecisionSettings:
     guess: bool = False
     stale: bool = False
     temperature: float | None = None
+    rate: float = HALF
+    unknown: float | None = None
+    n_texts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

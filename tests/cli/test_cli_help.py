@@ -33,6 +33,7 @@ LEAVES = [
     ("labels", "rename"),
     ("rollback",),
     ("train",),
+    ("tune",),
 ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.adaptation import MOST_TEXTS
+from textshot.encoders import Reading
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.records import UNKNOWN, Adaptation, Prediction, Threshold
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ADDED = ("label", "score", "margin")
-"""The columns that are added to the input's own."""
+"""The columns that are added to the input's own; of a calibrated engine "probability" too."""
 
 _DIGITS = 6
 
@@ -60,6 +61,7 @@ class Report:
     """Each added column and the name that it got: another one where that was taken."""
     text_columns: tuple[str, ...] = ()
     rejects_path: Path | None = None
+    reading: Reading = field(default_factory=Reading)
     adaptation: Adaptation | None = None
     threshold: float | None = None
     """Of the engine that answered, after it adapted."""
@@ -115,8 +117,7 @@ def categorize(
     _check_places(source, target, rejects)
     with open_table(source, format=input_format, encoding=encoding) as table:
         columns = text_columns_of(table, text_columns)
-        names = free_names(table.columns, ADDED)
-        report = Report(columns=names, text_columns=tuple(columns))
+        report = Report(text_columns=tuple(columns))
         batches = table.batches()
         if adapt and str(source) == STDIO:
             first = _first_of(batches, MOST_TEXTS)
@@ -127,7 +128,9 @@ def categorize(
                 engine = engine.adapted(_texts_of(again.batches(), columns))
         report.adaptation = engine.index.state.adaptation
         report.threshold = engine.decision.threshold
-        schema = with_fields(table.schema, dict(zip(names.values(), _kinds(), strict=True)))
+        added = ADDED + ("probability",) * engine.calibrated
+        report.columns = names = free_names(table.columns, added)
+        schema = with_fields(table.schema, dict(zip(names.values(), _kinds(added), strict=True)))
         with (
             open_writer(target, schema, format=output_format, escape=escape) as writer,
             RejectsFile(rejects) as bad,  # in place first: no output without its rejects
@@ -139,8 +142,9 @@ def categorize(
                     bad.write(reject)
                 texts = text_column(batch, columns)
                 predictions = engine.classify(texts, k=1, threshold=threshold)
-                added = dict(zip(names.values(), _answers(predictions), strict=True))
-                writer.write(with_columns(batch, added))
+                answers = _answers(predictions, added)
+                writer.write(with_columns(batch, dict(zip(names.values(), answers, strict=True))))
+                report.reading += engine.reading(texts)
                 for text, prediction in zip(texts, predictions, strict=True):
                     report.count(text, prediction)
                 report.written += len(texts)
@@ -176,10 +180,10 @@ def _first_of(batches: Iterator[Batch], n_rows: int) -> list[Batch]:
     return found
 
 
-def _kinds() -> tuple[pa.DataType, ...]:
+def _kinds(added: Sequence[str]) -> list[pa.DataType]:
     import pyarrow as pa
 
-    return pa.string(), pa.float64(), pa.float64()
+    return [pa.string() if name == "label" else pa.float64() for name in added]
 
 
 def _only_texts(batch: Batch, columns: Sequence[str], table: Table) -> Batch:
@@ -209,12 +213,13 @@ def _only_texts(batch: Batch, columns: Sequence[str], table: Table) -> Batch:
     )
 
 
-def _answers(predictions: Sequence[Prediction]) -> list[pa.Array]:
+def _answers(predictions: Sequence[Prediction], added: Sequence[str]) -> list[pa.Array]:
     import pyarrow as pa
 
-    values = (
-        [p.label or UNKNOWN for p in predictions],
-        [round(p.score, _DIGITS) for p in predictions],
-        [round(p.margin, _DIGITS) for p in predictions],
-    )
-    return [pa.array(column, kind) for column, kind in zip(values, _kinds(), strict=True)]
+    columns = {
+        "label": [p.label or UNKNOWN for p in predictions],
+        "score": [round(p.score, _DIGITS) for p in predictions],
+        "margin": [round(p.margin, _DIGITS) for p in predictions],
+        "probability": [p.probability and round(p.probability, _DIGITS) for p in predictions],
+    }
+    return [pa.array(columns[name], kind) for name, kind in zip(added, _kinds(added), strict=True)]

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, note, percent, print_json, print_table, progress
+from textshot.cli.output import (
+    counted,
+    note,
+    note_reading,
+    percent,
+    print_json,
+    print_table,
+    progress,
+)
 
 if TYPE_CHECKING:
     from textshot.categorize import Report
@@ -103,6 +111,7 @@ def categorize(
         raise
     if not text_columns and report.text_columns != ("text",):
         note(f"the texts are those of the column {report.text_columns[0]!r}")
+    note_reading(report.reading)
     before = engine.decision.threshold if threshold == "auto" else None
     _say_adapted(report, before, from_stdin=input_path == STDOUT)
     _say(report, output, as_json)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import print_json, print_table, warn
+from textshot.cli.output import note_reading, print_json, print_table, warn
 from textshot.records import UNKNOWN
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def classify(
       textshot classify my-index "they took the money twice" "lovely weather today"
       cat mails.txt | textshot classify my-index --json
     """
+    from textshot.encoders import Reading
+
     if not texts and path is None and sys.stdin.isatty():
         raise click.UsageError(
             "no text given. Give texts as arguments, --file FILE, or pipe them in"
@@ -70,16 +72,20 @@ def classify(
     engine = options.load_engine(index_path, encoder, device)
     source = iter(texts) if texts else _read(path or "-", text_columns, input_format, encoding)
     found: list[tuple[str, ...]] = []
+    reading = Reading()
     while part := list(islice(source, _CHUNK)):
+        reading += engine.reading(part)
         for text, prediction in zip(
             part, engine.classify(part, k, threshold=threshold), strict=True
         ):
             if as_json:
                 print_json(as_dict(text, prediction))
             else:
-                found.append(_row(text, prediction))
+                found.append(_row(text, prediction, engine.calibrated))
+    note_reading(reading)
     if not as_json:
-        print_table(("label", "score", "margin", "text"), found)
+        sure = ("probability",) * engine.calibrated
+        print_table(("label", "score", "margin", *sure, "text"), found)
 
 
 def as_dict(text: str, prediction: Prediction) -> dict[str, Any]:
@@ -87,11 +93,13 @@ def as_dict(text: str, prediction: Prediction) -> dict[str, Any]:
     return {"text": text, **asdict(prediction)}
 
 
-def _row(text: str, prediction: Prediction) -> tuple[str, ...]:
+def _row(text: str, prediction: Prediction, calibrated: bool) -> tuple[str, ...]:
+    sure = "-" if prediction.probability is None else f"{prediction.probability:.2f}"
     return (
         prediction.label or UNKNOWN,
         f"{prediction.score:.3f}",
         f"{prediction.margin:.3f}",
+        *((sure,) * calibrated),
         text,
     )
 

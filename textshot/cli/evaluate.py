@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, percent, print_json, print_table, progress, warn
+from textshot.cli.output import (
+    counted,
+    note_reading,
+    percent,
+    print_json,
+    print_table,
+    progress,
+    warn,
+)
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
@@ -66,6 +74,7 @@ def evaluate(
     engine = options.load_engine(index_path, encoder, device)
     with progress("evaluating", len(data.texts)) as advance:
         found = run(engine, data.texts, data.truths, threshold=threshold, advance=advance)
+    note_reading(engine.reading(data.texts))
     if as_json:
         print_json({**found.to_dict(), "rejected": len(data.rejects)})
     else:
@@ -105,3 +114,8 @@ def _say(found: Evaluation) -> None:
         f"unknown             recall {percent(found.unknown_recall)}, precision"
         f" {percent(found.unknown_precision)}  ({strange} none)"
     )
+    if found.calibration_error is not None:
+        click.echo(
+            f"probabilities       off by {percent(found.calibration_error)} (expected calibration"
+            " error, 15 bins)"
+        )

@@ -15,6 +15,7 @@ from textshot.cli.output import (
     network_text,
     note,
     note_opaque_names,
+    note_reading,
     print_json,
     progress,
     threshold_text,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.records import Category
     from textshot.tables import Format
-from textshot.records import Threshold
+from textshot.records import HALF, Threshold
 
 
 @click.command()
@@ -45,6 +46,7 @@ from textshot.records import Threshold
 @options.network_option
 @click.option("--no-names", is_flag=True, help="Names say nothing (such as c17): leave them out.")
 @options.threshold_options
+@options.unknown_rate_option
 @click.option("--private", is_flag=True, help="Keep vectors, leave example texts out.")
 @click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
 @options.label_column_option
@@ -63,6 +65,7 @@ def index(
     network: str | None,
     no_names: bool,
     threshold: Threshold,
+    unknown_rate: float | None,
     private: bool,
     purge: bool,
     label_column: str | None,
@@ -105,11 +108,14 @@ def index(
             network=network,
             names=not no_names,
             threshold=threshold,
+            unknown_rate=HALF if unknown_rate is None else unknown_rate,
             private=private,
             advance=advance,
         )
     engine.save(output, overwrite=True, purge=purge)
     note_opaque_names(engine.index.state)
+    texts = [key.text for key in engine.index.state.keys if key.text is not None]
+    note_reading(engine.reading(texts))
     _note_trained(engine)
     if private and not purge and engine.index.generation > 1:
         warn("older generations in this folder may still hold texts; --purge deletes them")

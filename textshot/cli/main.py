@@ -23,6 +23,7 @@ from textshot.cli.history import info, rollback
 from textshot.cli.index import index
 from textshot.cli.labels import labels
 from textshot.cli.train import train
+from textshot.cli.tune import tune
 from textshot.errors import TextshotError
 
 
@@ -94,6 +95,17 @@ def _stop_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, stop)
 
 
-for _command in (index, classify, categorize, evaluate, correct, train, labels, info, rollback):
+for _command in (
+    index,
+    classify,
+    categorize,
+    evaluate,
+    tune,
+    correct,
+    train,
+    labels,
+    info,
+    rollback,
+):
     main.add_command(_command)
 options.name_variables(main, "TEXTSHOT")

@@ -92,6 +92,17 @@ def threshold_options(function: _Command) -> _Command:
     )(command)
 
 
+def unknown_rate_option(function: _Command) -> _Command:
+    """Add --unknown-rate."""
+    return click.option(
+        "--unknown-rate",
+        type=click.FloatRange(0.0, 1.0),
+        metavar="SHARE",
+        help="Share of texts that fit no category which shall come out as unknown, as far as the"
+        " categories (or labelled texts) tell. [default: 0.5 of the categories' own]",
+    )(function)
+
+
 def name_variables(command: click.Command, prefix: str) -> None:
     """Let each option be set by a variable called after it: TEXTSHOT_INDEX_TEXT_COLUMN."""
     for option in command.params:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
+    from textshot.encoders import Reading
     from textshot.engine import Engine
     from textshot.index import State
     from textshot.networks import Network
@@ -95,6 +96,22 @@ def names_text(state: State) -> str:
     found = state.weighing
     why = "from the number of categories" if found.evidence is None else "measured on the examples"
     return f"count as {found.name_shots:.2f} examples ({why})"
+
+
+def note_reading(reading: Reading) -> None:
+    """Say what of the texts is not read, or not as the encoder was made to read."""
+    if reading.n_long:
+        texts = counted(reading.n_long, "text is", "texts are")
+        note(
+            f"{texts} longer than the {reading.limit} tokens that the encoder reads (about"
+            f" {round(0.75 * (reading.limit or 0))} words); the rest was not looked at"
+        )
+    if reading.unfamiliar is not None:
+        note(
+            f"{percent(reading.unfamiliar)} of the word pieces are parts of words that the encoder"
+            " does not know (everyday English has about 5 %): another language, or jargon? A"
+            " multilingual encoder may do better (docs/guide.md, Encoders)"
+        )
 
 
 def note_opaque_names(state: State) -> None:

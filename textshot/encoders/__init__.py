@@ -3,6 +3,7 @@
 from textshot.encoders.base import Encoder, clean_texts
 from textshot.encoders.hashing import HashingEncoder
 from textshot.encoders.own import FunctionEncoder, PrecomputedEncoder
+from textshot.encoders.reading import Reading
 from textshot.encoders.resolve import DEFAULT_ENCODER, load_encoder
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "FunctionEncoder",
     "HashingEncoder",
     "PrecomputedEncoder",
+    "Reading",
     "clean_texts",
     "load_encoder",
 ]

@@ -14,6 +14,7 @@ from textshot.encoders.base import Spec, clean_texts, with_direction
 from textshot.encoders.folder import read_modules
 from textshot.encoders.identity import effective_max_length, model_fingerprint
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
+from textshot.encoders.reading import Reader, Reading
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class SentenceTransformerEncoder:
         self._lock = threading.Lock()
         self._model = _load(folder, max_length, device)
         self.dim = int(self._encode(["probe"], 1).shape[1])
+        fast = getattr(self._model.tokenizer, "is_fast", False)  # a static model's is of its own
+        self._reader = Reader(self._model.tokenizer, self._model.max_seq_length) if fast else None
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts.
@@ -85,6 +88,13 @@ class SentenceTransformerEncoder:
         if not clean:
             return np.empty((0, self.dim), dtype=np.float32)
         return unit_rows(with_direction(self._encode(clean, batch_size)))
+
+    def reading(self, texts: Sequence[str]) -> Reading:
+        """Tell how many texts are longer than what is read of them, and how familiar they are."""
+        with self._lock:
+            if self._reader is None:
+                return Reading(len(texts))
+            return self._reader([self._prompt + text for text in clean_texts(texts)])
 
     def fresh_model(self) -> SentenceTransformer:
         """Return the model loaded once more, on the CPU and in float32, for training to change."""

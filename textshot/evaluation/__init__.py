@@ -1,6 +1,7 @@
 """How good are the answers: of an engine, and of a network or a plain encoder in episodes."""
 
 from textshot.evaluation.answers import Evaluation, LabelScore, evaluate, score, wilson
+from textshot.evaluation.calibration import brier_score, calibration_error, risk_coverage
 from textshot.evaluation.curves import (
     PrecisionRecall,
     category_curves,
@@ -14,6 +15,8 @@ __all__ = [
     "Evaluation",
     "LabelScore",
     "PrecisionRecall",
+    "brier_score",
+    "calibration_error",
     "category_curves",
     "confusion",
     "evaluate",
@@ -21,6 +24,7 @@ __all__ = [
     "full_way",
     "precision_recall",
     "recalls",
+    "risk_coverage",
     "score",
     "wilson",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
+from textshot.evaluation.calibration import calibration_error
 from textshot.records import UNKNOWN, Prediction, Threshold, truth_of
 
 _CHUNK = 512
@@ -32,7 +33,9 @@ class Evaluation:
     `accuracy_answered` (of those answered), `coverage` (share answered), `macro_f1` (over the
     categories that occur as a truth). Rows whose truth is unknown: `unknown_recall` (share of them
     that got "unknown"), `unknown_precision` (share of all "unknown" answers that were right).
-    Shares of nothing are None. `confusions` are (truth, answer, count), most frequent first.
+    Shares of nothing are None. `calibration_error` is how far probabilities are from the share of
+    right answers ("unknown" is one of them), see `calibration_error`; None where there are none.
+    `confusions` are (truth, answer, count), most frequent first.
     """
 
     n: int
@@ -46,6 +49,7 @@ class Evaluation:
     unknown_precision: float | None
     labels: Mapping[str, LabelScore]
     confusions: tuple[tuple[str, str, int], ...]
+    calibration_error: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain objects, ready for JSON."""
@@ -81,7 +85,16 @@ def evaluate(
         part = texts[start : start + _CHUNK]
         predictions += engine.classify(part, k=1, threshold=threshold)
         advance(len(part))
-    return score([p.label for p in predictions], wanted)
+    found = score([p.label for p in predictions], wanted)
+    sure = [
+        (p.probability, p.label == truth)
+        for p, truth in zip(predictions, wanted, strict=True)
+        if p.probability is not None
+    ]
+    if not sure:
+        return found
+    probabilities, right = zip(*sure, strict=True)
+    return replace(found, calibration_error=calibration_error(probabilities, right))
 
 
 def score(answers: Sequence[str | None], truths: Sequence[str | None]) -> Evaluation:

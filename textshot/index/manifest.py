@@ -14,7 +14,7 @@ from textshot.errors import IndexFormatError
 from textshot.fusion import MEAN, WEIGHED
 from textshot.index.state import PLAIN, State
 from textshot.networks import Network
-from textshot.records import DecisionSettings
+from textshot.records import HALF, DecisionSettings
 from textshot.weighing import Weighing
 
 FORMAT = "textshot-index"
@@ -22,6 +22,7 @@ VERSION = 1
 MANIFEST = "index.json"
 MOST_MANIFEST_BYTES = 1 << 20
 _MOST_SHOTS = 1000
+_MOST_TEMPERATURE = 1e6
 
 NETWORK = "network"
 """What a reader must know, and the role of a file, where an index is not of the plain network."""
@@ -36,7 +37,13 @@ FILE_NAMES = {
 FUSION = "fusion"
 """What a reader must know of an index whose names are weighed."""
 
-_KNOWN: tuple[list[str], ...] = ([], [NETWORK], [FUSION], [FUSION, NETWORK])
+DECISION = "decision"
+"""What a reader must know of an index that was tuned, or abstains at a rate of its own."""
+
+_KNOWN = {DECISION, FUSION, NETWORK}
+_TUNED = {"rate": HALF, "unknown": None, "n_texts": 0}
+"""Settings that the first readers of format 1 did not know; left out where they say nothing."""
+
 _MEMBERS: dict[str, type | tuple[type, ...]] = {
     "restores": (int, type(None)),
     "generation": int,
@@ -59,6 +66,9 @@ _SETTINGS: dict[str, Any] = {
     "guess": bool,
     "stale": bool,
     "temperature": float | int | None,
+    "rate": float | int,
+    "unknown": float | int | None,
+    "n_texts": int,
 }
 
 
@@ -67,12 +77,13 @@ def make_manifest(
 ) -> Manifest:
     """Describe a state and its files; `seal` makes the bytes."""
     identity, network = state.encoder, state.network
-    plain = is_plain(network)
-    described = {} if plain else {NETWORK: {"name": network.name, "settings": network.settings}}
+    described = {}
+    if not is_plain(network):
+        described = {NETWORK: {"name": network.name, "settings": network.settings}}
     return {
         "format": FORMAT,
         "format_version": VERSION,
-        "requires": [FUSION] * bool(state.weighing) + [NETWORK] * (not plain),
+        "requires": _required(state),
         "generation": generation,
         "created": created,
         "created_with": f"textshot {__version__}",
@@ -83,13 +94,27 @@ def make_manifest(
         "private": state.private,
         "encoder": identity and {"fingerprint": identity.fingerprint, "spec": dict(identity.spec)},
         "fusion": _fusion(state),
-        "decision": state.decision and asdict(state.decision),
+        "decision": state.decision and _settings(state.decision),
         "files": {
             role: {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             for role, (name, data) in files.items()
         },
         **described,
     }
+
+
+def _required(state: State) -> list[str]:
+    wanted = {
+        DECISION: bool(state.decision and set(_settings(state.decision)) & set(_TUNED)),
+        FUSION: state.weighing is not None,
+        NETWORK: not is_plain(state.network),
+    }
+    return [name for name, is_wanted in wanted.items() if is_wanted]
+
+
+def _settings(decision: DecisionSettings) -> dict[str, Any]:
+    found = asdict(decision)
+    return {name: v for name, v in found.items() if name not in _TUNED or v != _TUNED[name]}
 
 
 def _fusion(state: State) -> dict[str, Any]:
@@ -136,9 +161,10 @@ def open_manifest(data: bytes, where: str) -> Manifest:
     version = found.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise IndexFormatError(f"{where} has format version {version!r}, which never existed")
-    if version > VERSION or (found.get("requires") or []) not in _KNOWN:
+    required = found.get("requires") or []
+    if version > VERSION or not _is_known(required):
         raise IndexFormatError(
-            f"{where} needs format {version} with {found.get('requires')!r}; this textshot"
+            f"{where} needs format {version} with {required!r}; this textshot"
             f" {__version__} reads format {VERSION}. Upgrade textshot (made with"
             f" {found.get('created_with')!r})"
         )
@@ -147,6 +173,12 @@ def open_manifest(data: bytes, where: str) -> Manifest:
         raise IndexFormatError(f"{where} does not match its own sha256: it is damaged")
     _check_members(found, where)
     return found
+
+
+def _is_known(required: object) -> bool:
+    if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
+        return False
+    return required == sorted(set(required) & _KNOWN)
 
 
 def _canonical(body: Manifest) -> bytes:
@@ -221,6 +253,8 @@ def _check_settings(manifest: Manifest, where: str) -> None:
     try:
         if decision is not None:
             _check_decision(DecisionSettings(**decision))
+        if bool(set(decision or ()) & set(_TUNED)) != (DECISION in (manifest["requires"] or [])):
+            raise ValueError("requires and decision do not go together")
         if encoder is not None and not (
             isinstance(encoder["fingerprint"], str)
             and isinstance(encoder["spec"], dict)
@@ -238,3 +272,7 @@ def _check_decision(settings: DecisionSettings) -> None:
             raise TypeError(f"{name} {value!r}")
     if settings.threshold is not None and not -1.0 <= settings.threshold <= 1.0:
         raise ValueError(f"threshold {settings.threshold}")
+    if not 0.0 <= settings.rate <= 1.0:
+        raise ValueError(f"rate {settings.rate}")
+    if settings.temperature is not None and not 0.0 < settings.temperature <= _MOST_TEMPERATURE:
+        raise ValueError(f"temperature {settings.temperature}")

@@ -1,0 +1,64 @@
+"""What is not read, or not as the encoder was made to read, is counted."""
+
+import pytest
+
+from textshot.encoders import Reading, load_encoder
+
+ENGLISH = [
+    "I was charged twice and want my money back",
+    "my order should have been here on Tuesday",
+    "the site does not accept my password any more",
+    "when do you open on Saturday morning",
+    "please send me the bill for my order",
+] * 8
+GERMAN = [
+    "Mir wurde der Betrag zweimal abgebucht, bitte erstatten Sie mir das Geld zurück",
+    "Meine Bestellung hätte schon am Dienstag hier ankommen sollen",
+    "Die Webseite nimmt mein Kennwort nicht mehr an",
+] * 8
+CHINESE = ["我被收了两次钱 请退款", "我的包裹还没有到", "网站不再接受我的密码"] * 10
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder(device="cpu")
+
+
+def test_everyday_english_is_familiar(encoder):
+    found = encoder.reading(ENGLISH)
+    assert found.n_texts == len(ENGLISH)
+    assert found.n_broken < 0.05 * found.n_pieces
+    assert found.unfamiliar is None
+
+
+@pytest.mark.parametrize("texts", [GERMAN, CHINESE], ids=["German", "Chinese"])
+def test_other_languages_are_not(encoder, texts):
+    assert encoder.reading(texts).unfamiliar > 0.3
+
+
+def test_few_words_tell_nothing(encoder):
+    assert encoder.reading(GERMAN[:2]).unfamiliar is None
+
+
+def test_long_texts_are_counted_by_the_tokens_that_are_read(encoder):
+    fits, too_long = " ".join(["word"] * 254), " ".join(["word"] * 255)
+    found = encoder.reading([fits, too_long, "short"])
+    assert (found.n_long, found.limit) == (1, 254)
+    # What follows changes nothing, as the count says; what is read does.
+    rows = encoder.encode([too_long, too_long + " money", fits + " money", "money " + fits])
+    assert rows[0] @ rows[1] == pytest.approx(1, abs=1e-6)
+    assert rows[0] @ rows[2] == pytest.approx(1, abs=1e-6)
+    assert rows[0] @ rows[3] < 0.9999
+
+
+def test_readings_add_up(encoder):
+    parts = encoder.reading(ENGLISH[:10]) + encoder.reading(ENGLISH[10:])
+    assert parts == encoder.reading(ENGLISH)
+    assert Reading() + parts == parts
+    assert encoder.reading([]) == Reading(limit=254)
+
+
+def test_counting_changes_no_vector(encoder):
+    before = encoder.encode(ENGLISH[:5])
+    encoder.reading([" ".join(ENGLISH)])
+    assert (encoder.encode(ENGLISH[:5]) == before).all()

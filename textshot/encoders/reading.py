@@ -1,0 +1,98 @@
+"""What an encoder does not read as it was made to: long texts, other languages, jargon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+UNFAMILIAR = 0.3
+"""A larger share of broken words is no English of every day (docs/adr/0012)."""
+
+_FEWEST_PIECES = 200
+_LARGE_VOCABULARY = 60_000
+_PART = "##"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How texts were read.
+
+    Attributes:
+        n_texts: how many texts.
+        n_long: how many of them are longer than `limit` tokens: what follows is not read.
+        limit: tokens that the encoder reads of a text; None: all.
+        n_pieces: tokens of all texts together.
+        n_broken: how many of these are parts of words that the encoder does not know, or unknown.
+    """
+
+    n_texts: int = 0
+    n_long: int = 0
+    limit: int | None = None
+    n_pieces: int = 0
+    n_broken: int = 0
+
+    def __add__(self, other: Reading) -> Reading:
+        return Reading(
+            self.n_texts + other.n_texts,
+            self.n_long + other.n_long,
+            self.limit if other.limit is None else other.limit,
+            self.n_pieces + other.n_pieces,
+            self.n_broken + other.n_broken,
+        )
+
+    @property
+    def unfamiliar(self) -> float | None:
+        """The share of broken words where it is large: another language, or jargon; else None."""
+        if self.n_pieces < _FEWEST_PIECES or self.n_broken <= UNFAMILIAR * self.n_pieces:
+            return None
+        return self.n_broken / self.n_pieces
+
+
+class Reader:
+    """Counts the tokens of texts.
+
+    Args:
+        tokenizer: a fast one of transformers.
+        limit: tokens that are read of a text, those that mark beginning and end included.
+    """
+
+    def __init__(self, tokenizer: Any, limit: int | None) -> None:
+        self._tokenizer = tokenizer
+        added = tokenizer.num_special_tokens_to_add()
+        self._limit = None if limit is None else max(1, limit - added)
+
+    def __call__(self, texts: Sequence[str]) -> Reading:
+        """Return how these texts are read."""
+        if not len(texts):
+            return Reading(limit=self._limit)
+        rows = self._tokenizer(
+            list(texts), add_special_tokens=False, truncation=False, verbose=False
+        )["input_ids"]
+        lengths = np.array([len(row) for row in rows])
+        pieces = np.concatenate([np.asarray(row, np.int64) for row in rows])
+        return Reading(
+            n_texts=len(rows),
+            n_long=0 if self._limit is None else int((lengths > self._limit).sum()),
+            limit=self._limit,
+            n_pieces=len(pieces),
+            n_broken=int(self._broken[pieces].sum()),
+        )
+
+    @cached_property
+    def _broken(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Tell of each token whether it is a part of a word, or stands for what is not known.
+
+        Word pieces tell a language only where the vocabulary is that of one language; a large one
+        is of many.
+        """
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        found = np.zeros(max(vocabulary.values()) + 1, dtype=bool)
+        if len(vocabulary) < _LARGE_VOCABULARY:
+            found[[i for token, i in vocabulary.items() if token.startswith(_PART)]] = True
+        if self._tokenizer.unk_token_id is not None:
+            found[self._tokenizer.unk_token_id] = True
+        return found
