@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from textshot.adaptation import FEWEST_TEXTS, LEAST_KNOWN, adapt, sample_texts
 from textshot.arrays import FloatArray, unit_rows
-from textshot.background import BACKGROUND
-from textshot.decision import ENOUGH_CATEGORIES, GIVEN, TUNED, derive
+from textshot.changes import CHUNK, Changes
 from textshot.encoders import (
     Encoder,
-    PrecomputedEncoder,
     Reading,
     clean_texts,
     load_encoder,
 )
 from textshot.errors import (
-    EncoderError,
     EncoderMismatchError,
-    InvalidCategoriesError,
     InvalidTextsError,
 )
-from textshot.identity import LazyEncoder, check_identity, load_again, probe
-from textshot.index import PLAIN, EncoderIdentity, Index
+from textshot.identity import LazyEncoder, check_identity, load_again
+from textshot.index import PLAIN, Index
 from textshot.networks import Network, make_network, network_beside
 from textshot.prediction import (
     at_rate,
@@ -37,27 +31,19 @@ from textshot.prediction import (
     given,
     predict,
     score,
-    scorer,
-    supports,
-    tuned_settings,
 )
 from textshot.records import (
-    CORRECTION,
     HALF,
     Adaptation,
     Category,
     DecisionSettings,
-    Example,
     Prediction,
     Threshold,
     category_dict,
-    clean_name,
 )
 
-_CHUNK = 512
 
-
-class Engine:
+class Engine(Changes):
     """Classifies texts: encoder + network + index + decision.
 
     Reading (`classify`) is safe from several threads, also beside a change.
@@ -157,8 +143,8 @@ class Engine:
             return moved.classify(cleaned, k, threshold=threshold, batch_size=batch_size)
         found: list[Prediction] = []
         state = self.index.state
-        for start in range(0, len(cleaned), _CHUNK):
-            part = cleaned[start : start + _CHUNK]
+        for start in range(0, len(cleaned), CHUNK):
+            part = cleaned[start : start + CHUNK]
             vectors = self.encoder.encode(part, batch_size=batch_size)
             blank = np.array([not text.strip() for text in part], dtype=bool)
             found += predict(state, vectors, k, threshold, blank)
@@ -260,124 +246,6 @@ class Engine:
             )
         return found
 
-    def add(
-        self,
-        categories: Iterable[Category],
-        *,
-        advance: Callable[[int], None] = lambda done: None,
-    ) -> None:
-        """Add new categories; the keys of the others stay as they are."""
-        new = tuple(category_dict(categories).values())
-        _check_examples(new)
-        texts = [key.text for c in new for key in c.keys(names=self.index.names)]
-        self.index.add(new, self._encode(texts, advance))
-        self._derive()
-
-    def replace(self, category: Category) -> None:
-        """Put `category` in the place of the one of that name."""
-        _check_examples([category])
-        texts = [key.text for key in category.keys(names=self.index.names)]
-        self.index.replace(category, self._encode(texts))
-        self._derive()
-
-    def remove(self, *names: str) -> None:
-        """Remove categories; needs no encoder."""
-        self.index.remove(names)
-        self._derive()
-
-    def rename(self, old: str, new: str) -> None:
-        """Give a category another name."""
-        key = Category(new).keys()[0]
-        if clean_name(new) == self.index.entry(old).category.name:
-            raise InvalidCategoriesError(f"category {old!r} has that name already")
-        vector = self._encode([key.text])[0] if self.index.names else None
-        self.index.rename(old, new, vector)
-        self._derive()
-
-    def merge(self, names: Sequence[str], into: str) -> None:
-        """Move the examples of `names` into the category `into`, which keeps its own name."""
-        self.index.merge(names, into)
-        self._derive()
-
-    def add_example(self, label: str, text: str, *, source: str = "example") -> None:
-        """Add one example to a category."""
-        self.add_examples([text], [label], source=source)
-
-    def add_examples(
-        self, texts: Sequence[str], labels: Sequence[str], *, source: str = "example"
-    ) -> None:
-        """Add examples to categories that are there, `texts[i]` to `labels[i]`, as one change."""
-        self._learn(texts, labels, source)
-
-    def remove_example(self, label: str, text: str) -> None:
-        """Remove one example of a category, by its text."""
-        self.index.remove_example(label, text)
-        self._derive()
-
-    def replace_example(self, label: str, old: str, new: str) -> None:
-        """Put another text in the place of one example of a category."""
-        example = Example(clean_texts([new])[0])
-        _check_examples([replace(self.index.entry(label).category, examples=(example,))])
-        self.index.replace_example(label, old, example, self._encode([new])[0])
-        self._derive()
-
-    def correct(self, text: str, label: str) -> Prediction:
-        """Learn that `text` belongs to `label`, and return the answer for it from now on.
-
-        It is one more example, marked as a correction: the category moves towards it, and this
-        text itself, and what is all but the same, gets this label from the next answer on. Where
-        the text is an example of another category it stays there; the newest correction holds.
-        """
-        return self.correct_all([text], [label])[0]
-
-    def correct_all(self, texts: Sequence[str], labels: Sequence[str]) -> list[Prediction]:
-        """Do as `correct` for many texts, as one change; later ones are newer."""
-        with self.index.changing:
-            vectors = self._learn(texts, labels, CORRECTION)
-            state, blank = self.index.state, np.zeros(len(vectors), dtype=bool)
-        return predict(state, vectors, 3, "auto", blank)
-
-    def set_threshold(self, threshold: Threshold, *, unknown_rate: float = HALF) -> None:
-        """Change when to abstain; "auto" derives it again from the categories, at this rate.
-
-        What `tune` found out is forgotten.
-        """
-        self._record(given(threshold) or at_rate(unknown_rate), self.index.state.private)
-        self._derive()
-
-    def tune(
-        self,
-        texts: Sequence[str],
-        truths: Sequence[str | None],
-        *,
-        unknown_rate: float | None = None,
-    ) -> DecisionSettings:
-        """Find probabilities and a threshold from labelled texts; return what is now in force.
-
-        From 30 texts on that fit a category, predictions have a `probability` (`fit_odds`). From
-        10 on that fit none, "unknown" is one of its outcomes, and the threshold is the one with
-        the best mean of two shares: fitting texts answered rightly, others not answered; or, with
-        `unknown_rate`, the one that this share of the others stays below. With fewer the threshold
-        stays what it was. Both hold for these categories: after a change of them the threshold
-        stays, and probabilities are None until it is tuned again. Tune on other texts than the
-        categories' own examples, and evaluate on others again.
-
-        Args:
-            texts: n texts.
-            truths: n category names; None, "" or "unknown" for "fits no category".
-            unknown_rate: 0 to 1.
-
-        Raises:
-            InvalidTextsError: lengths differ, fewer than 30 texts that fit a category, or a truth
-                that is no category.
-        """
-        scores = self.scores(texts)
-        with self.index.changing:
-            state = self.index.state
-            tuned = tuned_settings(state, scores, truths, unknown_rate)
-            self._record(tuned, state.private)
-        return tuned
-
     def save(
         self,
         path: str | Path,
@@ -425,80 +293,6 @@ class Engine:
 
         return cls(LazyEncoder(identity, index.dim, load) if lazy else load(), index)
 
-    def _learn(self, texts: Sequence[str], labels: Sequence[str], source: str) -> FloatArray:
-        """Add one example for each text to its category; return their vectors (n, dim)."""
-        cleaned = clean_texts(texts)
-        if isinstance(labels, str) or len(cleaned) != len(labels):
-            number = "one string" if isinstance(labels, str) else len(labels)
-            raise InvalidTextsError(f"{len(cleaned)} texts but {number} as labels: give one each")
-        for label, text in zip(labels, cleaned, strict=True):
-            category = self.index.entry(label).category
-            _check_examples([replace(category, examples=(Example(text, source),))])
-        vectors = self._encode(cleaned)
-        if not cleaned:
-            return vectors
-        with self.index.changing:
-            there = (e.written for c in self.categories for e in c.examples)
-            newest = max(there, default=0)
-            examples = [
-                Example(text, source, newest + i if source == CORRECTION else 0)
-                for i, text in enumerate(cleaned, start=1)
-            ]
-            self.index.add_examples(list(zip(labels, examples, strict=True)), vectors)
-            self._derive()
-        return vectors
-
-    def _record(self, decision: DecisionSettings | None, private: bool) -> None:
-        identity = self.index.state.encoder or EncoderIdentity(
-            self.encoder.fingerprint, self.encoder.spec, probe(self.encoder)
-        )
-        self.index.settle(encoder=identity, decision=decision, private=private)
-
-    def _derive(self) -> None:
-        """Derive the threshold again after a change, unless it was given."""
-        with self.index.changing:
-            state = self.index.state
-            decision = state.decision
-            if decision is not None and decision.method == GIVEN:
-                new = replace(decision, stale=False, n_way=len(state.entries))
-            elif decision is not None and decision.method == TUNED:
-                new = replace(decision, stale=True)  # in force, but made for what was there before
-            else:
-                rows, owners = supports(state)
-                few = len(state.entries) < ENOUGH_CATEGORIES
-                try:
-                    background = self._background if few else None
-                    new = derive(
-                        rows,
-                        owners,
-                        scorer(state),
-                        len(state.entries),
-                        background,
-                        rate=decision.rate if decision else HALF,
-                    )
-                except EncoderError:  # of a lazy one: what was asked for shall not depend on it
-                    new = replace(decision_of(state), stale=True)
-            self._record(new, state.private)
-
-    @cached_property
-    def _background(self) -> FloatArray | None:
-        # A table of own vectors has none for our sentences.
-        if isinstance(self.encoder, PrecomputedEncoder):
-            return None
-        return self.encoder.encode(BACKGROUND)
-
-    def _encode(
-        self, texts: Sequence[str | None], advance: Callable[[int], None] = lambda done: None
-    ) -> FloatArray:
-        there = [text for text in texts if text is not None]
-        if len(there) < len(texts):
-            raise InvalidCategoriesError("a category of a private index has no texts to encode")
-        cleaned, found = clean_texts(there), [np.empty((0, self.index.dim), np.float32)]
-        for start in range(0, len(cleaned), _CHUNK):
-            found.append(self.encoder.encode(cleaned[start : start + _CHUNK]))
-            advance(len(found[-1]))
-        return np.concatenate(found)
-
 
 def _network_for(given: Network | str | None, encoder: Encoder) -> Network:
     """Return the network that was asked for; of an encoder's own name, the one trained with it."""
@@ -511,12 +305,3 @@ def _network_for(given: Network | str | None, encoder: Encoder) -> Network:
     else:
         chosen = beside if beside is not None and beside.name == given else make_network(given)
     return chosen
-
-
-def _check_examples(categories: Iterable[Category]) -> None:
-    for category in categories:
-        for example in category.examples:
-            if isinstance(example.text, str) and not example.text.strip():
-                raise InvalidCategoriesError(
-                    f"category {category.name!r} has an empty example. Leave it out"
-                )
