@@ -125,7 +125,7 @@ def test_page_shows_folds_networks_targets_and_setfit():
     assert "| hwu64 | 01 | 25 | 61.0 ± 1.5 | 71.0 ± 1.5 | +10.0 | yes |" in text
     assert "| hwu64 | mean |  | **63.0** | **73.0** | **+10.0** |  |" in text
     assert "| hwu64 | 63.0 ± 1.0 | 73.0 ± 1.0 | +10.0 |" in text  # 5-way, half an interval
-    assert "| memory | - | 61.0 (nothing kept) | - | - |" in text
+    assert "| memory | - | 61.0 (nothing kept) | - |" in text
     assert "| layers-1 | 69.5 | -1.5 | - |  |" in text
     assert "| 65.0 ± 2.0 | 65.0 ± 2.0 | +0.0 | yes |" in text
     assert "| hwu64 | 1 | names | 1 | 60.0 | 61.0 | 64.0 | 66.5 | - |" in text

@@ -94,12 +94,11 @@ def setfit(cells: Cells) -> str:
                 figures = [[at(cell, key) for cell in found] for key in keys]
                 figures.append(_crossed(cells, name, f"{n_shot}-{setting}", found))
                 shows = [spread(mean(values), std(values)) for values in figures]
-                seconds = shown(mean(at(cell, "train_seconds") for cell in found), ".0f")
                 draws = str(sum(bool(cell) for cell in found))
-                rows.append([name, str(n_shot), setting, draws, *shows, seconds])
+                rows.append([name, str(n_shot), setting, draws, *shows])
     head = ["set", "examples", "names", "draws", "SetFit", "logistic, frozen", "textshot, frozen"]
     note = "Names are one example more of each category. ± the standard deviation over draws.\n\n"
-    return note + table([*head, "textshot, trained on other sets", "seconds of SetFit"], rows)
+    return note + table([*head, "textshot, trained on other sets"], rows)
 
 
 def _crossed(cells: Cells, name: str, setting: str, found: list[Mapping[str, Any]]) -> list[float]:

@@ -105,14 +105,13 @@ def networks(cells: Cells, setting: str) -> str:
     """Return every network on fold 01 of each set, and its gain."""
     defaults = [cells.get(f"folds-{name}-01", NOTHING) for name in SETS]
     frozen = [shown(at(cell, "frozen", setting, "mean")) for cell in defaults]
-    rows = [["(frozen)", *frozen, ""]]
+    rows = [["(frozen)", *frozen]]
     for label in ("matching", *NETWORKS):
         found = [cells.get(f"networks-{name}-{label}", NOTHING) for name in SETS]
         found = defaults if label == "matching" else found
         each = [_with_gain(cell, setting) for cell in found]
-        seconds = mean(at(cell, "seconds") for cell in found)
-        rows.append([label, *each, shown(seconds, ".0f")])
-    return table(["network", *SETS, "seconds to train (mean)"], rows)
+        rows.append([label, *each])
+    return table(["network", *SETS], rows)
 
 
 def cross(cells: Cells) -> str:
