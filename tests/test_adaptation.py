@@ -8,6 +8,7 @@ from textshot.adaptation import FEWEST_TEXTS, MOST_TEXTS, adapt, sample_texts
 from textshot.arrays import unit_rows
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
+from textshot.networks import Linear, Matching, Memory
 from textshot.records import Category
 
 TEXTS = [f"text number {i}" for i in range(300)]
@@ -213,11 +214,66 @@ def test_an_adapted_engine_is_neither_changed_nor_saved(engine, tmp_path):
     assert not (tmp_path / "index").exists()
 
 
-@pytest.mark.parametrize("network", ["memory", "linear"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        Memory(),
+        Linear(),
+        Matching(keys="several"),
+        Matching(readout="context"),
+        Matching(context="attention"),
+    ],
+    ids=["memory", "linear", "several", "readout", "context"],
+)
 def test_a_network_that_reads_more_than_one_vector_is_refused(network):
     engine = Engine.build(SHOP, encoder="hashing", network=network, threshold=0.1)
-    with pytest.raises(InvalidTextsError, match=f"the {network} network .* matching to adapt"):
+    with pytest.raises(InvalidTextsError, match=f"the {network.name} network .* to adapt"):
         engine.classify(batch(100), adapt=True)
+
+
+def test_a_tuned_threshold_moves_as_far_as_the_derived_one():
+    categories = [*SHOP, Category.of("a job"), Category.of("hours")]
+    engine = Engine.build(categories, encoder="hashing")
+    texts = batch(200)
+    shift = engine.adapted(texts).decision.threshold - engine.decision.threshold
+    assert shift != 0
+    truths = [p.label for p in engine.classify(texts[:60], threshold=None)]
+    foreign = [f"weather wind {i}" for i in range(20)]
+    tuned = engine.tune([*texts[:60], *foreign], [*truths, *[None] * 20])
+    moved = engine.adapted(texts)
+    assert moved.index.state.adaptation.reason == ""
+    assert moved.decision.threshold == pytest.approx(tuned.threshold + shift)
+    assert {p.probability for p in moved.classify(texts[:5])} == {None}
+
+
+def test_a_change_while_texts_are_encoded_does_not_mix_categories():
+    """The answer is that of one moment: all categories of it, each with its own vector."""
+    engine = Engine.build(SHOP, encoder="hashing", threshold=0.1)
+    encoder = engine.encoder
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(encoder, name)
+
+        def encode(self, texts, **options):
+            rows = encoder.encode(texts, **options)
+            engine.encoder = encoder
+            engine.remove("late parcel")
+            engine.add([Category.of("a new one", "something new")])
+            return rows
+
+    engine.encoder = Slow()
+    moved = engine.adapted(batch(200))
+    assert moved.index.labels == engine.index.labels
+    expected = engine.adapted(batch(200))
+    np.testing.assert_array_equal(moved.index.state.vectors, expected.index.state.vectors)
+
+
+def test_what_is_no_list_of_texts_is_refused(engine):
+    with pytest.raises(TypeError, match="one str; give a list"):
+        engine.adapted("a single text")
+    with pytest.raises(InvalidTextsError, match="is missing"):
+        engine.adapted(["a", None])
 
 
 def test_corrections_still_hold_after_adapting():

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import os
 import random
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,29 @@ def test_bad_rows_do_not_count_and_are_rejected_once(engine):
     assert report.adaptation.n_texts == 60
     assert (report.read, report.written, report.rejected) == (62, 60, 2)
     assert len(Path("bad.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("header", ["text\n", ""], ids=["csv", "txt"])
+def test_a_pipe_with_a_name_loses_no_row(engine, header):
+    texts = texts_of(600)
+    os.mkfifo("pipe")
+    data = header + "".join(f"{t}\n" for t in texts)
+    writer = threading.Thread(target=Path("pipe").write_text, args=(data,), daemon=True)
+    writer.start()
+    kind = Format.CSV if header else Format.TEXT
+    report = run(engine, "pipe", "out.csv", input_format=kind)
+    writer.join()
+    assert report.from_stream
+    assert (report.read, report.written, report.adaptation.n_texts) == (600, 600, 600)
+    assert answers("out.csv").keys() == set(texts)
+
+
+def test_of_a_tuned_index_the_column_stays_and_is_empty():
+    tuned, texts = toy_engine(), texts_of(100)
+    tuned.tune(texts, [p.label for p in tuned.classify(texts)])
+    run(tuned, written("in.csv", texts), "out.csv")
+    with Path("out.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["probability"] for row in csv.DictReader(file)} == {""}
 
 
 def test_of_standard_input_it_is_the_beginning(engine, monkeypatch):

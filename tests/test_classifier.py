@@ -216,6 +216,15 @@ def test_tuned_it_has_probabilities_until_its_classes_change():
     assert not hasattr(classifier, "predict_proba")
 
 
+def test_who_never_abstains_keeps_classes_of_any_type_when_tuned():
+    classifier = OneShotClassifier("hashing", threshold=None, names=False)
+    classifier.fit(["money back", "my parcel"], [0, 1])
+    texts = [f"{w} number {i}" for w in ("money back", "my parcel", "rain wind") for i in range(30)]
+    classifier.tune(texts, np.repeat([0.0, 1.0, np.nan], 30))  # other numbers, the same classes
+    assert classifier.predict(["rain wind", "money back"]).dtype == np.int64
+    assert classifier.predict_proba(["money back"]).argmax() == 0
+
+
 def test_embeddings_cannot_be_tuned():
     classifier = OneShotClassifier("precomputed").fit(np.eye(2), ["a", "b"])
     with pytest.raises(InvalidTextsError, match="tuning needs texts"):

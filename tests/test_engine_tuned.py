@@ -37,7 +37,7 @@ def labelled(n, n_none=0, seed=0):
 
 @pytest.fixture
 def engine():
-    return toy_engine()
+    return toy_engine(threshold="auto")
 
 
 def test_before_tuning_no_probability_is_claimed(engine):
@@ -87,10 +87,75 @@ def test_a_rate_of_unknown_is_kept_on_the_texts_that_fit_none(engine):
     assert engine.decision.rate == 0.9
 
 
-def test_few_texts_that_fit_none_leave_threshold_and_unknown_alone(engine):
-    before = engine.decision.threshold
+def test_the_whole_rate_lets_none_of_them_through(engine):
+    texts, truths = labelled(60, 200)
+    engine.tune(texts, truths, unknown_rate=1.0)
+    assert {p.label for p in engine.classify(texts[60:])} == {None}
+    with pytest.raises(InvalidTextsError, match="9 labelled texts fit no category; a rate"):
+        engine.tune(*labelled(60, 9), unknown_rate=1.0)
+
+
+@pytest.mark.parametrize("threshold", ["auto", 0.2, None])
+def test_few_texts_that_fit_none_leave_the_threshold_alone(engine, threshold):
+    engine.set_threshold(threshold)
+    before = engine.decision
     settings = engine.tune(*labelled(60, 9))
-    assert (settings.threshold, settings.unknown) == (before, None)
+    assert (settings.threshold, settings.unknown) == (before.threshold, None)
+    assert (settings.method, settings.guess) == (before.method, before.guess)
+    assert engine.calibrated
+    # What was derived is derived again, what was given stays; probabilities end either way.
+    engine.add([Category.of("price match", "cheaper elsewhere")])
+    assert not engine.calibrated
+    assert engine.decision.method == before.method
+
+
+def test_who_never_abstains_goes_on_so(engine):
+    engine.set_threshold(None)
+    settings = engine.tune(*labelled(60, 60))
+    assert (settings.threshold, settings.method) == (None, "given")
+    assert settings.unknown is not None
+    assert all(p.label is not None for p in engine.classify(["zzz", "money back"]))
+
+
+def changing(engine, change):
+    """Let `change` happen once, after the engine has encoded and before it goes on."""
+    encoder = engine.encoder
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(encoder, name)
+
+        def encode(self, texts, **options):
+            rows = encoder.encode(texts, **options)
+            engine.encoder = encoder
+            change()
+            return rows
+
+    engine.encoder = Slow()
+
+
+def test_a_change_while_texts_are_encoded_is_tuned_on(engine):
+    """What is scored and what the truths name are of one moment, the later one."""
+    texts, truths = labelled(60, 20)
+    new = [Category.of("a new one", "something new")]
+    changing(engine, lambda: engine.add(new))
+    engine.tune(texts, truths)
+    assert engine.decision.n_way == 6
+    assert engine.calibrated
+    expected = toy_engine(threshold="auto")
+    expected.add(new)
+    assert expected.tune(texts, truths) == engine.decision
+
+
+def test_a_blank_text_is_unknown_without_a_probability(engine):
+    engine.tune(*labelled(60, 60))
+    [blank, other] = engine.classify(["  ", "weather"])
+    assert (blank.label, blank.probability) == (None, None)
+    assert other.probability is not None
+
+
+def test_few_texts_that_fit_none_give_unknown_no_probability(engine):
+    engine.tune(*labelled(60, 9))
     found = engine.classify(labelled(20, 20, seed=2)[0])
     assert all((p.probability is None) == (p.label is None) for p in found)
 
@@ -126,6 +191,11 @@ def test_saved_is_loaded_and_required_of_the_reader(engine, tmp_path):
     [
         ({"temperature": -1.0}, "temperature -1.0"),
         ({"temperature": 0}, "temperature 0"),
+        ({"temperature": 5e-324}, "temperature 5e-324"),
+        ({"temperature": None}, "unknown .* with temperature None"),
+        ({"unknown": 10**400}, "unknown 1000"),
+        ({"unknown": 1e308}, r"unknown 1e\+308"),
+        ({"n_texts": -1}, "n_texts -1"),
         ({"rate": 1.5}, "rate 1.5"),
         ({"unknown": "much"}, "unknown 'much'"),
         ({"n_texts": 1.5}, "n_texts 1.5"),

@@ -70,6 +70,19 @@ def test_truths_that_no_score_foresees_give_a_flat_guess():
     np.testing.assert_allclose(shares, 0.25, atol=0.1)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_scores_that_mislead_end_at_the_bound_and_the_rest_is_the_likeliest(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(0.2, 0.2, (300, 6)).astype(np.float32)
+    truths = scores.argmin(axis=1)  # the least likely one is always the truth
+    truths[rng.random(300) < 0.2] = -1
+    found = fit_odds(scores, truths)
+    assert 1 / found.temperature == pytest.approx(1e-3)
+    # Then every category is as likely as the others, and "none" as often as it was.
+    none = 1 - probabilities(scores, found).sum(axis=1)
+    np.testing.assert_allclose(none, (truths < 0).mean(), atol=0.01)
+
+
 def test_the_threshold_by_pencil():
     best = np.array([0.9, 0.8, 0.5, 0.3], np.float32)
     right = np.array([True, True, False, True])

@@ -143,6 +143,15 @@ def test_many_categories_are_looked_at_in_part():
     assert found.evidence > OPAQUE
 
 
+def test_a_category_with_many_examples_does_not_crowd_out_the_others():
+    rng = np.random.default_rng(0)
+    names = rng.normal(size=(4, 32))
+    examples = [rng.normal(size=(n, 32)) for n in (1, 1, 1, 5000)]
+    found = weigh(*keys_of(names, examples))
+    assert abs(found.evidence) < 5
+    assert 0 < found.name_shots < 3
+
+
 def test_equal_names_and_equal_examples_are_borne():
     keys = unit_rows(np.ones((12, 4)))
     found = weigh(keys, np.repeat(np.arange(4), 3), np.tile([NAME, EXAMPLE, EXAMPLE], 4))

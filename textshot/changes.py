@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from textshot.decision import ENOUGH_CATEGORIES, GIVEN, TUNED, derive
 from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
 from textshot.errors import EncoderError, InvalidCategoriesError, InvalidTextsError
 from textshot.identity import probe
-from textshot.index import EncoderIdentity, Index
+from textshot.index import EncoderIdentity, Index, State
 from textshot.prediction import (
     at_rate,
     decision_of,
@@ -132,8 +133,10 @@ class Changes:
 
         What `tune` found out is forgotten.
         """
-        self._record(given(threshold) or at_rate(unknown_rate), self.index.state.private)
-        self._derive()
+        asked = given(threshold) or at_rate(unknown_rate)
+        with self.index.changing:
+            state = self.index.state
+            self._record(self._settled(asked, state), state.private)
 
     def tune(
         self,
@@ -147,10 +150,11 @@ class Changes:
         From 30 texts on that fit a category, predictions have a `probability` (`fit_odds`). From
         10 on that fit none, "unknown" is one of its outcomes, and the threshold is the one with
         the best mean of two shares: fitting texts answered rightly, others not answered; or, with
-        `unknown_rate`, the one that this share of the others stays below. With fewer the threshold
-        stays what it was. Both hold for these categories: after a change of them the threshold
-        stays, and probabilities are None until it is tuned again. Tune on other texts than the
-        categories' own examples, and evaluate on others again.
+        `unknown_rate`, the one that this share of the others stays below. With fewer of them, and
+        where abstaining was switched off, the threshold stays as it is. Both hold for these
+        categories: after a change of them a tuned threshold stays, and probabilities are None
+        until it is tuned again. Tune on other texts than the categories' own examples, and
+        evaluate on others again.
 
         Args:
             texts: n texts.
@@ -158,13 +162,13 @@ class Changes:
             unknown_rate: 0 to 1.
 
         Raises:
-            InvalidTextsError: lengths differ, fewer than 30 texts that fit a category, or a truth
-                that is no category.
+            InvalidTextsError: lengths differ, fewer than 30 texts that fit a category, a truth
+                that is no category, or a rate with fewer than 10 texts that fit none.
         """
-        scores = score(self.index.state, self._encode(clean_texts(texts)))
+        vectors = self._encode(clean_texts(texts))
         with self.index.changing:
             state = self.index.state
-            tuned = tuned_settings(state, scores, truths, unknown_rate)
+            tuned = tuned_settings(state, score(state, vectors), truths, unknown_rate)
             self._record(tuned, state.private)
         return tuned
 
@@ -198,30 +202,29 @@ class Changes:
         self.index.settle(encoder=identity, decision=decision, private=private)
 
     def _derive(self) -> None:
-        """Derive the threshold again after a change, unless it was given."""
+        """Settle when to abstain again after a change, unless it was given or tuned."""
         with self.index.changing:
             state = self.index.state
-            decision = state.decision
-            if decision is not None and decision.method == GIVEN:
-                new = replace(decision, stale=False, n_way=len(state.entries))
-            elif decision is not None and decision.method == TUNED:
-                new = replace(decision, stale=True)  # in force, but made for what was there before
-            else:
-                rows, owners = supports(state)
-                few = len(state.entries) < ENOUGH_CATEGORIES
-                try:
-                    background = self._background if few else None
-                    new = derive(
-                        rows,
-                        owners,
-                        scorer(state),
-                        len(state.entries),
-                        background,
-                        rate=decision.rate if decision else HALF,
-                    )
-                except EncoderError:  # of a lazy one: what was asked for shall not depend on it
-                    new = replace(decision_of(state), stale=True)
-            self._record(new, state.private)
+            self._record(self._settled(state.decision, state), state.private)
+
+    def _settled(self, asked: DecisionSettings | None, state: State) -> DecisionSettings:
+        """Return when `state` abstains by what was asked for; probabilities end here."""
+        if asked is not None and asked.method == GIVEN:
+            gone: dict[str, Any] = {"temperature": None, "unknown": None, "n_texts": 0}
+            return replace(asked, stale=False, n_way=len(state.entries), **gone)
+        if asked is not None and asked.method == TUNED:
+            return replace(asked, stale=True)  # in force, but made for what was there before
+        rate = HALF if asked is None else asked.rate
+        try:
+            return self._derived(state, rate)
+        except EncoderError:  # of a lazy one: what was asked for shall not depend on it
+            return replace(decision_of(state), stale=True, rate=rate)
+
+    def _derived(self, state: State, rate: float) -> DecisionSettings:
+        """Derive the threshold from the categories."""
+        rows, owners = supports(state)
+        background = self._background if len(state.entries) < ENOUGH_CATEGORIES else None
+        return derive(rows, owners, scorer(state), len(state.entries), background, rate=rate)
 
     @cached_property
     def _background(self) -> FloatArray | None:

@@ -147,13 +147,18 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: n texts (not embeddings), others than those of `fit`.
-            y: n classes; "unknown" for texts that fit none.
+            y: n classes; "unknown" or None for texts that fit none.
         """
         check_is_fitted(self)
         if self._precomputed:
             raise InvalidTextsError("tuning needs texts; an encoder of 'precomputed' has none")
         X = self._check_inputs(X, reset=False)
-        self.engine_.tune(list(X), [_name_of(label) for label in y])
+        known = {label: _name_of(label) for label in self.classes_.tolist()}
+        truths = [
+            None if label is None or label != label else known.get(label, str(label))
+            for label in column_or_1d(y).tolist()
+        ]
+        self.engine_.tune(list(X), truths)
         return self
 
     @available_if(_is_calibrated)  # type: ignore[untyped-decorator]

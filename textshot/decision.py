@@ -71,8 +71,15 @@ def derive(
     )
 
 
+def above(scores: FloatArray, rate: float) -> float:
+    """Return the lowest threshold that a share `rate` of these scores (n,) do not reach."""
+    at = np.quantile(scores, rate, method="higher") if rate < 1.0 else scores.max()
+    # What equals a threshold reaches it.
+    return float(np.clip(np.nextafter(np.float32(at), np.float32(2)), -1.0, 1.0))
+
+
 def _quantile(scores: FloatArray, rate: float) -> float:
-    return float(np.median(scores) if rate == HALF else np.quantile(scores, rate))
+    return float(np.median(scores)) if rate == HALF else above(scores, rate)
 
 
 def leave_one_category_out(

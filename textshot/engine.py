@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from textshot.adaptation import FEWEST_TEXTS, LEAST_KNOWN, adapt, sample_texts
 from textshot.arrays import FloatArray, unit_rows
 from textshot.changes import CHUNK, Changes
+from textshot.decision import TUNED
 from textshot.encoders import (
     Encoder,
     Reading,
@@ -22,7 +24,7 @@ from textshot.errors import (
     InvalidTextsError,
 )
 from textshot.identity import LazyEncoder, check_identity, load_again
-from textshot.index import PLAIN, Index
+from textshot.index import PLAIN, Index, State
 from textshot.networks import Network, make_network, network_beside
 from textshot.prediction import (
     at_rate,
@@ -166,43 +168,45 @@ class Engine(Changes):
         """Return an engine whose categories have moved towards unlabelled texts (`adaptation`).
 
         Up to 5,000 different texts are looked at, chosen by the hash of each and the seed: neither
-        their order nor how often one occurs makes a difference. The threshold is derived again.
-        The new engine is for one run: it cannot be changed or saved, and this one stays as it is.
+        their order nor how often one occurs makes a difference. A derived threshold is derived
+        again, a tuned one moves as far as the derived one does, a given one stays; probabilities
+        were tuned for other vectors and are None. The new engine is for one run: its categories
+        cannot be changed, it cannot be saved, and this one stays as it is.
         `index.state.adaptation` says to how many texts it adapted, or why it kept its hands off:
         fewer than 50 different texts, or less than a tenth of them reach the threshold.
 
         Raises:
+            TypeError: a single string in place of a list.
             InvalidTextsError: a network that does not compare texts with category vectors alone.
         """
-        sample = sample_texts(texts, seed=seed)
-        state, vectors = self.index.state, self._encode(sample)
-        network = state.network
-        if network.joint or network.examples_are_slots or not state.plainly_read:
+        if isinstance(texts, str):
+            raise TypeError("texts is one str; give a list")
+        network = self.network
+        if not network.alone:
             raise InvalidTextsError(
                 f"the {network.name} network (settings: {dict(network.settings)}) reads more than"
                 " one vector of a category, so there is none to move. Index with --network matching"
                 " to adapt"
             )
-        reason = self._why_not(vectors)
-        moved = state.vectors
-        if not reason:
+        sample = sample_texts((clean_texts([text])[0] for text in texts), seed=int(seed))
+        vectors, state = self._encode(sample), self.index.state
+        adaptation = Adaptation(len(sample), _why_not(state, vectors))
+        moved = state.moved(state.vectors, adaptation)
+        if not adaptation.reason:
             n_keys = np.bincount(state.key_rows, minlength=len(state.entries))
-            moved = adapt(state.vectors, n_keys, vectors)
-        engine = Engine(self.encoder, self.index.moved(moved, Adaptation(len(sample), reason)))
-        if not reason:
-            engine._derive()
-        return engine
+            moved = state.moved(adapt(state.vectors, n_keys, vectors), adaptation)
+            moved = replace(moved, decision=self._after_moving(state, moved))
+        return Engine(self.encoder, Index.of_state(moved, self.index.generation))
 
-    def _why_not(self, texts: FloatArray) -> str:
-        """Return why categories are not moved towards these vectors, "" where they are."""
-        if len(self.index) < 2:
-            return "there are fewer than two categories"
-        if len(texts) < FEWEST_TEXTS:
-            return f"{len(texts)} different texts are too few ({FEWEST_TEXTS} are needed)"
-        known = np.mean([p.label is not None for p in self.classify_vectors(texts, k=1)])
-        if known < LEAST_KNOWN:
-            return f"only {100 * known:.0f} % of the texts are near any category"
-        return ""
+    def _after_moving(self, before: State, after: State) -> DecisionSettings:
+        """Return when to abstain with moved vectors."""
+        decision = decision_of(before)
+        if decision.method != TUNED or decision.threshold is None:
+            return self._settled(decision, after)
+        first, second = (self._derived(s, HALF).threshold for s in (before, after))
+        shift = 0.0 if first is None or second is None else second - first
+        threshold = min(max(decision.threshold + shift, -1.0), 1.0)
+        return replace(decision, threshold=threshold, stale=True)
 
     def scores(self, texts: Sequence[str]) -> FloatArray:
         """Return the score of each text with each category, float32 (n_texts, n_categories).
@@ -221,8 +225,10 @@ class Engine(Changes):
         An encoder that cannot tell gives no more than their number.
         """
         read = getattr(self.encoder, "reading", None)
-        found: Reading = Reading(len(texts)) if read is None else read(texts)
-        return found
+        if read is None:
+            return Reading(len(texts))
+        parts = (read(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK))
+        return sum(parts, Reading())
 
     @property
     def calibrated(self) -> bool:
@@ -305,3 +311,16 @@ def _network_for(given: Network | str | None, encoder: Encoder) -> Network:
     else:
         chosen = beside if beside is not None and beside.name == given else make_network(given)
     return chosen
+
+
+def _why_not(state: State, texts: FloatArray) -> str:
+    """Return why categories are not moved towards these vectors, "" where they are."""
+    if len(state.entries) < 2:
+        return "there are fewer than two categories"
+    if len(texts) < FEWEST_TEXTS:
+        return f"{len(texts)} different texts are too few ({FEWEST_TEXTS} are needed)"
+    answers = predict(state, texts, 1, "auto", np.zeros(len(texts), dtype=bool))
+    known = np.mean([p.label is not None for p in answers])
+    if known < LEAST_KNOWN:
+        return f"only {100 * known:.0f} % of the texts are near any category"
+    return ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
-from textshot.decision import GIVEN, TUNED, Score, is_known
+from textshot.decision import GIVEN, TUNED, Score, above, is_known
 from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.records import (
@@ -66,25 +67,41 @@ def tuned_settings(
             f"{len(fitting)} labelled texts fit a category; {FEWEST_FITTING} are needed at least to"
             " tell how sure an answer is. Label more of them"
         )
-    odds, threshold = fit_odds(fitting, places[places >= 0]), before.threshold
-    if len(foreign) >= FEWEST_FOREIGN:
-        odds, strange = fit_odds(scores, places), foreign.max(axis=1)
-        right = fitting.argmax(axis=1) == places[places >= 0]
+    odds = fit_odds(fitting, places[places >= 0])
+    threshold, method = before.threshold, before.method
+    seen = len(foreign) >= FEWEST_FOREIGN
+    if rate is not None and not seen:
+        raise InvalidTextsError(
+            f"{len(foreign)} labelled texts fit no category; a rate of unknown needs"
+            f" {FEWEST_FOREIGN}. Label more of them, or leave the rate out"
+        )
+    if seen:
+        odds = fit_odds(scores, places)
+    if seen and not _always_answers(before):
+        right, method = fitting.argmax(axis=1) == places[places >= 0], TUNED
+        strange = foreign.max(axis=1)
         threshold = (
             best_threshold(fitting.max(axis=1), right, strange)
             if rate is None
-            else float(np.clip(np.quantile(strange, rate), -1.0, 1.0))
+            else above(strange, rate)
         )
-    return DecisionSettings(
-        threshold,
-        TUNED,
-        len(state.entries),
-        len(scores),
+    return replace(
+        before,
+        threshold=threshold,
+        method=method,
+        guess=before.guess and method != TUNED,
+        stale=False,
+        n_way=len(state.entries),
+        n_scores=len(scores) if method == TUNED else before.n_scores,
         temperature=odds.temperature,
         rate=before.rate if rate is None else rate,
         unknown=odds.unknown,
         n_texts=len(scores),
     )
+
+
+def _always_answers(decision: DecisionSettings) -> bool:
+    return decision.method == GIVEN and decision.threshold is None
 
 
 def _places(state: State, truths: Sequence[str | None], n_texts: int) -> IntArray:
@@ -156,7 +173,7 @@ def predict(
                 label=label,
                 labels=() if label is None else (label,),
                 score=matches[0].score,
-                probability=sure[i],
+                probability=None if blank[i] else sure[i],
                 margin=float(margins[i]),
                 threshold=None if limits is None else float(limits[i]),
                 matches=matches,
@@ -169,24 +186,33 @@ def _probabilities(
     state: State, queries: FloatArray, best: IntArray, known: NDArray[np.bool_]
 ) -> list[float | None]:
     """Return how likely each answer is right, also where it is "unknown"; None: not known."""
-    shares = category_probabilities(state, queries)
-    if shares is None:
+    odds = _odds(state)
+    if odds is None:
         return [None] * len(queries)
-    right = shares[np.arange(len(shares)), best]
-    none = np.clip(1.0 - shares.sum(axis=1), 0.0, 1.0)
-    seen = decision_of(state).unknown is not None
-    return [
-        float(right[i]) if known[i] else float(none[i]) if seen else None
-        for i in range(len(shares))
-    ]
+    found: list[float | None] = []
+    for block in _blocks(state, queries):
+        shares = probabilities(_scores(state, block), odds)
+        rows = slice(len(found), len(found) + len(block))
+        right = shares[np.arange(len(shares)), best[rows]]
+        none = np.clip(1.0 - shares.sum(axis=1), 0.0, 1.0)
+        for answered, yes, no in zip(known[rows], right, none, strict=True):
+            unseen = None if odds.unknown is None else float(no)
+            found.append(float(yes) if answered else unseen)
+    return found
+
+
+def _odds(state: State) -> Odds | None:
+    decision = decision_of(state)
+    if decision.temperature is None or decision.stale:
+        return None
+    return Odds(decision.temperature, decision.unknown)
 
 
 def category_probabilities(state: State, queries: FloatArray) -> NDArray[np.float64] | None:
     """Return the probability of each category, float64 (n, n_categories); None: not known."""
-    decision = decision_of(state)
-    if decision.temperature is None or decision.stale:
+    odds = _odds(state)
+    if odds is None:
         return None
-    odds = Odds(decision.temperature, decision.unknown)
     parts = [probabilities(_scores(state, block), odds) for block in _blocks(state, queries)]
     return np.concatenate([np.empty((0, len(state.entries))), *parts])
 

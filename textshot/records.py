@@ -13,6 +13,9 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 UNKNOWN = "unknown"
 """What tables and `predict` print where a Prediction has no label; no category is called so."""
 
+MOST_UNKNOWN = 1e4
+"""The largest score, of either sign, that "fits none" may count as."""
+
 HALF = 0.5
 """The share of texts fitting no category that shall come out as unknown, if none is asked for."""
 

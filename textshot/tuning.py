@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
+from textshot.records import MOST_UNKNOWN
 
 FEWEST_FITTING = 30
 """Fewer labelled texts that fit a category tell too little about probabilities."""
@@ -15,7 +16,7 @@ FEWEST_FITTING = 30
 FEWEST_FOREIGN = 10
 """Fewer texts that fit none tell too little about "unknown"."""
 
-_MOST_SCALE = 200.0
+_LEAST_SCALE, _MOST_SCALE = 1e-3, 200.0
 _STEPS = 100
 
 _Wide = NDArray[np.float64]
@@ -57,13 +58,13 @@ def fit_odds(scores: FloatArray, truths: IntArray) -> Odds:
     point: _Wide = np.array([20.0, 20.0 * float(np.median(wide.max(axis=1)))])
     for _ in range(_STEPS):
         gradient, curvature = _derivatives(wide, outcome, point, with_none)
-        damped = curvature + 1e-9 * np.eye(len(gradient))
-        step = np.asarray(np.linalg.solve(damped, gradient), np.float64)
+        step = _newton(point, gradient, curvature)
         point = _within(wide, outcome, point, step, with_none)
         if np.abs(step).max() < 1e-9:
             break
     scale = float(point[0])
-    return Odds(1.0 / scale, float(point[1]) / scale if with_none else None)
+    unknown = float(np.clip(point[1] / scale, -MOST_UNKNOWN, MOST_UNKNOWN))
+    return Odds(1.0 / scale, unknown if with_none else None)
 
 
 def probabilities(scores: FloatArray, odds: Odds) -> _Wide:
@@ -133,13 +134,24 @@ def _derivatives(
     return np.array(gradient), np.array(curvature)
 
 
+def _newton(point: _Wide, gradient: _Wide, curvature: _Wide) -> _Wide:
+    """Return the step to the maximum of the parabola there; along a bound that holds the scale."""
+    damped = curvature + 1e-9 * np.eye(len(gradient))
+    outward = point[0] <= _LEAST_SCALE if gradient[0] < 0 else point[0] >= _MOST_SCALE
+    if not outward:
+        return np.asarray(np.linalg.solve(damped, gradient), np.float64)
+    step = np.zeros(len(gradient))
+    step[1:] = gradient[1:] / np.diag(damped)[1:]
+    return step
+
+
 def _within(scores: _Wide, outcome: IntArray, point: _Wide, step: _Wide, with_none: bool) -> _Wide:
     """Take the step, or as much of it as does not make things worse."""
     before = _likelihood(scores, outcome, point, with_none)
     for _ in range(40):
         new = point.copy()
         new[: len(step)] += step
-        new[0] = min(max(new[0], 1e-3), _MOST_SCALE)
+        new[0] = min(max(new[0], _LEAST_SCALE), _MOST_SCALE)
         if _likelihood(scores, outcome, new, with_none) >= before - 1e-12:
             return new
         step = step / 2

@@ -91,8 +91,11 @@ def weigh(keys: FloatArray, rows: IntArray, kinds: IntArray) -> Weighing:
     if len(both) < 3:
         return Weighing(round(_beforehand(len(named)), 3))
     chosen = _some(both, _MOST_CATEGORIES)
-    examples = _some(np.flatnonzero((kinds == EXAMPLE) & np.isin(rows, chosen)), _MOST_EXAMPLES)
-    chosen, own = np.unique(rows[examples], return_inverse=True)
+    each = max(2, _MOST_EXAMPLES // len(chosen))
+    examples = np.concatenate(
+        [_some(np.flatnonzero((kinds == EXAMPLE) & (rows == row)), each) for row in chosen]
+    )
+    own = np.searchsorted(chosen, rows[examples])
     names = keys[named[np.searchsorted(rows[named], chosen)]].astype(np.float64)
     texts = keys[examples].astype(np.float64)
     name = _by_names(texts @ names.T, own)

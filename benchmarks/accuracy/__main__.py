@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with the sets")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--draws", type=int, default=DRAWS, help="fewer only with another --out")
+    parser.add_argument("--encoder", help="another one than the default; only with another --out")
     parser.add_argument("--only", nargs="+", default=_names(), choices=_names(), metavar="CELL")
     parser.add_argument("--tables", action="store_true", help="the page and the picture alone")
     options = parser.parse_args()
@@ -31,6 +32,8 @@ def main() -> None:
         sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
     if options.draws != DRAWS and options.out == RESULTS:
         sys.exit(f"fewer than {DRAWS} draws are no published figure: say --out FOLDER")
+    if options.encoder and options.out == RESULTS:
+        sys.exit("the published figures are those of the default encoder: say --out FOLDER")
     try:
         if not options.tables:
             run(options)
@@ -44,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     from benchmarks.learning.fit import versions
     from textshot import load_encoder
 
-    encoder = load_encoder(device="cpu")
+    encoder = load_encoder(options.encoder, device="cpu")
     for name in options.only:
         path = options.out / f"{name}.json"
         if path.exists():

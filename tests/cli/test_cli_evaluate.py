@@ -107,3 +107,22 @@ def test_what_cannot_be_evaluated_is_said(run, index, content, message):
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_it_can_try_what_adapting_would_do(run, index):
+    words = ("parcel has", "money back", "log in", "on Saturday", "the job")
+    names = [
+        "late parcel",
+        "refund request",
+        "login problem",
+        "opening hours",
+        "job application",
+    ]
+    rows = [f"my {words[i % 5]} number {i},{names[i % 5]}" for i in range(100)]
+    Path("many.csv").write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    before = Engine.load(index)
+    shown = run("evaluate", index, "many.csv", "--adapt", "--json")
+    assert shown.stderr.startswith("adapted to 100 different texts of the input; threshold 0.250")
+    texts, truths = zip(*(row.rsplit(",", 1) for row in rows), strict=True)
+    expected = evaluate(before.adapted(texts), texts, truths)
+    assert json.loads(shown.stdout)["accuracy"] == expected.accuracy

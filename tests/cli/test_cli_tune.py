@@ -80,7 +80,7 @@ def test_without_texts_that_fit_none_the_threshold_stays(run, index, labelled):
     lines = Path(labelled).read_text(encoding="utf-8").splitlines()[:101]
     Path("fitting.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     result = run("tune", index, "fitting.csv")
-    assert "threshold: 0.250 (given) -> 0.250 (tuned on labelled texts)" in result.stdout
+    assert "threshold: 0.250 (given) -> 0.250 (given)" in result.stdout
     assert "0 texts that fit none are too few to tell about unknown" in result.stderr
 
 
@@ -99,7 +99,25 @@ def test_too_few_texts_are_an_error_and_nothing_changes(run, index):
     assert Engine.load(index).index.generation == 1
 
 
-@pytest.mark.parametrize("rate", ["1.5", "-0.1", "much"])
+def test_options_of_a_file_without_a_file_are_a_mistake(run, index, labelled):
+    run("tune", index, labelled)
+    assert "none is given" in run("tune", index, "--text-column", "text", code=2).stderr
+    assert Engine.load(index).calibrated
+
+
+def test_a_rate_beside_a_threshold_is_a_mistake(run, categories):
+    words = ("--threshold", "0.5", "--unknown-rate", "0.9", "--encoder", "hashing")
+    result = run("index", categories, "-o", "made", *words, code=2)
+    assert "--unknown-rate is the rate of an auto threshold" in result.stderr
+
+
+def test_with_adapt_probabilities_are_left_out_and_that_is_said(run, index, labelled):
+    run("tune", index, labelled)
+    result = run("categorize", index, labelled, "-o", "out.csv", "--adapt")
+    assert "probabilities were tuned for the index as it is" in result.stderr
+
+
+@pytest.mark.parametrize("rate", ["1.5", "-0.1", "much", "nan"])
 def test_a_rate_is_a_share(run, index, rate):
     assert "--unknown-rate" in run("tune", index, "--unknown-rate", rate, code=2).stderr
 

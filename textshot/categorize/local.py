@@ -62,6 +62,8 @@ class Report:
     text_columns: tuple[str, ...] = ()
     rejects_path: Path | None = None
     reading: Reading = field(default_factory=Reading)
+    from_stream: bool = False
+    """Whether the input can be read once only, so that its beginning is what was adapted to."""
     adaptation: Adaptation | None = None
     threshold: float | None = None
     """Of the engine that answered, after it adapted."""
@@ -110,16 +112,18 @@ def categorize(
         rejects: where rows go that cannot be used, with file, line and reason; the file is made
             with the first of them.
         adapt: let the categories move towards the texts of the input first (`Engine.adapted`): a
-            file is read twice, of standard input it is the first 5,000 texts.
+            file is read twice, of standard input and other pipes it is the first 5,000 texts.
         advance: called with the number of rows done since the last call, and how much of the input
             that makes, 0 to 1, or None when its size is not known.
     """
     _check_places(source, target, rejects)
     with open_table(source, format=input_format, encoding=encoding) as table:
         columns = text_columns_of(table, text_columns)
-        report = Report(text_columns=tuple(columns))
+        report, calibrated = Report(text_columns=tuple(columns)), engine.calibrated
         batches = table.batches()
-        if adapt and str(source) == STDIO:
+        # A pipe can be read once only, whatever its name.
+        report.from_stream = str(source) == STDIO or not Path(source).is_file()
+        if adapt and report.from_stream:
             first = _first_of(batches, MOST_TEXTS)
             engine = engine.adapted(_texts_of(first, columns))
             batches = chain(first, batches)
@@ -128,7 +132,7 @@ def categorize(
                 engine = engine.adapted(_texts_of(again.batches(), columns))
         report.adaptation = engine.index.state.adaptation
         report.threshold = engine.decision.threshold
-        added = ADDED + ("probability",) * engine.calibrated
+        added = ADDED + ("probability",) * calibrated
         report.columns = names = free_names(table.columns, added)
         schema = with_fields(table.schema, dict(zip(names.values(), _kinds(added), strict=True)))
         with (

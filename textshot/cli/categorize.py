@@ -13,6 +13,7 @@ from textshot.cli import options
 from textshot.cli.output import (
     counted,
     note,
+    note_adapted,
     note_reading,
     percent,
     print_json,
@@ -50,12 +51,7 @@ _SHOWN_CHARS = 80
     metavar="FILE",
     help="Where rows that cannot be used go. [default: OUTPUT.rejects.csv]",
 )
-@click.option(
-    "--adapt",
-    is_flag=True,
-    help="Let the categories move towards the texts of the input first: more right answers on a"
-    " batch, which then depend on it.",
-)
+@options.adapt_option
 @options.encoder_option
 @options.device_option
 @options.json_option
@@ -113,20 +109,11 @@ def categorize(
         note(f"the texts are those of the column {report.text_columns[0]!r}")
     note_reading(report.reading)
     before = engine.decision.threshold if threshold == "auto" else None
-    _say_adapted(report, before, from_stdin=input_path == STDOUT)
+    where = "the beginning of the input" if report.from_stream else "the input"
+    note_adapted(report.adaptation, where, before, report.threshold)
+    if adapt and engine.calibrated:
+        note("probabilities were tuned for the index as it is, and are left out with --adapt")
     _say(report, output, as_json)
-
-
-def _say_adapted(report: Report, before: float | None, *, from_stdin: bool) -> None:
-    found = report.adaptation
-    if found is None:
-        return
-    if found.reason:
-        note(f"not adapted: {found.reason}")
-        return
-    where = "the beginning of the input" if from_stdin else "the input"
-    change = "" if before is None else f"; threshold {before:.3f} -> {report.threshold:.3f}"
-    note(f"adapted to {counted(found.n_texts, 'different text')} of {where}{change}")
 
 
 def _rejects_path(output: str) -> str:

@@ -10,12 +10,12 @@ import click
 from textshot.cli import options
 from textshot.cli.output import (
     counted,
+    note_adapted,
     note_reading,
     percent,
     print_json,
     print_table,
     progress,
-    warn,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _SHOWN_CONFUSIONS = 10
 @options.text_column_option
 @options.label_column_option
 @options.threshold_options
+@options.adapt_option
 @options.input_format_option
 @options.encoding_option
 @options.encoder_option
@@ -43,6 +44,7 @@ def evaluate(
     text_columns: list[str],
     label_column: str | None,
     threshold: Threshold,
+    adapt: bool,
     input_format: Format | None,
     encoding: str | None,
     encoder: str | None,
@@ -59,19 +61,14 @@ def evaluate(
       textshot evaluate my-index examples/support/labelled.csv
     """
     from textshot.evaluation import evaluate as run
-    from textshot.tables.categories import read_labelled
 
-    options.need_format(labelled_path, input_format)
-    data = read_labelled(
-        labelled_path,
-        label=label_column,
-        text=text_columns,
-        format=input_format,
-        encoding=encoding,
-    )
-    for reject in data.rejects:
-        warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+    data = options.read_labelled(labelled_path, label_column, text_columns, input_format, encoding)
     engine = options.load_engine(index_path, encoder, device)
+    before = engine.decision.threshold if threshold == "auto" else None
+    if adapt:
+        engine = engine.adapted(data.texts)
+        adaptation = engine.index.state.adaptation
+        note_adapted(adaptation, "the input", before, engine.decision.threshold)
     with progress("evaluating", len(data.texts)) as advance:
         found = run(engine, data.texts, data.truths, threshold=threshold, advance=advance)
     note_reading(engine.reading(data.texts))

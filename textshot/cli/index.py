@@ -88,6 +88,8 @@ def index(
     from textshot.engine import Engine
     from textshot.tables.categories import read_categories
 
+    if unknown_rate is not None and threshold != "auto":
+        raise click.UsageError("--unknown-rate is the rate of an auto threshold, and one is given")
     options.need_format(categories_path, input_format)
     categories = read_categories(
         categories_path,

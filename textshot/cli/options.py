@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from textshot.cli.output import warn
 from textshot.records import Threshold
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.tables import Format
+    from textshot.tables.categories import Labelled
 
 _Command = Callable[..., Any]
 
@@ -92,11 +94,22 @@ def threshold_options(function: _Command) -> _Command:
     )(command)
 
 
+def adapt_option(function: _Command) -> _Command:
+    """Add --adapt."""
+    return click.option(
+        "--adapt",
+        is_flag=True,
+        help="Let the categories move towards the texts of the input first: more right answers on"
+        " a batch, which then depend on it.",
+    )(function)
+
+
 def unknown_rate_option(function: _Command) -> _Command:
     """Add --unknown-rate."""
     return click.option(
         "--unknown-rate",
-        type=click.FloatRange(0.0, 1.0),
+        type=float,
+        callback=_share,
         metavar="SHARE",
         help="Share of texts that fit no category which shall come out as unknown, as far as the"
         " categories (or labelled texts) tell. [default: 0.5 of the categories' own]",
@@ -121,6 +134,23 @@ def need_format(path: str, format: Format | None) -> None:
         raise click.UsageError("say what stdin holds: --format csv, tsv, jsonl or txt")
 
 
+def read_labelled(
+    path: str,
+    label_column: str | None,
+    text_columns: list[str],
+    format: Format | None,
+    encoding: str | None,
+) -> Labelled:
+    """Read texts and truths, and warn of each row that cannot be used."""
+    from textshot.tables.categories import read_labelled as read
+
+    need_format(path, format)
+    data = read(path, label=label_column, text=text_columns, format=format, encoding=encoding)
+    for reject in data.rejects:
+        warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+    return data
+
+
 def load_engine(
     path: str, encoder: str | None, device: str | None, *, lazy: bool = False
 ) -> Engine:
@@ -128,6 +158,12 @@ def load_engine(
     from textshot.engine import Engine
 
     return Engine.load(path, encoder=encoder, device=device, lazy=lazy)
+
+
+def _share(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0.0 <= value <= 1.0:  # NaN is neither
+        raise click.BadParameter(f"{value} is not a share, 0 to 1", ctx, param)
+    return value
 
 
 def _threshold(ctx: click.Context, param: click.Parameter, value: str) -> Threshold:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.index import State
     from textshot.networks import Network
-    from textshot.records import DecisionSettings
+    from textshot.records import Adaptation, DecisionSettings
 
 PLAIN_NETWORK = "matching"
 _LINE_SECONDS = 60.0
@@ -96,6 +96,21 @@ def names_text(state: State) -> str:
     found = state.weighing
     why = "from the number of categories" if found.evidence is None else "measured on the examples"
     return f"count as {found.name_shots:.2f} examples ({why})"
+
+
+def note_adapted(
+    found: Adaptation | None, where: str, before: float | None, after: float | None
+) -> None:
+    """Say that categories adapted to texts, or why they did not; and what the threshold became."""
+    if found is None:
+        return
+    if found.reason:
+        note(f"not adapted: {found.reason}")
+        return
+    change = ""
+    if before is not None and after is not None:
+        change = f"; threshold {before:.3f} -> {after:.3f}"
+    note(f"adapted to {counted(found.n_texts, 'different text')} of {where}{change}")
 
 
 def note_reading(reading: Reading) -> None:

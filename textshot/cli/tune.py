@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, note, percent, print_json, threshold_text, warn
+from textshot.cli.output import counted, note, percent, print_json, threshold_text
 from textshot.records import HALF
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def tune(
       textshot tune my-index examples/support/labelled.csv
       textshot tune my-index --unknown-rate 0.8
     """
+    if labelled_path is None and (text_columns or label_column or input_format or encoding):
+        raise click.UsageError("these options say how LABELLED is read, and none is given")
     engine = options.load_engine(index_path, encoder, device)
     before = engine.decision
     found: tuple[Evaluation, Evaluation] | None = None
@@ -63,18 +65,10 @@ def tune(
         engine.set_threshold("auto", unknown_rate=HALF if unknown_rate is None else unknown_rate)
     else:
         from textshot.evaluation import evaluate
-        from textshot.tables.categories import read_labelled
 
-        options.need_format(labelled_path, input_format)
-        data = read_labelled(
-            labelled_path,
-            label=label_column,
-            text=text_columns,
-            format=input_format,
-            encoding=encoding,
+        data = options.read_labelled(
+            labelled_path, label_column, text_columns, input_format, encoding
         )
-        for reject in data.rejects:
-            warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
         earlier = evaluate(engine, data.texts, data.truths)
         engine.tune(data.texts, data.truths, unknown_rate=unknown_rate)
         found = earlier, evaluate(engine, data.texts, data.truths)

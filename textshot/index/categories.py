@@ -22,7 +22,6 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.state import PLAIN, EncoderIdentity, Entry, State, check_network
 from textshot.networks import Network
 from textshot.records import (
-    Adaptation,
     Category,
     DecisionSettings,
     Example,
@@ -73,7 +72,7 @@ class Index:
         if dim < 1:
             raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
         check_network(network, dim)
-        weighing = Weighing(1.0) if weighed and names else None
+        weighing = Weighing(1.0) if weighed and names and network.fuses else None
         self._state = State(dim, names, network=network, weighing=weighing)
         self.changing = threading.RLock()
         self.generation = 0
@@ -260,11 +259,11 @@ class Index:
         if example.text != text:
             self.remove_example(name, text)
 
-    def moved(self, vectors: FloatArray, adaptation: Adaptation) -> Index:
-        """Return an index with other category vectors, for one run; it is not changed or saved."""
-        index = Index(self.dim)
-        index._state = self._state.moved(vectors, adaptation)
-        index.generation = self.generation
+    @classmethod
+    def of_state(cls, state: State, generation: int = 0) -> Index:
+        """Return an index of this content; it belongs to no folder."""
+        index = cls(state.dim)
+        index._state, index.generation = state, generation
         return index
 
     def entry(self, name: str) -> Entry:

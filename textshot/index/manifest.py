@@ -14,7 +14,7 @@ from textshot.errors import IndexFormatError
 from textshot.fusion import MEAN, WEIGHED
 from textshot.index.state import PLAIN, State
 from textshot.networks import Network
-from textshot.records import HALF, DecisionSettings
+from textshot.records import HALF, MOST_UNKNOWN, DecisionSettings
 from textshot.weighing import Weighing
 
 FORMAT = "textshot-index"
@@ -22,7 +22,7 @@ VERSION = 1
 MANIFEST = "index.json"
 MOST_MANIFEST_BYTES = 1 << 20
 _MOST_SHOTS = 1000
-_MOST_TEMPERATURE = 1e6
+_LEAST_TEMPERATURE, _MOST_TEMPERATURE = 1e-4, 1e4
 
 NETWORK = "network"
 """What a reader must know, and the role of a file, where an index is not of the plain network."""
@@ -253,7 +253,8 @@ def _check_settings(manifest: Manifest, where: str) -> None:
     try:
         if decision is not None:
             _check_decision(DecisionSettings(**decision))
-        if bool(set(decision or ()) & set(_TUNED)) != (DECISION in (manifest["requires"] or [])):
+        required = manifest.get("requires") or []
+        if bool(set(decision or ()) & set(_TUNED)) != (DECISION in required):
             raise ValueError("requires and decision do not go together")
         if encoder is not None and not (
             isinstance(encoder["fingerprint"], str)
@@ -274,5 +275,12 @@ def _check_decision(settings: DecisionSettings) -> None:
         raise ValueError(f"threshold {settings.threshold}")
     if not 0.0 <= settings.rate <= 1.0:
         raise ValueError(f"rate {settings.rate}")
-    if settings.temperature is not None and not 0.0 < settings.temperature <= _MOST_TEMPERATURE:
-        raise ValueError(f"temperature {settings.temperature}")
+    temperature, unknown = settings.temperature, settings.unknown
+    if temperature is not None and not _LEAST_TEMPERATURE <= temperature <= _MOST_TEMPERATURE:
+        raise ValueError(f"temperature {temperature}")
+    # Compared as they are: an integer of JSON may be too large for a float.
+    fine = unknown is None or (temperature is not None and abs(unknown) <= MOST_UNKNOWN)
+    if not fine:
+        raise ValueError(f"unknown {unknown} with temperature {temperature}")
+    if settings.n_texts < 0:
+        raise ValueError(f"n_texts {settings.n_texts}")

@@ -158,14 +158,9 @@ class State:
             return True
         if self.network.examples_are_slots or self.key_written.any():
             return False
-        return self.plainly_read
-
-    @property
-    def plainly_read(self) -> bool:
-        """Whether a category is one vector to the network, and not several keys."""
         nothing = np.empty((0, self.dim), np.float32)
         keys = (self.key_vectors, self.key_rows, self.key_kinds)
-        return not self.entries or self.network.rescore(nothing, *keys) is None
+        return self.network.rescore(nothing, *keys) is None
 
     @cached_property
     def search(self) -> VectorSearch:

@@ -83,6 +83,16 @@ class Network(ABC):
         return False
 
     @property
+    def fuses(self) -> bool:
+        """Whether a category is the weighted sum of its keys, so that names can be weighed."""
+        return True
+
+    @property
+    def alone(self) -> bool:
+        """Whether a score is the cosine of a text with one vector that is the category's own."""
+        return self.fuses and not self.joint and not self.examples_are_slots
+
+    @property
     def slope(self) -> float:
         """How fast the score of a single slot falls: 1 - slope * (1 - cosine)."""
         return 2.0

@@ -52,6 +52,11 @@ class Linear(Network):
             raise InvalidTextsError(f"c is {self.c}; more than 0 and at most 1e6 is possible")
 
     @property
+    def fuses(self) -> bool:
+        """The head is fitted to the keys, whatever their sum."""
+        return False
+
+    @property
     def joint(self) -> bool:
         """A row of the head depends on the other categories."""
         return True

@@ -85,6 +85,16 @@ class Matching(Network):
         """Full context embeddings depend on the other categories."""
         return self.context != "none"
 
+    @property
+    def fuses(self) -> bool:
+        """With several keys each of them has a say of its own."""
+        return self.keys == "fused"
+
+    @property
+    def alone(self) -> bool:
+        """A context replaces the query by what it attends to."""
+        return super().alone and self.readout == "labels"
+
     def key_weights(self, kinds: IntArray) -> FloatArray | None:
         """Return exp(kind_bias) of each key, (n_keys,); None while all kinds count the same."""
         bias = self.numbers.get("kind_bias")
