@@ -23,6 +23,9 @@ MORE_SOURCES = {
     "ag_news": "Zhang et al. 2015, github.com/mingkaid/rl-prompt (non-commercial research)",
     "20newsgroups": "Lang 1995, github.com/yao8839836/text_gcn (no licence stated)",
     "sib200": "Adelani et al. 2024, github.com/dadelani/sib-200 (Apache 2.0)",
+    "banking77_oos": "Zhang et al. 2022, github.com/jianguoz/Few-Shot-Intent-Detection, its labels"
+    " put right by those of banking77",
+    "clinc_banking_oos": "Zhang et al. 2022, github.com/jianguoz/Few-Shot-Intent-Detection",
 }
 FOLDS = "github.com/tdopierre/ProtAugment, data/*/few_shot/0N/labels.*.txt (Apache 2.0)"
 SPLITS = {

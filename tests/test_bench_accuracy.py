@@ -10,6 +10,7 @@ from benchmarks.accuracy import measure, sets
 from benchmarks.accuracy.plot import plot
 from benchmarks.accuracy.sets import Set, foreign, zipf
 from benchmarks.accuracy.tables import page
+from benchmarks.data import load
 from textshot import Category, Engine, load_encoder
 
 WORDS = {
@@ -17,6 +18,7 @@ WORDS = {
     "refund": "money back refund charged twice",
     "login": "password login account reset email",
 }
+FOLDERS = [folder for folder, *_ in (*sets.SETS.values(), *sets.OPEN.values())]
 NOISE = ("please", "hello", "my", "the", "again", "today", "still", "why")
 
 
@@ -143,6 +145,12 @@ def test_few_draws_stay_away_from_the_published_figures(data, monkeypatch):
     monkeypatch.setattr("sys.argv", ["accuracy", "--data", str(data), "--draws", "2"])
     with pytest.raises(SystemExit, match="no published figure"):
         command.main()
+
+
+def test_a_set_that_is_not_there_is_said_with_its_source(tmp_path):
+    for folder in {folder.partition("/")[0] for folder in FOLDERS}:
+        with pytest.raises(SystemExit, match=f"Get {folder} from .*github.com"):
+            load(tmp_path, folder, "train")
 
 
 def test_without_data_the_command_says_so(monkeypatch):
