@@ -60,9 +60,10 @@ class Draw:
         return 100 * right / len(self.truths)
 
     def textshot(self, encoder: Encoder) -> float:
-        """Return the accuracy of the frozen engine."""
-        categories = [Category.of(kind, *found) for kind, found in self.rows.items()]
-        engine = Engine.build(categories, encoder=encoder, names=self.names, threshold=None)
+        """Return the accuracy of the frozen engine; a name is an example to it too."""
+        named = {kind: [spoken(kind)] if self.names else [] for kind in self.rows}
+        categories = [Category.of(kind, *found, *named[kind]) for kind, found in self.rows.items()]
+        engine = Engine.build(categories, encoder=encoder, names=False, threshold=None)
         return self.accuracy([p.label for p in engine.classify(self.tests, k=1)])
 
     def logistic(self, encoder: Encoder) -> float:

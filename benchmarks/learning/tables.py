@@ -29,7 +29,8 @@ HEAD = """\
 categories of the test at once, ± the standard deviation over draws. No option was chosen on test
 categories or test splits. "kept: no": the guard found no gain of more than one standard error on
 the held-out categories, or a domain that lost; the encoder then stays as it was, and so do its
-figures.
+figures. A name counts as one example here, with and without training; an index weighs names
+([what that adds](accuracy-figures.md)).
 
 ![Gain on new categories, and the networks](images/learning.png)
 """
