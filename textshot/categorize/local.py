@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textshot.adaptation import MOST_TEXTS
+from textshot.categorize.adapting import adapt_to
 from textshot.encoders import Reading
 from textshot.engine import Engine
 from textshot.errors import TableError
@@ -117,19 +117,18 @@ def categorize(
             that makes, 0 to 1, or None when its size is not known.
     """
     _check_places(source, target, rejects)
-    with open_table(source, format=input_format, encoding=encoding) as table:
+    read = partial(open_table, source, format=input_format, encoding=encoding)
+    with read() as table:
         columns = text_columns_of(table, text_columns)
         report, calibrated = Report(text_columns=tuple(columns)), engine.calibrated
-        batches = table.batches()
         # A pipe can be read once only, whatever its name.
         report.from_stream = str(source) == STDIO or not Path(source).is_file()
-        if adapt and report.from_stream:
-            first = _first_of(batches, MOST_TEXTS)
-            engine = engine.adapted(_texts_of(first, columns))
-            batches = chain(first, batches)
-        elif adapt:
-            with open_table(source, format=input_format, encoding=encoding) as again:
-                engine = engine.adapted(_texts_of(again.batches(), columns))
+        batches: Iterator[Batch]
+        if adapt:
+            again = None if report.from_stream else read
+            engine, batches = adapt_to(engine, table, columns, again)
+        else:
+            batches = table.batches()
         report.adaptation = engine.index.state.adaptation
         report.threshold = engine.decision.threshold
         added = ADDED + ("probability",) * calibrated
@@ -167,21 +166,6 @@ def _check_places(source: str | Path, target: str | Path, rejects: str | Path) -
         raise TableError(
             f"{rejects}: the rejected rows would replace the input or the output. Name another file"
         )
-
-
-def _texts_of(batches: Iterable[Batch], columns: Sequence[str]) -> Iterator[str]:
-    return (text for batch in batches for text in text_column(batch, columns))
-
-
-def _first_of(batches: Iterator[Batch], n_rows: int) -> list[Batch]:
-    """Take batches until there are `n_rows` rows."""
-    found, rows = [], 0
-    for batch in batches:
-        found.append(batch)
-        rows += batch.data.num_rows
-        if rows >= n_rows:
-            break
-    return found
 
 
 def _kinds(added: Sequence[str]) -> list[pa.DataType]:
