@@ -3,6 +3,7 @@ from hashlib import blake2b
 
 import numpy as np
 import pytest
+from meanwhile import while_encoding
 
 from textshot.adaptation import FEWEST_TEXTS, MOST_TEXTS, adapt, sample_texts
 from textshot.arrays import unit_rows
@@ -249,20 +250,12 @@ def test_a_tuned_threshold_moves_as_far_as_the_derived_one():
 def test_a_change_while_texts_are_encoded_does_not_mix_categories():
     """The answer is that of one moment: all categories of it, each with its own vector."""
     engine = Engine.build(SHOP, encoder="hashing", threshold=0.1)
-    encoder = engine.encoder
 
-    class Slow:
-        def __getattr__(self, name):
-            return getattr(encoder, name)
+    def change():
+        engine.remove("late parcel")
+        engine.add([Category.of("a new one", "something new")])
 
-        def encode(self, texts, **options):
-            rows = encoder.encode(texts, **options)
-            engine.encoder = encoder
-            engine.remove("late parcel")
-            engine.add([Category.of("a new one", "something new")])
-            return rows
-
-    engine.encoder = Slow()
+    while_encoding(engine, change)
     moved = engine.adapted(batch(200))
     assert moved.index.labels == engine.index.labels
     expected = engine.adapted(batch(200))

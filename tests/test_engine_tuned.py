@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from meanwhile import while_encoding
 
 from textshot.engine import Engine
 from textshot.errors import IndexFormatError, InvalidTextsError
@@ -117,28 +118,11 @@ def test_who_never_abstains_goes_on_so(engine):
     assert all(p.label is not None for p in engine.classify(["zzz", "money back"]))
 
 
-def changing(engine, change):
-    """Let `change` happen once, after the engine has encoded and before it goes on."""
-    encoder = engine.encoder
-
-    class Slow:
-        def __getattr__(self, name):
-            return getattr(encoder, name)
-
-        def encode(self, texts, **options):
-            rows = encoder.encode(texts, **options)
-            engine.encoder = encoder
-            change()
-            return rows
-
-    engine.encoder = Slow()
-
-
 def test_a_change_while_texts_are_encoded_is_tuned_on(engine):
     """What is scored and what the truths name are of one moment, the later one."""
     texts, truths = labelled(60, 20)
     new = [Category.of("a new one", "something new")]
-    changing(engine, lambda: engine.add(new))
+    while_encoding(engine, lambda: engine.add(new))
     engine.tune(texts, truths)
     assert engine.decision.n_way == 6
     assert engine.calibrated
