@@ -1,8 +1,11 @@
 """Long texts and other languages are noticed, and said once on stderr."""
 
+import json
 from pathlib import Path
 
 import pytest
+
+from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 
 GERMAN = (
     "Mir wurde der Betrag zweimal abgebucht, bitte erstatten Sie mir das Geld zurück",
@@ -11,7 +14,10 @@ GERMAN = (
     "Wann öffnen Sie am Samstagvormittag Ihr Ladengeschäft",
     "Ich möchte mich auf die ausgeschriebene Stelle bewerben",
 )
-LONG = "1 text is longer than the 254 tokens that the encoder reads (about 190 words); the rest was"
+LONG = (
+    "1 text is longer than the 12224 tokens that the encoder reads (about 9168 words); the rest was"
+    " not looked at"
+)
 
 
 @pytest.fixture
@@ -23,8 +29,20 @@ def made(run, categories):
     return "made"
 
 
+@pytest.fixture
+def beginnings_only(monkeypatch):
+    """What is told of long texts is no matter of their vectors, which would take half a minute."""
+    original = SentenceTransformerEncoder.encode
+
+    def encode(self, texts, **options):
+        return original(self, [text[:500] for text in texts], **options)
+
+    monkeypatch.setattr(SentenceTransformerEncoder, "encode", encode)
+
+
+@pytest.mark.usefixtures("beginnings_only")
 def test_a_long_text_is_noticed_wherever_texts_are_read(run, made, categories):
-    long = "my parcel has not come " * 100
+    long = "my parcel has not come " * 2445  # 12,225 tokens
     Path("in.csv").write_text(f"text,label\nmoney back,\n{long},late parcel\n", encoding="utf-8")
     assert LONG in run("classify", made, "money back", long).stderr
     assert LONG in run("categorize", made, "in.csv", "-o", "out.csv").stderr
@@ -32,6 +50,22 @@ def test_a_long_text_is_noticed_wherever_texts_are_read(run, made, categories):
     with Path(categories).open("a", encoding="utf-8") as file:
         file.write(f"late parcel,{long},\n")
     assert LONG in run("index", categories, "-o", "again").stderr
+
+
+@pytest.mark.usefixtures("beginnings_only")
+def test_a_text_that_just_fits_into_all_windows_is_not_noticed(run, made):
+    assert run("classify", made, "word " * 12224).stderr == ""
+
+
+def test_a_text_of_a_few_windows_is_read_to_its_end_and_nothing_is_said(run, made):
+    pages = "when is the shop open on Saturday " * 40  # 280 tokens
+    end = "my parcel has not come yet " * 200
+    found = {}
+    for text in (pages, pages + end):
+        result = run("classify", made, text, "--json")
+        assert result.stderr == ""
+        found[text] = json.loads(result.stdout)["matches"][0]["label"]
+    assert list(found.values()) == ["opening hours", "late parcel"]
 
 
 def test_another_language_is_noticed_once(run, made):

@@ -1,5 +1,6 @@
 """What is not read, or not as the encoder was made to read, is counted."""
 
+import numpy as np
 import pytest
 
 from textshot.encoders import Reading, load_encoder
@@ -40,7 +41,8 @@ def test_few_words_tell_nothing(encoder):
     assert encoder.reading(GERMAN[:2]).unfamiliar is None
 
 
-def test_long_texts_are_counted_by_the_tokens_that_are_read(encoder):
+def test_long_texts_are_counted_by_the_tokens_that_are_read():
+    encoder = load_encoder(long_texts="cut", device="cpu")
     fits, too_long = " ".join(["word"] * 254), " ".join(["word"] * 255)
     found = encoder.reading([fits, too_long, "short"])
     assert (found.n_long, found.limit) == (1, 254)
@@ -51,11 +53,29 @@ def test_long_texts_are_counted_by_the_tokens_that_are_read(encoder):
     assert rows[0] @ rows[3] < 0.9999
 
 
+def test_with_windows_only_what_is_behind_all_of_them_counts(encoder):
+    # 64 windows of 254 tokens, of which each but the first has 190 new ones.
+    fits, too_long = " ".join(["word"] * 12224), " ".join(["word"] * 12225)
+    found = encoder.reading([" ".join(["word"] * 255), fits, too_long, "short"])
+    assert (found.n_texts, found.n_long, found.limit) == (4, 1, 254 + 63 * 190)
+
+
+def test_what_is_behind_all_windows_changes_nothing_and_what_is_in_them_does(tiny_folder):
+    encoder = load_encoder(str(tiny_folder), device="cpu")
+    limit = encoder.reading([]).limit
+    fits, too_long = " ".join(["a"] * limit), " ".join(["a"] * (limit + 1))
+    assert encoder.reading([fits, too_long, "short"]).n_long == 1
+    more = " money" * 14
+    rows = encoder.encode([too_long, too_long + more, fits + more, more + fits])
+    np.testing.assert_allclose(rows[1:3], rows[[0, 0]], atol=1e-6)
+    assert np.abs(rows[3] - rows[0]).max() > 1e-3
+
+
 def test_readings_add_up(encoder):
     parts = encoder.reading(ENGLISH[:10]) + encoder.reading(ENGLISH[10:])
     assert parts == encoder.reading(ENGLISH)
     assert Reading() + parts == parts
-    assert encoder.reading([]) == Reading(limit=254)
+    assert encoder.reading([]) == Reading(limit=12224)
 
 
 def test_counting_changes_no_vector(encoder):

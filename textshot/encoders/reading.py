@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from textshot.encoders.windows import Windows
+
 UNFAMILIAR = 0.3
 """A larger share of broken words is no English of every day (docs/adr/0012)."""
 
@@ -24,7 +26,7 @@ class Reading:
     Attributes:
         n_texts: how many texts.
         n_long: how many of them are longer than `limit` tokens: what follows is not read.
-        limit: tokens that the encoder reads of a text; None: all.
+        limit: tokens that are read of a text, in all of its windows together; None: all.
         n_pieces: tokens of all texts together.
         n_broken: how many of these are parts of words that the encoder does not know, or unknown.
     """
@@ -57,13 +59,16 @@ class Reader:
 
     Args:
         tokenizer: a fast one of transformers.
-        limit: tokens that are read of a text, those that mark beginning and end included.
+        limit: tokens that are read at once, those that mark beginning and end included.
+        windows: what longer texts are cut into; None: they are read up to the limit.
     """
 
-    def __init__(self, tokenizer: Any, limit: int | None) -> None:
+    def __init__(self, tokenizer: Any, limit: int | None, windows: Windows | None = None) -> None:
         self._tokenizer = tokenizer
         added = tokenizer.num_special_tokens_to_add()
         self._limit = None if limit is None else max(1, limit - added)
+        if windows is not None:
+            self._limit = windows.reach
 
     def __call__(self, texts: Sequence[str]) -> Reading:
         """Return how these texts are read."""
