@@ -36,6 +36,7 @@ from textshot.records import (
     Threshold,
     category_dict,
     clean_name,
+    truth_of,
 )
 
 CHUNK = 512
@@ -98,7 +99,14 @@ class Changes:
         self, texts: Sequence[str], labels: Sequence[str], *, source: str = "example"
     ) -> None:
         """Add examples to categories that are there, `texts[i]` to `labels[i]`, as one change."""
-        self._learn(texts, labels, source)
+        cleaned = clean_texts(texts)
+        self._count(texts, labels)
+        self._check_new(cleaned, labels)
+        vectors = self._encode(cleaned)
+        with self.index.changing:
+            scratch = Index.of_state(self.index.state)
+            self._learn(list(zip(cleaned, labels, strict=True)), vectors, scratch, source)
+            self._settle_in(scratch)
 
     def remove_example(self, label: str, text: str) -> None:
         """Remove one example of a category, by its text."""
@@ -112,21 +120,59 @@ class Changes:
         self.index.replace_example(label, old, example, self._encode([new])[0])
         self._derive()
 
-    def correct(self, text: str, label: str) -> Prediction:
+    def correct(self, text: str, label: str | None) -> Prediction:
         """Learn that `text` belongs to `label`, and return the answer for it from now on.
 
         It is one more example, marked as a correction: the category moves towards it, and this
         text itself, and what is all but the same, gets this label from the next answer on. Where
         the text is an example of another category it stays there; the newest correction holds.
+        None, or "unknown", says that it fits no category, see `add_nothing`.
         """
         return self.correct_all([text], [label])[0]
 
-    def correct_all(self, texts: Sequence[str], labels: Sequence[str]) -> list[Prediction]:
+    def correct_all(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[Prediction]:
         """Do as `correct` for many texts, as one change; later ones are newer."""
+        cleaned, truths = clean_texts(texts), self._truths(texts, labels)
+        self._check_new(cleaned, truths)
+        vectors = self._encode(cleaned)
+        last = {text: i for i, text in enumerate(cleaned)}.values()
+        named = [i for i, truth in enumerate(truths) if truth is not None]
+        none = [i for i in last if truths[i] is None]
         with self.index.changing:
-            vectors = self._learn(texts, labels, CORRECTION)
-            state, blank = self.index.state, np.zeros(len(vectors), dtype=bool)
-        return predict(state, vectors, 3, "auto", blank)
+            scratch = Index.of_state(self.index.state)  # so that readers see it before or after
+            self._learn([(cleaned[i], truths[i] or "") for i in named], vectors[named], scratch)
+            scratch.add_nothing([Example(cleaned[i], CORRECTION) for i in none], vectors[none])
+            state = self._settle_in(scratch)
+        return predict(state, vectors, 3, "auto", np.zeros(len(cleaned), dtype=bool))
+
+    def add_nothing(self, texts: Sequence[str], *, source: str = "example") -> None:
+        """Add texts that fit no category: "none of these".
+
+        From then on what is clearly nearer to one of them than to its best category is unknown
+        (`textshot.decision.AHEAD`). They are read one by one: texts that fit nothing have nothing
+        in common. Abstaining that is switched off stays so.
+
+        Raises:
+            InvalidTextsError: an empty text.
+        """
+        different = list(dict.fromkeys(clean_texts(texts)))
+        self._check_new(different, [None] * len(different))
+        examples = [Example(text, source) for text in different]
+        self.index.add_nothing(examples, self._encode(different))
+
+    def remove_nothing(self, text: str) -> None:
+        """Forget a text that was known to fit no category."""
+        [cleaned] = clean_texts([text])
+        with self.index.changing:
+            before = self.index.state.nothing
+            self.index.remove_nothing([cleaned])
+            if before and self.index.state.nothing is before and self.index.state.private:
+                self.index.remove_nothing([], self._encode([cleaned]))  # texts are not kept there
+            if self.index.state.nothing is before:
+                raise InvalidTextsError(
+                    "this is none of the texts that are known to fit no category"
+                    f" ({len(before.examples) if before else 0} of them)"
+                )
 
     def set_threshold(self, threshold: Threshold, *, unknown_rate: float = HALF) -> None:
         """Change when to abstain; "auto" derives it again from the categories, at this rate.
@@ -172,28 +218,54 @@ class Changes:
             self._record(tuned, state.private)
         return tuned
 
-    def _learn(self, texts: Sequence[str], labels: Sequence[str], source: str) -> FloatArray:
-        """Add one example for each text to its category; return their vectors (n, dim)."""
-        cleaned = clean_texts(texts)
-        if isinstance(labels, str) or len(cleaned) != len(labels):
+    def _truths(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[str | None]:
+        self._count(texts, labels)
+        return [truth_of(label) for label in labels]
+
+    @staticmethod
+    def _count(texts: Sequence[str], labels: Sequence[str | None]) -> None:
+        if isinstance(labels, str) or len(texts) != len(labels):
             number = "one string" if isinstance(labels, str) else len(labels)
-            raise InvalidTextsError(f"{len(cleaned)} texts but {number} as labels: give one each")
-        for label, text in zip(labels, cleaned, strict=True):
-            category = self.index.entry(label).category
-            _check_examples([replace(category, examples=(Example(text, source),))])
-        vectors = self._encode(cleaned)
-        if not cleaned:
-            return vectors
-        with self.index.changing:
-            there = (e.written for c in self.index.categories for e in c.examples)
-            newest = max(there, default=0)
-            examples = [
-                Example(text, source, newest + i if source == CORRECTION else 0)
-                for i, text in enumerate(cleaned, start=1)
-            ]
-            self.index.add_examples(list(zip(labels, examples, strict=True)), vectors)
+            raise InvalidTextsError(f"{len(texts)} texts but {number} as labels: give one each")
+
+    def _check_new(self, texts: Sequence[str], truths: Sequence[str | None]) -> None:
+        """Refuse what cannot become an example, before anything is encoded."""
+        for text, truth in zip(texts, truths, strict=True):
+            if truth is not None:
+                category = self.index.entry(truth).category
+                _check_examples([replace(category, examples=(Example(text),))])
+        none = [text for text, truth in zip(texts, truths, strict=True) if truth is None]
+        if empty := sum(not text.strip() for text in none):
+            raise InvalidTextsError(
+                f"{empty} of {len(none)} texts that fit nothing are empty. Leave them out; such a"
+                " text is unknown by itself"
+            )
+
+    def _learn(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        vectors: FloatArray,
+        index: Index,
+        source: str = CORRECTION,
+    ) -> None:
+        """Add an example for each text and label, with its vector, to an index."""
+        there = (e.written for c in index.categories for e in c.examples)
+        newest = max(there, default=0)
+        examples = [
+            (label, Example(text, source, newest + i if source == CORRECTION else 0))
+            for i, (text, label) in enumerate(pairs, start=1)
+        ]
+        if examples:
+            index.add_examples(examples, vectors)
+            index.remove_nothing([text for text, _ in pairs], vectors)
+
+    def _settle_in(self, scratch: Index) -> State:
+        """Put what a scratch index has become in place."""
+        changed = scratch.state.entries is not self.index.state.entries
+        self.index.take(scratch.state)
+        if changed:
             self._derive()
-        return vectors
+        return self.index.state
 
     def _record(self, decision: DecisionSettings | None, private: bool) -> None:
         identity = self.index.state.encoder or EncoderIdentity(

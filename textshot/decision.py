@@ -17,6 +17,11 @@ GIVEN, TUNED = "given", "tuned on labelled texts"
 """Methods that a change of the categories leaves in force."""
 
 BACKGROUND_QUANTILE = 0.95
+
+AHEAD = 0.05
+"""By so much a text that fits nothing has to be nearer than the best category: it is one of many,
+each read on its own, and one of many is near by chance (docs/adr/0015)."""
+
 _MOST_SCORES = 1000
 
 Score = Callable[[FloatArray], FloatArray]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
-from textshot.decision import GIVEN, TUNED, Score, above, is_known
+from textshot.decision import AHEAD, GIVEN, TUNED, Score, above, is_known
 from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.records import (
@@ -156,8 +156,9 @@ def predict(
     scores, rows = _best(state, queries, max(k, 2))
     limits = _thresholds(state, rows[:, 0], threshold)
     known = is_known(scores[:, 0], limits)
+    unfit = blank | _fits_nothing(state, queries, scores[:, 0])
     if limits is not None:
-        known &= ~blank
+        known &= ~unfit
     runner_up = scores[:, 1] if scores.shape[1] > 1 else np.full(len(scores), -1.0, np.float32)
     margins = scores[:, 0] - runner_up
     sure = _probabilities(state, queries, rows[:, 0], known)
@@ -173,13 +174,28 @@ def predict(
                 label=label,
                 labels=() if label is None else (label,),
                 score=matches[0].score,
-                probability=None if blank[i] else sure[i],
+                probability=None if unfit[i] and not known[i] else sure[i],
                 margin=float(margins[i]),
                 threshold=None if limits is None else float(limits[i]),
                 matches=matches,
             )
         )
     return found
+
+
+def _fits_nothing(state: State, queries: FloatArray, best: FloatArray) -> NDArray[np.bool_]:
+    """Tell which queries are nearer to a text that fits no category than to the best category."""
+    if state.nothing is None:
+        return np.zeros(len(queries), dtype=bool)
+    vectors = state.nothing.vectors.T.astype(np.float64)
+    enough = np.minimum(best + AHEAD, 1.0) - EQUAL  # the very text is unknown in any case
+    size = max(1, _BUDGET // vectors.shape[1])
+    parts = [
+        (queries[i : i + size].astype(np.float64) @ vectors).max(axis=1)
+        for i in range(0, len(queries), size)
+    ]
+    near: NDArray[np.bool_] = np.concatenate([np.empty(0), *parts]) >= enough
+    return near
 
 
 def _probabilities(

@@ -142,7 +142,8 @@ class Match:
 class Prediction:
     """The answer for one text.
 
-    `label` is None when nothing is near enough (unknown), `labels` is then empty. `score` is the
+    `label` is None when nothing is near enough, or a text that fits nothing is nearer (unknown);
+    `labels` is then empty. `score` is the
     cosine of the best category, abstained or not; `margin` what it is ahead of the runner-up
     (counted as -1, the lowest cosine, where there is only one category). `probability` is that of
     this answer being right, "unknown" too: calibrated on labelled texts (`Engine.tune`), or None.

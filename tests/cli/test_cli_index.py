@@ -185,6 +185,7 @@ def test_info_says_what_the_index_holds(run, index):
         "generation           1\n"
         "categories           5\n"
         "examples             5\n"
+        "nothing              0\n"
         "dim                  256\n"
         "names                count as 2.23 examples (measured on the examples)\n"
         "private              False\n"

@@ -137,7 +137,12 @@ def test_the_last_category_can_go_and_everything_is_unknown_then(run, index):
         (["add", "late parcel", "--description", "x"], 2, "--description is for a new one"),
         (["add", "late parcel", " "], 1, "category 'late parcel' has an empty example"),
         (["add", "new", ""], 1, "category 'new' has an empty example"),
-        (["add", "unknown", "x"], 1, "a category cannot be called 'unknown'"),
+        (["add", "unknown"], 2, "unknown takes texts that fit no category, and no more"),
+        (["add", "unknown", "x", "--description", "y"], 2, "unknown takes texts that fit no"),
+        (["add", "unknown", "x", " "], 1, "1 of 2 texts that fit nothing are empty"),
+        (["remove", "unknown"], 2, "of unknown say which text: --example TEXT"),
+        (["remove", "unknown", "--example", "x"], 1, "known to fit no category (0 of them)"),
+        (["merge", "late parcel", "--into", "unknown"], 1, "no category 'unknown' among the 5"),
         (["add", ""], 1, "a category has an empty name"),
     ],
 )

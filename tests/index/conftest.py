@@ -31,7 +31,8 @@ def contents():
             (e.category, e.keys, e.vectors.tobytes(), e.fused.tobytes()) for e in state.entries
         )
         settings = state.dim, state.names, state.weighing, state.private, state.decision
-        return *settings, made_by, entries
+        nothing = state.nothing and (state.nothing.examples, state.nothing.vectors.tobytes())
+        return *settings, made_by, nothing, entries
 
     return values
 

@@ -235,3 +235,48 @@ def test_the_network_of_another_index_does_not_fit(networked, tmp_path):
     Engine.build(toy_categories(), encoder=ENCODER, network=other).save(tmp_path / "other")
     shutil.copy(file_of(tmp_path / "other", "network"), file_of(networked, "network"))
     assert answers(networked) == REFUSED
+
+
+# An index that knows texts that fit nothing
+
+
+@pytest.fixture
+def unfit(tmp_path):
+    engine = Engine.build(toy_categories(), encoder=ENCODER)
+    engine.correct_all(["where is my parcel", "the moon"], ["unknown", "opening hours"])
+    engine.save(tmp_path / "unfit")
+    return tmp_path / "unfit"
+
+
+def test_every_changed_byte_of_the_texts_that_fit_nothing_is_refused(unfit):
+    assert answers(unfit)[1][0].label is None
+    path = file_of(unfit, "nothing")
+    assert outcomes(path, every_byte(path, (0x01, 0x20, 0x80))) == [REFUSED]
+
+
+def test_texts_that_fit_nothing_cut_at_any_length_or_longer_are_refused(unfit):
+    path = file_of(unfit, "nothing")
+    data = path.read_bytes()
+    versions = [*(data[:n] for n in range(len(data))), data + b"\0", data * 2]
+    assert outcomes(path, versions) == [REFUSED]
+
+
+@pytest.mark.parametrize("put", PUTS)
+def test_a_file_of_texts_that_fit_nothing_that_is_none_is_refused_at_once(unfit, put, monkeypatch):
+    test_what_is_not_a_plain_file_is_refused_at_once(unfit, "nothing", put, monkeypatch)
+
+
+def test_a_deleted_file_of_texts_that_fit_nothing_is_named(unfit):
+    test_a_deleted_file_is_named(unfit, "nothing")
+
+
+def test_the_texts_that_fit_nothing_of_another_index_do_not_fit(unfit, tmp_path):
+    engine = Engine.build(toy_categories(), encoder=ENCODER)
+    engine.add_nothing(["another"])
+    engine.save(tmp_path / "other")
+    for role in ("nothing", "vectors"):
+        before = file_of(unfit, role).read_bytes()
+        shutil.copy(file_of(tmp_path / "other", role), file_of(unfit, role))
+        assert answers(unfit) == REFUSED
+        file_of(unfit, role).write_bytes(before)
+    assert answers(unfit) != REFUSED

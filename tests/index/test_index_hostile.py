@@ -34,7 +34,7 @@ class Bundle:
     def put(self, role, data):
         """Put a file in the place of another, with its right name, size and checksum."""
         digest = hashlib.sha256(data).hexdigest()
-        ending = "jsonl" if role == "categories" else "safetensors"
+        ending = "jsonl" if role in ("categories", "nothing") else "safetensors"
         entry = {"name": f"{role}-{digest[:8]}.{ending}", "size": len(data), "sha256": digest}
         (self.folder / entry["name"]).write_bytes(data)
         self.manifest["files"][role] = entry
@@ -671,3 +671,122 @@ def test_a_thousand_random_changes_that_are_sealed_again_end_in_an_answer_or_a_r
         else:
             fine += np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
     assert fine == 1000
+
+
+# Texts that fit nothing
+
+
+@pytest.fixture
+def unfit(tmp_path):
+    """An index that knows two texts that fit no category."""
+    engine = Engine.build(toy_categories(), encoder=HashingEncoder(dim=16))
+    engine.add_nothing(["out of office", "the weather"])
+    engine.save(tmp_path / "unfit")
+    return Bundle(tmp_path / "unfit")
+
+
+def test_texts_that_fit_nothing_sealed_again_without_a_change_open(unfit):
+    unfit.put("nothing", unfit.data("nothing"))
+    unfit.put("vectors", save_tensors(unfit.tensors()))
+    found = Index.load(unfit.folder).state.nothing
+    assert [e.text for e in found.examples] == ["out of office", "the weather"]
+
+
+def test_a_reader_that_does_not_know_of_them_refuses_the_index(unfit, monkeypatch):
+    assert unfit.manifest["requires"] == ["fusion", "nothing"]
+    monkeypatch.setattr("textshot.index.manifest._KNOWN", {"decision", "fusion", "network"})
+    refused(unfit, r"with \['fusion', 'nothing'\]; .* Upgrade textshot")
+
+
+def test_their_file_without_the_requirement_and_the_other_way_round_is_refused(unfit, bundle):
+    match = "requires and the file 'nothing' do not go together"
+    unfit.manifest["requires"] = ["fusion"]
+    unfit.seal()
+    refused(unfit, match)
+    bundle.manifest["requires"] = ["fusion", "nothing"]
+    bundle.seal()
+    refused(bundle, match)
+
+
+def test_their_vectors_without_their_file_are_refused(unfit):
+    unfit.manifest["requires"] = ["fusion"]
+    del unfit.manifest["files"]["nothing"]
+    unfit.seal()
+    refused(unfit, r"holds \[.*'nothing'.*\]; .* are needed")
+
+
+@pytest.mark.parametrize("name", [n for n in BAD_NAMES if n != "index.json"])
+def test_their_file_has_a_name_of_its_own(unfit, name):
+    unfit.manifest["files"]["nothing"]["name"] = name
+    unfit.seal()
+    refused(unfit, "the entry of the nothing file is not valid")
+
+
+def unfit_line(**members):
+    return json.dumps({"text": "x", "source": "example"} | members).encode() + b"\n"
+
+
+NOTHING_LINES = [
+    (b"", "0 texts that fit nothing and their vectors do not belong together"),
+    (unfit_line(), "1 texts that fit nothing and their vectors do not belong together"),
+    (unfit_line() * 3, "3 texts that fit nothing and their vectors do not belong together"),
+    (unfit_line() + unfit_line()[:-1], "1 texts that fit nothing and their vectors do not belong"),
+    (b"\n\n", "the texts that fit nothing: Expecting value"),
+    (unfit_line() + b"not json\n", "the texts that fit nothing: Expecting value"),
+    (unfit_line() + b"\xff\xfe\n", "the texts that fit nothing: .* can't decode"),
+    (unfit_line() + b"[" * 1_000_000 + b"\n", "the texts that fit nothing: "),
+    (unfit_line() + b"{}\n", "the texts that fit nothing: 'text'"),
+    (unfit_line() + b'{"text": "x"}\n', "the texts that fit nothing: 'source'"),
+    (unfit_line() + b"[]\n", "the texts that fit nothing: "),
+    (unfit_line() + b"null\n", "the texts that fit nothing: "),
+    (unfit_line() + b'"text"\n', "the texts that fit nothing: "),
+    (unfit_line() + b"5\n", "the texts that fit nothing: "),
+    (unfit_line() + unfit_line(text=5), "an example is a string with a source"),
+    (unfit_line() + unfit_line(text=["x"]), "an example is a string with a source"),
+    (unfit_line() + unfit_line(source=None), "an example is a string with a source"),
+    (unfit_line() + unfit_line(written=-1), "was written as number -1"),
+    (unfit_line() + unfit_line(written=True), "was written as number True"),
+    (unfit_line() + unfit_line(written=float("nan")), "NaN is not a number"),
+    (unfit_line() + unfit_line(written=10**400), "was written as number 10{400}"),
+]
+
+
+@pytest.mark.parametrize(("data", "match"), NOTHING_LINES, ids=range(len(NOTHING_LINES)))
+def test_texts_that_fit_nothing_and_cannot_be_are_refused(unfit, data, match):
+    unfit.put("nothing", data)
+    refused(unfit, match)
+
+
+NOTHING_TENSORS = [
+    (lambda rows: rows[:1], "2 texts that fit nothing and their vectors do not belong together"),
+    (lambda rows: rows[:0], "2 texts that fit nothing and their vectors do not belong together"),
+    (lambda rows: np.repeat(rows, 2, 0), "2 texts .* their vectors do not belong together"),
+    (lambda rows: rows[:, :8], r"nothing is float32 \(2, 8\); float32 \(2, 16\) is needed"),
+    (lambda rows: rows.ravel(), r"nothing is float32 \(32,\); .* needed"),
+    (lambda rows: rows[None], r"nothing is float32 \(1, 2, 16\); .* needed"),
+    (lambda rows: rows.astype(np.float64), "nothing is float64"),
+    (lambda rows: rows.astype(np.float16), "nothing is float16"),
+    (lambda rows: rows * 2, "nothing has rows that are not unit vectors"),
+    (lambda rows: rows * 0, "nothing has rows that are not unit vectors"),
+    (spoilt(np.nan), "nothing has rows that are not unit vectors"),
+    (spoilt(np.inf), "nothing has rows that are not unit vectors"),
+]
+
+
+@pytest.mark.parametrize(("change", "match"), NOTHING_TENSORS, ids=range(len(NOTHING_TENSORS)))
+def test_vectors_of_texts_that_fit_nothing_and_cannot_be_are_refused(unfit, change, match):
+    unfit.put("vectors", save_tensors(with_tensor("nothing", change)(unfit.tensors())))
+    refused(unfit, match)
+
+
+def test_texts_that_fit_nothing_without_their_vectors_are_refused(unfit):
+    tensors = unfit.tensors()
+    del tensors["nothing"]
+    unfit.put("vectors", save_tensors(tensors))
+    refused(unfit, "2 texts that fit nothing and their vectors do not belong together")
+
+
+@pytest.mark.parametrize("name", ["nothing", "probe"])
+def test_a_single_number_in_the_place_of_rows_is_refused(unfit, name):
+    unfit.put("vectors", save_tensors({**unfit.tensors(), name: np.array(1, np.float32)}))
+    refused(unfit, rf"{name} is float32 \(\)")

@@ -46,9 +46,10 @@ def correct(
 ) -> None:
     """Say which category a text belongs to; the very next answer knows.
 
-    TEXT becomes an example of LABEL, marked as a correction. A table (--from) has the columns text
-    and label, as `evaluate` reads it and `categorize` writes it: rows whose label is empty or
-    unknown teach nothing and are skipped.
+    TEXT becomes an example of LABEL, marked as a correction; unknown says that it fits no
+    category, and what is nearer to it than to one is unknown from then on. A table (--from) has
+    the columns text and label, as `evaluate` reads it and `categorize` writes it: rows whose label
+    is empty or unknown teach nothing and are skipped.
 
     \b
     Examples:
@@ -89,6 +90,8 @@ def correct(
 def _check_usage(text: str | None, label: str | None, path: str | None) -> None:
     if path is not None and text is not None:
         raise click.UsageError("a text is given as an argument and by --from; give one of them")
+    if label is not None and not label.strip():
+        raise click.UsageError(f"LABEL is empty; say {UNKNOWN} of a text that fits no category")
     if path is None and label is None:
         raise click.UsageError("give a TEXT and its LABEL, or a table of them: --from FILE")
 

@@ -64,6 +64,7 @@ def _facts(index: Index, path: str) -> dict[str, Any]:
         "generation": index.generation,
         "categories": len(index),
         "examples": sum(len(c.examples) for c in index.categories),
+        "nothing": len(state.nothing.examples) if state.nothing else 0,
         "dim": index.dim,
         "names": index.names,
         "name_weighing": state.weighing and asdict(state.weighing),

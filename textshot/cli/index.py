@@ -42,11 +42,26 @@ from textshot.records import HALF, Threshold
 @click.option("--revision", help="Of a hub model: a commit or a tag.")
 @click.option("--prompt", default="", help="Put before every text, such as 'query: ' for e5.")
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens read of a text.")
+@click.option(
+    "--long-texts",
+    type=click.Choice(["windows", "cut"]),
+    default="windows",
+    show_default=True,
+    help="Texts longer than that: read in windows that overlap, or cut.",
+)
 @options.device_option
 @options.network_option
 @click.option("--no-names", is_flag=True, help="Names say nothing (such as c17): leave them out.")
 @options.threshold_options
 @options.unknown_rate_option
+@click.option(
+    "--nothing",
+    "nothing_path",
+    metavar="FILE",
+    type=click.Path(),
+    help="A table of texts that fit no category (column text): what is nearer to one of them is"
+    " unknown.",
+)
 @click.option("--private", is_flag=True, help="Keep vectors, leave example texts out.")
 @click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
 @options.label_column_option
@@ -61,11 +76,13 @@ def index(
     revision: str | None,
     prompt: str,
     max_length: int | None,
+    long_texts: str,
     device: str | None,
     network: str | None,
     no_names: bool,
     threshold: Threshold,
     unknown_rate: float | None,
+    nothing_path: str | None,
     private: bool,
     purge: bool,
     label_column: str | None,
@@ -99,8 +116,15 @@ def index(
         encoding=encoding,
     )
     _check(categories, categories_path, threshold)
+    nothing = options.read_texts(nothing_path) if nothing_path else []
     loaded = load_encoder(
-        encoder, revision=revision, prompt=prompt, max_length=max_length, device=device
+        encoder,
+        revision=revision,
+        prompt=prompt,
+        max_length=max_length,
+        long_texts=long_texts,
+        layer=None if network == options.NO_NETWORK else "auto",
+        device=device,
     )
     n_keys = sum(len(c.keys(names=not no_names)) for c in categories)
     with progress("encoding", n_keys) as advance:
@@ -114,6 +138,7 @@ def index(
             private=private,
             advance=advance,
         )
+    engine.add_nothing(nothing)
     engine.save(output, overwrite=True, purge=purge)
     note_opaque_names(engine.index.state)
     texts = [key.text for key in engine.index.state.keys if key.text is not None]

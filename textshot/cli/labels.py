@@ -9,6 +9,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import note, print_json, print_saved, print_table
+from textshot.records import UNKNOWN
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -41,7 +42,9 @@ def list_(index_path: str, as_json: bool) -> None:
     """
     from textshot.index import Index
 
-    categories = Index.load(index_path).categories
+    loaded = Index.load(index_path)
+    categories, nothing = loaded.categories, loaded.state.nothing
+    unfit = nothing.examples if nothing else ()
     if as_json:
         for c in categories:
             print_json(
@@ -53,13 +56,17 @@ def list_(index_path: str, as_json: bool) -> None:
                     "metadata": dict(c.metadata),
                 }
             )
+        if unfit:
+            shown = [{"text": e.text, "source": e.source} for e in unfit]
+            print_json({"label": None, "examples": shown})
         return
     print_table(
         ("category", "examples", "first example or description"),
         [
             (c.name, str(len(c.examples)), next((e.text for e in c.examples), c.description) or "")
             for c in categories
-        ],
+        ]
+        + ([(UNKNOWN, str(len(unfit)), unfit[0].text or "")] if unfit else []),
     )
 
 
@@ -80,15 +87,23 @@ def add(
 ) -> None:
     """Add a category, or examples to one that is there.
 
+    Texts of the label unknown fit no category: what is nearer to one of them is unknown from then
+    on.
+
     \b
     Examples:
       textshot labels add my-index "price match" "the same kettle is cheaper elsewhere"
       textshot labels add my-index "spare parts" --description "Orders of single parts."
+      textshot labels add my-index unknown "out of office until Monday"
     """
     from textshot.records import Category
 
     engine = options.load_engine(index_path, encoder, device)
-    if label not in engine.index.labels:
+    if _is_unknown(label):
+        if not texts or description:
+            raise click.UsageError(f"{UNKNOWN} takes texts that fit no category, and no more")
+        engine.add_nothing(texts)
+    elif label not in engine.index.labels:
         engine.add([Category.of(label, *dict.fromkeys(texts), description=description)])
     elif description:
         raise click.UsageError(
@@ -128,9 +143,13 @@ def remove(
     """
     engine = options.load_engine(index_path, encoder, device, lazy=True)
     if example is None:
+        if any(map(_is_unknown, names)):
+            raise click.UsageError(f"of {UNKNOWN} say which text: --example TEXT")
         engine.remove(*names)
     elif len(names) > 1:
         raise click.UsageError("--example belongs to one category; give one LABEL")
+    elif _is_unknown(names[0]):
+        engine.remove_nothing(example)
     else:
         engine.remove_example(names[0], example)
     _save(engine, index_path, purge=purge)
@@ -175,6 +194,10 @@ def merge(
     if bare:
         note(f"without an example, so nothing of it is left: {', '.join(bare)}")
     _save(engine, index_path)
+
+
+def _is_unknown(label: str) -> bool:
+    return label.strip().casefold() == UNKNOWN
 
 
 def _save(engine: Engine, path: str, *, purge: bool = False) -> None:

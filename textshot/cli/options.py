@@ -53,12 +53,14 @@ label_column_option = click.option("--label-column", help="Column with the label
 
 NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
 """Those of `textshot.networks.NETWORKS`; here too, as a help page loads no NumPy."""
+NO_NETWORK = "none"
+"""That of `textshot.engine`."""
 
 network_option = click.option(
     "--network",
-    type=click.Choice(NETWORK_NAMES),
-    help="How texts are scored against categories. [default: the one trained with the encoder,"
-    " else matching]",
+    type=click.Choice((*NETWORK_NAMES, NO_NETWORK)),
+    help="How texts are scored against categories; none: as matching, by the encoder without its"
+    " trained layer. [default: the one trained with the encoder, else matching]",
 )
 
 
@@ -149,6 +151,25 @@ def read_labelled(
     for reject in data.rejects:
         warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
     return data
+
+
+def read_texts(path: str) -> list[str]:
+    """Read the texts of a table, and warn of each row that cannot be used."""
+    from textshot.tables import open_table, text_column
+    from textshot.tables.categories import text_columns_of
+
+    found: list[str] = []
+    with open_table(path) as table:
+        columns = text_columns_of(table)
+        for batch in table.batches():
+            for reject in batch.rejects:
+                warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+            for text, line in zip(text_column(batch, columns), batch.lines, strict=True):
+                if text.strip():
+                    found.append(text)
+                else:
+                    warn(f"{table.source}:{line}: the text is empty; left out")
+    return found
 
 
 def load_engine(

@@ -2,7 +2,7 @@
 
 from textshot.index.categories import Index
 from textshot.index.history import Generation, generations, rollback
-from textshot.index.state import PLAIN, EncoderIdentity, Entry, State
+from textshot.index.state import PLAIN, EncoderIdentity, Entry, Nothing, State
 
 __all__ = [
     "PLAIN",
@@ -10,6 +10,7 @@ __all__ = [
     "Entry",
     "Generation",
     "Index",
+    "Nothing",
     "State",
     "generations",
     "rollback",

@@ -19,7 +19,15 @@ from numpy.typing import ArrayLike
 
 from textshot.arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.index.state import PLAIN, EncoderIdentity, Entry, State, check_network
+from textshot.index.state import (
+    PLAIN,
+    SAME_VECTOR,
+    EncoderIdentity,
+    Entry,
+    Nothing,
+    State,
+    check_network,
+)
 from textshot.networks import Network
 from textshot.records import (
     Category,
@@ -31,9 +39,6 @@ from textshot.records import (
 from textshot.weighing import Weighing
 
 _P = ParamSpec("_P")
-
-# Twice the same text differs by 1e-7 at most; two texts are never so near, but for blanks.
-_SAME_VECTOR = 1e-6
 
 
 def _in_turn(
@@ -259,6 +264,48 @@ class Index:
         if example.text != text:
             self.remove_example(name, text)
 
+    @_in_turn
+    def add_nothing(self, examples: Sequence[Example], vectors: ArrayLike) -> None:
+        """Add texts that fit no category, n of them, with their vectors (n, dim)."""
+        if len(examples) != len({e.text for e in examples}):
+            raise InvalidCategoriesError("a text that fits nothing is given twice. Give it once")
+        if not examples:
+            return
+        rows, state = unit_rows(vectors), self._state
+        if rows.shape != (len(examples), self.dim):
+            raise InvalidCategoriesError(
+                f"{len(examples)} texts that fit nothing, and vectors of shape {rows.shape};"
+                f" ({len(examples)}, {self.dim}) is needed"
+            )
+        _refuse_moved(state)
+        there = state.nothing or Nothing((), np.empty((0, self.dim), np.float32))
+        self._change(lambda s: replace(s, nothing=there.with_examples(examples, rows)))
+
+    @_in_turn
+    def remove_nothing(self, texts: Iterable[str], vectors: ArrayLike | None = None) -> None:
+        """Forget texts that were known to fit no category; those that are none are passed over.
+
+        Args:
+            texts: such texts.
+            vectors: numbers (m, dim): what has one of these vectors is forgotten too.
+        """
+        if isinstance(texts, str):
+            raise TypeError(f"texts is one string; give a list: [{texts!r}]")
+        there = self._state.nothing
+        if there is None:
+            return
+        none = np.empty((0, self.dim), np.float32)
+        left = there.without(texts, none if vectors is None else unit_rows(vectors))
+        if len(left.examples) == len(there.examples):
+            return
+        _refuse_moved(self._state)
+        self._change(lambda s: replace(s, nothing=left if left.examples else None))
+
+    @_in_turn
+    def take(self, state: State) -> None:
+        """Put another content of the same dimensions in place, as one change."""
+        self._change(lambda _: state)
+
     @classmethod
     def of_state(cls, state: State, generation: int = 0) -> Index:
         """Return an index of this content; it belongs to no folder."""
@@ -422,7 +469,7 @@ def _same(entry: Entry, i: int, example: Example, row: FloatArray) -> bool:
     """Tell whether key `i` is that example; where a text is not known, whether its vector is."""
     key = entry.keys[i]
     if key.text is None or example.text is None:
-        return bool(entry.vectors[i] @ row[0] > 1 - _SAME_VECTOR)
+        return bool(entry.vectors[i] @ row[0] > 1 - SAME_VECTOR)
     return key.text == example.text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, are_unit_rows
 from textshot.errors import IndexFormatError, TextshotError
-from textshot.index.manifest import NETWORK, Manifest, no_constants, weighing_of
+from textshot.index.manifest import NETWORK, NOTHING, Manifest, no_constants, weighing_of
 from textshot.index.state import (
     PLAIN,
     EncoderIdentity,
     Entry,
+    Nothing,
     State,
     check_network,
     kind_numbers,
@@ -26,8 +28,12 @@ from textshot.records import Category, DecisionSettings, Example
 
 MOST_FILE_BYTES = 1 << 36
 
-_ENDING = {"vectors": "safetensors", "categories": "jsonl", NETWORK: "safetensors"}
-_TENSORS = {"vectors", "keys", "probe", "key_category", "key_kind"}
+_ENDING = {
+    "vectors": "safetensors",
+    "categories": "jsonl",
+    NETWORK: "safetensors",
+    NOTHING: "jsonl",
+}
 
 
 def to_files(state: State) -> dict[str, tuple[str, bytes]]:
@@ -35,6 +41,8 @@ def to_files(state: State) -> dict[str, tuple[str, bytes]]:
     found = {"vectors": _vector_bytes(state), "categories": _category_bytes(state)}
     if state.network.numbers:
         found[NETWORK] = to_bytes(state.network)
+    if state.nothing is not None:
+        found[NOTHING] = _nothing_bytes(state.nothing, private=state.private)
     return {
         role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_ENDING[role]}", data)
         for role, data in found.items()
@@ -67,6 +75,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         private=manifest["private"],
         network=_network(manifest, files, where),
         weighing=weighing_of(manifest),
+        nothing=_nothing(files[NOTHING], tensors, where) if NOTHING in files else None,
     )
 
 
@@ -74,6 +83,9 @@ def _vector_bytes(state: State) -> bytes:
     from safetensors.numpy import save
 
     probe = state.encoder.probe if state.encoder else None
+    nothing = (
+        {} if state.nothing is None else {NOTHING: np.ascontiguousarray(state.nothing.vectors)}
+    )
     return save(
         {
             "vectors": np.ascontiguousarray(state.vectors),
@@ -81,8 +93,34 @@ def _vector_bytes(state: State) -> bytes:
             "probe": np.empty((0, state.dim), np.float32) if probe is None else probe[None, :],
             "key_category": state.key_rows.astype(np.int32),
             "key_kind": state.key_kinds.astype(np.int32),
+            **nothing,
         }
     )
+
+
+def _nothing_bytes(nothing: Nothing, *, private: bool) -> bytes:
+    shown = (replace(e, text=None) if private else e for e in nothing.examples)
+    lines = (json.dumps(_example_line(e), ensure_ascii=False) + "\n" for e in shown)
+    return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def _nothing(data: bytes, tensors: Mapping[str, NDArray[Any]], where: str) -> Nothing:
+    try:
+        lines = data.decode("utf-8", "surrogatepass").split("\n")[:-1]
+        examples = tuple(_example(json.loads(x, parse_constant=no_constants)) for x in lines)
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError, TextshotError) as e:
+        raise IndexFormatError(f"{where}: the texts that fit nothing: {e}") from None
+    vectors = tensors.get(NOTHING)
+    if vectors is None or len(vectors) != len(examples) or not len(examples):
+        raise IndexFormatError(
+            f"{where}: {len(examples)} texts that fit nothing and their vectors do not belong"
+            " together"
+        )
+    return Nothing(examples, vectors)
+
+
+def _example(raw: Mapping[str, Any]) -> Example:
+    return Example(raw["text"], raw["source"], raw.get("written", 0))
 
 
 def _category_bytes(state: State) -> bytes:
@@ -115,7 +153,7 @@ def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[A
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise IndexFormatError(f"{where} is not a safetensors file ({error})") from None
     n, keys, dim = manifest["categories"], manifest["keys"], manifest["dim"]
-    probes = len(found["probe"]) if "probe" in found else 0
+    probes = _rows(found, "probe")
     shapes = {
         "vectors": ((n, dim), np.float32),
         "keys": ((keys, dim), np.float32),
@@ -123,8 +161,10 @@ def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[A
         "key_category": ((keys,), np.int32),
         "key_kind": ((keys,), np.int32),
     }
-    if set(found) != _TENSORS:
-        raise IndexFormatError(f"{where} holds {sorted(found)}; {sorted(_TENSORS)} are needed")
+    if NOTHING in manifest["files"] and NOTHING in found:
+        shapes[NOTHING] = ((_rows(found, NOTHING), dim), np.float32)
+    if set(found) != set(shapes):
+        raise IndexFormatError(f"{where} holds {sorted(found)}; {sorted(shapes)} are needed")
     for name, (shape, dtype) in shapes.items():
         array = found[name]
         if array.shape != shape or array.dtype != dtype:
@@ -137,15 +177,17 @@ def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[A
     return found
 
 
+def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> int:
+    return tensors[name].shape[0] if name in tensors and tensors[name].ndim else 0
+
+
 def _categories(data: bytes, where: str) -> list[Category]:
     found: list[Category] = []
     try:
         # Not splitlines: a text may hold other line separators of Unicode.
         for line in data.decode("utf-8", "surrogatepass").split("\n")[:-1]:
             raw = json.loads(line, parse_constant=no_constants)
-            examples = tuple(
-                Example(e["text"], e["source"], e.get("written", 0)) for e in raw.pop("examples")
-            )
+            examples = tuple(_example(e) for e in raw.pop("examples"))
             category = Category(examples=examples, **raw)
             if category.name != raw["name"] or len(category.examples) != len(examples):
                 raise ValueError("a name or the examples are not as an index writes them")

@@ -33,14 +33,18 @@ FILE_NAMES = {
     "vectors": re.compile(r"vectors-[0-9a-f]{8}\.safetensors"),
     "categories": re.compile(r"categories-[0-9a-f]{8}\.jsonl"),
     NETWORK: re.compile(r"network-[0-9a-f]{8}\.safetensors"),
+    "nothing": re.compile(r"nothing-[0-9a-f]{8}\.jsonl"),
 }
 FUSION = "fusion"
 """What a reader must know of an index whose names are weighed."""
 
+NOTHING = "nothing"
+"""What a reader must know, and the role of a file, where texts are known to fit no category."""
+
 DECISION = "decision"
 """What a reader must know of an index that was tuned, or abstains at a rate of its own."""
 
-_KNOWN = {DECISION, FUSION, NETWORK}
+_KNOWN = {DECISION, FUSION, NETWORK, NOTHING}
 _TUNED = {"rate": HALF, "unknown": None, "n_texts": 0}
 """Settings that the first readers of format 1 did not know; left out where they say nothing."""
 
@@ -108,6 +112,7 @@ def _required(state: State) -> list[str]:
         DECISION: bool(state.decision and set(_settings(state.decision)) & set(_TUNED)),
         FUSION: state.weighing is not None,
         NETWORK: not is_plain(state.network),
+        NOTHING: state.nothing is not None,
     }
     return [name for name, is_wanted in wanted.items() if is_wanted]
 
@@ -234,6 +239,8 @@ def _check_network(manifest: Manifest, where: str) -> None:
         fine = isinstance(network.get("name"), str) and isinstance(settings, dict)
     if not fine:
         raise IndexFormatError(f"{where}: network is {network!r}, which cannot be")
+    if (NOTHING in files) != (NOTHING in (manifest.get("requires") or [])):
+        raise IndexFormatError(f"{where}: requires and the file {NOTHING!r} do not go together")
 
 
 def _check_file_entry(role: str, entry: object, where: str) -> None:

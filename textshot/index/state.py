@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -15,11 +15,14 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.fusion import category_vectors, fuse
 from textshot.index.vectors import VectorSearch, make_search
 from textshot.networks import NETWORKS, Matching, Network
-from textshot.records import Adaptation, Category, DecisionSettings, Key, KeyKind
+from textshot.records import Adaptation, Category, DecisionSettings, Example, Key, KeyKind
 from textshot.weighing import Weighing, weigh
 
 KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
 """The kinds of keys in the order of their numbers, in files and for networks."""
+
+SAME_VECTOR = 1e-6
+"""Twice the same text differs by 1e-7 at most; two texts are never so near, but for blanks."""
 
 PLAIN = Matching()
 """What an index has that never asked for a network: the mean of the keys, and the cosine."""
@@ -72,6 +75,29 @@ class EncoderIdentity:
 
 
 @dataclass(frozen=True, eq=False)
+class Nothing:
+    """Texts that are known to fit no category, and their unit vectors (n, dim)."""
+
+    examples: tuple[Example, ...]
+    vectors: FloatArray
+
+    def with_examples(self, examples: Sequence[Example], vectors: FloatArray) -> Nothing:
+        """Return these and more; of a text that was there the new one stays."""
+        old = self.without([e.text for e in examples], vectors)
+        both = np.concatenate([old.vectors, vectors])
+        return Nothing((*old.examples, *examples), both)
+
+    def without(self, texts: Iterable[str | None], vectors: FloatArray) -> Nothing:
+        """Return these without some texts, and without what is all but the same."""
+        gone = set(texts) - {None}
+        same = np.zeros(len(self.examples), bool)
+        if len(vectors) and len(self.examples):
+            same = (self.vectors @ vectors.T).max(axis=1) > 1 - SAME_VECTOR
+        kept = [i for i, e in enumerate(self.examples) if e.text not in gone and not same[i]]
+        return Nothing(tuple(self.examples[i] for i in kept), self.vectors[kept])
+
+
+@dataclass(frozen=True, eq=False)
 class State:
     """All of an index at one moment. Entries are sorted by name, whatever order they came in."""
 
@@ -84,6 +110,9 @@ class State:
     network: Network = field(default=PLAIN)
     weighing: Weighing | None = None
     """What a name is worth, found out again at each change; None: as much as an example."""
+
+    nothing: Nothing | None = None
+    """What fits no category; None: no such text is known."""
 
     adaptation: Adaptation | None = None
     """Set where vectors were moved towards a batch of texts, for one run."""

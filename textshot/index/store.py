@@ -38,7 +38,7 @@ GRACE_SECONDS = 600.0
 """Files that no kept generation names are deleted when they are older than this."""
 
 _COPY = re.compile(r"generation-(\d{6,12})\.json")
-_OURS = re.compile(r"(vectors|categories|network)-[0-9a-f]{8}\.(safetensors|jsonl)")
+_OURS = re.compile(r"(vectors|categories|network|nothing)-[0-9a-f]{8}\.(safetensors|jsonl)")
 _READ_TRIES = 100  # against a writer that purges at each step; a reader lost 5 in a row
 
 
