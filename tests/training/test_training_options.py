@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 from tiny_learner import TOPICS, easy_rows
 
 from textshot.corpus import Splits, join, make_corpus, split_categories
@@ -194,6 +195,15 @@ def test_four_categories_are_enough(learner, quick, tmp_path):
         ({"optimizer": "adam"}, "optimizer is 'adam'; choose adamw, sgd"),
         ({"precision": "fp16"}, "precision is 'fp16'; choose auto, bf16, fp32"),
         ({"augment": ("typos", "translate")}, "augment 'translate'; choose typos, drop"),
+        ({"alphas": ()}, r"alphas is \(\); shares above 0, 1 at most"),
+        ({"alphas": []}, r"alphas is \[\]; shares above 0"),
+        ({"alphas": (0.5, 0.0)}, r"alphas is \(0\.5, 0\.0\); shares above 0"),
+        ({"alphas": (-0.5,)}, r"alphas is \(-0\.5,\); shares above 0"),
+        ({"alphas": (0.5, 1.01)}, r"alphas is \(0\.5, 1\.01\); shares above 0, 1 at most"),
+        ({"alphas": (float("nan"),)}, r"alphas is \(nan,\); shares above 0"),
+        ({"keep_weight": -0.1}, r"keep_weight is -0\.1; it has to be in 0"),
+        ({"keep_weight": 1001.0}, r"keep_weight is 1001\.0; .* to 1000"),
+        ({"keep_weight": float("nan")}, "keep_weight is nan"),
     ],
 )
 def test_a_configuration_that_cannot_be_meant(options, message):
@@ -208,6 +218,32 @@ def test_the_defaults_are_plain_objects():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert TrainConfig(n_shot=3, n_query=2).texts_needed == 5
     assert TrainConfig(n_shot=0, leave_one_out=False).texts_needed == 2
+
+
+def test_the_shares_of_the_way_are_plain_objects_too():
+    assert TrainConfig().to_dict()["alphas"] == [0.25, 0.5, 0.75, 1.0]
+    assert TrainConfig(alphas=(1.0,)).to_dict()["alphas"] == [1.0]
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0])
+def test_a_single_share_of_the_way_is_the_only_one_tried(go, alpha):
+    report = go(alphas=(alpha,))
+    assert list(report.tried) == [alpha]
+    assert report.alpha == alpha
+    assert report.config["alphas"] == [alpha]
+
+
+def test_a_share_of_the_way_is_written_as_it_was_asked_for(go, learner_folder, tmp_path):
+    assert go(alphas=(1.0,), output="whole").kept
+    assert go(alphas=(0.5,), output="half").kept
+    before, half, whole = (
+        load_file(folder / "model.safetensors")
+        for folder in (learner_folder, tmp_path / "half", tmp_path / "whole")
+    )
+    moved = [name for name in before if not np.array_equal(before[name], whole[name])]
+    assert moved
+    for name in moved:
+        np.testing.assert_allclose(half[name], (before[name] + whole[name]) / 2, atol=1e-6)
 
 
 def test_as_few_texts_are_judged_as_asked_for_but_enough_for_the_shots(go):

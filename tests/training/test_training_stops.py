@@ -128,6 +128,13 @@ def test_minutes_become_steps_by_pencil(go, monkeypatch):
     assert report.seconds <= 300
 
 
+def test_fewer_shares_of_the_way_leave_time_for_more_steps(go, monkeypatch):
+    Clock(monkeypatch, judging=10.0, step=4.0)
+    report = go(minutes=5.0, steps=300, eval_every=50, alphas=(0.5,))
+    # As above, but 5 * 10 + 3 s for the end: 221 s.
+    assert (report.steps, report.steps_done) == (52, 52)
+
+
 def test_steps_are_the_most(go, monkeypatch):
     Clock(monkeypatch, judging=10.0, step=1.0)
     assert go(minutes=5.0, steps=30).steps == 30

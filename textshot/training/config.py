@@ -12,7 +12,7 @@ from textshot.networks import NETWORKS, Network, make_network
 from textshot.networks.base import Setting
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
-"""Shares of the way from the starting weights to the trained ones that are tried."""
+"""Shares of the way from the starting weights to the trained ones that are tried by default."""
 
 LEAST_STEPS = 20
 
@@ -40,10 +40,15 @@ class TrainConfig:
         warmup: share of the steps in which the rate rises; it falls as a cosine after it.
         dropout: None keeps the encoder's own.
         augment: kinds of `textshot.augment` by which a query may be changed.
+        keep_weight: of the loss that holds the vectors of other texts in place, where there are
+            any (`train_splits`): what is learned then costs texts of quite another kind less.
         precision: "bf16", "fp32", or "auto": bf16 where the CPU has it.
         eval_every: steps between two evaluations on the held-out categories.
         patience: evaluations without a better one after which it stops.
         draws: supports drawn in an evaluation; `n_eval`: texts used of each held-out category.
+        guard: whether the held-out categories decide what is kept. Without it the largest of
+            `alphas` is, whatever it does to them: for who judges it by other sets.
+        alphas: shares of the way from the starting weights to the trained ones that are tried.
         seed: of everything.
     """
 
@@ -65,11 +70,14 @@ class TrainConfig:
     warmup: float = 0.1
     dropout: float | None = None
     augment: tuple[str, ...] = ()
+    keep_weight: float = 3.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     eval_every: int = 50
     patience: int = 6
     draws: int = 20
     n_eval: int = 60
+    guard: bool = True
+    alphas: tuple[float, ...] = ALPHAS
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -94,6 +102,8 @@ class TrainConfig:
                 raise InvalidTextsError(
                     f"{name} is {getattr(self, name)!r}; choose {', '.join(choices)}"
                 )
+        if not _are_shares(self.alphas):
+            raise InvalidTextsError(f"alphas is {self.alphas!r}; shares above 0, 1 at most")
         for kind in self.augment:
             if kind not in AUGMENTATIONS:
                 raise InvalidTextsError(f"augment {kind!r}; choose {', '.join(AUGMENTATIONS)}")
@@ -113,7 +123,14 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain objects, ready for JSON."""
-        return {**asdict(self), "settings": dict(self.settings), "augment": list(self.augment)}
+        lists = {"augment": list(self.augment), "alphas": list(self.alphas)}
+        return {**asdict(self), "settings": dict(self.settings), **lists}
+
+
+def _are_shares(values: object) -> bool:
+    if not isinstance(values, tuple | list) or not values:
+        return False
+    return all(isinstance(value, int | float) and 0 < value <= 1 for value in values)
 
 
 _CHOICES = {"optimizer": ("adamw", "sgd"), "precision": ("auto", "bf16", "fp32")}
@@ -130,6 +147,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "clip": (1e-6, 1e6),
     "warmup": (0.0, 1.0),
     "dropout": (0.0, 0.9),
+    "keep_weight": (0.0, 1000.0),
     "eval_every": (1, 1_000_000),
     "patience": (1, 1_000_000),
     "draws": (2, 10_000),

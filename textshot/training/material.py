@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +37,11 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What is learned from, and what is held out to judge it."""
+    """What is learned from, what is held out to judge it, and rows of texts that shall not move."""
 
     train: Part
     valid: Part
+    kept: IntArray
 
 
 def prepare(
@@ -49,6 +50,7 @@ def prepare(
     *,
     n_eval: int,
     kinds: tuple[str, ...] = (),
+    keep: Sequence[str] = (),
     seed: int = 0,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Material:
@@ -59,6 +61,7 @@ def prepare(
         splits: train and valid.
         n_eval: how many texts of each held-out category are kept, drawn by the seed.
         kinds: for each, a changed copy of every training text is remembered too.
+        keep: texts whose vectors shall stay what they are.
         seed: of the choice and the changes.
         advance: called with the number of texts done since the last call.
     """
@@ -84,16 +87,17 @@ def prepare(
 
     train = part(splits.train, kinds)
     valid = part(_at_most(splits.valid, n_eval, seed), ())
+    kept = put(list(keep))
     tower.remember(texts, advance)
-    return Material(train, valid)
+    return Material(train, valid, kept)
 
 
-def count_texts(splits: Splits, n_eval: int, n_kinds: int) -> int:
+def count_texts(splits: Splits, n_eval: int, n_kinds: int, n_kept: int = 0) -> int:
     """Return how many texts `prepare` is about to read, for its progress."""
     kept = np.minimum(splits.valid.counts, n_eval).sum()
     named = len(splits.train.names) + len(splits.valid.names)
     described = sum(map(bool, splits.train.descriptions + splits.valid.descriptions))
-    return int(len(splits.train) * (1 + n_kinds) + kept + named + described)
+    return int(len(splits.train) * (1 + n_kinds) + kept + named + described) + n_kept
 
 
 def _at_most(corpus: Corpus, n: int, seed: int) -> Corpus:

@@ -13,7 +13,7 @@ from textshot.errors import TrainingError
 from textshot.networks import Network
 from textshot.training import checkpoint
 from textshot.training.checkpoint import Progress, copy_of, put_back
-from textshot.training.config import ALPHAS, LEAST_STEPS, TrainConfig
+from textshot.training.config import LEAST_STEPS, TrainConfig
 from textshot.training.judge import Judgement, best_share, judge
 from textshot.training.material import Material
 from textshot.training.steps import Step
@@ -85,7 +85,7 @@ class Run:
     ) -> None:
         self._tower, self._network, self._material, self._config = tower, network, material, config
         self._folder, self._say, self._advance = folder, say, advance
-        self._step = Step(tower, network, material.train, config)
+        self._step = Step(tower, network, material.train, config, material.kept)
         self._start = copy_of(self._step)
         clock = time.monotonic()
         self.frozen = self._judge(None)
@@ -127,11 +127,13 @@ class Run:
         outcome = Outcome(self._judge(None, exact=True))
         if not self.progress.best_step:
             return outcome
-        for alpha in ALPHAS:
+        for alpha in self._config.alphas:
             self._go(alpha)
             outcome.tried[alpha] = self._judge(self.network())
         # What is tried in bfloat16 is compared in bfloat16, and kept by float32.
-        outcome.alpha = best_share(self.frozen, outcome.tried, ALPHAS)
+        alphas = self._config.alphas
+        guard = self._config.guard
+        outcome.alpha = best_share(self.frozen, outcome.tried, alphas) if guard else max(alphas)
         self._go(outcome.alpha or 0.0)
         if outcome.alpha is None:
             outcome.refused = _A_DOMAIN_LOSES
@@ -139,6 +141,8 @@ class Run:
         final = self._judge(self.network(), exact=True)
         outcome.tried[outcome.alpha] = final
         outcome.guard(final)
+        if not guard:
+            outcome.refused = ""
         return outcome
 
     def network(self) -> Network:
@@ -209,7 +213,7 @@ class Run:
         each = (time.monotonic() - clock) / (_MEASURED - 1)
         if config.minutes is None:
             return config.steps, 0, 0.0, each
-        finishing = (len(ALPHAS) + 4) * judging + _SAVING_SECONDS
+        finishing = (len(self._config.alphas) + 4) * judging + _SAVING_SECONDS
         left = 60 * config.minutes - (time.monotonic() - begun) - finishing
         steps = int(left / (each + judging / config.eval_every))
         if steps < LEAST_STEPS:

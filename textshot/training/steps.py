@@ -17,6 +17,8 @@ from textshot.training.config import TrainConfig
 from textshot.training.material import NOWHERE, Part
 from textshot.training.tower import Tower
 
+_NO_ROWS: IntArray = np.empty(0, np.int64)
+_KEPT = 32  # of the texts that shall stay, in each step
 _CHANGED = 0.3  # share of queries that are changed, with augmentation on
 
 
@@ -28,9 +30,17 @@ class Step:
         network: what scores, with the numbers that it starts from.
         part: the training texts.
         config: how.
+        kept: int64 (m,), the tower's rows of texts whose vectors shall stay where they are.
     """
 
-    def __init__(self, tower: Tower, network: Network, part: Part, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        tower: Tower,
+        network: Network,
+        part: Part,
+        config: TrainConfig,
+        kept: IntArray = _NO_ROWS,
+    ) -> None:
         self._tower, self._network, self._part, self._config = tower, network, part, config
         self._sampler = sampler_of(tower, part, config)
         dim = int(tower.embed(part.names[:1]).shape[1])
@@ -44,6 +54,9 @@ class Step:
         self._half = use_bf16(config)
         if config.dropout is not None:
             _set_dropout(tower, config.dropout)
+        self._kept = kept
+        with self.half():
+            self._before = torch.from_numpy(tower.embed(kept)) if len(kept) else torch.empty(0)
 
     def __call__(self, step: int, steps: int) -> float:
         """Do step number `step` of `steps`; return its loss. If not finite it moves nothing."""
@@ -65,9 +78,19 @@ class Step:
         with seeded(self._config.seed, step), self._learning():
             losses = [self._network.loss(self._numbers, v) for v in self._views(step)]
             loss = torch.stack(losses).mean()
+            if len(self._kept):
+                loss = loss + self._config.keep_weight * self._moved(step)
             if torch.isfinite(loss):
                 loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
+
+    def _moved(self, step: int) -> Tensor:
+        """Return by how much some of the texts that shall stay have moved: 1 - cosine, mean."""
+        rng = np.random.default_rng([self._config.seed, step, 3])
+        some = rng.choice(len(self._kept), min(_KEPT, len(self._kept)), replace=False)
+        with self.half():
+            now = self._tower.vectors(self._kept[some])
+        return (1.0 - (now * self._before[torch.from_numpy(some)]).sum(dim=1)).mean()
 
     @property
     def finite(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.corpus import Splits, check_enough, make_corpus, split_categories
-from textshot.encoders import Encoder, load_encoder
+from textshot.encoders import Encoder, clean_texts, load_encoder
 from textshot.errors import EncoderError, InvalidTextsError
 from textshot.training.card import alone, check_output, clear, put_encoder, work_folder
 from textshot.training.config import TrainConfig
@@ -78,6 +78,7 @@ def train_splits(
     config: TrainConfig,
     *,
     output: str | Path,
+    keep: Sequence[str] = (),
     overwrite: bool = False,
     restart: bool = False,
     say: Say = lambda line: None,
@@ -95,6 +96,8 @@ def train_splits(
         splits: without a category in common; `splits.test` is not looked at.
         config: how.
         output: the folder to write.
+        keep: texts of other kinds whose vectors shall stay where they are (docs/adr/0013); no
+            labels needed. See `TrainConfig.keep_weight`.
         overwrite: replace an encoder there.
         restart: begin again.
         say: takes a line for people.
@@ -102,7 +105,7 @@ def train_splits(
         learning: called with the number of steps done since the last call and their share of all.
     """
     begun = time.monotonic()
-    loaded = _that_can_learn(encoder)
+    loaded, keep = _that_can_learn(encoder), clean_texts(keep)
     folder = Path(output)
     check_output(folder, overwrite=overwrite)
     for part in (splits.train, splits.valid):
@@ -112,7 +115,7 @@ def train_splits(
     with alone(folder):
         if restart:
             clear(work)
-        run, model = _begin(loaded, splits, config, work, begun, say, reading, learning)
+        run, model = _begin(loaded, splits, config, keep, work, begun, say, reading, learning)
         run.learn()
         outcome = run.choose()
         seconds = time.monotonic() - begun
@@ -127,6 +130,7 @@ def _begin(
     encoder: SentenceTransformerEncoder,
     splits: Splits,
     config: TrainConfig,
+    keep: Sequence[str],
     work: Path,
     begun: float,
     say: Say,
@@ -140,7 +144,7 @@ def _begin(
     model = encoder.fresh_model()
     tower = Tower(model, config.layers, str(encoder.spec["prompt"] or ""), work)
     n_eval = max(config.n_eval, config.texts_needed)
-    total, done = count_texts(splits, n_eval, len(config.augment)), 0
+    total, done = count_texts(splits, n_eval, len(config.augment), len(keep)), 0
 
     def advance(some: int) -> None:
         nonlocal done
@@ -152,6 +156,7 @@ def _begin(
         splits,
         n_eval=n_eval,
         kinds=config.augment,
+        keep=keep,
         seed=config.seed,
         advance=advance,
     )
@@ -161,7 +166,7 @@ def _begin(
         material,
         config,
         work,
-        identity=_identity(encoder, splits, config),
+        identity=_identity(encoder, splits, config, keep),
         begun=begun,
         say=say,
         advance=learning,
@@ -181,7 +186,7 @@ def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder
     return found
 
 
-def _identity(encoder: Encoder, splits: Splits, config: TrainConfig) -> str:
+def _identity(encoder: Encoder, splits: Splits, config: TrainConfig, keep: Sequence[str]) -> str:
     """Return what tells this run from others: the encoder, the texts and the options."""
     found = hashlib.sha256(encoder.fingerprint.encode())
     found.update(json.dumps(config.to_dict(), sort_keys=True).encode())
@@ -189,6 +194,8 @@ def _identity(encoder: Encoder, splits: Splits, config: TrainConfig) -> str:
         for text in (*part.texts, *part.names, *part.descriptions):
             found.update(text.encode("utf-8", "surrogatepass") + b"\0")
         found.update(part.labels.tobytes() + part.domains.tobytes())
+    for text in keep:
+        found.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return found.hexdigest()
 
 

@@ -1,0 +1,158 @@
+"""Texts of other kinds whose vectors are held in place while others are learned."""
+
+import numpy as np
+import pytest
+from tiny_learner import TOPICS
+
+from textshot import load_encoder
+from textshot.errors import TrainingError
+from textshot.training import run
+from textshot.training.judge import Judgement
+from textshot.training.material import count_texts, prepare
+from textshot.training.steps import Step
+from textshot.training.tower import Tower
+
+KEEP = tuple(f"{a} {b} x" for a in TOPICS[40:] for b in TOPICS[40:])
+
+
+@pytest.fixture
+def always_better(monkeypatch):
+    """What was learned is kept, whatever it is."""
+
+    def judged(self, network, *, exact=False):
+        return Judgement(np.full(4, 0.5 if network is None else 0.9), np.zeros(4, np.int64))
+
+    monkeypatch.setattr(run.Run, "_judge", judged)
+
+
+@pytest.fixture
+def trained(go, tmp_path, always_better):
+    """Train all the way; return the encoder."""
+
+    def made(output, keep=(), **options):
+        assert go(output=output, run={"keep": keep}, alphas=(1.0,), **options).kept
+        return load_encoder(str(tmp_path / output), device="cpu")
+
+    return made
+
+
+def moved(encoder, before, texts=KEEP):
+    """Return 1 - cosine of texts with what they were, the mean."""
+    return 1 - float((encoder.encode(texts) * before.encode(texts)).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("layers", [1, "projector"])
+def test_kept_texts_hardly_move_and_without_they_do(trained, learner, layers):
+    free = trained("free", layers=layers)
+    held = trained("held", KEEP, keep_weight=1000.0, layers=layers)
+    assert moved(free, learner) > 0.001
+    assert moved(held, learner) < 0.1 * moved(free, learner)
+
+
+def test_the_more_weight_the_less_they_move(trained, learner):
+    found = [
+        moved(trained(f"at {weight}", KEEP, keep_weight=weight), learner)
+        for weight in (0.0, 3.0, 300.0)
+    ]
+    assert found[0] > found[1] > found[2]
+
+
+def test_without_weight_it_is_as_if_none_were_kept(trained, learner):
+    rows = [trained("free").encode(KEEP), trained("held", KEEP, keep_weight=0.0).encode(KEEP)]
+    np.testing.assert_allclose(*rows, atol=1e-5)
+
+
+def test_something_is_learned_all_the_same(go):
+    report = go(run={"keep": KEEP})
+    assert report.kept
+    assert report.tuned > report.frozen
+
+
+def test_a_single_text_can_be_kept(go):
+    assert go(run={"keep": ["x"]}).steps_done == 20
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_at_the_first_step_nothing_has_moved(learner, split, quick, precision):
+    tower = Tower(learner.fresh_model(), 1)
+    config = quick(precision=precision, dropout=0.0)
+    material = prepare(tower, split(), n_eval=6, keep=KEEP)
+    step = Step(tower, config.make_network(), material.train, config, material.kept)
+    assert float(step._moved(0).detach()) == pytest.approx(0, abs=1e-2 if step._half else 1e-6)
+
+
+def test_the_kept_texts_lie_where_they_should_and_are_counted(learner, split):
+    tower, splits, done = Tower(learner.fresh_model(), 1), split(), []
+    material = prepare(tower, splits, n_eval=3, kinds=("drop",), keep=KEEP, advance=done.append)
+    assert (
+        sum(done) == count_texts(splits, 3, 1, len(KEEP)) == count_texts(splits, 3, 1) + len(KEEP)
+    )
+    np.testing.assert_allclose(tower.embed(material.kept), learner.encode(KEEP), atol=1e-5)
+    assert not len(prepare(tower, splits, n_eval=3).kept)
+
+
+def test_progress_counts_the_kept_texts_too(go):
+    counts = []
+    for output, keep in (("without", ()), ("with", KEEP)):
+        done, shares = [], []
+
+        def reading(some, share, done=done, shares=shares):
+            done.append(some)
+            shares.append(share)
+
+        go(output=output, run={"keep": keep, "reading": reading})
+        assert shares == sorted(shares)
+        assert shares[-1] == pytest.approx(1)
+        counts.append(sum(done))
+    assert counts[1] - counts[0] == len(KEEP)
+
+
+@pytest.mark.parametrize("other", [(), KEEP[:-1], KEEP[::-1], (*KEEP[:-1], "x")])
+def test_a_run_of_other_kept_texts_is_another_run(go, monkeypatch, other):
+    class Stop(Exception):
+        pass
+
+    def stops(*arguments):
+        raise Stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run.Run, "learn", stops)
+        with pytest.raises(Stop):
+            go(run={"keep": KEEP})
+    with pytest.raises(TrainingError, match="unfinished training of other texts, another encoder"):
+        go(run={"keep": other})
+    told = []
+    go(run={"keep": KEEP, "say": told.append})
+    assert told[0] == "going on at step 0 of 20"
+
+
+def test_the_same_seed_gives_the_same_bits_with_kept_texts_too(go, tmp_path):
+    for name in ("one", "other"):
+        assert go(output=name, run={"keep": KEEP}).kept
+    one, other = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("one", "other"))
+    assert one == other
+
+
+def test_broken_off_it_goes_on_with_the_kept_texts_where_they_were(go, tmp_path, monkeypatch):
+    # What they are held to is the vector before the first step, not that of the checkpoint.
+    options = {"run": {"keep": KEEP}, "keep_weight": 30.0}
+    assert go(output="whole", **options).kept
+    original = run.Run._evaluate
+
+    class Stop(Exception):
+        pass
+
+    def evaluates_and_stops(self):
+        original(self)
+        self._write()
+        raise Stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run.Run, "_evaluate", evaluates_and_stops)
+        with pytest.raises(Stop):
+            go(**options)
+    told = []
+    assert go(run={"keep": KEEP, "say": told.append}, keep_weight=30.0).kept
+    assert told[0] == "going on at step 10 of 20"
+    one, other = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("whole", "out"))
+    assert one == other
