@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy layer bench-layer clean
 
 install: .venv/.ready
 
@@ -46,6 +46,12 @@ bench-learning: install  ## make bench-learning DATA=folder; hours, goes on wher
 
 bench-accuracy: install  ## make bench-accuracy DATA=folder; an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA)
+
+layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.layer --data $(DATA)
+
+bench-layer: layer  ## make bench-layer DATA=folder; an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --layers build/layer
 
 clean:
 	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache

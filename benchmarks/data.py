@@ -23,6 +23,8 @@ MORE_SOURCES = {
     "ag_news": "Zhang et al. 2015, github.com/mingkaid/rl-prompt (non-commercial research)",
     "20newsgroups": "Lang 1995, github.com/yao8839836/text_gcn (no licence stated)",
     "sib200": "Adelani et al. 2024, github.com/dadelani/sib-200 (Apache 2.0)",
+    "mr": "Pang and Lee 2005, github.com/nltk/nltk_data, sentence_polarity (CC BY 4.0)",
+    "subj": "Pang and Lee 2004, github.com/nltk/nltk_data, subjectivity (CC BY 4.0)",
     "banking77_oos": "Zhang et al. 2022, github.com/jianguoz/Few-Shot-Intent-Detection, its labels"
     " put right by those of banking77",
     "clinc_banking_oos": "Zhang et al. 2022, github.com/jianguoz/Few-Shot-Intent-Detection",
@@ -33,7 +35,12 @@ SPLITS = {
     "hwu64": ("train", "valid", "test"),
     "clinc150": ("train", "valid", "test"),
     "fewrel_val": ("valid_wiki", "valid_nyt", "valid_pubmed"),
+    "massive_intent_en": ("train", "test"),
+    "sib200/eng_Latn": ("train", "valid", "test"),
+    "mr": ("train", "test"),
+    "subj": ("train", "test"),
 }
+_FEWEST = 4
 
 
 def load(
@@ -98,9 +105,17 @@ def without_domains(folder: Path, corpus: Corpus, name: str, domains: tuple[str,
 
 
 def mix(parts: list[tuple[str, Corpus]], *, valid: float, seed: int = 0) -> Splits:
-    """Split each domain by category, and join the parts; there is no test part."""
-    each = [(name, split_categories(corpus, seed=seed, shares=valid)) for name, corpus in parts]
-    train = join([(name, splits.train) for name, splits in each])
+    """Split each domain by category, and join the parts; there is no test part.
+
+    A domain of too few categories to be split is learned from, and not judged by.
+    """
+    few = [(name, corpus) for name, corpus in parts if len(corpus.names) < _FEWEST]
+    each = [
+        (name, split_categories(corpus, seed=seed, shares=valid))
+        for name, corpus in parts
+        if len(corpus.names) >= _FEWEST
+    ]
+    train = join([*((name, splits.train) for name, splits in each), *few])
     return Splits(train, join([(name, s.valid) for name, s in each]), each[0][1].test)
 
 

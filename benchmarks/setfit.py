@@ -104,7 +104,7 @@ def prepare(peer: Path) -> None:
 
 
 def run(data: Path, peer: Path, cells: Path) -> None:
-    encoder = load_encoder()
+    encoder = load_encoder(layer=None)
     remembering = Remembering(encoder)
     for seed, name, n_shot, names in itertools.product(SEEDS, SETS, SHOTS, (False, True)):
         path = cells / f"setfit-{name}-{n_shot}-{'names' if names else 'plain'}-{seed}.json"

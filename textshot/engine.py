@@ -44,6 +44,9 @@ from textshot.records import (
     category_dict,
 )
 
+NO_NETWORK = "none"
+"""The name that leaves out all that was trained, for `Engine.build`."""
+
 
 class Engine(Changes):
     """Classifies texts: encoder + network + index + decision.
@@ -82,6 +85,7 @@ class Engine(Changes):
                 ("matching", "prototypical", "siamese", "memory", "linear"), or None for the one
                 that was trained with the encoder, and without such a one the cosine with the mean
                 of a category's keys. A name is the trained one too, where that has this name.
+                "none" leaves out all that was trained: the layer of the default encoder too.
             names: use category names as keys, each weighed by what it is worth beside an example
                 (`textshot.weighing`); False leaves them out.
             threshold: see `Threshold`.
@@ -96,8 +100,8 @@ class Engine(Changes):
             InvalidTextsError: no such network, or one that was learned for other dimensions.
         """
         found = tuple(category_dict(categories).values())
-        loaded = load_encoder(encoder) if encoder is None or isinstance(encoder, str) else encoder
-        chosen = _network_for(network, loaded)
+        loaded = _encoder_for(network, encoder)
+        chosen = PLAIN if network == NO_NETWORK else _network_for(network, loaded)
         engine = cls(loaded, Index(loaded.dim, names=names, network=chosen, weighed=True))
         engine._record(given(threshold) or at_rate(unknown_rate), private)
         engine.add(found, advance=advance)
@@ -298,6 +302,18 @@ class Engine(Changes):
             return loaded
 
         return cls(LazyEncoder(identity, index.dim, load) if lazy else load(), index)
+
+
+def _encoder_for(network: Network | str | None, given: Encoder | str | None) -> Encoder:
+    plain = network == NO_NETWORK
+    if given is None or isinstance(given, str):
+        return load_encoder(given, layer=None) if plain else load_encoder(given)
+    if plain and given.spec.get("layer") is not None:
+        raise InvalidTextsError(
+            f"network {NO_NETWORK!r} with an encoder that has the layer {given.spec['layer']!r}:"
+            " load the encoder with layer=None"
+        )
+    return given
 
 
 def _network_for(given: Network | str | None, encoder: Encoder) -> Network:

@@ -8,6 +8,7 @@ from functools import cached_property
 from textshot.arrays import FloatArray
 from textshot.encoders import Encoder, PrecomputedEncoder, load_encoder
 from textshot.encoders.own import OWN_PREFIX
+from textshot.encoders.windows import CUT
 from textshot.errors import EncoderError, EncoderMismatchError, EncoderNotFoundError
 from textshot.index import EncoderIdentity
 
@@ -34,6 +35,8 @@ def load_again(name: str | None, identity: EncoderIdentity, device: str | None) 
             " (Engine.load(path, encoder=...)); it cannot be loaded by name"
         )
     revision, prompt, most = spec.get("revision"), spec.get("prompt"), spec.get("max_length")
+    layer = spec.get("layer")  # not there: an index of before there were any, or of none
+    long_texts = str(spec.get("long_texts", CUT))
     try:
         return load_encoder(
             name or str(spec.get("name")),
@@ -41,6 +44,8 @@ def load_again(name: str | None, identity: EncoderIdentity, device: str | None) 
             revision=None if name or revision is None else str(revision),
             prompt=str(prompt or ""),
             max_length=None if most is None else int(most),
+            long_texts=long_texts,
+            layer=None if layer is None else str(layer),
             device=device,
         )
     except EncoderNotFoundError as error:
@@ -88,8 +93,8 @@ def check_identity(encoder: Encoder, identity: EncoderIdentity, where: str) -> N
         raise EncoderMismatchError(
             f"{where} was made with encoder {identity.spec.get('name')!r} (fingerprint"
             f" {identity.fingerprint}), and {encoder.source} has fingerprint"
-            f" {encoder.fingerprint}: their vectors cannot be compared. Load the right encoder,"
-            " or build the index again with this one"
+            f" {encoder.fingerprint}: their vectors cannot be compared. Load the right encoder"
+            f" (load_encoder with {dict(identity.spec)}), or build the index again with this one"
         )
     now = probe(encoder)
     if identity.probe is None or now is None:

@@ -11,54 +11,85 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.accuracy.sets import DRAWS, OPEN, SETS
 from benchmarks.data import save
 
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
-PAGE, PICTURE = Path("docs/accuracy-figures.md"), Path("docs/images/accuracy.png")
+LAYER_RESULTS = RESULTS / "layer"
+PAGES = {
+    RESULTS: (Path("docs/accuracy-figures.md"), Path("docs/images/accuracy.png")),
+    LAYER_RESULTS: (Path("docs/layer-figures.md"), Path("docs/images/accuracy-layer.png")),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, help="in place of the published figures")
     parser.add_argument("--draws", type=int, default=DRAWS, help="fewer only with another --out")
+    parser.add_argument(
+        "--layers",
+        type=Path,
+        help="folder of `make layer`: with the layer that saw nothing of a set. Without it the"
+        " encoder is as it came",
+    )
     parser.add_argument("--encoder", help="another one than the default; only with another --out")
     parser.add_argument("--only", nargs="+", default=_names(), choices=_names(), metavar="CELL")
     parser.add_argument("--tables", action="store_true", help="the page and the picture alone")
     options = parser.parse_args()
     if options.data is None and not options.tables:
         sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
-    if options.draws != DRAWS and options.out == RESULTS:
-        sys.exit(f"fewer than {DRAWS} draws are no published figure: say --out FOLDER")
-    if options.encoder and options.out == RESULTS:
-        sys.exit("the published figures are those of the default encoder: say --out FOLDER")
+    if options.encoder and options.layers:
+        sys.exit("--layers are those of the default encoder: leave --encoder out")
+    if options.out is None:
+        if options.draws != DRAWS:
+            sys.exit(f"fewer than {DRAWS} draws are no published figure: say --out FOLDER")
+        if options.encoder:
+            sys.exit("the published figures are those of the default encoder: say --out FOLDER")
+        options.out = LAYER_RESULTS if options.layers else RESULTS
     try:
         if not options.tables:
             run(options)
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on with the cells that are missing")
-    write(options.out)
+    write(options.out or RESULTS)
 
 
 def run(options: argparse.Namespace) -> None:
-    from benchmarks.accuracy.measure import open_cell, set_cell
+    from benchmarks.accuracy.measure import open_cell, set_cell, sure_cell
     from benchmarks.learning.fit import versions
     from textshot import load_encoder
 
-    encoder = load_encoder(options.encoder, device="cpu")
     for name in options.only:
         path = options.out / f"{name}.json"
         if path.exists():
             continue
+        layer = layer_for(name, options.layers) if options.layers else None
+        # What windows over long texts are worth is a benchmark of its own (benchmarks/long.py).
+        encoder = load_encoder(options.encoder, layer=layer, long_texts="cut", device="cpu")
         begun = time.monotonic()
-        make = open_cell if name.startswith("open-") else set_cell
-        cell = make(name.removeprefix("open-"), options.data, encoder, options.draws)
-        cell |= {"draws": options.draws, "encoder": encoder.source, "versions": versions()}
+        kind, _, about = name.partition("-")
+        other = {"open": open_cell, "sure": sure_cell}.get(kind)
+        make, about = (set_cell, name) if other is None else (other, about)
+        cell = make(about, options.data, encoder, options.draws)
+        cell |= {"draws": options.draws, "encoder": encoder.name, "versions": versions()}
+        cell["layer"] = layer and Path(layer).stem
         save(path, cell)
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         write(options.out)
+
+
+def layer_for(name: str, folder: Path) -> str:
+    """Return the layer that saw nothing of what a cell measures."""
+    from benchmarks.layer.recipe import LAYERS
+
+    about = name.removeprefix("sure-")
+    layer = folder / f"{next(k for k, left in LAYERS.items() if about in left.targets)}.safetensors"
+    if not layer.is_file():
+        sys.exit(f"{layer} is not there: make layer DATA=... trains it")
+    return str(layer)
 
 
 def write(out: Path) -> None:
@@ -66,15 +97,21 @@ def write(out: Path) -> None:
     from benchmarks.accuracy.plot import plot
     from benchmarks.accuracy.tables import page
 
+    path, picture = PAGES.get(out, (out / "accuracy.md", out / "accuracy.png"))
+    plain = read_cells(RESULTS) if out == LAYER_RESULTS else None
+    cells = read_cells(out)
+    path.write_text(page(cells, plain), encoding="utf-8")
+    plot(cells, picture)
+
+
+def read_cells(out: Path) -> dict[str, Any]:
+    """Return the cells that are there."""
     paths = [out / f"{name}.json" for name in _names()]
-    cells = {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in paths if p.exists()}
-    ours = out == RESULTS
-    (PAGE if ours else out / "accuracy.md").write_text(page(cells), encoding="utf-8")
-    plot(cells, PICTURE if ours else out / "accuracy.png")
+    return {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in paths if p.exists()}
 
 
 def _names() -> list[str]:
-    return [*SETS, *(f"open-{name}" for name in OPEN)]
+    return [*SETS, *(f"open-{name}" for name in OPEN), *(f"sure-{name}" for name in SETS)]
 
 
 if __name__ == "__main__":

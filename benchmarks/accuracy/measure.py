@@ -15,9 +15,11 @@ from benchmarks.data import load
 from textshot import Engine
 from textshot.arrays import FloatArray, IntArray
 from textshot.encoders import Encoder, PrecomputedEncoder
+from textshot.evaluation import brier_score, calibration_error, risk_coverage
+from textshot.prediction import category_probabilities
 from textshot.records import spoken
 
-LOGISTIC_DRAWS = 10
+LOGISTIC_DRAWS, TUNED_ON = 10, 100
 STREAM_SHOTS = (1, 5)
 
 Figures = dict[str, dict[str, list[float]]]
@@ -143,6 +145,40 @@ def open_cell(name: str, data: Path, encoder: Encoder, draws: int = DRAWS) -> di
         "n_test": len(some.tests),
         "n_other": len(others),
         "open": found,
+    }
+
+
+def sure_cell(name: str, data: Path, encoder: Encoder, draws: int = DRAWS) -> dict[str, Any]:
+    """Return how far probabilities are right, after tuning on TUNED_ON other training texts.
+
+    "ece" (15 bins) and "brier", 0 to 1, and "area" under the risk-coverage curve, of the best
+    category of every test; {figure: {shots: [a draw each]}}.
+    """
+    folder, label, _ = SETS[name]
+    some = Set(data, folder, label)
+    some.extra = [
+        t for n in STREAM_SHOTS for s in range(draws) for t in some.others(n, s, TUNED_ON)[0]
+    ]
+    table, found = some.table(encoder, STREAM_SHOTS, draws), Figures()
+    tests = table.encode(some.tests)
+    for n_shot in STREAM_SHOTS:
+        for seed in range(draws):
+            engine = Engine.build(some.categories(some.draw(n_shot, seed)), encoder=table)
+            engine.tune(*some.others(n_shot, seed, TUNED_ON))
+            shares = category_probabilities(engine.index.state, tests)
+            if shares is None:
+                raise RuntimeError("tuned, and no probabilities")
+            right = shares.argmax(axis=1) == some.truths
+            for figure, value in _sureness(shares.max(axis=1), right).items():
+                found.setdefault(figure, {}).setdefault(str(n_shot), []).append(value)
+    return {"n_way": len(some.kinds), "n_test": len(some.tests), "sure": found}
+
+
+def _sureness(said: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        "ece": calibration_error(said, right),
+        "brier": brier_score(said, right),
+        "area": float(risk_coverage(said, right).mean()),
     }
 
 

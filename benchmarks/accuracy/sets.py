@@ -67,6 +67,13 @@ class Set:
         orders = [rng.permutation(self._rows[kind]) for kind in self.kinds]
         return [[self.texts[i] for i in order[:n_shot]] for order in orders]
 
+    def others(self, n_shot: int, seed: int, n: int) -> tuple[list[str], list[str]]:
+        """Return n training texts that are no examples of a draw, and their labels."""
+        drawn = {text for found in self.draw(n_shot, seed) for text in found}
+        rows = [i for i, text in enumerate(self.texts) if text not in drawn]
+        chosen = np.random.default_rng([seed, 1]).choice(rows, min(n, len(rows)), replace=False)
+        return [self.texts[i] for i in chosen], [self.labels[i] for i in chosen]
+
     def categories(self, examples: Sequence[Sequence[str]]) -> list[Category]:
         """Return the categories of a draw."""
         return [Category.of(k, *found) for k, found in zip(self.kinds, examples, strict=True)]

@@ -17,8 +17,9 @@ _HEAD = """# Accuracy: the figures
 Made by `make bench-accuracy DATA=folder` out of `benchmarks/results/accuracy`, a file for each set.
 Accuracy in %, whole test split, all categories at once, abstaining off, ± the standard deviation
 over 30 draws of examples from the training split (10 for logistic regression). Encoder
-all-MiniLM-L6-v2, frozen. No option was chosen on a test split ([what a name is
-worth](adr/0009-what-a-name-is-worth.md), [the batch](adr/0010-the-unlabelled-batch.md)).
+all-MiniLM-L6-v2 as it came (`--network none`); [with its layer](layer-figures.md). No option was
+chosen on a test split ([what a name is worth](adr/0009-what-a-name-is-worth.md), [the
+batch](adr/0010-the-unlabelled-batch.md)).
 
 - *example*: the examples alone; *name*: the names alone;
 - *both, mean*: every key counts as one, plain NumPy on the same draws;
@@ -27,6 +28,20 @@ worth](adr/0009-what-a-name-is-worth.md), [the batch](adr/0010-the-unlabelled-ba
 - *logistic*: logistic regression on the same embeddings; with the name as one more example.
 
 ![Accuracy by number of examples](images/accuracy.png)
+"""
+_LAYER_HEAD = """# The layer: the figures
+
+Made by `make layer DATA=folder` and `python -m benchmarks.accuracy --data DIR --layers build/layer`
+out of `benchmarks/results/accuracy/layer`. Everything as in [accuracy](accuracy-figures.md), but
+with a layer that was trained without the set that is measured and without its relatives
+([how](layer.md)): what is to be expected on texts of your own.
+
+![Accuracy by number of examples, with the layer](images/accuracy-layer.png)
+
+## With the layer against without, names and examples
+
+Points of accuracy, mean over the same 30 draws.
+
 """
 _STREAMS = """
 ## What adapting changes, by stream
@@ -44,14 +59,29 @@ anything. With *batch* the engine was adapted to all of these texts, those that 
 """
 
 
-def page(cells: Cells) -> str:
-    """Return the page; "-" where nothing was measured yet."""
-    parts = [_HEAD]
+_SURE = """
+## How far a probability can be trusted
+
+After `textshot tune` on 100 other training texts, all of which fit a category. Of the best category
+of each test: expected calibration error (*ECE*, 15 bins) and Brier score, and the *area* under the
+risk-coverage curve, 0 to 1, smaller is better; mean over 30 draws.
+"""
+
+
+def page(cells: Cells, plain: Cells | None = None) -> str:
+    """Return the page; "-" where nothing was measured yet.
+
+    Args:
+        cells: what was measured.
+        plain: the same without the layer, if `cells` are with it.
+    """
+    parts = [_HEAD] if plain is None else [_LAYER_HEAD, _gains(cells, plain)]
     for n_shot in SHOTS:
         some = "example" if n_shot == 1 else "examples"
         parts += [f"\n## {n_shot} {some} of each category\n\n", _accuracy(cells, n_shot)]
     parts += ["\n## Both against the better of name alone and example alone\n\n", _better(cells)]
     parts += [_STREAMS, "\n", _streams(cells), _OPEN, "\n", _open(cells)]
+    parts += [_SURE, "\n", _sure(cells)]
     return "".join(parts)
 
 
@@ -89,6 +119,26 @@ def _better(cells: Cells) -> str:
     return _table(rows)
 
 
+def _gains(cells: Cells, plain: Cells) -> str:
+    rows = [["set", *(f"{n}" for n in SHOTS), *(f"{n} + batch" for n in SHOTS)]]
+    for name in SETS:
+        row = [name]
+        for setting in ("both", "both + batch"):
+            for n in SHOTS:
+                gain = mean_of(cells, name, setting, n) - mean_of(plain, name, setting, n)
+                row.append(_signed(gain))
+        rows.append(row)
+    return _with_means(rows)
+
+
+def _with_means(rows: list[list[str]]) -> str:
+    """Return the table with the mean of each column below; of those numbers that there are."""
+    columns = [[_number(row[i]) for row in rows[1:]] for i in range(1, len(rows[0]))]
+    known = [[value for value in column if not np.isnan(value)] for column in columns]
+    means = [_signed(float(np.mean(column)) if column else np.nan) for column in known]
+    return _table([*rows, ["mean", *means]])
+
+
 def _streams(cells: Cells) -> str:
     rows = [["set", *(f"{n}: {kind}" for n in (1, 5) for kind in ("natural", "Zipf", "foreign"))]]
     for name in SETS:
@@ -99,9 +149,7 @@ def _streams(cells: Cells) -> str:
             for kind in ("zipf", "foreign"):
                 row.append(_signed(mean_of(cells, name, f"batch, {kind}: change", n_shot)))
         rows.append(row)
-    columns = [[_number(row[i]) for row in rows[1:]] for i in range(1, 7)]
-    rows.append(["mean", *(_signed(float(np.nanmean(c)) if c else np.nan) for c in columns)])
-    return _table(rows)
+    return _with_means(rows)
 
 
 def _open(cells: Cells) -> str:
@@ -114,6 +162,17 @@ def _open(cells: Cells) -> str:
                 kinds = ("accuracy", "recall", "precision", "auroc")
                 shown = [_shown(figures.get(kind, [])) for kind in kinds]
                 rows.append([name, n_shot, batch, *shown])
+    return _table(rows)
+
+
+def _sure(cells: Cells) -> str:
+    kinds = ("ece", "brier", "area")
+    heads = (f"{n}: {kind}" for n in (1, 5) for kind in ("ECE", "Brier", "area"))
+    rows = [["set", *heads]]
+    for name in SETS:
+        found = cells.get(f"sure-{name}", {}).get("sure", {})
+        each = [found.get(kind, {}).get(n, []) for n in ("1", "5") for kind in kinds]
+        rows.append([name, *(f"{np.mean(draws):.3f}" if draws else "-" for draws in each)])
     return _table(rows)
 
 

@@ -32,7 +32,9 @@ def texts_cell(cell: Cell, place: Place) -> dict[str, Any]:
     train = spread_out(splits.train, cell.size)
     splits = Splits(train, splits.valid, splits.test)
     folder = place.work / "encoders" / cell.name
-    body = fit(load_encoder(device="cpu"), splits, place.config(cell), folder)
+    body = fit(
+        load_encoder(layer=None, long_texts="cut", device="cpu"), splits, place.config(cell), folder
+    )
     return {"n_texts": len(train), "n_categories": len(train.names), **body}
 
 

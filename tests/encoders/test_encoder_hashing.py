@@ -88,10 +88,18 @@ def test_identity_holds_version_and_dim():
     assert again.fingerprint == HashingEncoder().fingerprint == "hashing-v1-256"
 
 
-@pytest.mark.parametrize("setting", [{"prompt": "q: "}, {"max_length": 9}, {"revision": "main"}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"prompt": "q: "}, {"max_length": 9}, {"revision": "main"}, {"layer": "general-1"}],
+)
 def test_settings_without_effect_are_refused(setting):
-    with pytest.raises(EncoderError, match="hashing has no revision, prompt or max_length"):
+    with pytest.raises(EncoderError, match="hashing has no revision, prompt, max_length or layer"):
         load_encoder("hashing", **setting)
+
+
+@pytest.mark.parametrize("layer", ["auto", None])
+def test_without_a_layer_is_what_it_is_anyway(layer):
+    assert load_encoder("hashing", layer=layer).fingerprint == HashingEncoder().fingerprint
 
 
 def test_an_impossible_dim_is_refused():

