@@ -75,7 +75,10 @@ class Texts:
     def table(self, encoder: Encoder) -> PrecomputedEncoder:
         """Encode all that a draw may ask about."""
         used = {
-            int(i) for s in range(self.draws) for part in self.draw(max(SHOTS), s) for i in part
+            int(i)
+            for s in range(self.draws)
+            for part in self.draw(max(SHOTS), s)
+            for i in part.ravel()
         }
         texts = [*(spoken(k) for k in self.kinds), *(self.texts[i] for i in sorted(used))]
         texts = list(dict.fromkeys(texts))

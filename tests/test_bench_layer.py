@@ -9,7 +9,8 @@ from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy.sets import OPEN, SETS
 from benchmarks.layer.recipe import CONFIG, LAYERS, SHIPPED, kept_texts, splits_of
 from benchmarks.layer.recipe import SETS as LEARNED
-from benchmarks.long import SHOTS, Texts
+from benchmarks.long import SHOTS, Texts, measure
+from textshot import Category, Engine, load_encoder
 
 RELATIVES = {"banking77": {"banking77"}, "hwu64": {"hwu64", "massive_intent_en"}}
 RELATIVES["massive_intent_en"] = RELATIVES["hwu64"]
@@ -88,3 +89,17 @@ def test_the_documents_of_the_desk_are_drawn_and_the_others_are_tests(data):
         assert len(tests) == 120 - 12 * n_shot
         assert not np.intersect1d(chosen, tests).size
         assert (some.labels[chosen] == np.arange(12)[:, None]).all()
+
+
+def test_long_texts_are_measured_as_an_engine_answers(data):
+    encoder, some = load_encoder("hashing"), Texts("document desk", data)
+    some.draws = 1
+    found = dict(measure(some, encoder))
+    chosen, tests = some.draw(1, seed=0)
+    kinds = [Category.of(k, some.texts[i]) for k, [i] in zip(some.kinds, chosen, strict=True)]
+    engine = Engine.build(kinds, encoder=encoder, threshold=None)
+    answers = engine.classify([some.texts[i] for i in tests], k=1)
+    truths = [some.kinds[some.labels[i]] for i in tests]
+    right = np.mean([a.label == t for a, t in zip(answers, truths, strict=True)])
+    assert found["1"] == pytest.approx([100 * right])
+    assert len(found["5"]) == 1
