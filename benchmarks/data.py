@@ -40,7 +40,6 @@ SPLITS = {
     "mr": ("train", "test"),
     "subj": ("train", "test"),
 }
-_FEWEST = 4
 
 
 def load(
@@ -105,17 +104,9 @@ def without_domains(folder: Path, corpus: Corpus, name: str, domains: tuple[str,
 
 
 def mix(parts: list[tuple[str, Corpus]], *, valid: float, seed: int = 0) -> Splits:
-    """Split each domain by category, and join the parts; there is no test part.
-
-    A domain of too few categories to be split is learned from, and not judged by.
-    """
-    few = [(name, corpus) for name, corpus in parts if len(corpus.names) < _FEWEST]
-    each = [
-        (name, split_categories(corpus, seed=seed, shares=valid))
-        for name, corpus in parts
-        if len(corpus.names) >= _FEWEST
-    ]
-    train = join([*((name, splits.train) for name, splits in each), *few])
+    """Split each domain by category, and join the parts; there is no test part."""
+    each = [(name, split_categories(corpus, seed=seed, shares=valid)) for name, corpus in parts]
+    train = join([(name, splits.train) for name, splits in each])
     return Splits(train, join([(name, s.valid) for name, s in each]), each[0][1].test)
 
 

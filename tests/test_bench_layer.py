@@ -24,16 +24,16 @@ def said(rng):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """All sets of the recipe, with made-up texts of five categories each."""
+    """All sets of the recipe, with made-up texts of six categories each."""
     folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     domains = {"banking": ["kind 0"], "credit_cards": ["kind 1"], "travel": ["kind 2"]}
     for name in (*LEARNED, "mr", "subj"):
         (folder / name).mkdir(parents=True)
-        kinds = 2 if name in ("mr", "subj") else 5
+        kinds = 2 if name in ("mr", "subj") else 6
         splits = ("valid_wiki", "valid_nyt", "valid_pubmed", "train", "valid", "test")
         for split in splits:
             rows = [
-                {"text": f"{name} {split} {'abcde'[kind]} {said(rng)}", "label": f"kind {kind}"}
+                {"text": f"{name} {split} {'abcdef'[kind]} {said(rng)}", "label": f"kind {kind}"}
                 for kind in range(kinds)
                 for _ in range(8)
             ]

@@ -173,6 +173,23 @@ def test_nothing_is_written_when_it_is_no_better(go, tmp_path, monkeypatch, accu
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "accuracy",
+    [
+        lambda i: [0.9] * 4 if i == 1 else [0.5] * 4,  # every share loses
+        lambda i: [0.5] * 4,  # no gain at all
+    ],
+)
+def test_without_the_guard_the_largest_share_is_kept_whatever_it_does(
+    go, tmp_path, monkeypatch, accuracy
+):
+    rigged(monkeypatch, accuracy)
+    report = go(guard=False, alphas=(0.5, 1.0, 0.75))
+    assert report.kept
+    assert report.alpha == 1.0
+    assert (tmp_path / "out").is_dir()
+
+
 def test_the_exact_judgement_decides(go, tmp_path, monkeypatch):
     # Frozen, then much better as the steps compute; no better in float32 (the 4th and the last).
     calls = rigged(monkeypatch, lambda i: [0.5 if i in (1, 4, 9) else 0.9] * 4)
