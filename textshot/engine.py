@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,6 +72,7 @@ class Engine(Changes):
         encoder: Encoder | str | None = None,
         network: Network | str | None = None,
         names: bool = True,
+        keys: Literal["auto", "fused"] = "auto",
         threshold: Threshold = "auto",
         unknown_rate: float = HALF,
         private: bool = False,
@@ -88,6 +90,9 @@ class Engine(Changes):
                 "none" leaves out all that was trained: the layer of the default encoder too.
             names: use category names as keys, each weighed by what it is worth beside an example
                 (`textshot.weighing`); False leaves them out.
+            keys: "fused": one vector stands for a category. "auto": where there are many examples,
+                and reading them one by one is better, they have a part in every score
+                (`textshot.attention`).
             threshold: see `Threshold`.
             unknown_rate: of an "auto" threshold: the share of texts that fit no category which
                 shall come out as unknown, as far as the categories tell.
@@ -102,7 +107,16 @@ class Engine(Changes):
         found = tuple(category_dict(categories).values())
         loaded = _encoder_for(network, encoder)
         chosen = PLAIN if network == NO_NETWORK else _network_for(network, loaded)
-        engine = cls(loaded, Index(loaded.dim, names=names, network=chosen, weighed=True))
+        engine = cls(
+            loaded,
+            Index(
+                loaded.dim,
+                names=names,
+                network=chosen,
+                weighed=True,
+                attentive=_is_auto(keys),
+            ),
+        )
         engine._record(given(threshold) or at_rate(unknown_rate), private)
         engine.add(found, advance=advance)
         return engine
@@ -327,6 +341,12 @@ def _network_for(given: Network | str | None, encoder: Encoder) -> Network:
     else:
         chosen = beside if beside is not None and beside.name == given else make_network(given)
     return chosen
+
+
+def _is_auto(keys: str) -> bool:
+    if keys not in ("auto", "fused"):
+        raise InvalidTextsError(f"keys is {keys!r}; 'auto' or 'fused' is needed")
+    return keys == "auto"
 
 
 def _why_not(state: State, texts: FloatArray) -> str:

@@ -63,10 +63,7 @@ def category_vectors(
     Raises:
         InvalidCategoriesError: the keys of a category cancel each other out.
     """
-    weights = network.key_weights(kinds)
-    if name_shots != 1.0:
-        shots = np.where(kinds == NAME, np.float32(name_shots), np.float32(1.0))
-        weights = shots if weights is None else weights * shots
+    weights = weights_of_keys(network, kinds, name_shots)
     counts = np.bincount(rows)
     starts = np.cumsum(counts) - counts
     vectors = np.empty((len(counts), keys.shape[1]), np.float32)
@@ -76,6 +73,17 @@ def category_vectors(
         some = None if weights is None else weights[places]
         vectors[chosen] = _fuse_many(keys[places], some)
     return network.together(vectors, keys, rows, kinds) if network.joint else vectors
+
+
+def weights_of_keys(
+    network: Network, kinds: IntArray, name_shots: float = 1.0
+) -> FloatArray | None:
+    """Return the weight of each key in its category, float32 (n_keys,); None: all the same."""
+    weights = network.key_weights(kinds)
+    if name_shots == 1.0:
+        return weights
+    shots = np.where(kinds == NAME, np.float32(name_shots), np.float32(1.0))
+    return shots if weights is None else weights * shots
 
 
 def _fuse_many(keys: FloatArray, weights: FloatArray | None) -> FloatArray:

@@ -279,7 +279,7 @@ def _scores(state: State, queries: FloatArray) -> FloatArray:
     keys = (state.key_vectors, state.key_rows, state.key_kinds)
     # Corrections of the first release have no number, and stay the examples that they were.
     slots = slots_of(state.network, *keys, state.key_written, state.key_written > 0)
-    return scores_of(state.network, queries, state.vectors, *keys, slots)
+    return scores_of(state.network, queries, state.vectors, *keys, slots, state.attention)
 
 
 def _read(state: State, queries: FloatArray) -> FloatArray:

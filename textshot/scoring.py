@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
+from textshot.attention import Attention
 from textshot.networks import EXAMPLE, Network
 from textshot.networks.memory import EQUAL as EQUAL
 
@@ -64,6 +65,7 @@ def scores(
     rows: IntArray,
     kinds: IntArray,
     slots: Slots | None = None,
+    attention: Attention | None = None,
 ) -> FloatArray:
     """Return the score of each query with each category, float32 (n, n_categories).
 
@@ -75,6 +77,7 @@ def scores(
         rows: int64 (n_keys,), the category of each key.
         kinds: int64 (n_keys,), the kind of each key.
         slots: what is read on its own; None: what `slots_of` says of these keys.
+        attention: what all keys have to say beside the vectors; None: nothing.
 
     Returns:
         Scores on the scale of a cosine; the score of a query depends on no other query.
@@ -83,6 +86,8 @@ def scores(
     if found is None:
         read = network.read(queries, vectors)
         found = np.asarray(read.astype(np.float64) @ vectors.T.astype(np.float64), np.float32)
+    if attention is not None:
+        found = attention.mixed(found, queries, keys, rows)
     slots = slots_of(network, keys, rows, kinds) if slots is None else slots
     return found if slots is None else with_slots(found, queries, slots, network.slope)
 

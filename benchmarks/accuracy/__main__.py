@@ -15,9 +15,11 @@ from typing import Any
 
 from benchmarks.accuracy.sets import DRAWS, OPEN, SETS
 from benchmarks.data import save
+from benchmarks.remembered import Remembered
 
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
 LAYER_RESULTS = RESULTS / "layer"
+EMBEDDINGS = Path("build/embeddings")
 PAGES = {
     RESULTS: (Path("docs/accuracy-figures.md"), Path("docs/images/accuracy.png")),
     LAYER_RESULTS: (Path("docs/layer-figures.md"), Path("docs/images/accuracy-layer.png")),
@@ -68,7 +70,8 @@ def run(options: argparse.Namespace) -> None:
             continue
         layer = layer_for(name, options.layers) if options.layers else None
         # What windows over long texts are worth is a benchmark of its own (benchmarks/long.py).
-        encoder = load_encoder(options.encoder, layer=layer, long_texts="cut", device="cpu")
+        loaded = load_encoder(options.encoder, layer=layer, long_texts="cut", device="cpu")
+        encoder = Remembered(loaded, EMBEDDINGS)
         begun = time.monotonic()
         kind, _, about = name.partition("-")
         other = {"open": open_cell, "sure": sure_cell}.get(kind)

@@ -52,6 +52,7 @@ def test_json_says_the_same_for_a_program(run, categories):
         "encoder_fingerprint": HashingEncoder().fingerprint,
         "network": "matching",
         "name_weighing": asdict(engine.index.state.weighing),
+        "attention_share": 0.0,
         "threshold": engine.decision.threshold,
         "threshold_method": "leave-one-category-out median",
         "threshold_is_a_guess": False,

@@ -11,6 +11,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import (
+    keys_text,
     names_text,
     network_text,
     note,
@@ -48,7 +49,8 @@ def info(index_path: str, as_json: bool) -> None:
     facts = _facts(index, index_path)
     facts["encoder"] = (facts["encoder"] or {}).get("name")
     facts["names"] = names_text(index.state)
-    del facts["name_weighing"]
+    facts["keys"] = keys_text(index.state)
+    del facts["name_weighing"], facts["attention_share"]
     facts["network"] = network_text(index.state.network)
     facts["decision"] = f"threshold {threshold_text(index.state.decision)}"
     for name, value in facts.items():
@@ -68,6 +70,7 @@ def _facts(index: Index, path: str) -> dict[str, Any]:
         "dim": index.dim,
         "names": index.names,
         "name_weighing": state.weighing and asdict(state.weighing),
+        "attention_share": state.attention_share,
         "private": state.private,
         "encoder": dict(state.encoder.spec) if state.encoder else None,
         "encoder_fingerprint": state.encoder.fingerprint if state.encoder else None,

@@ -12,6 +12,7 @@ from textshot.cli import options
 from textshot.cli.output import (
     PLAIN_NETWORK,
     counted,
+    keys_text,
     network_text,
     note,
     note_opaque_names,
@@ -193,6 +194,7 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
                 "encoder_fingerprint": engine.encoder.fingerprint,
                 "network": engine.network.name,
                 "name_weighing": weighing and asdict(weighing),
+                "attention_share": engine.index.state.attention_share,
                 "threshold": decision.threshold,
                 "threshold_method": decision.method,
                 "threshold_is_a_guess": decision.guess,
@@ -206,6 +208,8 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
     shown = network_text(engine.network)
     if shown != PLAIN_NETWORK:
         click.echo(f"network: {shown}")
+    if engine.index.state.attention_share:
+        click.echo(f"keys: {keys_text(engine.index.state)}")
     click.echo(f"threshold: {threshold_text(decision)}")
     if decision.guess:
         note(

@@ -98,6 +98,13 @@ def names_text(state: State) -> str:
     return f"count as {found.name_shots:.2f} examples ({why})"
 
 
+def keys_text(state: State) -> str:
+    """Say whether one vector stands for a category, or every key has a say."""
+    if not state.attention_share:
+        return "one vector for each category"
+    return f"one vector for each category, and {percent(state.attention_share)} of a score from all"
+
+
 def note_adapted(
     found: Adaptation | None, where: str, before: float | None, after: float | None
 ) -> None:

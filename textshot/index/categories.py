@@ -63,7 +63,13 @@ class Index:
     """
 
     def __init__(
-        self, dim: int, *, names: bool = True, network: Network = PLAIN, weighed: bool = False
+        self,
+        dim: int,
+        *,
+        names: bool = True,
+        network: Network = PLAIN,
+        weighed: bool = False,
+        attentive: bool = False,
     ) -> None:
         """Make an empty index.
 
@@ -73,12 +79,15 @@ class Index:
             network: how keys become one vector for each category, and how queries are read.
             weighed: find out from the categories what a name is worth (`textshot.weighing`), in
                 place of counting it as one example.
+            attentive: find out from the examples how much every key has a say of its own
+                (`textshot.attention`), where the network takes one vector for a category.
         """
         if dim < 1:
             raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
         check_network(network, dim)
         weighing = Weighing(1.0) if weighed and names and network.fuses else None
-        self._state = State(dim, names, network=network, weighing=weighing)
+        share = 0.0 if attentive and network.alone else None
+        self._state = State(dim, names, network=network, weighing=weighing, attention_share=share)
         self.changing = threading.RLock()
         self.generation = 0
         self.path: Path | None = None

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, are_unit_rows
 from textshot.errors import IndexFormatError, TextshotError
-from textshot.index.manifest import NETWORK, NOTHING, Manifest, no_constants, weighing_of
+from textshot.index.manifest import (
+    NETWORK,
+    NOTHING,
+    Manifest,
+    no_constants,
+    share_of,
+    weighing_of,
+)
 from textshot.index.state import (
     PLAIN,
     EncoderIdentity,
@@ -75,6 +82,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         private=manifest["private"],
         network=_network(manifest, files, where),
         weighing=weighing_of(manifest),
+        attention_share=share_of(manifest),
         nothing=_nothing(files[NOTHING], tensors, where) if NOTHING in files else None,
     )
 

@@ -41,10 +41,13 @@ FUSION = "fusion"
 NOTHING = "nothing"
 """What a reader must know, and the role of a file, where texts are known to fit no category."""
 
+ATTENTION = "attention"
+"""What a reader must know of an index whose keys have a part in every score."""
+
 DECISION = "decision"
 """What a reader must know of an index that was tuned, or abstains at a rate of its own."""
 
-_KNOWN = {DECISION, FUSION, NETWORK, NOTHING}
+_KNOWN = {ATTENTION, DECISION, FUSION, NETWORK, NOTHING}
 _TUNED = {"rate": HALF, "unknown": None, "n_texts": 0}
 """Settings that the first readers of format 1 did not know; left out where they say nothing."""
 
@@ -109,6 +112,7 @@ def make_manifest(
 
 def _required(state: State) -> list[str]:
     wanted = {
+        ATTENTION: bool(state.attention_share),
         DECISION: bool(state.decision and set(_settings(state.decision)) & set(_TUNED)),
         FUSION: state.weighing is not None,
         NETWORK: not is_plain(state.network),
@@ -123,9 +127,11 @@ def _settings(decision: DecisionSettings) -> dict[str, Any]:
 
 
 def _fusion(state: State) -> dict[str, Any]:
-    if state.weighing is None:
-        return {"rule": MEAN, "names": state.names}
-    return {"rule": WEIGHED, "names": state.names, **asdict(state.weighing)}
+    found: dict[str, Any] = {"rule": MEAN, "names": state.names}
+    if state.weighing is not None:
+        found |= {"rule": WEIGHED, **asdict(state.weighing)}
+    # Readers that know of no attention pass over a share of 0, and rightly.
+    return found if state.attention_share is None else found | {ATTENTION: state.attention_share}
 
 
 def weighing_of(manifest: Manifest) -> Weighing | None:
@@ -134,6 +140,12 @@ def weighing_of(manifest: Manifest) -> Weighing | None:
     if found["rule"] == MEAN:
         return None
     return Weighing(float(found["name_shots"]), found["evidence"])
+
+
+def share_of(manifest: Manifest) -> float | None:
+    """Return how much of a score is the attention of all keys; None: it is not looked for."""
+    found = manifest["fusion"].get(ATTENTION)
+    return None if found is None else float(found)
 
 
 def is_plain(network: Network) -> bool:
@@ -218,6 +230,10 @@ def _check_fusion(manifest: Manifest, where: str) -> None:
         raise IndexFormatError(f"{where}: the fusion rule is not known here")
     if not isinstance(fusion.get("names"), bool):
         raise IndexFormatError(f"{where}: fusion.names is not true or false")
+    share = fusion.get(ATTENTION)
+    fine = share is None or (type(share) in (int, float) and 0 <= share <= 1)
+    if not fine or bool(share) != (ATTENTION in (manifest.get("requires") or [])):
+        raise IndexFormatError(f"{where}: fusion.attention is {share!r}, which cannot be")
     shots, evidence = fusion.get("name_shots"), fusion.get("evidence", "missing")
     # Not a bool, which is an int as well; the JSON is known to hold no NaN and no infinity.
     fine = type(shots) in (int, float) and 0 < shots <= _MOST_SHOTS and fusion["names"]

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from textshot.arrays import FloatArray, IntArray
+from textshot.attention import Attention, find_share
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.fusion import category_vectors, fuse
+from textshot.fusion import category_vectors, fuse, weights_of_keys
 from textshot.index.vectors import VectorSearch, make_search
 from textshot.networks import NETWORKS, Matching, Network
+from textshot.networks.shared import scale_in_use
 from textshot.records import Adaptation, Category, DecisionSettings, Example, Key, KeyKind
 from textshot.weighing import Weighing, weigh
 
@@ -111,6 +113,10 @@ class State:
     weighing: Weighing | None = None
     """What a name is worth, found out again at each change; None: as much as an example."""
 
+    attention_share: float | None = None
+    """How much of a score is the attention of all keys, found out again at each change; None: it
+    is not looked for."""
+
     nothing: Nothing | None = None
     """What fits no category; None: no such text is known."""
 
@@ -127,16 +133,20 @@ class State:
         """Return this state with other entries, and all vectors that depend on each other new."""
         changed = replace(self, entries=tuple(entries))
         if not entries:
-            return replace(changed, weighing=self.weighing and Weighing(1.0))
-        if not (self.network.joint or self.weighing):
-            return changed
+            share = None if self.attention_share is None else 0.0
+            weighing = self.weighing and Weighing(1.0)
+            return replace(changed, weighing=weighing, attention_share=share)
         keys = (changed.key_vectors, changed.key_rows, changed.key_kinds)
-        weighing = self.weighing and weigh(*keys)
-        name_shots = weighing.name_shots if weighing else 1.0
-        vectors = category_vectors(self.network, *keys, name_shots)
-        pairs = zip(entries, vectors, strict=True)
-        fused = tuple(replace(e, fused=v) for e, v in pairs)
-        return replace(changed, entries=fused, weighing=weighing)
+        if self.network.joint or self.weighing:
+            weighing = self.weighing and weigh(*keys)
+            name_shots = weighing.name_shots if weighing else 1.0
+            vectors = category_vectors(self.network, *keys, name_shots)
+            pairs = zip(entries, vectors, strict=True)
+            fused = tuple(replace(e, fused=v) for e, v in pairs)
+            changed = replace(changed, entries=fused, weighing=weighing)
+        if self.attention_share is None:
+            return changed
+        return replace(changed, attention_share=find_share(*keys, changed.attention_at(1.0)))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -180,12 +190,24 @@ class State:
         """int64 (n_keys,), when each key was written; 0: from the start."""
         return np.asarray([key.written for key in self.keys], np.int64)
 
+    def attention_at(self, share: float) -> Attention:
+        """Return the attention of all keys, with a share of the score."""
+        name_shots = self.weighing.name_shots if self.weighing else 1.0
+        weights = weights_of_keys(self.network, self.key_kinds, name_shots)
+        exact = np.ones(len(self.key_kinds)) if weights is None else weights.astype(np.float64)
+        return Attention(share, exact, scale_in_use(self.network.numbers))
+
+    @cached_property
+    def attention(self) -> Attention | None:
+        """What all keys have to say beside the category vectors; None: nothing."""
+        return self.attention_at(self.attention_share) if self.attention_share else None
+
     @cached_property
     def by_search(self) -> bool:
         """Whether `search` finds the best categories: no key has a say of its own."""
         if not self.entries:
             return True
-        if self.network.examples_are_slots or self.key_written.any():
+        if self.network.examples_are_slots or self.key_written.any() or self.attention_share:
             return False
         nothing = np.empty((0, self.dim), np.float32)
         keys = (self.key_vectors, self.key_rows, self.key_kinds)

@@ -14,6 +14,7 @@ from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Network, Numbers,
 from textshot.networks.shared import (
     EVERY_KIND,
     Keys,
+    attend,
     cross_entropy,
     full_precision,
     keys_of,
@@ -135,11 +136,7 @@ class Matching(Network):
         scale, weights = scale_in_use(self.numbers), self.key_weights(kinds)
         exact = np.ones(len(keys)) if weights is None else weights.astype(np.float64)
         cosines = queries.astype(np.float64) @ keys.T.astype(np.float64)
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        top = np.maximum.reduceat(cosines, starts, axis=1)
-        near = exact * np.exp(scale * (cosines - np.repeat(top, np.bincount(rows), axis=1)))
-        mean = np.add.reduceat(near, starts, axis=1) / np.add.reduceat(exact, starts)
-        return np.asarray(top + np.log(mean) / scale, np.float32)
+        return np.asarray(attend(cosines, rows, exact, scale), np.float32)
 
     def _exact(self) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
         return {name: array.astype(np.float64) for name, array in self.numbers.items()}

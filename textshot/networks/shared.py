@@ -9,8 +9,9 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from textshot.arrays import FloatArray
+from textshot.arrays import FloatArray, IntArray
 from textshot.errors import InvalidTextsError
 from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Views
 
@@ -42,6 +43,27 @@ def scale_in_use(numbers: Mapping[str, FloatArray]) -> float:
     if "log_scale" not in numbers:
         return SCALE
     return float(np.clip(np.exp(np.float64(numbers["log_scale"][0])), LEAST_SCALE, MOST_SCALE))
+
+
+def attend(
+    cosines: NDArray[np.float64], rows: IntArray, weights: NDArray[np.float64], scale: float
+) -> NDArray[np.float64]:
+    """Return the attention of each category's keys on the scale of a cosine.
+
+    log(sum_k w_k exp(scale * cos_k) / sum_k w_k) / scale: between their mean and the largest one.
+
+    Args:
+        cosines: (n, n_keys), category by category.
+        rows: int64 (n_keys,), the category of each key, none left out.
+        weights: (n_keys,) or (n, n_keys), not negative, more than 0 for one key of each category.
+        scale: positive.
+    """
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    top = np.maximum.reduceat(cosines, starts, axis=1)
+    near = weights * np.exp(scale * (cosines - np.repeat(top, np.bincount(rows), axis=1)))
+    mean = np.add.reduceat(near, starts, axis=1) / np.add.reduceat(weights, starts, axis=-1)
+    found: NDArray[np.float64] = top + np.log(mean) / scale
+    return found
 
 
 def scale_of(log_scale: Tensor) -> Tensor:
