@@ -14,6 +14,9 @@ from textshot.networks.shared import SCALE, attend
 FEWEST_EXAMPLES = 100
 """With fewer of them in an index, what leaving one out tells is chance."""
 
+FEWEST_OF_A_CATEGORY = 4
+"""With fewer, a category without one of them is too much another one."""
+
 MOST_KEYS = 20_000
 """With more of them every answer would take longer than its text takes to be encoded."""
 
@@ -62,10 +65,12 @@ def find_share(keys: FloatArray, rows: IntArray, kinds: IntArray, attention: Att
         attention: its weights and scale are taken.
 
     Returns:
-        One of SHARES, or 0: also with fewer than FEWEST_EXAMPLES, or more than MOST_KEYS.
+        One of SHARES, or 0: also with more than MOST_KEYS, or fewer than FEWEST_EXAMPLES in
+        categories of FEWEST_OF_A_CATEGORY or more.
     """
-    counts = np.bincount(rows)
-    examples = np.flatnonzero((kinds == EXAMPLE) & (counts[rows] > 1))
+    is_example = kinds == EXAMPLE
+    counts = np.bincount(rows, is_example)
+    examples = np.flatnonzero(is_example & (counts[rows] >= FEWEST_OF_A_CATEGORY))
     if len(examples) < FEWEST_EXAMPLES or len(keys) > MOST_KEYS or len(counts) < 2:
         return 0.0
     chosen = _some(examples, keys)
