@@ -352,23 +352,16 @@ def test_the_default_layer_is_for_the_bundled_weights(bundled_folder):
     assert read_layer(GENERAL).base == file_sha256(bundled_folder / "model.safetensors")
 
 
-@pytest.fixture
-def default_on(monkeypatch):
-    """As it is once the layer is the default encoder's own."""
-    monkeypatch.setattr("textshot.encoders.resolve.DEFAULT_LAYER", GENERAL)
-
-
 @pytest.fixture(scope="module")
 def layered():
     return load_encoder(layer=GENERAL, device="cpu")
 
 
-def test_until_it_is_the_default_who_wants_the_layer_says_so(layered):
-    assert "layer" not in load_encoder(device="cpu").spec
+def test_the_layer_is_said_where_people_look(layered):
     assert layered.source.endswith(f" with layer {GENERAL}")
 
 
-def test_without_the_layer_it_is_the_encoder_of_before(plain_encoder, layered, default_on):
+def test_without_the_layer_it_is_the_encoder_of_before(plain_encoder, layered):
     assert plain_encoder.fingerprint == PLAIN
     assert set(plain_encoder.spec) == {"name", "revision", "prompt", "max_length"}
     cut = load_encoder(long_texts="cut", device="cpu")
@@ -392,13 +385,13 @@ def test_with_the_layer_a_text_has_the_same_vector_alone_and_in_a_batch(layered)
     np.testing.assert_allclose(layered.encode(texts), alone, atol=1e-5)
 
 
-def test_as_the_default_it_is_the_one_that_can_be_named(layered, default_on):
+def test_as_the_default_it_is_the_one_that_can_be_named(layered):
     named = load_encoder(device="cpu")
     assert (named.fingerprint, named.spec) == (layered.fingerprint, layered.spec)
 
 
 def test_the_same_weights_on_the_shelf_get_the_layer_and_others_do_not(
-    bundled_folder, tiny_folder, tmp_path, monkeypatch, layered, default_on
+    bundled_folder, tiny_folder, tmp_path, monkeypatch, layered
 ):
     monkeypatch.setenv("TEXTSHOT_ENCODERS", str(tmp_path))
     shelf = tmp_path / DEFAULT_ENCODER
@@ -422,9 +415,7 @@ def manifest_of(folder):
     return json.loads((folder / "index.json").read_bytes())
 
 
-def test_an_index_made_by_default_says_the_layer_and_gives_the_same_answers_again(
-    tmp_path, default_on
-):
+def test_an_index_made_by_default_says_the_layer_and_gives_the_same_answers_again(tmp_path):
     engine = Engine.build(CATEGORIES)
     engine.save(tmp_path / "index")
     spec = manifest_of(tmp_path / "index")["encoder"]["spec"]
@@ -457,7 +448,7 @@ def is_plain(engine):
     )
 
 
-def test_no_network_is_the_plain_encoder_in_an_engine(tmp_path, default_on):
+def test_no_network_is_the_plain_encoder_in_an_engine(tmp_path):
     for name in (None, DEFAULT_ENCODER):
         engine = Engine.build(CATEGORIES, encoder=name, network="none")
         assert is_plain(engine)
@@ -466,13 +457,13 @@ def test_no_network_is_the_plain_encoder_in_an_engine(tmp_path, default_on):
     assert "network" not in manifest_of(tmp_path / "index")
 
 
-def test_no_network_is_the_plain_encoder_in_an_estimator(default_on):
+def test_no_network_is_the_plain_encoder_in_an_estimator():
     texts = {c.name: [e.text for e in c.examples] for c in CATEGORIES}
     assert is_plain(OneShotClassifier(network="none").fit(texts).engine_)
     assert not is_plain(OneShotClassifier().fit(texts).engine_)
 
 
-def test_no_network_is_the_plain_encoder_on_the_command_line(tmp_path, default_on):
+def test_no_network_is_the_plain_encoder_on_the_command_line(tmp_path):
     from click.testing import CliRunner
 
     from textshot.cli import main

