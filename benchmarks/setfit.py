@@ -76,15 +76,21 @@ class Draw:
         """Return what the peer answers, with the accuracy in place of the labels."""
         job = {"model": str(model), "supports": self.supports, "tests": self.tests}
         job |= {"max_steps": MAX_STEPS, "seed": self.seed}
-        with tempfile.TemporaryDirectory() as folder:
-            asked, told = Path(folder, "job.json"), Path(folder, "answer.json")
-            asked.write_text(json.dumps(job), encoding="utf-8")
-            command = [python_of(peer), (PEERS / "setfit_cell.py").resolve(), asked, told]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                sys.exit(f"SetFit ended with code {done.returncode}:\n{done.stderr[-3000:]}")
-            found = json.loads(told.read_text(encoding="utf-8"))
+        found = ask(peer, PEERS / "setfit_cell.py", job)
         return {"setfit": self.accuracy(found.pop("answers")), **found}
+
+
+def ask(peer: Path, script: Path, job: dict) -> dict:
+    """Run a script in the environment of a peer, and return its answer to the job."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked, told = Path(folder, "job.json"), Path(folder, "answer.json")
+        asked.write_text(json.dumps(job), encoding="utf-8")
+        command = [python_of(peer), script.resolve(), asked, told]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{script} ended with code {done.returncode}:\n{done.stderr[-3000:]}")
+        found: dict = json.loads(told.read_text(encoding="utf-8"))
+        return found
 
 
 def python_of(peer: Path) -> Path:
@@ -92,12 +98,12 @@ def python_of(peer: Path) -> Path:
     return peer.absolute() / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def prepare(peer: Path) -> None:
-    """Make SetFit's environment, unless it was made from the same list of packages."""
-    wanted, made = PEERS / "setfit.txt", peer / "made-from.txt"
+def prepare(peer: Path, wanted: Path = PEERS / "setfit.txt") -> None:
+    """Make a peer's environment, unless it was made from the same list of packages."""
+    made = peer / "made-from.txt"
     if made.is_file() and made.read_bytes() == wanted.read_bytes():
         return
-    print(f"{peer}: making the environment of SetFit", flush=True)
+    print(f"{peer}: making the environment of {wanted.stem}", flush=True)
     subprocess.run([sys.executable, "-m", "venv", peer], check=True)
     subprocess.run([python_of(peer), "-m", "pip", "install", "-q", "-r", wanted], check=True)
     made.write_bytes(wanted.read_bytes())
