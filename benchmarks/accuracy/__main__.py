@@ -97,7 +97,7 @@ def layer_for(name: str, folder: Path) -> str:
 
 def write(out: Path) -> None:
     """Write the page and the picture of what is there."""
-    from benchmarks.accuracy.plot import plot
+    from benchmarks.accuracy.plot import plot, plot_risk
     from benchmarks.accuracy.tables import page
 
     path, picture = PAGES.get(out, (out / "accuracy.md", out / "accuracy.png"))
@@ -105,6 +105,7 @@ def write(out: Path) -> None:
     cells = read_cells(out)
     path.write_text(page(cells, plain), encoding="utf-8")
     plot(cells, picture)
+    plot_risk(cells, picture.with_stem(picture.stem.replace("accuracy", "risk-coverage")))
 
 
 def read_cells(out: Path) -> dict[str, Any]:

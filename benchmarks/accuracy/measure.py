@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.sets import DRAWS, OPEN, SETS, SHOTS, Set, foreign, zipf
+from benchmarks.accuracy.sets import COVERAGES, DRAWS, OPEN, SETS, SHOTS, Set, foreign, zipf
 from benchmarks.data import load
 from textshot import Engine
 from textshot.arrays import FloatArray, IntArray
@@ -152,7 +152,8 @@ def sure_cell(name: str, data: Path, encoder: Encoder, draws: int = DRAWS) -> di
     """Return how far probabilities are right, after tuning on TUNED_ON other training texts.
 
     "ece" (15 bins) and "brier", 0 to 1, and "area" under the risk-coverage curve, of the best
-    category of every test; {figure: {shots: [a draw each]}}.
+    category of every test; "floor": the ece of as many answers that are right exactly as often as
+    they say; {figure: {shots: [a draw each]}}. "risk": the mean curve, at COVERAGES.
     """
     folder, label, _ = SETS[name]
     some = Set(data, folder, label)
@@ -160,8 +161,9 @@ def sure_cell(name: str, data: Path, encoder: Encoder, draws: int = DRAWS) -> di
         t for n in STREAM_SHOTS for s in range(draws) for t in some.others(n, s, TUNED_ON)[0]
     ]
     table, found = some.table(encoder, STREAM_SHOTS, draws), Figures()
-    tests = table.encode(some.tests)
+    tests, risks = table.encode(some.tests), dict[str, list[float]]()
     for n_shot in STREAM_SHOTS:
+        curves = []
         for seed in range(draws):
             engine = Engine.build(some.categories(some.draw(n_shot, seed)), encoder=table)
             engine.tune(*some.others(n_shot, seed, TUNED_ON))
@@ -169,14 +171,25 @@ def sure_cell(name: str, data: Path, encoder: Encoder, draws: int = DRAWS) -> di
             if shares is None:
                 raise RuntimeError("tuned, and no probabilities")
             right = shares.argmax(axis=1) == some.truths
-            for figure, value in _sureness(shares.max(axis=1), right).items():
+            for figure, value in _sureness(shares.max(axis=1), right, seed).items():
                 found.setdefault(figure, {}).setdefault(str(n_shot), []).append(value)
-    return {"n_way": len(some.kinds), "n_test": len(some.tests), "sure": found}
+            curves.append(_at_coverages(risk_coverage(shares.max(axis=1), right)))
+        risks[str(n_shot)] = np.mean(curves, axis=0).round(4).tolist()
+    return {"n_way": len(some.kinds), "n_test": len(some.tests), "sure": found, "risk": risks}
 
 
-def _sureness(said: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, float]:
+def _at_coverages(risk: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a risk-coverage curve (n,) at COVERAGES."""
+    places = np.ceil(np.array(COVERAGES) * len(risk)).astype(np.int64) - 1
+    found: NDArray[np.float64] = risk[np.maximum(places, 0)]
+    return found
+
+
+def _sureness(said: NDArray[np.float64], right: NDArray[np.bool_], seed: int) -> dict[str, float]:
+    as_said = np.random.default_rng(seed).random(len(said)) < said
     return {
         "ece": calibration_error(said, right),
+        "floor": calibration_error(said, as_said),
         "brier": brier_score(said, right),
         "area": float(risk_coverage(said, right).mean()),
     }

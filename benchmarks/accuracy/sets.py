@@ -36,6 +36,8 @@ OPEN: Mapping[str, tuple[str, str]] = {
 """The folder of the fitting texts, and the split of those that fit no category."""
 
 SHOTS, DRAWS = (1, 2, 3, 5, 10), 30
+COVERAGES = tuple(round(0.05 * i, 2) for i in range(1, 21))
+"""Shares of the tests that are answered, the surest first."""
 FOREIGN_SHARE = 0.3
 
 

@@ -64,7 +64,10 @@ _SURE = """
 
 After `textshot tune` on 100 other training texts, all of which fit a category. Of the best category
 of each test: expected calibration error (*ECE*, 15 bins) and Brier score, and the *area* under the
-risk-coverage curve, 0 to 1, smaller is better; mean over 30 draws.
+risk-coverage curve, 0 to 1, smaller is better; mean over 30 draws. *floor*: the ECE that as many
+answers have which are right exactly as often as they say; less cannot be measured.
+
+![How often the surest answers are wrong]({picture})
 """
 
 
@@ -81,7 +84,8 @@ def page(cells: Cells, plain: Cells | None = None) -> str:
         parts += [f"\n## {n_shot} {some} of each category\n\n", _accuracy(cells, n_shot)]
     parts += ["\n## Both against the better of name alone and example alone\n\n", _better(cells)]
     parts += [_STREAMS, "\n", _streams(cells), _OPEN, "\n", _open(cells)]
-    parts += [_SURE, "\n", _sure(cells)]
+    picture = "risk-coverage.png" if plain is None else "risk-coverage-layer.png"
+    parts += [_SURE.format(picture=f"images/{picture}"), "\n", _sure(cells)]
     return "".join(parts)
 
 
@@ -166,14 +170,16 @@ def _open(cells: Cells) -> str:
 
 
 def _sure(cells: Cells) -> str:
-    kinds = ("ece", "brier", "area")
-    heads = (f"{n}: {kind}" for n in (1, 5) for kind in ("ECE", "Brier", "area"))
+    kinds = ("ece", "floor", "brier", "area")
+    heads = (f"{n}: {kind}" for n in (1, 5) for kind in ("ECE", "floor", "Brier", "area"))
     rows = [["set", *heads]]
     for name in SETS:
         found = cells.get(f"sure-{name}", {}).get("sure", {})
         each = [found.get(kind, {}).get(n, []) for n in ("1", "5") for kind in kinds]
         rows.append([name, *(f"{np.mean(draws):.3f}" if draws else "-" for draws in each)])
-    return _table(rows)
+    columns = [[float(row[i]) for row in rows[1:] if row[i] != "-"] for i in range(1, len(rows[0]))]
+    medians = (f"{np.median(column):.3f}" if column else "-" for column in columns)
+    return _table([*rows, ["median", *medians]])
 
 
 def _shown(draws: list[float]) -> str:
