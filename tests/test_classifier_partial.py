@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from textshot import Engine, OneShotClassifier
+from textshot.encoders import load_encoder
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.networks import NETWORKS, Matching, Prototypical
 from textshot.testing import HashingEncoder, toy_categories
@@ -175,6 +176,21 @@ def test_a_network_object_can_be_given_cloned_and_loaded(tmp_path):
         assert loaded.network.settings == network.settings
         assert loaded.network.numbers.keys() == network.numbers.keys()
         assert loaded.classify(QUERIES) == found.classify(QUERIES)
+
+
+def test_fitted_again_a_classifier_without_the_layer_stays_without(tmp_path, real_encoder):
+    bare = load_encoder(layer=None, device="cpu")
+    plain = OneShotClassifier(network="none").fit(X, Y)
+    plain.save(tmp_path / "plain")
+    loaded = OneShotClassifier.load(tmp_path / "plain")
+    assert loaded.network == "none"
+    again = clone(loaded).fit(X, Y)
+    assert again.engine_.encoder.fingerprint == bare.fingerprint
+    assert again.classify(QUERIES) == plain.classify(QUERIES)
+    OneShotClassifier().fit(X, Y).save(tmp_path / "layered")
+    layered = clone(OneShotClassifier.load(tmp_path / "layered")).fit(X, Y)
+    assert layered.network is None
+    assert layered.engine_.encoder.fingerprint == real_encoder.fingerprint != bare.fingerprint
 
 
 def test_a_network_that_is_not_there_is_an_error_of_fit_and_not_before():

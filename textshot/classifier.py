@@ -19,10 +19,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
-from textshot.engine import Engine
+from textshot.encoders import DEFAULT_ENCODER, Encoder, PrecomputedEncoder, clean_texts
+from textshot.engine import NO_NETWORK, Engine
 from textshot.errors import InvalidTextsError
-from textshot.index import Index
+from textshot.index import PLAIN, Index
 from textshot.networks import Memory, Network, make_network
 from textshot.records import UNKNOWN, Category, Prediction, Threshold, clean_name
 
@@ -203,7 +203,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = engine.decision
         loaded = cls(
             encoder,
-            network=_as_parameter(engine.network),
+            network=_as_parameter(engine),
             names=engine.index.names,
             threshold=settings.threshold if settings.method == "given" else "auto",
         )
@@ -335,11 +335,16 @@ def _union(*classes: NDArray[Any]) -> NDArray[Any]:
     return np.unique(np.concatenate(classes))
 
 
-def _as_parameter(network: Network) -> Network | str | None:
-    """Return what brings this network back as a parameter: None for the plain one."""
+def _as_parameter(engine: Engine) -> Network | str | None:
+    """Return what brings the network of an engine back as a parameter: None for the plain one."""
+    network, spec = engine.network, engine.encoder.spec
     if network.numbers or network.settings != make_network(network.name).settings:
         return network
-    return None if network.name == "matching" else network.name
+    if network.name != PLAIN.name:
+        return network.name
+    # The default encoder would come with its layer, and an index made without it stays without.
+    bare = spec["name"] == DEFAULT_ENCODER and spec.get("layer") is None
+    return NO_NETWORK if bare else None
 
 
 def _without_missing(y: NDArray[Any]) -> NDArray[Any]:
