@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy layer bench-layer clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
@@ -52,6 +52,10 @@ layer: install  ## make layer DATA=folder; half an hour, goes on where it was st
 
 bench-layer: layer  ## make bench-layer DATA=folder; an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --layers build/layer
+
+bench-peers: layer  ## make bench-peers DATA=folder; hours, goes on where it was stopped
+	$(BIN)/python -m benchmarks.setfit --data $(DATA)
+	$(BIN)/python -m benchmarks.fastfit --data $(DATA)
 
 clean:
 	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache
