@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+from two_topics import ENCODER, two_topic_categories
 
 from textshot.engine import Engine
 from textshot.errors import IndexFormatError
-from textshot.index import Index
+from textshot.index import Index, manifest
 from textshot.index.manifest import seal
 from textshot.networks import Matching
 from textshot.testing import HashingEncoder, toy_categories
@@ -212,6 +213,87 @@ def test_a_fusion_that_can_be_opens(bundle, fusion, weighing):
     bundle.manifest |= {"requires": [], "fusion": MEAN}
     bundle.seal()
     assert Index.load(bundle.folder).state.weighing is None
+
+
+ATTENTIONS = [
+    *(
+        (requires, {"attention": value}, f"fusion.attention is {shown}, which cannot be")
+        for requires in (["fusion"], ["attention", "fusion"])
+        for value, shown in [
+            (-0.25, "-0.25"),
+            (-1, "-1"),
+            (1.0001, "1.0001"),
+            (2, "2"),
+            (10**400, "10{400}"),
+            (True, "True"),
+            (False, "False"),
+            ("0.25", "'0.25'"),
+            ("x", "'x'"),
+            ([0.25], r"\[0.25\]"),
+            ([], r"\[\]"),
+            ({}, "{}"),
+        ]
+    ),
+    # What a reader must know, and the share, say the same.
+    (["fusion"], {"attention": 0.25}, "fusion.attention is 0.25, which cannot be"),
+    (["fusion"], {"attention": 1}, "fusion.attention is 1, which cannot be"),
+    (["attention", "fusion"], {"attention": 0}, "fusion.attention is 0, which cannot be"),
+    (["attention", "fusion"], {"attention": 0.0}, "fusion.attention is 0.0, which cannot be"),
+    (["attention", "fusion"], {"attention": None}, "fusion.attention is None, which cannot be"),
+    (["attention", "fusion"], {}, "fusion.attention is None, which cannot be"),
+    (["fusion", "attention"], {"attention": 0.25}, "Upgrade textshot"),
+    (["attention", "attention", "fusion"], {"attention": 0.25}, "Upgrade textshot"),
+]
+
+
+@pytest.mark.parametrize(("requires", "given", "match"), ATTENTIONS, ids=range(len(ATTENTIONS)))
+def test_an_attention_that_cannot_be_is_refused(bundle, requires, given, match):
+    bundle.manifest |= {"requires": requires, "fusion": WEIGHED | given}
+    bundle.seal()
+    refused(bundle, match)
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_an_attention_that_is_no_number_is_refused(bundle, value):
+    bundle.manifest |= {"requires": ["attention", "fusion"], "fusion": WEIGHED | {"attention": 0.5}}
+    text = seal(bundle.manifest)
+    assert b'"attention": 0.5' in text
+    text = text.replace(b'"attention": 0.5', b'"attention": ' + value)
+    (bundle.folder / "index.json").write_bytes(text)
+    refused(bundle, "is not valid JSON")
+
+
+@pytest.mark.parametrize(
+    ("requires", "fusion", "share"),
+    [
+        (["fusion"], WEIGHED, None),
+        (["fusion"], WEIGHED | {"attention": None}, None),
+        (["fusion"], WEIGHED | {"attention": 0}, 0.0),
+        (["fusion"], WEIGHED | {"attention": 0.0}, 0.0),
+        (["attention", "fusion"], WEIGHED | {"attention": 0.25}, 0.25),
+        (["attention", "fusion"], WEIGHED | {"attention": 1}, 1.0),
+        ([], MEAN, None),
+        (None, MEAN | {"attention": 0.0}, 0.0),
+        (["attention"], MEAN | {"attention": 0.5}, 0.5),
+    ],
+)
+def test_an_attention_that_can_be_opens(bundle, requires, fusion, share):
+    bundle.manifest |= {"requires": requires, "fusion": fusion}
+    bundle.seal()
+    found = Index.load(bundle.folder).state.attention_share
+    assert (found, type(found)) == (share, type(share))
+
+
+def test_a_reader_that_knows_of_no_attention_refuses_an_index_that_has_some(tmp_path, monkeypatch):
+    few, many = (
+        Engine.build(two_topic_categories(n), encoder=ENCODER, names=names)
+        for n, names in ((5, True), (20, False))
+    )
+    few.save(tmp_path / "few")
+    many.save(tmp_path / "many")
+    monkeypatch.setattr(manifest, "_KNOWN", manifest._KNOWN - {"attention"})
+    assert Index.load(tmp_path / "few").labels == few.index.labels
+    refused(Bundle(tmp_path / "many"), r"needs format 1 with \['attention'\]; .* Upgrade textshot")
 
 
 @pytest.mark.parametrize("member", ["generation", "created", "dim", "keys", "files", "private"])
