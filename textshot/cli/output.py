@@ -100,6 +100,8 @@ def names_text(state: State) -> str:
 
 def keys_text(state: State) -> str:
     """Say whether one vector stands for a category, or every key has a say."""
+    if not state.network.alone:
+        return f"as the {state.network.name} network reads them"
     if not state.attention_share:
         return "one vector for each category"
     return f"one vector for each category, and {percent(state.attention_share)} of a score from all"
