@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from two_topics import ENCODER, two_topic_categories
 
 from textshot import Engine
 from textshot.testing import HashingEncoder, toy_categories
@@ -163,6 +164,34 @@ def test_info_of_an_index_from_before_names_were_weighed(run):
     assert "\nnames                count as one example\n" in run("info", "old").stdout
     found = json.loads(run("info", "old", "--json").stdout)
     assert (found["names"], found["name_weighing"]) == (True, None)
+    assert found["attention_share"] is None
+    assert "\nkeys                 one vector for each category\n" in run("info", "old").stdout
+
+
+def test_keys_that_have_a_part_in_every_score_are_told_of(run):
+    lines = [f"{c.name},{e.text}\n" for c in two_topic_categories() for e in c.examples]
+    Path("c.csv").write_text("label,text\n" + "".join(lines))
+    words = ["index", "c.csv", "-o", "made", "--encoder", ENCODER]
+    share = json.loads(run(*words, "--json").stdout)["attention_share"]
+    assert share == Engine.load("made").index.state.attention_share > 0
+    assert json.loads(run("info", "made", "--json").stdout)["attention_share"] == share
+    shown = f"one vector for each category, and {100 * share:.1f} % of a score from all\n"
+    assert f"\nkeys: {shown}threshold: " in run(*words).stdout
+    assert f"\nkeys                 {shown}" in run("info", "made").stdout
+
+
+def test_few_examples_are_no_news_when_an_index_is_made(run, categories):
+    assert "keys" not in run("index", categories, "-o", "made", "--encoder", "hashing").stdout
+
+
+@pytest.mark.parametrize("network", ["memory", "linear"])
+def test_info_does_not_say_one_vector_where_a_network_reads_more(run, categories, network):
+    run("index", categories, "-o", "made", "--encoder", "hashing", "--network", network)
+    assert (
+        f"\nkeys                 as the {network} network reads them\n"
+        in run("info", "made").stdout
+    )
+    assert json.loads(run("info", "made", "--json").stdout)["attention_share"] is None
 
 
 def test_private_keeps_texts_out_of_the_folder(run, categories):
@@ -194,6 +223,7 @@ def test_info_says_what_the_index_holds(run, index):
         "encoder_fingerprint  hashing-v1-256\n"
         "network              matching\n"
         "decision             threshold 0.250 (given)\n"
+        "keys                 one vector for each category\n"
         "\n"
         "generation  created               categories  keys  state\n"
     )
@@ -208,6 +238,7 @@ def test_info_as_json_has_all_of_it(run, index):
     assert found["decision"]["threshold"] == 0.25
     assert found["names"] is True
     assert found["name_weighing"] == asdict(Engine.load(index).index.state.weighing)
+    assert found["attention_share"] == 0
     assert [g["number"] for g in found["generations"]] == [2, 1]
     assert [g["current"] for g in found["generations"]] == [True, False]
 
