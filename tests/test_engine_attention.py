@@ -195,11 +195,15 @@ def test_a_score_depends_on_no_other_text_and_no_batch():
     engine = build()
     every = engine.scores(QUERIES)
     single = np.concatenate([engine.scores([text]) for text in QUERIES])
-    np.testing.assert_array_equal(every, single)
-    np.testing.assert_array_equal(engine.scores(QUERIES[::-1]), every[::-1])
+    np.testing.assert_allclose(every, single, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(engine.scores(QUERIES[::-1]), every[::-1], rtol=0, atol=1e-6)
     whole = engine.classify(QUERIES)
-    assert engine.classify(QUERIES, batch_size=7) == whole
-    assert [engine.classify([text])[0] for text in QUERIES] == whole
+    for others in (
+        engine.classify(QUERIES, batch_size=7),
+        [engine.classify([text])[0] for text in QUERIES],
+    ):
+        assert [p.label for p in others] == [p.label for p in whole]
+        np.testing.assert_allclose([p.score for p in others], [p.score for p in whole], atol=1e-6)
 
 
 # Saved, changed.

@@ -17,8 +17,8 @@ FEWEST_EXAMPLES = 100
 FEWEST_OF_A_CATEGORY = 4
 """With fewer, a category without one of them is too much another one."""
 
-MOST_KEYS = 20_000
-"""With more of them every answer would take longer than its text takes to be encoded."""
+MOST_KEYS = 10_000
+"""With more of them an answer would take a good part of the time that its text takes to encode."""
 
 SHARES = (0.25, 0.5)
 _MOST_LOOKED_AT = 1000
@@ -45,7 +45,8 @@ class Attention:
         self, scores: FloatArray, queries: FloatArray, keys: FloatArray, rows: IntArray
     ) -> FloatArray:
         """Return scores (n, n_categories) with the attention of the keys (n_keys, dim) in them."""
-        cosines = queries.astype(np.float64) @ keys.T.astype(np.float64)
+        # In single precision: there are many keys, and they are read for every text.
+        cosines = (queries @ keys.T).astype(np.float64)
         read = attend(cosines, rows, self.weights, self.scale)
         return np.asarray((1 - self.share) * scores + self.share * read, np.float32)
 
@@ -104,7 +105,7 @@ def _right(chosen: IntArray, keys: FloatArray, rows: IntArray, attention: Attent
     fused[n, own] = (texts * _units(sums[own] - texts * weights[chosen, None])).sum(axis=1)
     left = np.tile(weights, (len(chosen), 1))
     left[n, chosen] = 0.0
-    read = attend(texts @ wide.T, rows, left, attention.scale)
+    read = attend((keys[chosen] @ keys.T).astype(np.float64), rows, left, attention.scale)
     mixed = [(1 - share) * fused + share * read for share in (0.0, *SHARES)]
     return np.stack([scores.argmax(axis=1) == own for scores in mixed], axis=1).astype(np.float64)
 
