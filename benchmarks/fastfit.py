@@ -62,22 +62,24 @@ def run(data: Path, layers: Path, peer: Path) -> None:
     prepare(peer, PEERS / "fastfit.txt")
     plain = load_encoder(layer=None, device="cpu")
     folder = plain.folder
-    for n_shot, seed, name in itertools.product(SHOTS, SEEDS, SETS):
-        path = CELLS / f"{name}-{n_shot}-{seed}.json"
-        cell: dict[str, Any] = {"set": name, "n_shot": n_shot, "seed": seed}
-        cell |= json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        draw = Draw(data, name, n_shot, names=False, seed=seed)
-        if "textshot" not in cell:
-            layered = load_encoder(layer=layer_for(name, layers), device="cpu")
-            for key, encoder in (("textshot", layered), ("textshot_plain", plain)):
-                cell[key] = _ours(draw, Remembered(encoder, EMBEDDINGS))
-            save(path, cell)
-        if "fastfit" not in cell:
+    places = list(itertools.product(SHOTS, SEEDS, SETS))
+    for ours in (True, False):  # ours of all draws first: theirs take hours
+        for n_shot, seed, name in places:
+            path = CELLS / f"{name}-{n_shot}-{seed}.json"
+            cell: dict[str, Any] = {"set": name, "n_shot": n_shot, "seed": seed}
+            cell |= json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            if ("textshot" if ours else "fastfit") in cell:
+                continue
             begun = time.monotonic()
-            cell |= _fastfit(draw, peer, folder)
+            draw = Draw(data, name, n_shot, names=False, seed=seed)
+            if ours:
+                layered = load_encoder(layer=layer_for(name, layers), device="cpu")
+                for key, encoder in (("textshot", layered), ("textshot_plain", plain)):
+                    cell[key] = _ours(draw, Remembered(encoder, EMBEDDINGS))
+            else:
+                cell |= _fastfit(draw, peer, folder)
             save(path, cell)
-            shown = ", ".join(f"{k} {cell[k]:.1f}" for k in ("fastfit", "textshot"))
-            print(f"{path.stem}: {shown} ({time.monotonic() - begun:.0f} s)", flush=True)
+            print(f"{path.stem}: {time.monotonic() - begun:.0f} s", flush=True)
             PAGE.write_text(page(CELLS, SETFIT_CELLS), encoding="utf-8")
 
 
@@ -114,8 +116,8 @@ def page(cells: Path, setfit: Path) -> str:
     spent = [c["train_seconds"] for c in _cells(cells, setfit, "banking77", 1) if "fastfit" in c]
     if spent:
         lines.append(
-            f"\nFastFit took {min(spent):.0f} to {max(spent):.0f} s to learn from one example of"
-            " each category of banking77, on one thread of a busy machine."
+            "\nFrom one example of each category of banking77 FastFit learned for"
+            f" {min(spent):.0f} s at least, on one thread of a busy machine."
         )
     return "\n".join(lines) + "\n"
 
