@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import math
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Sequence
 
 import pytest
@@ -13,6 +17,11 @@ from textshot import FunctionEncoder, load_encoder
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: what the tests start would never see a Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The reference, unless a test is about a twin; and what is made once lies beside the tests.
+os.environ.setdefault("TEXTSHOT_BACKEND", "torch")
+os.environ["TEXTSHOT_CACHE"] = tempfile.mkdtemp(prefix="textshot-tests-")
+atexit.register(shutil.rmtree, os.environ["TEXTSHOT_CACHE"], ignore_errors=True)
 
 POINTS = {"east": 0.0, "north": 90.0, "west": 180.0, "south": 270.0}
 ELSEWHERE = 250.0

@@ -288,6 +288,8 @@ class Engine(Changes):
         *,
         encoder: Encoder | str | None = None,
         device: str | None = None,
+        backend: str = "auto",
+        precision: str = "auto",
         lazy: bool = False,
     ) -> Engine:
         """Load an index and the encoder that it was made with.
@@ -296,6 +298,8 @@ class Engine(Changes):
             path: the folder.
             encoder: None loads what the index names; an encoder or a name must be the same one.
             device: where to encode, for an encoder that is loaded here; None: the best there is.
+            backend: what runs it, see `load_encoder`.
+            precision: of what runs it.
             lazy: load and check the encoder when something has to be encoded, not now.
 
         Raises:
@@ -309,7 +313,7 @@ class Engine(Changes):
 
         def load() -> Encoder:
             if encoder is None or isinstance(encoder, str):
-                loaded = load_again(encoder, identity, device)
+                loaded = load_again(encoder, identity, device, backend, precision)
             else:
                 loaded = encoder
             check_identity(loaded, identity, str(path))

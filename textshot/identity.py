@@ -25,7 +25,13 @@ def probe(encoder: Encoder) -> FloatArray | None:
     return vector
 
 
-def load_again(name: str | None, identity: EncoderIdentity, device: str | None) -> Encoder:
+def load_again(
+    name: str | None,
+    identity: EncoderIdentity,
+    device: str | None,
+    backend: str = "auto",
+    precision: str = "auto",
+) -> Encoder:
     """Load the encoder that an index names, or the one of another name with the same options."""
     spec = identity.spec
     own = str(spec.get("name")).removeprefix(OWN_PREFIX)
@@ -47,6 +53,8 @@ def load_again(name: str | None, identity: EncoderIdentity, device: str | None) 
             long_texts=long_texts,
             layer=None if layer is None else str(layer),
             device=device,
+            backend=backend,
+            precision=precision,
         )
     except EncoderNotFoundError as error:
         raise EncoderNotFoundError(

@@ -68,7 +68,7 @@ def categorize(
     rejects: str | None,
     adapt: bool,
     encoder: str | None,
-    device: str | None,
+    device: options.Where,
     as_json: bool,
 ) -> None:
     """Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.

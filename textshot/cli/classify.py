@@ -48,7 +48,7 @@ def classify(
     k: int,
     threshold: Threshold,
     encoder: str | None,
-    device: str | None,
+    device: options.Where,
     as_json: bool,
 ) -> None:
     """Say which category each text belongs to.

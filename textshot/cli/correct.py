@@ -41,7 +41,7 @@ def correct(
     input_format: Format | None,
     encoding: str | None,
     encoder: str | None,
-    device: str | None,
+    device: options.Where,
     as_json: bool,
 ) -> None:
     """Say which category a text belongs to; the very next answer knows.

@@ -48,7 +48,7 @@ def evaluate(
     input_format: Format | None,
     encoding: str | None,
     encoder: str | None,
-    device: str | None,
+    device: options.Where,
     as_json: bool,
 ) -> None:
     """Compare the answers with labelled texts.

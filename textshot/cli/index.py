@@ -78,7 +78,7 @@ def index(
     prompt: str,
     max_length: int | None,
     long_texts: str,
-    device: str | None,
+    device: options.Where,
     network: str | None,
     no_names: bool,
     threshold: Threshold,
@@ -125,7 +125,7 @@ def index(
         max_length=max_length,
         long_texts=long_texts,
         layer=None if network == options.NO_NETWORK else "auto",
-        device=device,
+        **device._asdict(),
     )
     n_keys = sum(len(c.keys(names=not no_names)) for c in categories)
     with progress("encoding", n_keys) as advance:

@@ -83,7 +83,7 @@ def add(
     texts: tuple[str, ...],
     description: str,
     encoder: str | None,
-    device: str | None,
+    device: options.Where,
 ) -> None:
     """Add a category, or examples to one that is there.
 
@@ -129,7 +129,7 @@ def remove(
     example: str | None,
     purge: bool,
     encoder: str | None,
-    device: str | None,
+    device: options.Where,
 ) -> None:
     """Remove categories, or one example.
 
@@ -161,7 +161,7 @@ def remove(
 @click.argument("new")
 @options.encoder_option
 @options.device_option
-def rename(index_path: str, old: str, new: str, encoder: str | None, device: str | None) -> None:
+def rename(index_path: str, old: str, new: str, encoder: str | None, device: options.Where) -> None:
     """Give a category another name.
 
     \b
@@ -180,7 +180,7 @@ def rename(index_path: str, old: str, new: str, encoder: str | None, device: str
 @options.encoder_option
 @options.device_option
 def merge(
-    index_path: str, names: tuple[str, ...], into: str, encoder: str | None, device: str | None
+    index_path: str, names: tuple[str, ...], into: str, encoder: str | None, device: options.Where
 ) -> None:
     """Move the examples of categories into another one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -41,7 +41,39 @@ encoder_option = click.option(
     help="A sentence-transformers folder, a hub name, or `hashing` (offline toy). It has to be"
     " the one that the index was made with. [env: TEXTSHOT_ENCODER]",
 )
-device_option = click.option("--device", help="Where to encode: cpu, cuda, mps; default: the best.")
+
+
+class Where(NamedTuple):
+    """Where an encoder runs, and how: the arguments of `load_encoder` of these names."""
+
+    device: str | None
+    backend: str
+    precision: str
+
+
+def device_option(function: _Command) -> _Command:
+    """Add --device, --backend and --precision; the command gets all three as `device`."""
+
+    @click.option("--device", help="Where to encode: cpu, cuda, mps; default: the best.")
+    @click.option(
+        "--backend",
+        type=click.Choice(["auto", "torch", "openvino", "onnx"]),
+        default="auto",
+        help="What runs the encoder; auto: the fastest one there is. [env: TEXTSHOT_BACKEND]",
+    )
+    @click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16"]),
+        default="auto",
+        help="auto: bf16 where the CPU has it and openvino runs. [env: TEXTSHOT_PRECISION]",
+    )
+    @wraps(function)
+    def called(*args: Any, device: str | None, backend: str, precision: str, **others: Any) -> Any:
+        return function(*args, device=Where(device, backend, precision), **others)
+
+    return called
+
+
 encoding_option = click.option(
     "--encoding", help="Of a text table, such as cp1252. Default: UTF-8, or its byte order mark."
 )
@@ -172,13 +204,11 @@ def read_texts(path: str) -> list[str]:
     return found
 
 
-def load_engine(
-    path: str, encoder: str | None, device: str | None, *, lazy: bool = False
-) -> Engine:
+def load_engine(path: str, encoder: str | None, device: Where, *, lazy: bool = False) -> Engine:
     """Load an index and its encoder; a lazy one only when it is needed."""
     from textshot.engine import Engine
 
-    return Engine.load(path, encoder=encoder, device=device, lazy=lazy)
+    return Engine.load(path, encoder=encoder, **device._asdict(), lazy=lazy)
 
 
 def _share(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:

@@ -257,7 +257,7 @@ def _train(
     from textshot.encoders import load_encoder
     from textshot.training import train_splits
 
-    loaded = load_encoder(named.pop("name"), **named)
+    loaded = load_encoder(named.pop("name"), backend="torch", **named)
     try:
         with progress("reading") as reading, progress("steps") as learning:
             return train_splits(

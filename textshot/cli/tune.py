@@ -38,7 +38,7 @@ def tune(
     input_format: Format | None,
     encoding: str | None,
     encoder: str | None,
-    device: str | None,
+    device: options.Where,
     as_json: bool,
 ) -> None:
     """Find probabilities and the threshold from labelled texts.

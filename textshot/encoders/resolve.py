@@ -13,7 +13,8 @@ from textshot.encoders.hub import hub_folder, hub_name
 from textshot.encoders.identity import file_sha256
 from textshot.encoders.layer import DEFAULT_LAYER
 from textshot.encoders.own import OWN_PREFIX
-from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+from textshot.encoders.twins.choose import TORCH, choose
+from textshot.encoders.twins.load import Model, load_compiled, reference
 from textshot.encoders.windows import CUT, WINDOWS
 from textshot.errors import EncoderError, EncoderNotFoundError
 
@@ -47,6 +48,8 @@ def load_encoder(
     long_texts: str = WINDOWS,
     layer: str | None = AUTO,
     device: str | None = None,
+    backend: str = AUTO,
+    precision: str = AUTO,
 ) -> Encoder:
     """Load an encoder; the network is touched only when nothing local has that name.
 
@@ -66,6 +69,11 @@ def load_encoder(
             (docs/layer.md), with others none. None: the encoder as it came. Otherwise the name
             of a layer, or its file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
+        backend: "torch", the reference; "openvino" or "onnx", a compiled twin of it on the CPU,
+            made at the first use and kept in the cache; "auto": the fastest one that is installed
+            and proven (`textshot.encoders.twins`), or what TEXTSHOT_BACKEND says.
+        precision: "fp32" or, with OpenVINO, "bf16"; "auto": bf16 where the CPU computes in it, or
+            what TEXTSHOT_PRECISION says.
 
     Returns:
         The encoder, ready for use.
@@ -90,18 +98,28 @@ def load_encoder(
         layer = _own_layer(name, folder, source)
     if layer is not None:
         source = f"{source} with layer {layer}"
-    logger.info("encoder %s: %s", name, source)
-    return SentenceTransformerEncoder(
-        folder,
-        name=name,
-        source=source,
-        revision=revision,
-        prompt=prompt,
-        max_length=max_length,
-        long_texts=long_texts,
-        layer=layer,
-        device=device,
+    found = _run(
+        Model(folder, name, source, revision, prompt, max_length, long_texts, layer),
+        device,
+        backend,
+        precision,
     )
+    logger.info("encoder %s: %s", name, found.source)
+    return found
+
+
+def _run(model: Model, device: str | None, backend: str, precision: str) -> Encoder:
+    engine, exactly = choose(backend, precision, device)
+    if engine == TORCH:
+        return reference(model, device)
+    try:
+        return load_compiled(model, engine, exactly)
+    except EncoderError as error:
+        if AUTO not in (backend, precision):
+            raise
+        # Nobody asked for a twin: whatever is wrong with the model, the reference says better.
+        logger.warning("%s: no compiled twin, so it runs in torch: %s", model.name, error)
+        return reference(model, device)
 
 
 def _own_layer(name: str, folder: Path, source: str) -> str | None:

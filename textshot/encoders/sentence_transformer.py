@@ -127,6 +127,11 @@ class SentenceTransformerEncoder:
             prompt = self._prompt if self._windows is None else ""  # windows leave room for it
             return self._reader([prompt + text for text in clean_texts(texts)])
 
+    @property
+    def transformer(self) -> SentenceTransformer:
+        """The model, for reading only."""
+        return self._model
+
     def fresh_model(self) -> SentenceTransformer:
         """Return the model loaded once more, on the CPU and in float32, for training to change."""
         return _load(self.folder, self._max_length, "cpu", self._layer)

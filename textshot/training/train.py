@@ -176,8 +176,12 @@ def _begin(
 
 def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder:
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+    from textshot.encoders.twins.encoder import CompiledEncoder
 
-    found = load_encoder(encoder) if encoder is None or isinstance(encoder, str) else encoder
+    if encoder is None or isinstance(encoder, str):
+        found = load_encoder(encoder, backend="torch")
+    else:
+        found = encoder.reference() if isinstance(encoder, CompiledEncoder) else encoder
     if not isinstance(found, SentenceTransformerEncoder):
         raise EncoderError(
             f"the encoder {found.name!r} has no layers that could learn. Take a"

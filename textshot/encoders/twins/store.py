@@ -1,0 +1,149 @@
+"""The twins on disk: a folder for each fingerprint in the cache, made once, under a lock.
+
+Files are written aside and renamed; `twin.json` is written last and vouches for the others, so a
+twin that was interrupted, or is damaged, is one that is not there, and is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textshot.errors import EncoderError
+
+CACHE_VARIABLE = "TEXTSHOT_CACHE"
+"""The environment variable that names the folder of what can be made again."""
+
+GRAPH, TOKENIZER, PROBE, NOTE = "graph.onnx", "tokenizer.json", "probe.safetensors", "twin.json"
+_FORMAT = "textshot-twin-1"
+_MOST_NOTE = 1 << 20
+
+
+def cache_folder() -> Path:
+    """Return where twins are kept, as the system has it; the folder may not be there yet."""
+    given = os.environ.get(CACHE_VARIABLE)
+    if given:
+        return Path(given).expanduser()
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches/textshot").expanduser()
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "textshot" / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "textshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A twin on disk.
+
+    Attributes:
+        folder: where its files are.
+        dim: numbers in a vector.
+        limit: tokens that are read at once; None: any number.
+        pad: the token number that fills up a batch.
+        unknown: the token that stands for what is not known, if there is one.
+        files: {name: sha256} of what `twin.json` vouches for.
+    """
+
+    folder: Path
+    dim: int
+    limit: int | None
+    pad: int
+    unknown: str | None
+    files: Mapping[str, str]
+
+    def read(self, name: str) -> bytes:
+        """Return a file, checked.
+
+        Raises:
+            EncoderError: it is not there, or damaged.
+        """
+        return read_checked(self.folder / name, self.files.get(name, ""))
+
+
+def read_twin(folder: Path) -> Twin | None:
+    """Return the twin in a folder; None when there is none that can be used."""
+    try:
+        note = (folder / NOTE).read_bytes()
+        found = json.loads(note) if len(note) <= _MOST_NOTE else {}
+        if found.get("format") != _FORMAT or not {GRAPH, TOKENIZER, PROBE} <= set(found["files"]):
+            return None
+        files = {str(name): str(digest) for name, digest in found["files"].items()}
+        limit = found["limit"]
+        return Twin(
+            folder,
+            int(found["dim"]),
+            None if limit is None else int(limit),
+            int(found["pad"]),
+            found["unknown"],
+            files,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write_twin(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, Any]) -> Twin:
+    """Write a twin and return it; a file of the same content is not written again.
+
+    Raises:
+        OSError: what the system refuses; what was there before is whole, or is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        (folder / NOTE).unlink()  # while files change nothing vouches for them
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    for name, data in contents.items():
+        write_aside(folder / name, data)
+    note = {"format": _FORMAT, **facts, "files": digests}
+    write_aside(folder / NOTE, json.dumps(note, indent=1).encode())
+    twin = read_twin(folder)
+    if twin is None:
+        raise OSError(f"{folder / NOTE} was written and cannot be read")
+    return twin
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """Return the bytes of a file whose sha256 is known.
+
+    Raises:
+        EncoderError: it is not there, or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EncoderError(f"{path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise EncoderError(f"{path} does not match its sha256: it is damaged")
+    return data
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole, or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with aside.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink()
+        raise
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Hold the lock of a twin: of two processes that want it, one makes it and the other waits."""
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        yield

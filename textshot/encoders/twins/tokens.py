@@ -1,0 +1,87 @@
+"""From texts to token numbers, by the Rust tokenizer alone: the one door of `tokenizers`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textshot.arrays import IntArray
+
+
+class Tokens:
+    """The tokenizer of an encoder, read from its tokenizer.json.
+
+    Args:
+        path: as transformers would write it, with the special tokens in its post-processor.
+        limit: tokens after which a text is cut, with those that mark beginning and end; None: none.
+        unknown: the token that stands for what is not known, if there is one.
+    """
+
+    def __init__(self, path: Path, limit: int | None, unknown: str | None = None) -> None:
+        # Its threads would compete with those that encode, and they make a fork unsafe.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from tokenizers import Tokenizer
+
+        self._whole, self._cut = (Tokenizer.from_file(str(path)) for _ in range(2))
+        for one in (self._whole, self._cut):
+            one.no_padding()
+            one.no_truncation()
+        if limit is not None:
+            self._cut.enable_truncation(limit)
+        self.unk_token_id: int | None = (
+            None if unknown is None else self._whole.token_to_id(unknown)
+        )
+
+    def numbers(self, texts: Sequence[str]) -> list[IntArray]:
+        """Return the token numbers of each text as the encoder reads them, int64 (n_tokens,)."""
+        found = self._cut.encode_batch_fast(list(texts))
+        return [np.asarray(one.ids, np.int64) for one in found]
+
+    # What windows and readings ask of a tokenizer, as those of transformers answer it.
+
+    def num_special_tokens_to_add(self) -> int:
+        """Return how many tokens mark beginning and end."""
+        number: int = self._whole.num_special_tokens_to_add(False)
+        return number
+
+    def get_vocab(self) -> dict[str, int]:
+        """Return the number of each token."""
+        vocabulary: dict[str, int] = self._whole.get_vocab(with_added_tokens=True)
+        return vocabulary
+
+    def __call__(
+        self,
+        texts: str | Sequence[str],
+        *,
+        add_special_tokens: bool,
+        truncation: bool = False,
+        return_offsets_mapping: bool = False,
+        verbose: bool = False,
+    ) -> Mapping[str, Any] | Pieces:
+        """Return the tokens of a text, or of several, in full."""
+        if isinstance(texts, str):
+            return {"input_ids": self._whole.encode(texts, add_special_tokens=False).ids}
+        encode = (
+            self._whole.encode_batch if return_offsets_mapping else self._whole.encode_batch_fast
+        )
+        return Pieces(encode(list(texts), add_special_tokens=add_special_tokens))
+
+
+class Pieces:
+    """The tokens of several texts."""
+
+    def __init__(self, found: Sequence[Any]) -> None:
+        self._found = found
+
+    def __getitem__(self, name: str) -> list[Any]:
+        """Return "input_ids" or "offset_mapping", a list for each text."""
+        return [one.ids if name == "input_ids" else one.offsets for one in self._found]
+
+    def word_ids(self, place: int) -> list[int | None]:
+        """Return which word each token of a text is of."""
+        words: list[int | None] = self._found[place].word_ids
+        return words
