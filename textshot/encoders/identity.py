@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from textshot.encoders.folder import WITH_WEIGHTS, Module, read_modules, read_settings
@@ -87,7 +88,13 @@ def model_fingerprint(
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's content in hex, read in pieces."""
+    """Return the sha256 of a file's content in hex; read once while the file does not change."""
+    told = path.stat()
+    return _sha256_of(path, told.st_size, told.st_mtime_ns, told.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _sha256_of(path: Path, size: int, changed: int, inode: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

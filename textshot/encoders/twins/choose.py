@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from textshot.encoders.twins.engines import has_bf16, onnxruntime_version, openvino_version
+from textshot.encoders.twins.engines import has_bf16, versions
 from textshot.errors import EncoderError
 
 AUTO, TORCH, OPENVINO, ONNX = "auto", "torch", "openvino", "onnx"
@@ -62,9 +62,8 @@ def _fastest(precision: str, device: str | None) -> str:
         return OPENVINO
     if device not in (None, "cpu") or (device is None and _has_accelerator()):
         return TORCH
-    if openvino_version() is not None:
-        return OPENVINO
-    return TORCH if onnxruntime_version() is None else ONNX
+    there = versions()
+    return next((name for name in (OPENVINO, ONNX) if there[name] is not None), TORCH)
 
 
 def _has_accelerator() -> bool:
@@ -77,9 +76,8 @@ def _check_there(backend: str, device: str | None) -> None:
         return
     if device not in (None, "cpu"):
         raise EncoderError(f"{backend} runs on the CPU, not on {device}. Leave --device out")
-    versions = {OPENVINO: ("fast", openvino_version), ONNX: ("onnx", onnxruntime_version)}
-    extra, version = versions[backend]
-    if version() is None:
+    if versions()[backend] is None:
+        extra = {OPENVINO: "fast", ONNX: "onnx"}[backend]
         raise EncoderError(
             f'{backend} is not installed: pip install "textshot-classifier[{extra}]"'
         )

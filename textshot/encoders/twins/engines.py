@@ -25,6 +25,10 @@ class Graph(Protocol):
         """Run all batches, handing over the places and the rows (n, dim) of each."""
         ...
 
+    def compiled(self) -> bytes | None:
+        """Return the graph as it is compiled for this machine; None: it always is at once."""
+        ...
+
 
 def n_cores() -> int:
     """Return how many cores this process may use, a container's quota included."""
@@ -40,16 +44,12 @@ def _quota() -> int:
         return sys.maxsize
 
 
-def openvino_version() -> str | None:
-    """Return the version of OpenVINO; None where it is not installed."""
-    return _version("openvino")
+def versions() -> dict[str, str | None]:
+    """Return the version of each engine; None where it is not installed."""
+    return {"openvino": _version("openvino"), "onnx": _version("onnxruntime")}
 
 
-def onnxruntime_version() -> str | None:
-    """Return the version of ONNX Runtime; None where it is not installed."""
-    return _version("onnxruntime")
-
-
+@lru_cache(maxsize=8)
 def _version(package: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -70,7 +70,7 @@ def _openvino() -> Any:
 @lru_cache(maxsize=1)
 def has_bf16() -> bool:
     """Tell whether the CPU computes in bf16 by itself, as OpenVINO sees it."""
-    if openvino_version() is None:
+    if versions()["openvino"] is None:
         return False
     told: list[str] = _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "BF16" in told
@@ -108,7 +108,7 @@ class OpenVinoGraph:
             raise EncoderError(f"OpenVINO cannot read the graph: {reason}") from error
         self._queue = openvino.AsyncInferQueue(self._compiled, 2 * streams)
 
-    def compiled(self) -> bytes:
+    def compiled(self) -> bytes | None:
         """Return the graph as it is compiled for this machine: read again, it starts at once."""
         data: bytes = self._compiled.export_model().getvalue()
         return data
@@ -153,3 +153,7 @@ class OnnxGraph:
         for places, numbers, mask in batches:
             [rows] = self._session.run(None, dict(zip(INPUTS, (numbers, mask), strict=True)))
             done(places, rows)
+
+    def compiled(self) -> bytes | None:
+        """Return nothing: a session is ready in less time than a compiled graph is read."""
+        return None

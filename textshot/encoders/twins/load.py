@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import platform
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from textshot.arrays import FloatArray
 from textshot.encoders.identity import model_fingerprint
 from textshot.encoders.layer import read_layer
-from textshot.encoders.twins.batches import batches
-from textshot.encoders.twins.choose import ONNX
 from textshot.encoders.twins.encoder import CompiledEncoder, tokenizer_json
 from textshot.encoders.twins.engines import (
     Graph,
-    OnnxGraph,
-    OpenVinoGraph,
-    openvino_version,
 )
-from textshot.encoders.twins.proof import LEAST_COSINE, Proof, probe_texts, prove
+from textshot.encoders.twins.proof import probe_texts
+from textshot.encoders.twins.proven import proven_graph
 from textshot.encoders.twins.store import (
     GRAPH,
     PROBE,
@@ -34,9 +23,7 @@ from textshot.encoders.twins.store import (
     Twin,
     cache_folder,
     making,
-    read_checked,
     read_twin,
-    write_aside,
     write_twin,
 )
 from textshot.encoders.twins.tokens import Tokens
@@ -98,7 +85,7 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
     # Prompt and windows are done to the texts: with any of them the graph is the same one.
     place = cache_folder() / "twins" / model.fingerprint(prompt="", long_texts=CUT)
     try:
-        twin, graph = _ready(place, model, backend, precision)
+        twin, tokens, graph = _ready(place, model, backend, precision)
     except OSError as error:
         raise EncoderError(
             f"the twin of {model.name} cannot be kept in {place}: {error.strerror or error}. Name"
@@ -106,7 +93,7 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
         ) from error
     return CompiledEncoder(
         graph,
-        _tokens(twin),
+        tokens,
         pad=twin.pad,
         limit=twin.limit,
         name=model.name,
@@ -128,18 +115,22 @@ def reference(model: Model, device: str | None = "cpu") -> SentenceTransformerEn
     return SentenceTransformerEncoder(model.folder, device=device, **found)
 
 
-def _ready(place: Path, model: Model, backend: str, precision: str) -> tuple[Twin, Graph]:
+def _ready(place: Path, model: Model, backend: str, precision: str) -> tuple[Twin, Tokens, Graph]:
     twin = read_twin(place)
     if twin is not None:
         with suppress(EncoderError):  # damaged: made again below
-            return twin, _graph(twin, backend, precision)
+            return _opened(twin, backend, precision)
     with making(place):
         again = read_twin(place)
-        if again is not None and again != twin:
-            return again, _graph(again, backend, precision)  # another process was first
-        logger.info("%s: making its compiled twin in %s", model.name, place)
-        twin = _make(place, model)
-        return twin, _graph(twin, backend, precision)
+        if again is None or again == twin:  # else another process was first
+            logger.info("%s: making its compiled twin in %s", model.name, place)
+            again = _make(place, model)
+        return _opened(again, backend, precision)
+
+
+def _opened(twin: Twin, backend: str, precision: str) -> tuple[Twin, Tokens, Graph]:
+    tokens = _tokens(twin)
+    return twin, tokens, proven_graph(twin, tokens, backend, precision)
 
 
 def _make(place: Path, model: Model) -> Twin:
@@ -168,61 +159,6 @@ def _make(place: Path, model: Model) -> Twin:
     return write_twin(place, contents, facts)
 
 
-def _graph(twin: Twin, backend: str, precision: str) -> Graph:
-    if precision not in LEAST_COSINE:
-        raise EncoderError(f"precision is {precision!r}; {', '.join(LEAST_COSINE)} are there")
-    if backend == ONNX:
-        graph: Graph = OnnxGraph(twin.read(GRAPH))
-        _prove(twin, graph, precision, few=True)
-        return graph
-    return _openvino(twin, precision)
-
-
-def _openvino(twin: Twin, precision: str) -> Graph:
-    """Return the compiled graph as it was kept for this machine, or compile, prove and keep it."""
-    kept = twin.folder / f"openvino-{openvino_version()}-{precision}-{_machine()}.blob"
-    note = kept.with_suffix(".json")
-    with suppress(EncoderError, OSError, ValueError, KeyError, TypeError):
-        facts: Mapping[str, Any] = json.loads(note.read_bytes())
-        if facts["graph"] == twin.files[GRAPH]:
-            blob = read_checked(kept, facts["sha256"])
-            graph = OpenVinoGraph(blob, precision, is_compiled=True)
-            _prove(twin, graph, precision, few=True)
-            return graph
-    graph = OpenVinoGraph(twin.read(GRAPH), precision)
-    proof = _prove(twin, graph, precision)
-    blob = graph.compiled()
-    write_aside(kept, blob)
-    facts = {"graph": twin.files[GRAPH], "sha256": hashlib.sha256(blob).hexdigest()}
-    write_aside(note, json.dumps({**facts, "proof": asdict(proof)}, indent=1).encode())
-    return graph
-
-
-def _prove(twin: Twin, graph: Graph, precision: str, *, few: bool = False) -> Proof:
-    """Compare with the reference on all probe texts, or on a few where that was done before."""
-    from safetensors.numpy import load
-
-    rows: FloatArray = load(twin.read(PROBE))["rows"]
-    texts: Sequence[str] = probe_texts()
-    if len(rows) != len(texts):
-        raise EncoderError(f"{twin.folder / PROBE} is of another version")
-    if few:
-        rows, texts = rows[:4], texts[:4]
-    found = np.empty_like(rows)
-    numbers = _tokens(twin).numbers(texts)
-    graph.run(batches(numbers, twin.pad), lambda places, some: found.__setitem__(places, some))
-    return prove(found, rows, precision)
-
-
 def _tokens(twin: Twin) -> Tokens:
     twin.read(TOKENIZER)
     return Tokens(twin.folder / TOKENIZER, twin.limit, twin.unknown)
-
-
-def _machine() -> str:
-    """Return what a compiled graph depends on of this machine, as a few hex digits."""
-    told = platform.machine() + platform.processor()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        told += "".join(sorted({x for x in lines if x.startswith(("model name", "flags"))}))
-    return hashlib.sha256(told.encode()).hexdigest()[:8]

@@ -26,20 +26,28 @@ class Tokens:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         from tokenizers import Tokenizer
 
-        self._whole, self._cut = (Tokenizer.from_file(str(path)) for _ in range(2))
-        for one in (self._whole, self._cut):
-            one.no_padding()
-            one.no_truncation()
-        if limit is not None:
-            self._cut.enable_truncation(limit)
+        self._whole, self._limit = Tokenizer.from_file(str(path)), limit
+        self._whole.no_padding()
+        self._whole.no_truncation()
         self.unk_token_id: int | None = (
             None if unknown is None else self._whole.token_to_id(unknown)
         )
 
     def numbers(self, texts: Sequence[str]) -> list[IntArray]:
         """Return the token numbers of each text as the encoder reads them, int64 (n_tokens,)."""
-        found = self._cut.encode_batch_fast(list(texts))
-        return [np.asarray(one.ids, np.int64) for one in found]
+        found = self._whole.encode_batch_fast(list(texts))
+        rows = [np.asarray(one.ids, np.int64) for one in found]
+        if self._limit is not None:
+            for place, row in enumerate(rows):
+                if len(row) > self._limit:
+                    rows[place] = self._beginning(texts[place], self._limit)
+        return rows
+
+    def _beginning(self, text: str, limit: int) -> IntArray:
+        """Return the first tokens of a text, and those that mark beginning and end."""
+        found = self._whole.encode(text, add_special_tokens=False)
+        found.truncate(max(0, limit - self.num_special_tokens_to_add()))
+        return np.asarray(self._whole.post_process(found).ids, np.int64)
 
     # What windows and readings ask of a tokenizer, as those of transformers answer it.
 

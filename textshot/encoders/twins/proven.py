@@ -1,0 +1,96 @@
+"""A graph that is known to give the reference's vectors: compiled, compared and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textshot.arrays import FloatArray
+from textshot.encoders.twins.batches import batches
+from textshot.encoders.twins.choose import ONNX
+from textshot.encoders.twins.engines import Graph, OnnxGraph, OpenVinoGraph, versions
+from textshot.encoders.twins.proof import Proof, probe_texts, prove
+from textshot.encoders.twins.store import GRAPH, PROBE, Twin, read_checked, write_aside
+from textshot.encoders.twins.tokens import Tokens
+from textshot.errors import EncoderError
+
+FEW = 4
+"""Probe texts at each start: what was damaged on the way shows in any."""
+
+
+def proven_graph(twin: Twin, tokens: Tokens, backend: str, precision: str) -> Graph:
+    """Return what runs a twin, proven: on all probe texts once on this machine, then on a few.
+
+    Raises:
+        EncoderError: a file is damaged, or it is no twin of the reference.
+        OSError: what was compiled cannot be kept.
+    """
+    make = _onnx if backend == ONNX else _openvino
+    name = f"{backend}-{versions()[backend]}-{precision}-{_machine()}"
+    note = twin.folder / f"{name}.json"
+    with suppress(EncoderError, OSError, ValueError, KeyError, TypeError):
+        facts: Mapping[str, Any] = json.loads(note.read_bytes())
+        if facts["graph"] == twin.files[GRAPH]:
+            graph = make(twin, precision, name, facts["compiled"])
+            _prove(twin, tokens, graph, precision, few=True)
+            return graph
+    graph = make(twin, precision, name, None)
+    proof = _prove(twin, tokens, graph, precision)
+    compiled = _keep(graph, twin.folder / f"{name}.blob")
+    facts = {"graph": twin.files[GRAPH], "compiled": compiled, "proof": asdict(proof)}
+    write_aside(note, json.dumps(facts, indent=1).encode())
+    return graph
+
+
+def _onnx(twin: Twin, precision: str, name: str, compiled: str | None) -> Graph:
+    return OnnxGraph(twin.read(GRAPH))
+
+
+def _openvino(twin: Twin, precision: str, name: str, compiled: str | None) -> Graph:
+    """Return the graph as it was compiled for this machine, if its sha256 is known."""
+    if compiled is None:
+        return OpenVinoGraph(twin.read(GRAPH), precision)
+    blob = read_checked(twin.folder / f"{name}.blob", compiled)
+    return OpenVinoGraph(blob, precision, is_compiled=True)
+
+
+def _keep(graph: Graph, path: Path) -> str | None:
+    """Keep a compiled graph, and return its sha256; None where there is nothing to keep."""
+    blob = graph.compiled()
+    if blob is None:
+        return None
+    write_aside(path, blob)
+    return hashlib.sha256(blob).hexdigest()
+
+
+def _prove(twin: Twin, tokens: Tokens, graph: Graph, precision: str, *, few: bool = False) -> Proof:
+    """Compare with the reference on all probe texts, or on a few where that was done before."""
+    from safetensors.numpy import load
+
+    rows: FloatArray = load(twin.read(PROBE))["rows"]
+    texts: Sequence[str] = probe_texts()
+    if len(rows) != len(texts):
+        raise EncoderError(f"{twin.folder / PROBE} is of another version")
+    if few:
+        rows, texts = rows[:FEW], texts[:FEW]
+    found = np.empty_like(rows)
+    numbers = tokens.numbers(texts)
+    graph.run(batches(numbers, twin.pad), lambda places, some: found.__setitem__(places, some))
+    return prove(found, rows, precision)
+
+
+def _machine() -> str:
+    """Return what a compiled graph depends on of this machine, as a few hex digits."""
+    told = platform.machine() + platform.processor()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        told += "".join(sorted({x for x in lines if x.startswith(("model name", "flags"))}))
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
