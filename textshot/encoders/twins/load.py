@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textshot.encoders.base import Spec
 from textshot.encoders.identity import model_fingerprint
-from textshot.encoders.layer import read_layer
+from textshot.encoders.layer import Layer, read_layer
 from textshot.encoders.twins.encoder import CompiledEncoder, tokenizer_json
-from textshot.encoders.twins.engines import (
-    Graph,
-)
+from textshot.encoders.twins.engines import Graph
 from textshot.encoders.twins.proof import probe_texts
 from textshot.encoders.twins.proven import proven_graph
 from textshot.encoders.twins.store import (
@@ -49,26 +48,6 @@ class Model:
     long_texts: str = CUT
     layer: str | None = None
 
-    @property
-    def spec(self) -> dict[str, str | int | None]:
-        """What an index keeps of it."""
-        names = ("name", "revision", "prompt", "max_length")
-        found: dict[str, str | int | None] = {name: getattr(self, name) for name in names}
-        if self.layer is not None:
-            found["layer"] = self.layer
-        return found if self.long_texts == CUT else {**found, "long_texts": self.long_texts}
-
-    def fingerprint(self, *, prompt: str, long_texts: str) -> str:
-        """Return the fingerprint with another prompt, or another way with long texts."""
-        layer = None if self.layer is None else read_layer(self.layer)
-        return model_fingerprint(
-            self.folder,
-            prompt=prompt,
-            max_length=self.max_length,
-            long_texts=long_texts,
-            layer=None if layer is None else (layer.sha256, layer.base),
-        )
-
 
 def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder:
     """Return the compiled twin of a model.
@@ -82,8 +61,10 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
         EncoderError: a model that is refused, cannot be written as a graph or is no twin then; or
             the cache cannot be written.
     """
+    layer = None if model.layer is None else read_layer(model.layer)
     # Prompt and windows are done to the texts: with any of them the graph is the same one.
-    place = cache_folder() / "twins" / model.fingerprint(prompt="", long_texts=CUT)
+    bare = _fingerprint(replace(model, prompt="", long_texts=CUT), layer)
+    place = cache_folder() / "twins" / bare
     try:
         twin, tokens, graph = _ready(place, model, backend, precision)
     except OSError as error:
@@ -98,13 +79,32 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
         limit=twin.limit,
         name=model.name,
         source=f"{model.source}, {backend} {precision}",
-        fingerprint=model.fingerprint(prompt=model.prompt, long_texts=model.long_texts),
-        spec=model.spec,
+        fingerprint=_fingerprint(model, layer),
+        spec=_spec(model, layer),
         dim=twin.dim,
         folder=model.folder,
         again=lambda: reference(model),
         travels=(model, backend, precision),
     )
+
+
+def _fingerprint(model: Model, layer: Layer | None) -> str:
+    return model_fingerprint(
+        model.folder,
+        prompt=model.prompt,
+        max_length=model.max_length,
+        long_texts=model.long_texts,
+        layer=None if layer is None else (layer.sha256, layer.base),
+    )
+
+
+def _spec(model: Model, layer: Layer | None) -> Spec:
+    """Return what an index keeps of a model, as the reference has it."""
+    names = ("name", "revision", "prompt", "max_length")
+    found: dict[str, str | int | None] = {name: getattr(model, name) for name in names}
+    if layer is not None:
+        found["layer"] = layer.name
+    return found if model.long_texts == CUT else {**found, "long_texts": model.long_texts}
 
 
 def reference(model: Model, device: str | None = "cpu") -> SentenceTransformerEncoder:
