@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy layer bench-layer bench-peers clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
@@ -46,6 +46,9 @@ bench-learning: install  ## make bench-learning DATA=folder; hours, goes on wher
 
 bench-accuracy: install  ## make bench-accuracy DATA=folder; an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA)
+
+bench-speed: install  ## make bench-speed DATA=folder; minutes, on a quiet machine
+	$(BIN)/python -m benchmarks.speed --data $(DATA)
 
 layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.layer --data $(DATA)
