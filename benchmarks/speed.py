@@ -182,8 +182,9 @@ def _about(found: Mapping[str, Any]) -> str:
     )
     return (
         f"Made by `make bench-speed DATA=folder` on {found['machine']['cores']} cores."
-        f" all-MiniLM-L6-v2 on {kinds}; all cut at 256 tokens. docs/s: best of {REPEATS}, all in one"
-        f" run and interleaved; *times*: {DEFAULT} as everyone calls it is 1, median of the repeats."
+        f" all-MiniLM-L6-v2 on {kinds}; all cut at 256 tokens. docs/s: best of {REPEATS}, all in"
+        f" one run and interleaved; *times*: {DEFAULT} as everyone calls it is 1, median of the"
+        " repeats."
     )
 
 
