@@ -1,0 +1,107 @@
+"""Tiny random models of four families, each with a tokenizer of its family's kind."""
+
+from model_folders import write_json, write_modules
+
+from textshot.background import BACKGROUND
+
+FAMILIES = ("bert", "mpnet", "roberta", "xlm-roberta")
+TEXTS = [
+    *BACKGROUND[:16],
+    " ".join(BACKGROUND[:9]),  # longer than the 48 tokens that the models read
+    " ".join(BACKGROUND[20:60]),
+    "x" * 300,
+    "",
+    " ",
+    "x",
+    "  a space at both ends \n",
+    "UPPER Case",
+    "naïve café, 3 € at 14 °C",
+    "日本 и мир",
+    "a\tb\n\nc",
+    "don't @me #tag 1,000.50",
+    "[CLS] a </s> [MASK] <mask>",
+    "😀 👩\u200d🔬 e\u0301",
+    "a\ud800b\x00c",
+    "the same",
+    "the same",
+]
+_BERT = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+_ROBERTA = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}
+
+
+def make_model(folder, family, pooling="mean", *, dense=False):
+    """Write a sentence-transformers folder: 32 numbers a vector, 48 tokens at most."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    tokenizer = make_tokenizer(family)
+    config = AutoConfig.for_model(
+        family,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.5,
+        type_vocab_size=2 if family == "bert" else 1,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        AutoModel.from_config(config).save_pretrained(folder)
+        if dense:
+            _save_dense(folder / "2_Dense")
+    tokenizer.save_pretrained(folder)
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 48, "do_lower_case": False})
+    write_json(
+        folder / "1_Pooling" / "config.json", {"embedding_dimension": 32, "pooling_mode": pooling}
+    )
+    if dense:
+        write_modules(folder, [("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense")])
+    else:
+        write_modules(folder)
+    return folder
+
+
+def _save_dense(folder):
+    from sentence_transformers.base.modules import Dense
+
+    folder.mkdir()
+    Dense(32, 24).save(str(folder))
+
+
+def make_tokenizer(family):
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    names = _BERT if family == "bert" else _ROBERTA
+    specials = {"special_tokens": list(names.values()), "show_progress": False}
+    if family in ("bert", "mpnet"):
+        made = Tokenizer(models.WordPiece(unk_token=names["unk"]))
+        made.normalizer = normalizers.BertNormalizer(lowercase=True)
+        made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        trainer = trainers.WordPieceTrainer(vocab_size=300, **specials)
+    elif family == "roberta":
+        made = Tokenizer(models.BPE())
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, **specials)
+    else:
+        made = Tokenizer(models.Unigram())
+        made.normalizer = normalizers.NFKC()
+        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=300, unk_token=names["unk"], **specials)
+    made.train_from_iterator(BACKGROUND, trainer)
+    ends = [(names[one], made.token_to_id(names[one])) for one in ("cls", "sep")]
+    made.post_processor = TemplateProcessing(
+        single=f"{names['cls']} $A {names['sep']}", special_tokens=ends
+    )
+    inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * (family == "bert")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        model_max_length=48,
+        model_input_names=inputs,
+        **{f"{one}_token": token for one, token in names.items()},
+    )
