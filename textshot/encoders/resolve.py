@@ -7,13 +7,13 @@ import os
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from textshot.encoders.base import Encoder
+from textshot.encoders.base import Encoder, clean_texts
 from textshot.encoders.hashing import HASHING_NAME, HashingEncoder
 from textshot.encoders.hub import hub_folder, hub_name
 from textshot.encoders.identity import file_sha256
 from textshot.encoders.layer import DEFAULT_LAYER
 from textshot.encoders.own import OWN_PREFIX
-from textshot.encoders.twins.choose import TORCH, choose
+from textshot.encoders.twins.choose import BF16, TORCH, choose
 from textshot.encoders.twins.load import Model, load_compiled, reference
 from textshot.encoders.windows import CUT, WINDOWS
 from textshot.errors import EncoderError, EncoderNotFoundError
@@ -83,6 +83,7 @@ def load_encoder(
         EncoderError: one that is refused or damaged, or an argument without effect.
     """
     name = DEFAULT_ENCODER if name is None else name
+    [prompt] = clean_texts([prompt])
     if hashing := HASHING_NAME.fullmatch(name):
         if long_texts not in (WINDOWS, CUT):
             raise EncoderError(f"long_texts is {long_texts!r}; say {WINDOWS!r} or {CUT!r}")
@@ -115,7 +116,7 @@ def _run(model: Model, device: str | None, backend: str, precision: str) -> Enco
     try:
         return load_compiled(model, engine, exactly)
     except EncoderError as error:
-        if AUTO not in (backend, precision):
+        if backend != AUTO or precision == BF16:
             raise
         # Nobody asked for a twin: whatever is wrong with the model, the reference says better.
         logger.warning("%s: no compiled twin, so it runs in torch: %s", model.name, error)

@@ -43,7 +43,8 @@ def to_onnx(model: Any) -> bytes:
                 features["token_type_ids"] = torch.zeros_like(input_ids)
             for module in self.modules_in_order:
                 features = module(features)
-            found: torch.Tensor = torch.nn.functional.normalize(features["sentence_embedding"])
+            rows = features["sentence_embedding"][:, : model.truncate_dim]  # None: all of it
+            found: torch.Tensor = torch.nn.functional.normalize(rows)
             return found
 
     example = torch.from_numpy(_example(model))
