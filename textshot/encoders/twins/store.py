@@ -1,7 +1,7 @@
 """The twins on disk: a folder for each fingerprint in the cache, made once, under a lock.
 
-Files are written aside and renamed; `twin.json` is written last and vouches for the others, so a
-twin that was interrupted, or is damaged, is one that is not there, and is made again.
+Files are written aside and renamed; `twin.json` is written last and vouches for the others and for
+itself, so a twin that was interrupted, or is damaged, is one that is not there, and is made again.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def read_twin(folder: Path) -> Twin | None:
     try:
         note = (folder / NOTE).read_bytes()
         found = json.loads(note) if len(note) <= _MOST_NOTE else {}
-        if found.get("format") != _FORMAT or not {GRAPH, TOKENIZER, PROBE} <= set(found["files"]):
+        if found.get("format") != _FORMAT or found.pop("sha256") != _digest(found):
+            return None
+        if not {GRAPH, TOKENIZER, PROBE} <= set(found["files"]):
             return None
         files = {str(name): str(digest) for name, digest in found["files"].items()}
         limit = found["limit"]
@@ -102,11 +104,17 @@ def write_twin(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, 
     for name, data in contents.items():
         write_aside(folder / name, data)
     note = {"format": _FORMAT, **facts, "files": digests}
-    write_aside(folder / NOTE, json.dumps(note, indent=1).encode())
+    told = json.dumps({**note, "sha256": _digest(note)}, indent=1)
+    write_aside(folder / NOTE, told.encode())
     twin = read_twin(folder)
     if twin is None:
         raise OSError(f"{folder / NOTE} was written and cannot be read")
     return twin
+
+
+def _digest(note: Mapping[str, Any]) -> str:
+    """Return what vouches for the note itself, whose numbers decide what is read of a text."""
+    return hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()
 
 
 def read_checked(path: Path, sha256: str) -> bytes:
