@@ -118,9 +118,11 @@ class OpenVinoGraph:
         self._queue.set_callback(
             lambda request, places: done(places, request.get_output_tensor(0).data)
         )
-        for places, numbers, mask in batches:
-            self._queue.start_async({0: numbers, 1: mask}, places)
-        self._queue.wait_all()
+        try:
+            for places, numbers, mask in batches:
+                self._queue.start_async({0: numbers, 1: mask}, places)
+        finally:  # what is under way must not reach the next run's `done`
+            self._queue.wait_all()
 
 
 class OnnxGraph:
