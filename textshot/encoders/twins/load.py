@@ -145,6 +145,8 @@ def _make(place: Path, model: Model) -> Twin:
     tokenizer = made.transformer.tokenizer
     if not getattr(tokenizer, "is_fast", False):
         raise EncoderError(f"{model.name} has no fast tokenizer, and a twin needs one")
+    if tokenizer.truncation_side != "right":
+        raise EncoderError(f"{model.name} reads the end of a long text, and a twin the beginning")
     contents = {
         GRAPH: to_onnx(made.transformer),
         TOKENIZER: tokenizer_json(tokenizer),
