@@ -64,6 +64,15 @@ def make_model(folder, family, pooling="mean", *, dense=False):
     return folder
 
 
+def kept(cache):
+    """What is in the folder of the only twin; the names of machines and versions cut off."""
+    [folder] = (path for path in (cache / "twins").iterdir() if path.is_dir())
+    return {
+        path.name.partition("-")[0] + path.suffix * ("-" in path.name): path.read_bytes()
+        for path in folder.iterdir()
+    }
+
+
 def _save_dense(folder):
     from sentence_transformers.base.modules import Dense
 
