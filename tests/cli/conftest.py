@@ -26,9 +26,13 @@ CATEGORIES = (
 
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path, monkeypatch):
-    """Every test of the command runs in an empty folder, without variables of the developer."""
+    """Every test of the command runs in an empty folder, without variables of the developer.
+
+    Those of `tests/conftest.py` stay: its cache is not the developer's, its encoder the reference.
+    """
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("TEXTSHOT_")]:
+    ours = ("TEXTSHOT_BACKEND", "TEXTSHOT_CACHE")
+    for name in [n for n in os.environ if n.startswith("TEXTSHOT_") and n not in ours]:
         monkeypatch.delenv(name)
 
 

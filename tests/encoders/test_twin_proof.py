@@ -48,14 +48,22 @@ def test_numbers_that_are_none_are_no_twin(reference, places):
         prove(rows, reference, "bf16")
 
 
+def test_numbers_that_are_none_are_refused_where_no_neighbour_is_clear():
+    reference = circle(30, 30, 30)
+    rows = reference.copy()
+    rows[1] = np.nan
+    with pytest.raises(EncoderError, match="has cosine nan .* and 0 have another"):
+        prove(rows, reference, "fp32")
+
+
 def circle(*degrees):
     radians = np.radians(degrees)
     return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
 
 
 def test_a_neighbour_that_changes_where_the_reference_is_clear_is_refused():
-    # 30 lies 1.0 from 29 and 1.3 from 31.3: cosines that differ by 1e-4.
-    reference, rows = circle(29, 30, 31.3, 200), circle(29, 30.01, 31.0, 200)
+    # 30 lies 1.0 from 29 and 1.15 from 31.15: cosines that differ by 5e-5.
+    reference, rows = circle(29, 30, 31.15, 200), circle(29, 30, 30.85, 200)
     with pytest.raises(EncoderError, match=r"and 1 have another nearest neighbour"):
         prove(rows, reference, "fp32")
 
