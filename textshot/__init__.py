@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Encoder,
         FunctionEncoder,
         PrecomputedEncoder,
+        RememberingEncoder,
         load_encoder,
     )
     from textshot.engine import Engine
@@ -49,6 +50,7 @@ _HOMES = {
     "OneShotClassifier": "classifier",
     "PrecomputedEncoder": "encoders",
     "Prediction": "records",
+    "RememberingEncoder": "encoders",
     "TextshotError": "errors",
     "TrainConfig": "training",
     "TrainReport": "training",
@@ -79,6 +81,7 @@ __all__ = [
     "OneShotClassifier",
     "PrecomputedEncoder",
     "Prediction",
+    "RememberingEncoder",
     "TextshotError",
     "TrainConfig",
     "TrainReport",

@@ -8,6 +8,7 @@ from functools import cached_property
 from textshot.arrays import FloatArray
 from textshot.encoders import Encoder, PrecomputedEncoder, load_encoder
 from textshot.encoders.own import OWN_PREFIX
+from textshot.encoders.remembering import innermost
 from textshot.encoders.windows import CUT
 from textshot.errors import EncoderError, EncoderMismatchError, EncoderNotFoundError
 from textshot.index import EncoderIdentity
@@ -21,7 +22,8 @@ def probe(encoder: Encoder) -> FloatArray | None:
     """Return the vector of a fixed sentence, (dim,); None of an encoder that has no such text."""
     if isinstance(encoder, PrecomputedEncoder):
         return None
-    vector: FloatArray = encoder.encode([PROBE])[0]
+    # Not a vector that was kept: it would tell what the encoder was like then.
+    vector: FloatArray = innermost(encoder).encode([PROBE])[0]
     return vector
 
 

@@ -54,6 +54,7 @@ _SHOWN_CHARS = 80
 @options.adapt_option
 @options.encoder_option
 @options.device_option
+@options.remember_option
 @options.json_option
 def categorize(
     index_path: str,
@@ -69,6 +70,7 @@ def categorize(
     adapt: bool,
     encoder: str | None,
     device: options.Where,
+    remember: bool,
     as_json: bool,
 ) -> None:
     """Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.
@@ -84,7 +86,7 @@ def categorize(
     from textshot.categorize import categorize as run
 
     options.need_format(input_path, input_format)
-    engine = options.load_engine(index_path, encoder, device)
+    engine = options.load_engine(index_path, encoder, device, remember=remember)
     try:
         with progress("categorising", beside_rows=output == STDOUT) as advance:
             report = run(

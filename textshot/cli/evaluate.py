@@ -37,6 +37,7 @@ _SHOWN_CONFUSIONS = 10
 @options.encoding_option
 @options.encoder_option
 @options.device_option
+@options.remember_option
 @options.json_option
 def evaluate(
     index_path: str,
@@ -49,6 +50,7 @@ def evaluate(
     encoding: str | None,
     encoder: str | None,
     device: options.Where,
+    remember: bool,
     as_json: bool,
 ) -> None:
     """Compare the answers with labelled texts.
@@ -63,7 +65,7 @@ def evaluate(
     from textshot.evaluation import evaluate as run
 
     data = options.read_labelled(labelled_path, label_column, text_columns, input_format, encoding)
-    engine = options.load_engine(index_path, encoder, device)
+    engine = options.load_engine(index_path, encoder, device, remember=remember)
     before = engine.decision.threshold if threshold == "auto" else None
     if adapt:
         engine = engine.adapted(data.texts)

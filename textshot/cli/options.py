@@ -12,6 +12,7 @@ from textshot.cli.output import warn
 from textshot.records import Threshold
 
 if TYPE_CHECKING:
+    from textshot.encoders import Encoder
     from textshot.engine import Engine
     from textshot.tables import Format
     from textshot.tables.categories import Labelled
@@ -74,6 +75,11 @@ def device_option(function: _Command) -> _Command:
     return called
 
 
+remember_option = click.option(
+    "--remember",
+    is_flag=True,
+    help="Keep the vectors of texts in the cache, so that the next run does not encode them again.",
+)
 encoding_option = click.option(
     "--encoding", help="Of a text table, such as cp1252. Default: UTF-8, or its byte order mark."
 )
@@ -204,11 +210,29 @@ def read_texts(path: str) -> list[str]:
     return found
 
 
-def load_engine(path: str, encoder: str | None, device: Where, *, lazy: bool = False) -> Engine:
+def load_engine(
+    path: str,
+    encoder: str | None,
+    device: Where,
+    *,
+    lazy: bool = False,
+    remember: bool = False,
+) -> Engine:
     """Load an index and its encoder; a lazy one only when it is needed."""
     from textshot.engine import Engine
 
-    return Engine.load(path, encoder=encoder, **device._asdict(), lazy=lazy)
+    engine = Engine.load(path, encoder=encoder, **device._asdict(), lazy=lazy)
+    if remember:
+        engine.encoder = remembering(engine.encoder)
+    return engine
+
+
+def remembering(encoder: Encoder) -> Encoder:
+    """Return an encoder that keeps its vectors in the cache."""
+    from textshot.encoders import RememberingEncoder
+    from textshot.encoders.twins.store import cache_folder
+
+    return RememberingEncoder(encoder, folder=cache_folder() / "vectors")
 
 
 def _share(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:

@@ -42,9 +42,14 @@ class SentenceTransformerEncoder:
         layer: the name of a layer that changes the model (`textshot.encoders.layer`), or its file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
 
+    Attributes:
+        kind: what computes, and how precisely.
+
     Raises:
         EncoderError: a folder that is refused, or that cannot be loaded.
     """
+
+    kind = "torch-fp32"
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from textshot.corpus import Splits, check_enough, make_corpus, split_categories
 from textshot.encoders import Encoder, clean_texts, load_encoder
+from textshot.encoders.remembering import innermost
 from textshot.errors import EncoderError, InvalidTextsError
 from textshot.training.card import alone, check_output, clear, put_encoder, work_folder
 from textshot.training.config import TrainConfig
@@ -181,7 +182,8 @@ def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder
     if encoder is None or isinstance(encoder, str):
         found = load_encoder(encoder, backend="torch")
     else:
-        found = encoder.reference() if isinstance(encoder, CompiledEncoder) else encoder
+        found = innermost(encoder)
+        found = found.reference() if isinstance(found, CompiledEncoder) else found
     if not isinstance(found, SentenceTransformerEncoder):
         raise EncoderError(
             f"the encoder {found.name!r} has no layers that could learn. Take a"

@@ -40,6 +40,9 @@ class CompiledEncoder:
         folder: of the reference.
         again: loads the reference, for what only torch can do.
         travels: the arguments of `load_compiled`, for another process.
+
+    Attributes:
+        kind: what computes, and how precisely: "openvino-bf16".
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class CompiledEncoder:
         self.name, self.source, self.fingerprint = name, source, fingerprint
         self.spec, self.dim, self.folder = spec, dim, folder
         self.reference, self._travels = again, travels
+        self.kind = "-".join(travels[1:])
         self._prompt = str(spec.get("prompt") or "")
         self._lock = threading.Lock()
         in_windows = limit is not None and spec.get("long_texts") == WINDOWS
