@@ -155,10 +155,10 @@ def test_many_texts_are_kept_part_by_part(spy, tmp_path, monkeypatch):
     class Stopped(Spy):
         def encode(self, texts, *, batch_size=32):
             if "g" in texts:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt("stopped")
             return super().encode(texts)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="stopped"):
         RememberingEncoder(Stopped(), folder=tmp_path).encode(texts)
     made = RememberingEncoder(spy, folder=tmp_path).encode(texts)
     assert spy.calls == [["g"]]
@@ -306,6 +306,27 @@ def test_engines_say_what_they_are(tiny_folder):
 
 
 # Bounds
+
+
+def test_what_came_from_the_file_is_in_memory_too(tmp_path, spy):
+    path = filled(tmp_path, ["a"])
+    encoder = RememberingEncoder(spy, folder=tmp_path)
+    encoder.encode(["a"])
+    path.unlink()
+    encoder.encode(["a"])
+    assert spy.calls == []
+
+
+def test_what_is_stopped_in_the_middle_of_a_write_is_not_written(tmp_path, spy, monkeypatch):
+    filled(tmp_path, ["a"])
+
+    def stopped(self, known):
+        raise KeyboardInterrupt("stopped")
+
+    monkeypatch.setattr(vector_file.VectorFile, "_shrink", stopped)
+    with pytest.raises(KeyboardInterrupt, match="stopped"):
+        RememberingEncoder(spy, folder=tmp_path).encode(["b", "c"])
+    assert n_rows(tmp_path) == 1
 
 
 def test_memory_forgets_what_was_used_longest_ago(spy):
@@ -500,17 +521,18 @@ def test_no_damage_whatever_gives_a_wrong_vector_or_stops(tmp_path, caplog):
         assert encoder.encode(texts).tobytes() == expected
 
 
-def test_what_was_written_beside_a_damaged_file_does_not_come_into_the_new_one(tmp_path, spy):
+def test_what_was_written_beside_a_damaged_file_does_not_come_into_the_new_one(
+    tmp_path, spy, caplog
+):
     path = filled(tmp_path, ["a"])
-    with closing(sqlite3.connect(path)) as known:  # its changes stay in -wal while it is open
-        with known:
-            known.execute("DELETE FROM vectors")
-        wal = Path(f"{path}-wal").read_bytes()
-    path.write_bytes(b"damaged")
-    Path(f"{path}-wal").write_bytes(wal)
-    for _ in range(2):
-        RememberingEncoder(spy, folder=tmp_path).encode(["a"])
+    with closing(sqlite3.connect(path, isolation_level=None)) as known:
+        known.execute("PRAGMA application_id = 7")  # in -wal, and there as long as this is open
+        assert Path(f"{path}-wal").stat().st_size
+        for _ in range(2):
+            RememberingEncoder(spy, folder=tmp_path).encode(["a"])
     assert spy.calls == [["a"]]
+    [warning] = warnings_of(caplog)
+    assert warning.endswith("it is made again")
 
 
 def test_of_two_that_find_the_damage_one_makes_the_file_again(tmp_path, spy):
