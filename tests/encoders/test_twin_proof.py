@@ -44,7 +44,7 @@ def test_one_vector_that_is_off_is_refused_with_the_numbers(reference, precision
 def test_numbers_that_are_none_are_no_twin(reference, places):
     rows = reference.copy()
     rows[places] = np.nan
-    with pytest.raises(EncoderError, match="has cosine nan"):
+    with pytest.raises(EncoderError, match=r"has cosine nan"):
         prove(rows, reference, "bf16")
 
 
@@ -52,7 +52,7 @@ def test_numbers_that_are_none_are_refused_where_no_neighbour_is_clear():
     reference = circle(30, 30, 30)
     rows = reference.copy()
     rows[1] = np.nan
-    with pytest.raises(EncoderError, match="has cosine nan .* and 0 have another"):
+    with pytest.raises(EncoderError, match=r"has cosine nan .* and 0 have another"):
         prove(rows, reference, "fp32")
 
 
