@@ -1,6 +1,7 @@
 import itertools
 import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -349,10 +350,13 @@ def test_readers_beside_a_writer_see_labels_and_vectors_of_one_state(at):
     readers = [threading.Thread(target=read) for _ in range(4)]
     for thread in readers:
         thread.start()
-    for name in later * 10:
-        index.add([Category(name)], at(angles[name]))
-        if name == later[-1]:
-            index.remove(later)
+    rounds, until = 0, time.monotonic() + 60
+    # On a busy machine the readers may sleep through ten rounds.
+    while rounds < 10 or (len(sizes) < 2 and time.monotonic() < until):
+        for name in later:
+            index.add([Category(name)], at(angles[name]))
+        index.remove(later)
+        rounds += 1
     done.set()
     for thread in readers:
         thread.join()
