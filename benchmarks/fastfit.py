@@ -23,9 +23,8 @@ import numpy as np
 from benchmarks.accuracy.__main__ import EMBEDDINGS, layer_for
 from benchmarks.data import save
 from benchmarks.oneshot import RESULTS
-from benchmarks.remembered import Remembered
 from benchmarks.setfit import PEERS, SETS, Draw, ask, prepare
-from textshot import Category, Engine, load_encoder
+from textshot import Category, Engine, RememberingEncoder, load_encoder
 from textshot.encoders import Encoder
 from textshot.records import spoken
 
@@ -75,7 +74,7 @@ def run(data: Path, layers: Path, peer: Path) -> None:
             if ours:
                 layered = load_encoder(layer=layer_for(name, layers), device="cpu")
                 for key, encoder in (("textshot", layered), ("textshot_plain", plain)):
-                    cell[key] = _ours(draw, Remembered(encoder, EMBEDDINGS))
+                    cell[key] = _ours(draw, RememberingEncoder(encoder, folder=EMBEDDINGS))
             else:
                 cell |= _fastfit(draw, peer, folder)
             save(path, cell)

@@ -16,29 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data import SOURCES, draw_supports, load
-from textshot import Category, Engine, load_encoder
+from textshot import Category, Engine, RememberingEncoder, load_encoder
 from textshot.arrays import FloatArray
 from textshot.encoders import Encoder
 
 SETTINGS = ("name only", "example only", "example + name")
 RESULTS = Path(__file__).parent / "results"
 PICTURE = Path("docs/images/oneshot.png")
-
-
-class Remembering:
-    """An encoder that encodes each text once in a run."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.name, self.source, self.dim = encoder.name, encoder.source, encoder.dim
-        self.fingerprint, self.spec = encoder.fingerprint, encoder.spec
-        self._encoder, self._known = encoder, {}
-
-    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
-        """Return unit rows, (n, dim)."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        rows = self._encoder.encode(new, batch_size=batch_size)
-        self._known.update(zip(new, rows, strict=True))
-        return np.stack([self._known[text] for text in texts])
 
 
 class Reference:
@@ -160,7 +144,7 @@ def main() -> None:
     for name in options.sets:
         begun = time.monotonic()
         results["sets"][name] = run_set(
-            name, options.data, options.draws, Remembering(encoder), reference
+            name, options.data, options.draws, RememberingEncoder(encoder), reference
         )
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
     RESULTS.mkdir(exist_ok=True)

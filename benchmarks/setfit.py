@@ -21,8 +21,8 @@ from pathlib import Path
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.data import draw_supports, load, save
-from benchmarks.oneshot import RESULTS, Remembering
-from textshot import Category, Engine, load_encoder
+from benchmarks.oneshot import RESULTS
+from textshot import Category, Engine, RememberingEncoder, load_encoder
 from textshot.encoders import Encoder
 from textshot.records import spoken
 
@@ -111,7 +111,7 @@ def prepare(peer: Path, wanted: Path = PEERS / "setfit.txt") -> None:
 
 def run(data: Path, peer: Path, cells: Path) -> None:
     encoder = load_encoder(layer=None)
-    remembering = Remembering(encoder)
+    remembering = RememberingEncoder(encoder)
     for seed, name, n_shot, names in itertools.product(SEEDS, SETS, SHOTS, (False, True)):
         path = cells / f"setfit-{name}-{n_shot}-{'names' if names else 'plain'}-{seed}.json"
         if path.exists():

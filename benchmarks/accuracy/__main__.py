@@ -15,7 +15,6 @@ from typing import Any
 
 from benchmarks.accuracy.sets import DRAWS, OPEN, SETS
 from benchmarks.data import save
-from benchmarks.remembered import Remembered
 
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
 LAYER_RESULTS = RESULTS / "layer"
@@ -62,7 +61,7 @@ def main() -> None:
 def run(options: argparse.Namespace) -> None:
     from benchmarks.accuracy.measure import open_cell, set_cell, sure_cell
     from benchmarks.learning.fit import versions
-    from textshot import load_encoder
+    from textshot import RememberingEncoder, load_encoder
 
     for name in options.only:
         path = options.out / f"{name}.json"
@@ -71,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         layer = layer_for(name, options.layers) if options.layers else None
         # What windows over long texts are worth is a benchmark of its own (benchmarks/long.py).
         loaded = load_encoder(options.encoder, layer=layer, long_texts="cut", device="cpu")
-        encoder = Remembered(loaded, EMBEDDINGS)
+        encoder = RememberingEncoder(loaded, folder=EMBEDDINGS)
         begun = time.monotonic()
         kind, _, about = name.partition("-")
         other = {"open": open_cell, "sure": sure_cell}.get(kind)

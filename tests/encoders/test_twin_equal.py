@@ -1,6 +1,7 @@
 """A twin gives the reference's vectors: families, poolings, prompts, limits, neighbours."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from twin_models import FAMILIES, TEXTS, make_model
 
 from textshot.encoders import load_encoder
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+from textshot.encoders.twins import load, refusals
 from textshot.encoders.twins.encoder import CompiledEncoder
 from textshot.errors import EncoderError
 
@@ -164,6 +166,50 @@ def test_a_model_without_a_twin_runs_in_torch_and_says_why(
     assert isinstance(encoder, SentenceTransformerEncoder)
     assert "no compiled twin, so it runs in torch: " in caplog.text
     assert reason in caplog.text.replace("bf16", "fp32")
+
+
+def test_a_refusal_is_found_out_once_for_the_same_libraries(without_twin, monkeypatch, tmp_path):
+    folder, reason = without_twin
+    monkeypatch.setenv("TEXTSHOT_CACHE", str(tmp_path / "cache"))
+    tries = []
+    monkeypatch.setattr(load, "_make", spied(load._make, tries))
+    for _ in range(2):
+        with pytest.raises(EncoderError, match=re.escape(reason)) as found:
+            load_encoder(str(folder), backend="onnx")
+    assert len(tries) == 1
+    assert "found out before; delete " in str(found.value)
+    monkeypatch.setattr(refusals, "__version__", "0.0.1.newer")
+    with pytest.raises(EncoderError, match=re.escape(reason)):
+        load_encoder(str(folder), backend="onnx")
+    assert len(tries) == 2
+
+
+def spied(function, calls):
+    def called(*args):
+        calls.append(args)
+        return function(*args)
+
+    return called
+
+
+def test_a_full_disk_is_no_refusal(copied, monkeypatch, tmp_path):
+    monkeypatch.setenv("TEXTSHOT_CACHE", str(tmp_path / "cache"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(load, "_make", full)
+        with pytest.raises(EncoderError, match="No space left on device"):
+            load_encoder(str(copied), backend="onnx")
+    assert load_encoder(str(copied), backend="onnx").kind == "onnx-fp32"
+
+
+def test_a_variable_asks_as_an_argument_does(without_twin, monkeypatch):
+    folder, reason = without_twin
+    monkeypatch.setenv("TEXTSHOT_BACKEND", "onnx")
+    with pytest.raises(EncoderError, match=re.escape(reason)):
+        load_encoder(str(folder))
 
 
 @pytest.mark.parametrize(

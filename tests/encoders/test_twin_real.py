@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from textshot import Category, Engine
 from textshot.cli import main
 from textshot.encoders import load_encoder
+from textshot.encoders.layer import SHIPPED
 from textshot.encoders.twins.engines import has_bf16
 from textshot.errors import EncoderError
 
@@ -131,3 +133,13 @@ def test_the_command_gives_the_labels_and_scores_of_the_reference(
     for one, other in zip(*told, strict=True):
         assert one["label"] == other["label"]
         assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+
+
+def test_a_layer_of_a_relative_path_is_kept_whole(tmp_path, monkeypatch):
+    shutil.copy(SHIPPED / "general-1.safetensors", tmp_path / "own.safetensors")
+    monkeypatch.chdir(tmp_path)
+    twin = load_encoder(layer="own.safetensors", backend="openvino", precision="fp32")
+    plain = load_encoder(layer="own.safetensors", device="cpu", backend="torch")
+    assert twin.spec == plain.spec
+    assert twin.spec["layer"] == str(tmp_path / "own.safetensors")
+    assert twin.fingerprint == plain.fingerprint

@@ -13,7 +13,7 @@ from textshot.encoders.hub import hub_folder, hub_name
 from textshot.encoders.identity import file_sha256
 from textshot.encoders.layer import DEFAULT_LAYER
 from textshot.encoders.own import OWN_PREFIX
-from textshot.encoders.twins.choose import BF16, TORCH, choose
+from textshot.encoders.twins.choose import TORCH, choose, is_asked_for
 from textshot.encoders.twins.load import Model, load_compiled, reference
 from textshot.encoders.windows import CUT, WINDOWS
 from textshot.errors import EncoderError, EncoderNotFoundError
@@ -116,7 +116,7 @@ def _run(model: Model, device: str | None, backend: str, precision: str) -> Enco
     try:
         return load_compiled(model, engine, exactly)
     except EncoderError as error:
-        if backend != AUTO or precision == BF16:
+        if is_asked_for(backend, precision):
             raise
         # Nobody asked for a twin: whatever is wrong with the model, the reference says better.
         logger.warning("%s: no compiled twin, so it runs in torch: %s", model.name, error)

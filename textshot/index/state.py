@@ -136,8 +136,11 @@ class State:
             share = None if self.attention_share is None else 0.0
             weighing = self.weighing and Weighing(1.0)
             return replace(changed, weighing=weighing, attention_share=share)
+        fused_anew = self.network.joint or self.weighing is not None
+        if not fused_anew and self.attention_share is None:
+            return changed
         keys = (changed.key_vectors, changed.key_rows, changed.key_kinds)
-        if self.network.joint or self.weighing:
+        if fused_anew:
             weighing = self.weighing and weigh(*keys)
             name_shots = weighing.name_shots if weighing else 1.0
             vectors = category_vectors(self.network, *keys, name_shots)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from textshot.arrays import FloatArray
 from textshot.errors import EncoderError, IndexFormatError, TextshotError
 from textshot.networks.base import Network, Setting
 from textshot.networks.names import NETWORKS, make_network
+from textshot.whole import write_whole
 
 __all__ = [
     "NETWORKS",
@@ -137,8 +136,8 @@ def put_beside(folder: Path, network: Network, extra: Mapping[str, object]) -> N
         "extra": dict(extra),
     }
     text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    _write(folder / NUMBERS_FILE, numbers)
-    _write(folder / SETTINGS_FILE, text.encode("utf-8"))
+    write_whole(folder / NUMBERS_FILE, numbers)
+    write_whole(folder / SETTINGS_FILE, text.encode("utf-8"))
 
 
 def trained_categories(folder: Path) -> frozenset[str]:
@@ -186,18 +185,3 @@ def _read(path: Path, most: int) -> bytes | None:
         return None
     except OSError as reason:
         raise EncoderError(f"{path} cannot be read: {reason.strerror}") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write aside, sync and rename: a reader, or a crash, sees all of it or what was before."""
-    aside = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with aside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            aside.unlink()
-        raise

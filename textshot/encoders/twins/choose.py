@@ -53,6 +53,12 @@ def choose(backend: str, precision: str, device: str | None) -> tuple[str, str]:
     return backend, precision
 
 
+def is_asked_for(backend: str, precision: str) -> bool:
+    """Tell whether somebody wants this engine, by argument or variable, and not just a fast one."""
+    named = _from_variable(backend, BACKEND_VARIABLE) != AUTO
+    return named or _from_variable(precision, PRECISION_VARIABLE) == BF16
+
+
 def _from_variable(given: str, variable: str) -> str:
     return os.environ.get(variable, "").strip() or AUTO if given == AUTO else given
 

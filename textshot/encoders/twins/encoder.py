@@ -68,10 +68,9 @@ class CompiledEncoder:
         self.kind = "-".join(travels[1:])
         self._prompt = str(spec.get("prompt") or "")
         self._lock = threading.Lock()
-        in_windows = limit is not None and spec.get("long_texts") == WINDOWS
-        self._windows = (
-            Windows(tokens, limit, self._prompt) if in_windows and limit is not None else None
-        )
+        self._windows = None
+        if limit is not None and spec.get("long_texts") == WINDOWS:
+            self._windows = Windows(tokens, limit, self._prompt)
         self._reader = Reader(tokens, limit, self._windows)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:

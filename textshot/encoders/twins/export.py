@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot.encoders.quiet import quiet_libraries
-from textshot.errors import EncoderError
+from textshot.encoders.twins.refusals import NoTwinError
 
 INPUTS = ("input_ids", "attention_mask")
 OUTPUT = "embedding"
@@ -25,7 +25,7 @@ def to_onnx(model: Any) -> bytes:
     newer one takes fifteen and three; both give the same numbers.
 
     Raises:
-        EncoderError: torch cannot trace the model, or `onnx` is not installed.
+        NoTwinError: torch cannot trace the model, or `onnx` is not installed.
     """
     import torch
 
@@ -70,9 +70,11 @@ def to_onnx(model: Any) -> bytes:
                 dynamo=False,
             )
             return path.read_bytes()
+    except (OSError, MemoryError):  # of the machine, and not of the model
+        raise
     except Exception as error:  # of three libraries, each with its own kinds
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise EncoderError(f"the model cannot be written as a graph: {reason}") from error
+        raise NoTwinError(f"the model cannot be written as a graph: {reason}") from error
 
 
 def _example(model: Any) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from textshot.encoders.twins.encoder import CompiledEncoder, tokenizer_json
 from textshot.encoders.twins.engines import Graph
 from textshot.encoders.twins.proof import probe_texts
 from textshot.encoders.twins.proven import proven_graph
+from textshot.encoders.twins.refusals import NoTwinError, check_not_refused, refuse
 from textshot.encoders.twins.store import (
     GRAPH,
     PROBE,
@@ -120,6 +121,17 @@ def _ready(place: Path, model: Model, backend: str, precision: str) -> tuple[Twi
     if twin is not None:
         with suppress(EncoderError):  # damaged: made again below
             return _opened(twin, backend, precision)
+    check_not_refused(place, backend, precision)
+    try:
+        return _made(place, model, backend, precision, twin)
+    except NoTwinError as error:
+        refuse(place, backend, precision, str(error))
+        raise
+
+
+def _made(
+    place: Path, model: Model, backend: str, precision: str, twin: Twin | None
+) -> tuple[Twin, Tokens, Graph]:
     with making(place):
         again = read_twin(place)
         if again is None or again == twin:  # else another process was first
@@ -144,9 +156,9 @@ def _make(place: Path, model: Model) -> Twin:
     made = reference(plain)
     tokenizer = made.transformer.tokenizer
     if not getattr(tokenizer, "is_fast", False):
-        raise EncoderError(f"{model.name} has no fast tokenizer, and a twin needs one")
+        raise NoTwinError(f"{model.name} has no fast tokenizer, and a twin needs one")
     if tokenizer.truncation_side != "right":
-        raise EncoderError(f"{model.name} reads the end of a long text, and a twin the beginning")
+        raise NoTwinError(f"{model.name} reads the end of a long text, and a twin the beginning")
     contents = {
         GRAPH: to_onnx(made.transformer),
         TOKENIZER: tokenizer_json(tokenizer),

@@ -8,7 +8,7 @@ import numpy as np
 
 from textshot.arrays import FloatArray
 from textshot.background import BACKGROUND
-from textshot.errors import EncoderError
+from textshot.encoders.twins.refusals import NoTwinError
 
 LEAST_COSINE = {"fp32": 1 - 1e-6, "bf16": 0.9998}
 """The worst text may be so far from the reference."""
@@ -50,13 +50,13 @@ def prove(rows: FloatArray, reference: FloatArray, precision: str) -> Proof:
     """Compare a twin's vectors of the probe texts with the reference's, both (n, dim).
 
     Raises:
-        EncoderError: it is no twin, with the numbers.
+        NoTwinError: it is no twin, with the numbers.
     """
     cosines = (rows.astype(np.float64) * reference.astype(np.float64)).sum(axis=1)
     proof = Proof(float(cosines.min()), len(rows), _moved(rows, reference, _CLEAR[precision]))
     # Not "less than": a NaN is no twin either.
     if not proof.least_cosine >= LEAST_COSINE[precision] or proof.n_moved:
-        raise EncoderError(
+        raise NoTwinError(
             f"in {precision} it is no twin of the reference: the worst of {len(rows)} texts has"
             f" cosine {proof.least_cosine:.6f} with it ({LEAST_COSINE[precision]:.6f} is asked"
             f" for), and {proof.n_moved} have another nearest neighbour"

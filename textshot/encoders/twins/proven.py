@@ -18,9 +18,10 @@ from textshot.encoders.twins.batches import batches
 from textshot.encoders.twins.choose import ONNX
 from textshot.encoders.twins.engines import Graph, OnnxGraph, OpenVinoGraph, versions
 from textshot.encoders.twins.proof import Proof, probe_texts, prove
-from textshot.encoders.twins.store import GRAPH, PROBE, Twin, read_checked, write_aside
+from textshot.encoders.twins.store import GRAPH, PROBE, Twin, read_checked
 from textshot.encoders.twins.tokens import Tokens
 from textshot.errors import EncoderError
+from textshot.whole import write_whole
 
 FEW = 4
 """Probe texts at each start: what was damaged on the way shows in any."""
@@ -46,7 +47,7 @@ def proven_graph(twin: Twin, tokens: Tokens, backend: str, precision: str) -> Gr
     proof = _prove(twin, tokens, graph, precision)
     compiled = _keep(graph, twin.folder / f"{name}.blob")
     facts = {"graph": twin.files[GRAPH], "compiled": compiled, "proof": asdict(proof)}
-    write_aside(note, json.dumps(facts, indent=1).encode())
+    write_whole(note, json.dumps(facts, indent=1).encode())
     return graph
 
 
@@ -67,7 +68,7 @@ def _keep(graph: Graph, path: Path) -> str | None:
     blob = graph.compiled()
     if blob is None:
         return None
-    write_aside(path, blob)
+    write_whole(path, blob)
     return hashlib.sha256(blob).hexdigest()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from textshot.errors import EncoderError
+from textshot.whole import write_whole
 
 CACHE_VARIABLE = "TEXTSHOT_CACHE"
 """The environment variable that names the folder of what can be made again."""
@@ -92,7 +92,7 @@ def read_twin(folder: Path) -> Twin | None:
 
 
 def write_twin(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, Any]) -> Twin:
-    """Write a twin and return it; a file of the same content is not written again.
+    """Write a twin and return it.
 
     Raises:
         OSError: what the system refuses; what was there before is whole, or is not there.
@@ -102,10 +102,10 @@ def write_twin(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, 
         (folder / NOTE).unlink()  # while files change nothing vouches for them
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     for name, data in contents.items():
-        write_aside(folder / name, data)
+        write_whole(folder / name, data)
     note = {"format": _FORMAT, **facts, "files": digests}
     told = json.dumps({**note, "sha256": _digest(note)}, indent=1)
-    write_aside(folder / NOTE, told.encode())
+    write_whole(folder / NOTE, told.encode())
     twin = read_twin(folder)
     if twin is None:
         raise OSError(f"{folder / NOTE} was written and cannot be read")
@@ -130,21 +130,6 @@ def read_checked(path: Path, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise EncoderError(f"{path} does not match its sha256: it is damaged")
     return data
-
-
-def write_aside(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole, or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with aside.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            aside.unlink()
-        raise
 
 
 @contextmanager
