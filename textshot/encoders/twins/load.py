@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.encoders.base import Spec
+from textshot.encoders.folder import read_modules, read_settings
 from textshot.encoders.identity import model_fingerprint
 from textshot.encoders.layer import Layer, read_layer
 from textshot.encoders.twins.encoder import CompiledEncoder, tokenizer_json
@@ -65,7 +66,7 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
     layer = None if model.layer is None else read_layer(model.layer)
     # Prompt and windows are done to the texts: with any of them the graph is the same one.
     bare = _fingerprint(replace(model, prompt="", long_texts=CUT), layer)
-    place = cache_folder() / "twins" / bare
+    place = cache_folder() / "twins" / f"{bare}-{_sides(model.folder)}"
     try:
         twin, tokens, graph = _ready(place, model, backend, precision)
     except OSError as error:
@@ -97,6 +98,13 @@ def _fingerprint(model: Model, layer: Layer | None) -> str:
         long_texts=model.long_texts,
         layer=None if layer is None else (layer.sha256, layer.base),
     )
+
+
+def _sides(folder: Path) -> str:
+    """Return what tells models apart that pad or cut on another side: no fingerprint does."""
+    names = ("padding_side", "truncation_side")
+    settings = read_settings(read_modules(folder)[0].folder / "tokenizer_config.json")
+    return "-".join("left" if settings.get(name) == "left" else "right" for name in names)
 
 
 def _spec(model: Model, layer: Layer | None) -> Spec:
