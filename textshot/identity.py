@@ -56,7 +56,7 @@ def load_again(
             layer=None if layer is None else str(layer),
             device=device,
             backend=backend,
-            precision=precision,
+            precision=str(spec.get("precision", precision)) if precision == "auto" else precision,
         )
     except EncoderNotFoundError as error:
         raise EncoderNotFoundError(

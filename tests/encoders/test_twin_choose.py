@@ -13,7 +13,8 @@ def machine(monkeypatch):
         monkeypatch.delenv(variable, raising=False)
 
     def said(*there, bf16=False, card=False):
-        versions = {name: "1.0" if name in there else None for name in ("openvino", "onnx")}
+        names = ("openvino", "onnx", "nncf")
+        versions = {name: "1.0" if name in there else None for name in names}
         monkeypatch.setattr(room, "versions", lambda: versions)
         monkeypatch.setattr(room, "has_bf16", lambda: bf16 and "openvino" in there)
         monkeypatch.setattr(room, "_has_accelerator", lambda: card)
@@ -46,6 +47,9 @@ BOTH, NEITHER = ("openvino", "onnx"), ()
         (BOTH, True, True, None, ("onnx", "fp32"), ("onnx", "fp32")),
         (BOTH, True, False, None, ("torch", "auto"), ("torch", "fp32")),
         (NEITHER, False, False, "cuda", ("torch", "fp32"), ("torch", "fp32")),
+        ((*BOTH, "nncf"), True, True, None, ("auto", "int8"), ("openvino", "int8")),
+        ((*BOTH, "nncf"), False, False, None, ("openvino", "int8"), ("openvino", "int8")),
+        ((*BOTH, "nncf"), True, False, None, ("auto", "auto"), ("openvino", "bf16")),
     ],
 )
 def test_what_is_taken(machine, there, bf16, card, device, asked, expected):
@@ -57,14 +61,18 @@ def test_what_is_taken(machine, there, bf16, card, device, asked, expected):
     ("there", "device", "asked", "message"),
     [
         (BOTH, None, ("tensorflow", "auto"), "backend is 'tensorflow'; there are auto, torch, "),
+        (BOTH, None, ("auto", "int4"), "precision 'int4' with backend 'auto'; there are auto"),
+        (BOTH, None, ("auto", "int8"), r"int8 needs nncf, .*classifier\[int8\]"),
+        (("nncf",), None, ("auto", "int8"), r"openvino is not installed"),
         (
             BOTH,
             None,
-            ("auto", "int8"),
-            "precision 'int8' with backend 'auto'; there are auto, fp32",
+            ("torch", "int8"),
+            "precision 'int8' with backend 'torch'; there are auto, fp",
         ),
+        (BOTH, None, ("onnx", "int8"), "precision 'int8' with backend 'onnx'; there are auto"),
         (BOTH, None, ("torch", "bf16"), "precision 'bf16' with backend 'torch'; there are auto"),
-        (BOTH, None, ("onnx", "bf16"), "precision 'bf16' with backend 'onnx'; there are auto, fp"),
+        (BOTH, None, ("onnx", "bf16"), "precision 'bf16' with backend 'onnx'; there are auto"),
         (BOTH, None, ("openvino", "bf16"), "this CPU does not compute in bf16. Take --precision"),
         (BOTH, None, ("auto", "bf16"), "this CPU does not compute in bf16"),
         (BOTH, "cuda", ("openvino", "auto"), "openvino runs on the CPU, not on cuda. Leave --dev"),

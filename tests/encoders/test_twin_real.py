@@ -13,7 +13,7 @@ from textshot import Category, Engine
 from textshot.cli import main
 from textshot.encoders import load_encoder
 from textshot.encoders.layer import SHIPPED
-from textshot.encoders.twins.engines import has_bf16
+from textshot.encoders.twins.openvino_graph import has_bf16
 from textshot.errors import EncoderError
 
 SUPPORT = Path(__file__).parents[2] / "examples" / "support"

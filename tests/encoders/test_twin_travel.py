@@ -15,7 +15,7 @@ from twin_models import TEXTS
 from textshot import OneShotClassifier
 from textshot.encoders import load_encoder
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
-from textshot.encoders.twins.engines import OpenVinoGraph
+from textshot.encoders.twins.openvino_graph import OpenVinoGraph
 from textshot.errors import EncoderError
 from textshot.training.train import _that_can_learn
 

@@ -64,9 +64,10 @@ def device_option(function: _Command) -> _Command:
     )
     @click.option(
         "--precision",
-        type=click.Choice(["auto", "fp32", "bf16"]),
+        type=click.Choice(["auto", "fp32", "bf16", "int8"]),
         default="auto",
-        help="auto: bf16 where the CPU has it and openvino runs. [env: TEXTSHOT_PRECISION]",
+        help="auto: bf16 where the CPU has it and openvino runs; int8 makes other vectors: an index"
+        " that was made in it is read in it. [env: TEXTSHOT_PRECISION]",
     )
     @wraps(function)
     def called(*args: Any, device: str | None, backend: str, precision: str, **others: Any) -> Any:

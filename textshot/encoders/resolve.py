@@ -13,7 +13,7 @@ from textshot.encoders.hub import hub_folder, hub_name
 from textshot.encoders.identity import file_sha256
 from textshot.encoders.layer import DEFAULT_LAYER
 from textshot.encoders.own import OWN_PREFIX
-from textshot.encoders.twins.choose import TORCH, choose, is_asked_for
+from textshot.encoders.twins.choose import FP32, TORCH, choose, is_asked_for
 from textshot.encoders.twins.load import Model, load_compiled, reference
 from textshot.encoders.windows import CUT, WINDOWS
 from textshot.errors import EncoderError, EncoderNotFoundError
@@ -73,7 +73,9 @@ def load_encoder(
             made at the first use and kept in the cache; "auto": the fastest one that is installed
             and proven (`textshot.encoders.twins`), or what TEXTSHOT_BACKEND says.
         precision: "fp32" or, with OpenVINO, "bf16"; "auto": bf16 where the CPU computes in it, or
-            what TEXTSHOT_PRECISION says.
+            what TEXTSHOT_PRECISION says. "int8", with OpenVINO and the extra of that name: vectors
+            in 8 bits, near the reference's (0.998) and not the same, so it is an encoder of its
+            own: an index is made and read with it.
 
     Returns:
         The encoder, ready for use.
@@ -113,14 +115,16 @@ def _run(model: Model, device: str | None, backend: str, precision: str) -> Enco
     engine, exactly = choose(backend, precision, device)
     if engine == TORCH:
         return reference(model, device)
-    try:
+    if is_asked_for(backend, precision):
         return load_compiled(model, engine, exactly)
-    except EncoderError as error:
-        if is_asked_for(backend, precision):
-            raise
-        # Nobody asked for a twin: whatever is wrong with the model, the reference says better.
-        logger.warning("%s: no compiled twin, so it runs in torch: %s", model.name, error)
-        return reference(model, device)
+    for each in dict.fromkeys((exactly, FP32)):
+        try:
+            return load_compiled(model, engine, each)
+        except EncoderError as error:
+            reason = error
+    # Nobody asked for a twin: whatever is wrong with the model, the reference says better.
+    logger.warning("%s: no compiled twin, so it runs in torch: %s", model.name, reason)
+    return reference(model, device)
 
 
 def _own_layer(name: str, folder: Path, source: str) -> str | None:

@@ -7,16 +7,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from textshot.encoders.twins.engines import has_bf16, versions
+from textshot.encoders.twins.engines import versions
+from textshot.encoders.twins.openvino_graph import has_bf16
 from textshot.errors import EncoderError
 
 AUTO, TORCH, OPENVINO, ONNX = "auto", "torch", "openvino", "onnx"
-FP32, BF16 = "fp32", "bf16"
+FP32, BF16, INT8 = "fp32", "bf16", "int8"
 
 PRECISIONS: Mapping[str, tuple[str, ...]] = {
-    AUTO: (AUTO, FP32, BF16),
+    AUTO: (AUTO, FP32, BF16, INT8),
     TORCH: (AUTO, FP32),
-    OPENVINO: (AUTO, FP32, BF16),
+    OPENVINO: (AUTO, FP32, BF16, INT8),
     ONNX: (AUTO, FP32),
 }
 """What each engine can do; the first one is the default."""
@@ -46,6 +47,10 @@ def choose(backend: str, precision: str, device: str | None) -> tuple[str, str]:
     if backend == AUTO:
         backend = _fastest(precision, device)
     _check_there(backend, device)
+    if precision == INT8 and versions()["nncf"] is None:
+        raise EncoderError(
+            'int8 needs nncf, which is not installed: pip install "textshot-classifier[int8]"'
+        )
     if precision == AUTO:
         return backend, BF16 if backend == OPENVINO and has_bf16() else FP32
     if precision == BF16 and not has_bf16():
@@ -56,7 +61,7 @@ def choose(backend: str, precision: str, device: str | None) -> tuple[str, str]:
 def is_asked_for(backend: str, precision: str) -> bool:
     """Tell whether somebody wants this engine, by argument or variable, and not just a fast one."""
     named = _from_variable(backend, BACKEND_VARIABLE) != AUTO
-    return named or _from_variable(precision, PRECISION_VARIABLE) == BF16
+    return named or _from_variable(precision, PRECISION_VARIABLE) in (BF16, INT8)
 
 
 def _from_variable(given: str, variable: str) -> str:
@@ -64,7 +69,7 @@ def _from_variable(given: str, variable: str) -> str:
 
 
 def _fastest(precision: str, device: str | None) -> str:
-    if precision == BF16:
+    if precision in (BF16, INT8):
         return OPENVINO
     if device not in (None, "cpu") or (device is None and _has_accelerator()):
         return TORCH

@@ -1,14 +1,13 @@
-"""What runs a graph: OpenVINO and ONNX Runtime, one door each. Neither reports to its makers."""
+"""What runs a graph: the contract, and ONNX Runtime behind its one door, reporting to nobody."""
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from textshot.arrays import FloatArray, IntArray
 from textshot.encoders.twins.export import INPUTS
@@ -45,8 +44,9 @@ def _quota() -> int:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the version of each engine; None where it is not installed."""
-    return {"openvino": _version("openvino"), "onnx": _version("onnxruntime")}
+    """Return the version of each engine, and of the quantiser; None: it is not installed."""
+    packages = {"openvino": "openvino", "onnx": "onnxruntime", "nncf": "nncf"}
+    return {name: _version(package) for name, package in packages.items()}
 
 
 @lru_cache(maxsize=8)
@@ -57,72 +57,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _openvino() -> Any:
-    # Its converter would bring openvino_telemetry along; without it, it has a silent stand-in.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
-
-
-@lru_cache(maxsize=1)
-def has_bf16() -> bool:
-    """Tell whether the CPU computes in bf16 by itself, as OpenVINO sees it."""
-    if versions()["openvino"] is None:
-        return False
-    told: list[str] = _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "BF16" in told
-
-
-class OpenVinoGraph:
-    """A graph in OpenVINO on the CPU: a stream of one thread for each core, and a queue.
-
-    Args:
-        data: the graph as ONNX, or what `compiled` gave.
-        precision: "fp32" or "bf16".
-        is_compiled: whether `data` is what `compiled` gave, on this machine.
-
-    Raises:
-        EncoderError: it cannot be read.
-    """
-
-    def __init__(self, data: bytes, precision: str, *, is_compiled: bool = False) -> None:
-        openvino = _openvino()
-        hint = {"fp32": "f32", "bf16": "bf16"}[precision]
-        streams = n_cores()
-        settings = {
-            "INFERENCE_PRECISION_HINT": hint,
-            "NUM_STREAMS": streams,
-            "INFERENCE_NUM_THREADS": streams,
-        }
-        core = openvino.Core()
-        try:
-            if is_compiled:
-                self._compiled = core.import_model(io.BytesIO(data), "CPU", settings)
-            else:
-                self._compiled = core.compile_model(core.read_model(data), "CPU", settings)
-        except RuntimeError as error:
-            reason = str(error).strip().rpartition("\n")[2]
-            raise EncoderError(f"OpenVINO cannot read the graph: {reason}") from error
-        self._queue = openvino.AsyncInferQueue(self._compiled, 2 * streams)
-
-    def compiled(self) -> bytes | None:
-        """Return the graph as it is compiled for this machine: read again, it starts at once."""
-        data: bytes = self._compiled.export_model().getvalue()
-        return data
-
-    def run(self, batches: Iterable[Batch], done: Done) -> None:
-        """Run all batches, handing over the places and the rows (n, dim) of each."""
-        self._queue.set_callback(
-            lambda request, places: done(places, request.get_output_tensor(0).data)
-        )
-        try:
-            for places, numbers, mask in batches:
-                self._queue.start_async({0: numbers, 1: mask}, places)
-        finally:  # what is under way must not reach the next run's `done`
-            self._queue.wait_all()
 
 
 class OnnxGraph:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textshot.encoders.base import Spec
 from textshot.encoders.folder import read_modules, read_settings
 from textshot.encoders.identity import model_fingerprint
 from textshot.encoders.layer import Layer, read_layer
+from textshot.encoders.twins.choose import INT8
 from textshot.encoders.twins.encoder import CompiledEncoder, tokenizer_json
 from textshot.encoders.twins.engines import Graph
+from textshot.encoders.twins.int8 import MARK
 from textshot.encoders.twins.proof import probe_texts
 from textshot.encoders.twins.proven import proven_graph
 from textshot.encoders.twins.refusals import NoTwinError, check_not_refused, refuse
@@ -57,7 +58,8 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
     Args:
         model: which one.
         backend: "openvino" or "onnx".
-        precision: "fp32", or with OpenVINO "bf16".
+        precision: "fp32", or with OpenVINO "bf16" or "int8": in 8 bits the vectors are others, and
+            so is the fingerprint.
 
     Raises:
         EncoderError: a model that is refused, cannot be written as a graph or is no twin then; or
@@ -81,8 +83,8 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
         limit=twin.limit,
         name=model.name,
         source=f"{model.source}, {backend} {precision}",
-        fingerprint=_fingerprint(model, layer),
-        spec=_spec(model, layer),
+        fingerprint=_fingerprint(model, layer) + (MARK if precision == INT8 else ""),
+        spec=_spec(model, layer) | ({"precision": INT8} if precision == INT8 else {}),
         dim=twin.dim,
         folder=model.folder,
         again=lambda: reference(model),
@@ -107,7 +109,7 @@ def _sides(folder: Path) -> str:
     return "-".join("left" if settings.get(name) == "left" else "right" for name in names)
 
 
-def _spec(model: Model, layer: Layer | None) -> Spec:
+def _spec(model: Model, layer: Layer | None) -> dict[str, str | int | None]:
     """Return what an index keeps of a model, as the reference has it."""
     names = ("name", "revision", "prompt", "max_length")
     found: dict[str, str | int | None] = {name: getattr(model, name) for name in names}

@@ -10,10 +10,11 @@ from textshot.arrays import FloatArray
 from textshot.background import BACKGROUND
 from textshot.encoders.twins.refusals import NoTwinError
 
-LEAST_COSINE = {"fp32": 1 - 1e-6, "bf16": 0.9998}
+LEAST_COSINE = {"fp32": 1 - 1e-6, "bf16": 0.9998, "int8": 0.985}
 """The worst text may be so far from the reference."""
 
-_CLEAR = {"fp32": 1e-5, "bf16": 2e-3}  # a neighbour that is nearer by less than this may change
+_CLEAR = {"fp32": 1e-5, "bf16": 2e-3, "int8": 3e-2}
+"""A neighbour that is nearer by less than this may change."""
 
 
 def probe_texts() -> list[str]:

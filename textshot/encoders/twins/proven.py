@@ -8,6 +8,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,22 @@ import numpy as np
 
 from textshot.arrays import FloatArray
 from textshot.encoders.twins.batches import batches
-from textshot.encoders.twins.choose import ONNX
-from textshot.encoders.twins.engines import Graph, OnnxGraph, OpenVinoGraph, versions
+from textshot.encoders.twins.calibration import CALIBRATION
+from textshot.encoders.twins.choose import INT8, ONNX
+from textshot.encoders.twins.engines import Graph, OnnxGraph, versions
+from textshot.encoders.twins.int8 import WIDE, to_int8
+from textshot.encoders.twins.openvino_graph import OpenVinoGraph
 from textshot.encoders.twins.proof import Proof, probe_texts, prove
-from textshot.encoders.twins.store import GRAPH, PROBE, Twin, read_checked
+from textshot.encoders.twins.refusals import NoTwinError
+from textshot.encoders.twins.store import (
+    GRAPH,
+    PROBE,
+    Twin,
+    making,
+    read_checked,
+    read_int8,
+    write_int8,
+)
 from textshot.encoders.twins.tokens import Tokens
 from textshot.errors import EncoderError
 from textshot.whole import write_whole
@@ -34,33 +47,56 @@ def proven_graph(twin: Twin, tokens: Tokens, backend: str, precision: str) -> Gr
         EncoderError: a file is damaged, or it is no twin of the reference.
         OSError: what was compiled cannot be kept.
     """
-    make = _onnx if backend == ONNX else _openvino
     name = f"{backend}-{versions()[backend]}-{precision}-{_machine()}"
     note = twin.folder / f"{name}.json"
     with suppress(EncoderError, OSError, ValueError, KeyError, TypeError):
         facts: Mapping[str, Any] = json.loads(note.read_bytes())
         if facts["graph"] == twin.files[GRAPH]:
-            graph = make(twin, precision, name, facts["compiled"])
+            graph = _again(twin, backend, precision, name, facts["compiled"])
             _prove(twin, tokens, graph, precision, few=True)
             return graph
-    graph = make(twin, precision, name, None)
-    proof = _prove(twin, tokens, graph, precision)
+    if precision == INT8:
+        graph, proof = _proven_int8(twin, tokens)
+    else:
+        make = OnnxGraph if backend == ONNX else partial(OpenVinoGraph, precision=precision)
+        graph = make(twin.read(GRAPH))
+        proof = _prove(twin, tokens, graph, precision)
     compiled = _keep(graph, twin.folder / f"{name}.blob")
     facts = {"graph": twin.files[GRAPH], "compiled": compiled, "proof": asdict(proof)}
     write_whole(note, json.dumps(facts, indent=1).encode())
     return graph
 
 
-def _onnx(twin: Twin, precision: str, name: str, compiled: str | None) -> Graph:
-    return OnnxGraph(twin.read(GRAPH))
-
-
-def _openvino(twin: Twin, precision: str, name: str, compiled: str | None) -> Graph:
-    """Return the graph as it was compiled for this machine, if its sha256 is known."""
-    if compiled is None:
-        return OpenVinoGraph(twin.read(GRAPH), precision)
-    blob = read_checked(twin.folder / f"{name}.blob", compiled)
+def _again(twin: Twin, backend: str, precision: str, name: str, compiled: str | None) -> Graph:
+    """Return the graph as it was compiled for this machine, if there is such a thing."""
+    if backend == ONNX:
+        return OnnxGraph(twin.read(GRAPH))
+    blob = read_checked(twin.folder / f"{name}.blob", compiled or "")
     return OpenVinoGraph(blob, precision, is_compiled=True)
+
+
+def _proven_int8(twin: Twin, tokens: Tokens) -> tuple[Graph, Proof]:
+    """Return the graph in 8 bits and its proof: the kept one, or the fastest that is proven.
+
+    The kept one is for all machines, so that vectors of one are those of another.
+    """
+    with making(twin.folder / INT8):
+        with suppress(EncoderError):
+            graph: Graph = OpenVinoGraph(read_int8(twin), INT8)
+            return graph, _prove(twin, tokens, graph, INT8)
+        rows = tokens.numbers(CALIBRATION)
+        for wide in WIDE:
+            data = to_int8(twin.read(GRAPH), rows, twin.pad, wide)
+            graph = OpenVinoGraph(data, INT8)
+            try:
+                proof = _prove(twin, tokens, graph, INT8)
+            except NoTwinError:
+                if wide == WIDE[-1]:
+                    raise
+                continue
+            write_int8(twin, data)
+            return graph, proof
+    raise AssertionError("WIDE is empty")
 
 
 def _keep(graph: Graph, path: Path) -> str | None:

@@ -23,7 +23,8 @@ CACHE_VARIABLE = "TEXTSHOT_CACHE"
 """The environment variable that names the folder of what can be made again."""
 
 GRAPH, TOKENIZER, PROBE, NOTE = "graph.onnx", "tokenizer.json", "probe.safetensors", "twin.json"
-_FORMAT = "textshot-twin-1"
+INT8_GRAPH, INT8_NOTE = "int8.safetensors", "int8.json"
+_FORMAT = "textshot-twin-2"  # 1 had torch's own attention in the graph
 _MOST_NOTE = 1 << 20
 
 
@@ -130,6 +131,32 @@ def read_checked(path: Path, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise EncoderError(f"{path} does not match its sha256: it is damaged")
     return data
+
+
+def read_int8(twin: Twin) -> bytes:
+    """Return the twin's graph in 8 bits.
+
+    Raises:
+        EncoderError: there is none, it is damaged, or of another graph.
+    """
+    path = twin.folder / INT8_NOTE
+    try:
+        note = json.loads(path.read_bytes())
+        of, sha256 = str(note["graph"]), str(note["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EncoderError(f"{path} cannot be read") from error
+    if of != twin.files[GRAPH]:
+        raise EncoderError(f"{path} is of another graph")
+    return read_checked(twin.folder / INT8_GRAPH, sha256)
+
+
+def write_int8(twin: Twin, data: bytes) -> None:
+    """Keep the twin's graph in 8 bits; the note that vouches for it comes last."""
+    with suppress(FileNotFoundError):
+        (twin.folder / INT8_NOTE).unlink()
+    write_whole(twin.folder / INT8_GRAPH, data)
+    note = {"graph": twin.files[GRAPH], "sha256": hashlib.sha256(data).hexdigest()}
+    write_whole(twin.folder / INT8_NOTE, json.dumps(note, indent=1).encode())
 
 
 @contextmanager
