@@ -87,7 +87,8 @@ def cell(some: Set, encoders: Mapping[str, Encoder], draws: int = DRAWS) -> dict
 def _answers(engine: Engine, table: PrecomputedEncoder, some: Set) -> tuple[FloatArray, float]:
     """Return the scores of all tests, and of the texts that fit none, and the threshold."""
     rows = table.encode([*some.tests, *some.extra])
-    return engine.scores_of_vectors(rows), float(engine.decision.threshold)
+    threshold = engine.decision.threshold
+    return engine.scores_of_vectors(rows), -1.0 if threshold is None else threshold
 
 
 def _compared(
@@ -121,8 +122,8 @@ def page(found: Mapping[str, Any]) -> str:
         " category, whole test splits. *Equal*: the same answer as the reference in torch, unknown"
         " included; *known*: texts that are answered by a category, of those that fit one and of"
         " those that do not. Means over the draws; what accuracy changes, with its spread.\n",
-        "| | texts | accuracy | bf16: change | equal, % | largest change of a score | int8: change |"
-        " equal, % | known, %: reference, int8 |",
+        "| | texts | accuracy | bf16: change | equal, % | largest change of a score"
+        " | int8: change | equal, % | known, %: reference, int8 |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [_line(name, one) for name, one in found["sets"].items()]
@@ -160,9 +161,9 @@ def _sum(sets: Mapping[str, Any]) -> str:
     )
     share, close = (float((counts * each).sum() / counts.sum()) for each in (equal, unclear))
     return (
-        f"Over all {counts.sum():,} texts the default twin answers as the reference in {share:.2f} %."
-        f" Where it does not, the reference's margin, or its way to the threshold, is below {CLOSE} in"
-        f" {100 * close / (100 - share):.0f} of 100."
+        f"Over all {counts.sum():,} texts the default twin answers as the reference in"
+        f" {share:.2f} %. Where it does not, the reference's margin, or its way to the threshold,"
+        f" is below {CLOSE} in {100 * close / (100 - share):.0f} of 100."
     )
 
 

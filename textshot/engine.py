@@ -45,6 +45,9 @@ from textshot.records import (
     category_dict,
 )
 
+WINDOW = 4096
+"""Texts that an encoder is given at once: the more, the more of them are of one length."""
+
 NO_NETWORK = "none"
 """The name that leaves out all that was trained, for `Engine.build`."""
 
@@ -163,11 +166,12 @@ class Engine(Changes):
             return moved.classify(cleaned, k, threshold=threshold, batch_size=batch_size)
         found: list[Prediction] = []
         state = self.index.state
-        for start in range(0, len(cleaned), CHUNK):
-            part = cleaned[start : start + CHUNK]
+        for start in range(0, len(cleaned), WINDOW):
+            part = cleaned[start : start + WINDOW]
             vectors = self.encoder.encode(part, batch_size=batch_size)
             blank = np.array([not text.strip() for text in part], dtype=bool)
-            found += predict(state, vectors, k, threshold, blank)
+            for i in range(0, len(part), CHUNK):  # a network's scores are of every category
+                found += predict(state, vectors[i : i + CHUNK], k, threshold, blank[i : i + CHUNK])
         return found
 
     def classify_vectors(

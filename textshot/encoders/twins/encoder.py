@@ -12,7 +12,7 @@ import numpy as np
 from textshot.arrays import FloatArray, IntArray, unit_rows
 from textshot.encoders.base import Spec, clean_texts, with_direction
 from textshot.encoders.reading import Reader, Reading
-from textshot.encoders.twins.batches import batches
+from textshot.encoders.twins.batches import ahead, batches
 from textshot.encoders.twins.engines import Graph
 from textshot.encoders.twins.tokens import Tokens
 from textshot.encoders.windows import WINDOWS, Windows, pooled
@@ -61,7 +61,7 @@ class CompiledEncoder:
         again: Callable[[], SentenceTransformerEncoder],
         travels: tuple[Any, str, str],
     ) -> None:
-        self._graph, self._tokens, self._pad = graph, tokens, pad
+        self._graph, self._tokens, self._pad, self._limit = graph, tokens, pad, limit
         self.name, self.source, self.fingerprint = name, source, fingerprint
         self.spec, self.dim, self.folder = spec, dim, folder
         self.reference, self._travels = again, travels
@@ -114,21 +114,20 @@ class CompiledEncoder:
     def _encode(self, texts: list[str]) -> FloatArray:
         parts, owners = (texts, None) if self._windows is None else self._windows(texts)
         rows = np.empty((len(parts), self.dim), np.float32)
-        for start in range(0, len(parts), CHUNK):
-            some = parts[start : start + CHUNK]
-            self._run([self._prompt + text for text in some], rows[start : start + CHUNK])
+        starts = range(0, len(parts), CHUNK)
+        chunks = ([self._prompt + text for text in parts[i : i + CHUNK]] for i in starts)
+        for start, numbers in zip(starts, ahead(self._tokens.numbers, chunks), strict=True):
+            self._run(numbers, rows[start : start + CHUNK])
         if owners is not None:
             rows = pooled(with_direction(rows), owners, len(texts))
         return unit_rows(with_direction(rows))
 
-    def _run(self, texts: list[str], into: FloatArray) -> None:
-        numbers = self._tokens.numbers(texts)
-
+    def _run(self, numbers: Sequence[IntArray], into: FloatArray) -> None:
         def done(places: IntArray, rows: FloatArray) -> None:
             into[places] = rows
 
         with self._lock:
-            self._graph.run(batches(numbers, self._pad), done)
+            self._graph.run(batches(numbers, self._pad, self._limit), done)
 
 
 def tokenizer_json(tokenizer: Any) -> bytes:

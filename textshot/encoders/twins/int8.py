@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
-from textshot.arrays import IntArray
-from textshot.encoders.twins.batches import batches
+from textshot.encoders.twins.engines import Batch
 from textshot.encoders.twins.export import INPUTS
 from textshot.encoders.twins.openvino_graph import import_openvino, pack
 from textshot.encoders.twins.refusals import NoTwinError
@@ -29,19 +28,19 @@ tried in this order. What goes into them are the values behind the activation, a
 very large; in the first layers their rounding is most of all that is lost (docs/adr/0019)."""
 
 _SMOOTH = 0.8  # how much of a channel's size is moved from the values to the weights (SmoothQuant)
-_TOKENS = 64  # of a batch: calibration is about each token, not about speed
+TOKENS = 64
+"""Of a batch of calibration, which is about each token and not about speed."""
 
 
-def to_int8(graph: bytes, rows: Sequence[IntArray], pad: int, wide: int) -> bytes:
-    """Return a graph in 8 bits: weights by channel, values with ranges as they are in `rows`.
+def to_int8(graph: bytes, texts: Iterable[Batch], wide: int) -> bytes:
+    """Return a graph in 8 bits: weights by channel, values with ranges as they are in `texts`.
 
     Products with weights alone are in 8 bits. Attention's own are a few percent of the work at
     most, and stay.
 
     Args:
         graph: as ONNX.
-        rows: the token numbers of the texts to measure on.
-        pad: the number that fills up.
+        texts: batches of the texts to measure on.
         wide: how many products that shorten a vector keep more bits.
 
     Returns:
@@ -55,7 +54,7 @@ def to_int8(graph: bytes, rows: Sequence[IntArray], pad: int, wide: int) -> byte
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     model = import_openvino().Core().read_model(graph)
-    inputs = [dict(zip(INPUTS, some[1:], strict=True)) for some in batches(rows, pad, _TOKENS)]
+    inputs = [dict(zip(INPUTS, some[1:], strict=True)) for some in texts]
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # its bars
             found = nncf.quantize(

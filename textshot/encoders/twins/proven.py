@@ -19,7 +19,7 @@ from textshot.encoders.twins.batches import batches
 from textshot.encoders.twins.calibration import CALIBRATION
 from textshot.encoders.twins.choose import INT8, ONNX
 from textshot.encoders.twins.engines import Graph, OnnxGraph, versions
-from textshot.encoders.twins.int8 import WIDE, to_int8
+from textshot.encoders.twins.int8 import TOKENS, WIDE, to_int8
 from textshot.encoders.twins.openvino_graph import OpenVinoGraph
 from textshot.encoders.twins.proof import Proof, probe_texts, prove
 from textshot.encoders.twins.refusals import NoTwinError
@@ -86,7 +86,7 @@ def _proven_int8(twin: Twin, tokens: Tokens) -> tuple[Graph, Proof]:
             return graph, _prove(twin, tokens, graph, INT8)
         rows = tokens.numbers(CALIBRATION)
         for wide in WIDE:
-            data = to_int8(twin.read(GRAPH), rows, twin.pad, wide)
+            data = to_int8(twin.read(GRAPH), batches(rows, twin.pad, twin.limit, TOKENS), wide)
             graph = OpenVinoGraph(data, INT8)
             try:
                 proof = _prove(twin, tokens, graph, INT8)
@@ -120,7 +120,9 @@ def _prove(twin: Twin, tokens: Tokens, graph: Graph, precision: str, *, few: boo
         rows, texts = rows[:FEW], texts[:FEW]
     found = np.empty_like(rows)
     numbers = tokens.numbers(texts)
-    graph.run(batches(numbers, twin.pad), lambda places, some: found.__setitem__(places, some))
+    graph.run(
+        batches(numbers, twin.pad, twin.limit), lambda places, some: found.__setitem__(places, some)
+    )
     return prove(found, rows, precision)
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from textshot.arrays import IntArray
+from textshot.encoders.twins.engines import n_cores
+
+_MANY = 512
+"""Texts from which on all cores are worth starting threads for."""
 
 
 class Tokens:
@@ -35,6 +40,15 @@ class Tokens:
 
     def numbers(self, texts: Sequence[str]) -> list[IntArray]:
         """Return the token numbers of each text as the encoder reads them, int64 (n_tokens,)."""
+        if len(texts) < _MANY:
+            return self._numbers(texts)
+        # The tokenizer has threads of its own, but they stay, and a fork would not survive them.
+        size = -(-len(texts) // n_cores())
+        slices = [texts[start : start + size] for start in range(0, len(texts), size)]
+        with ThreadPoolExecutor(len(slices)) as pool:
+            return [row for some in pool.map(self._numbers, slices) for row in some]
+
+    def _numbers(self, texts: Sequence[str]) -> list[IntArray]:
         found = self._whole.encode_batch_fast(list(texts))
         rows = [np.asarray(one.ids, np.int64) for one in found]
         if self._limit is not None:
