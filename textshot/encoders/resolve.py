@@ -121,6 +121,7 @@ def _run(model: Model, device: str | None, backend: str, precision: str) -> Enco
         try:
             return load_compiled(model, engine, each)
         except EncoderError as error:
+            logger.info("%s: no compiled twin in %s: %s", model.name, each, error)
             reason = error
     # Nobody asked for a twin: whatever is wrong with the model, the reference says better.
     logger.warning("%s: no compiled twin, so it runs in torch: %s", model.name, reason)

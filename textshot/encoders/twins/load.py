@@ -127,11 +127,12 @@ def reference(model: Model, device: str | None = "cpu") -> SentenceTransformerEn
 
 
 def _ready(place: Path, model: Model, backend: str, precision: str) -> tuple[Twin, Tokens, Graph]:
+    # First of all: a graph that is one in fp32 and none in bf16 would be proven at each start.
+    check_not_refused(place, backend, precision)
     twin = read_twin(place)
     if twin is not None:
         with suppress(EncoderError):  # damaged: made again below
             return _opened(twin, backend, precision)
-    check_not_refused(place, backend, precision)
     try:
         return _made(place, model, backend, precision, twin)
     except NoTwinError as error:
