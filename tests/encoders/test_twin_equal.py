@@ -24,7 +24,7 @@ def model(tmp_path_factory):
     made = {}
 
     def found(*arguments, **others):
-        key = (*map(str, arguments), *others)
+        key = (*map(str, arguments), *others.items())
         if key not in made:
             folder = tmp_path_factory.mktemp("twins") / "model"
             folder.mkdir()
@@ -55,8 +55,17 @@ def compare(folder, backend, **settings):
     return twin
 
 
+OLDER = FAMILIES[:4]
 # Each family with one pooling, each pooling with one family: the others make no new code run.
-PAIRS = [*zip(FAMILIES, POOLINGS, strict=True), ("bert", "max"), ("xlm-roberta", "cls")]
+PAIRS = [*zip(OLDER, POOLINGS, strict=True), ("bert", "max"), ("xlm-roberta", "cls")]
+NEWER = [
+    ("modernbert", "mean", "right"),
+    ("modernbert", "cls", "right"),
+    # A twin fills up on the right: with positions that are relative, it is all the same.
+    ("qwen2", "lasttoken", "left"),
+    ("qwen3", "lasttoken", "left"),
+    ("qwen3", "mean", "right"),
+]
 
 
 @pytest.mark.parametrize(("family", "pooling"), PAIRS)
@@ -64,9 +73,26 @@ def test_openvino_equals_the_reference(model, family, pooling):
     compare(model(family, pooling), "openvino")
 
 
-@pytest.mark.parametrize(("family", "pooling"), [(f, p) for f in FAMILIES for p in POOLINGS])
+@pytest.mark.parametrize(("family", "pooling"), [(f, p) for f in OLDER for p in POOLINGS])
 def test_onnx_equals_the_reference(model, family, pooling):
     compare(model(family, pooling), "onnx")
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize(("family", "pooling", "side"), NEWER)
+def test_newer_families_equal_the_reference_alone_and_in_a_batch(
+    model, family, pooling, side, backend
+):
+    twin = compare(model(family, pooling, side=side), backend)
+    assert twin.reference().transformer.tokenizer.padding_side == side
+    alone = np.concatenate([twin.encode([text]) for text in TEXTS])
+    np.testing.assert_allclose(alone, twin.encode(TEXTS), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prompt_does_the_same_in_each_family(model, family):
+    pooling = "lasttoken" if family.startswith("qwen") else "mean"
+    compare(model(family, pooling), "onnx", prompt="query: ")
 
 
 @pytest.mark.parametrize("pooling", ["weightedmean", "mean_sqrt_len_tokens", ["mean", "max"]])

@@ -1,10 +1,10 @@
-"""Tiny random models of four families, each with a tokenizer of its family's kind."""
+"""Tiny random models of seven families, each with a tokenizer of its family's kind."""
 
 from model_folders import write_json, write_modules
 
 from textshot.background import BACKGROUND
 
-FAMILIES = ("bert", "mpnet", "roberta", "xlm-roberta")
+FAMILIES = ("bert", "mpnet", "roberta", "xlm-roberta", "modernbert", "qwen2", "qwen3")
 TEXTS = [
     *BACKGROUND[:16],
     " ".join(BACKGROUND[:9]),  # longer than the 48 tokens that the models read
@@ -26,27 +26,40 @@ TEXTS = [
     "the same",
 ]
 _BERT = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+# As in Qwen3-Embedding: nothing at the beginning, and what ends a text also fills up.
+_QWEN = {"eos": "<|endoftext|>", "pad": "<|endoftext|>"}
 _ROBERTA = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}
+_MARKS = {"bert": _BERT, "modernbert": _BERT, "qwen2": _QWEN, "qwen3": _QWEN}
+_CONFIG = {
+    "bert": {"type_vocab_size": 2},
+    # Windows of attention that are shorter than a text, and every third layer without them.
+    "modernbert": {"num_hidden_layers": 4, "local_attention": 8, "global_attn_every_n_layers": 3},
+    "qwen2": {"num_key_value_heads": 1},
+    "qwen3": {"num_key_value_heads": 1, "head_dim": 16},
+}
 
 
-def make_model(folder, family, pooling="mean", *, dense=False):
-    """Write a sentence-transformers folder: 32 numbers a vector, 48 tokens at most."""
+def make_model(folder, family, pooling="mean", *, dense=False, side="right", spread=0.5):
+    """Write a sentence-transformers folder: 32 numbers a vector, 48 tokens at most.
+
+    `side` is where a batch is filled up, `spread` how far the random weights are from nothing.
+    """
     import torch
     from transformers import AutoConfig, AutoModel
 
-    tokenizer = make_tokenizer(family)
-    config = AutoConfig.for_model(
-        family,
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.5,
-        type_vocab_size=2 if family == "bert" else 1,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    tokenizer = make_tokenizer(family, side)
+    sizes = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+        "initializer_range": spread,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    own = _CONFIG.get(family, {"type_vocab_size": 1})
+    config = AutoConfig.for_model(family, **{**sizes, **own})
     with torch.random.fork_rng():
         torch.manual_seed(7)
         AutoModel.from_config(config).save_pretrained(folder)
@@ -80,19 +93,19 @@ def _save_dense(folder):
     Dense(32, 24).save(str(folder))
 
 
-def make_tokenizer(family):
+def make_tokenizer(family, side="right"):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
-    names = _BERT if family == "bert" else _ROBERTA
-    specials = {"special_tokens": list(names.values()), "show_progress": False}
+    names = _MARKS.get(family, _ROBERTA)
+    specials = {"special_tokens": list(dict.fromkeys(names.values())), "show_progress": False}
     if family in ("bert", "mpnet"):
         made = Tokenizer(models.WordPiece(unk_token=names["unk"]))
         made.normalizer = normalizers.BertNormalizer(lowercase=True)
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         trainer = trainers.WordPieceTrainer(vocab_size=300, **specials)
-    elif family == "roberta":
+    elif family != "xlm-roberta":
         made = Tokenizer(models.BPE())
         made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -103,14 +116,14 @@ def make_tokenizer(family):
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         trainer = trainers.UnigramTrainer(vocab_size=300, unk_token=names["unk"], **specials)
     made.train_from_iterator(BACKGROUND, trainer)
-    ends = [(names[one], made.token_to_id(names[one])) for one in ("cls", "sep")]
-    made.post_processor = TemplateProcessing(
-        single=f"{names['cls']} $A {names['sep']}", special_tokens=ends
-    )
+    marked = [names.get("cls"), "$A", names.get("sep") or names["eos"]]
+    ends = [(mark, made.token_to_id(mark)) for mark in marked if mark not in (None, "$A")]
+    made.post_processor = TemplateProcessing(single=[*filter(None, marked)], special_tokens=ends)
     inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * (family == "bert")
     return PreTrainedTokenizerFast(
         tokenizer_object=made,
         model_max_length=48,
+        padding_side=side,
         model_input_names=inputs,
         **{f"{one}_token": token for one, token in names.items()},
     )

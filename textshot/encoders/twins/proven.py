@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from textshot.arrays import FloatArray
+from textshot.encoders.base import with_direction
 from textshot.encoders.twins.batches import batches
 from textshot.encoders.twins.calibration import CALIBRATION
 from textshot.encoders.twins.choose import INT8, ONNX
@@ -120,10 +121,10 @@ def _prove(twin: Twin, tokens: Tokens, graph: Graph, precision: str, *, few: boo
         rows, texts = rows[:FEW], texts[:FEW]
     found = np.empty_like(rows)
     numbers = tokens.numbers(texts)
-    graph.run(
-        batches(numbers, twin.pad, twin.limit), lambda places, some: found.__setitem__(places, some)
-    )
-    return prove(found, rows, precision)
+    some = batches(numbers, twin.pad, twin.limit)
+    graph.run(some, lambda places, rows: found.__setitem__(places, rows))
+    # As the encoder does: a text in which the model finds nothing has a row of zeros.
+    return prove(with_direction(found), rows, precision)
 
 
 def _machine() -> str:

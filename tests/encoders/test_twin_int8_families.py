@@ -1,0 +1,73 @@
+"""Small models of each family in 8 bits: the same in any batch, or refused with the reason."""
+
+import numpy as np
+import pytest
+from twin_models import FAMILIES, TEXTS, make_model
+
+from textshot.encoders import load_encoder
+from textshot.encoders.twins import load, proven
+from textshot.encoders.twins.calibration import CALIBRATION
+from textshot.encoders.twins.int8 import MARK
+from textshot.errors import EncoderError
+
+pytest.importorskip("nncf")
+
+# What is measured on all texts takes minutes for seven models; some show as much of the code.
+SOME = CALIBRATION[::12]
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Return the folder of a model of a family, in an empty cache, quantised in one try."""
+    monkeypatch.setenv("TEXTSHOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(proven, "CALIBRATION", SOME)
+    monkeypatch.setattr(proven, "WIDE", (2,))
+
+    def of(family):
+        pooling = "lasttoken" if family.startswith("qwen") else "mean"
+        (tmp_path / "model").mkdir()
+        # Weights that are small enough for what 8 bits lose not to grow from layer to layer.
+        return str(make_model(tmp_path / "model", family, pooling, spread=0.1))
+
+    return of
+
+
+# The empty text is a row of zeros in the models like Qwen, for what fills up ends it too. Of that
+# qwen3, which makes each head's vectors as long as each other, makes something in 8 bits.
+REFUSED = ("qwen3",)
+FAST = ("modernbert",)  # bert as the default encoder is tested elsewhere, and others are like it
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=[pytest.mark.slow] * (family not in FAST))
+        for family in FAMILIES
+        if family not in REFUSED
+    ],
+)
+def test_a_text_in_8_bits_is_a_unit_vector_the_same_alone_and_in_a_batch(made, family):
+    folder = made(family)
+    twin = load_encoder(folder, backend="openvino", precision="int8")
+    plain = load_encoder(folder, backend="openvino", precision="fp32")
+    assert (twin.kind, twin.fingerprint) == ("openvino-int8", plain.fingerprint + MARK)
+    together = twin.encode(TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    alone = np.concatenate([twin.encode([text]) for text in TEXTS])
+    apart = np.abs(alone - together).max(axis=1)
+    # A value on the edge of two steps may fall on either side where a batch has another shape: one
+    # text in hundreds, by 1e-5.
+    assert (apart <= 1e-6).mean() > 0.9
+    assert apart.max() <= 1e-4
+    assert (together * plain.encode(TEXTS)).sum(axis=1).min() > 0.97
+
+
+@pytest.mark.parametrize("family", REFUSED)
+def test_a_model_that_8_bits_change_too_much_is_refused(made, family, monkeypatch):
+    folder = made(family)
+    reason = r"in int8 it is no twin of the reference: the worst of 110 texts has cosine -?0\."
+    with pytest.raises(EncoderError, match=reason):
+        load_encoder(folder, backend="openvino", precision="int8")
+    monkeypatch.setattr(load, "_opened", None)  # calling it would raise
+    with pytest.raises(EncoderError, match=f"{reason}.*found out before; delete "):
+        load_encoder(folder, backend="openvino", precision="int8")
