@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
+from textshot.cli.first_use import make_ready
 from textshot.cli.output import note, print_json, progress, warn
 from textshot.errors import InvalidTextsError
 
@@ -160,7 +161,8 @@ def train(
     HISTORY is a table with the columns label and text, two texts or more of each category; several
     tables are several domains, kept apart in training. A quarter of the categories is held out: the
     result is kept only if it is better there than the encoder was, by more than one standard error.
-    Otherwise nothing is written, and the exit code is 1.
+    Otherwise nothing is written, and the exit code is 1. What is kept is made ready for the engine
+    that will run it (TEXTSHOT_BACKEND, TEXTSHOT_PRECISION), so that its first use need not wait.
 
     Stopped by Ctrl-C, a kill or a power cut, the same command goes on where it was.
 
@@ -194,6 +196,7 @@ def train(
     named = {"name": encoder, "revision": revision, "prompt": prompt, "max_length": max_length}
     report = _train(splits, config, named, output, overwrite, restart)
     _report(report, output, prompt, as_json)
+    make_ready(output)
 
 
 def _read(
@@ -257,7 +260,8 @@ def _train(
     from textshot.encoders import load_encoder
     from textshot.training import train_splits
 
-    loaded = load_encoder(named.pop("name"), backend="torch", **named)
+    # Both are named: variables are about what is trained, and not about training.
+    loaded = load_encoder(named.pop("name"), backend="torch", precision="fp32", **named)
     try:
         with progress("reading") as reading, progress("steps") as learning:
             return train_splits(

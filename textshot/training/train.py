@@ -180,7 +180,7 @@ def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder
     from textshot.encoders.twins.encoder import CompiledEncoder
 
     if encoder is None or isinstance(encoder, str):
-        found = load_encoder(encoder, backend="torch")
+        found = load_encoder(encoder, backend="torch", precision="fp32")
     else:
         found = innermost(encoder)
         found = found.reference() if isinstance(found, CompiledEncoder) else found
