@@ -45,7 +45,7 @@ def _refusal(folder: Path, backend: str, precision: str) -> Path:
 def _libraries() -> dict[str, str | None]:
     """Return the versions of all that has a say in whether a model has a twin."""
     found: dict[str, str | None] = {"textshot": __version__}
-    for name in ("torch", "transformers", "onnx", "openvino", "onnxruntime"):
+    for name in ("torch", "transformers", "onnx", "openvino", "onnxruntime", "nncf"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
