@@ -164,15 +164,19 @@ class Engine(Changes):
         if adapt:
             moved = self.adapted(cleaned)
             return moved.classify(cleaned, k, threshold=threshold, batch_size=batch_size)
+        different = list(dict.fromkeys(cleaned))
         found: list[Prediction] = []
         state = self.index.state
-        for start in range(0, len(cleaned), WINDOW):
-            part = cleaned[start : start + WINDOW]
+        for start in range(0, len(different), WINDOW):
+            part = different[start : start + WINDOW]
             vectors = self.encoder.encode(part, batch_size=batch_size)
             blank = np.array([not text.strip() for text in part], dtype=bool)
             for i in range(0, len(part), CHUNK):  # a network's scores are of every category
                 found += predict(state, vectors[i : i + CHUNK], k, threshold, blank[i : i + CHUNK])
-        return found
+        if len(different) == len(cleaned):
+            return found
+        answers = dict(zip(different, found, strict=True))
+        return [answers[text] for text in cleaned]
 
     def classify_vectors(
         self, vectors: ArrayLike, k: int = 3, *, threshold: Threshold = "auto"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.categorize.adapting import adapt_to
-from textshot.encoders import Reading
+from textshot.encoders import PrecomputedEncoder, Reading, RememberingEncoder
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.records import UNKNOWN, Adaptation, Prediction, Threshold
@@ -118,6 +118,7 @@ def categorize(
     """
     _check_places(source, target, rejects)
     read = partial(open_table, source, format=input_format, encoding=encoding)
+    engine = _that_remembers(engine)
     with read() as table:
         columns = text_columns_of(table, text_columns)
         report, calibrated = Report(text_columns=tuple(columns)), engine.calibrated
@@ -156,6 +157,13 @@ def categorize(
                 advance(report.read - before, table.fraction)
         report.rejects_path = bad.path if bad.count else None
         return report
+
+
+def _that_remembers(engine: Engine) -> Engine:
+    """Return an engine that encodes a text once, also where it comes again in a later batch."""
+    if isinstance(engine.encoder, RememberingEncoder | PrecomputedEncoder):
+        return engine
+    return Engine(RememberingEncoder(engine.encoder), engine.index)
 
 
 def _check_places(source: str | Path, target: str | Path, rejects: str | Path) -> None:

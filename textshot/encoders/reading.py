@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,17 +75,19 @@ class Reader:
         """Return how these texts are read."""
         if not len(texts):
             return Reading(limit=self._limit)
+        counts = Counter(texts)  # texts that come again are not read again
         rows = self._tokenizer(
-            list(texts), add_special_tokens=False, truncation=False, verbose=False
+            list(counts), add_special_tokens=False, truncation=False, verbose=False
         )["input_ids"]
-        lengths = np.array([len(row) for row in rows])
+        times = np.array(list(counts.values()), np.int64)
+        lengths = np.array([len(row) for row in rows], np.int64)
         pieces = np.concatenate([np.asarray(row, np.int64) for row in rows])
         return Reading(
-            n_texts=len(rows),
-            n_long=0 if self._limit is None else int((lengths > self._limit).sum()),
+            n_texts=len(texts),
+            n_long=0 if self._limit is None else int(times[lengths > self._limit].sum()),
             limit=self._limit,
-            n_pieces=len(pieces),
-            n_broken=int(self._broken[pieces].sum()),
+            n_pieces=int(lengths @ times),
+            n_broken=int(np.repeat(times, lengths)[self._broken[pieces]].sum()),
         )
 
     @cached_property
