@@ -14,16 +14,10 @@ import numpy as np
 
 from textshot.arrays import FloatArray, IntArray
 from textshot.errors import InvalidTextsError
+from textshot.index.settling import in_blocks, products
 
 SEARCH_VARIABLE = "TEXTSHOT_SEARCH"
 
-# Candidates beyond k: enough to see whether a tie reaches over the edge.
-_SLACK = 4
-# Single precision is this far from double at most, for unit vectors of a few thousand dims.
-_NOISE = 1e-5
-_BLOCK = 512
-# Numbers in double precision that are settled at once: 64 MiB, whatever k is.
-_BUDGET = 8 << 20
 # FAISS 1.15 turns to BLAS at 128,000 query values; on few cores BLAS wins from about 16 queries
 # of 384 dims (measured: 1.5 s -> 0.2 s for 256 queries on 100,000 rows).
 _BLAS_FROM = 16 * 384
@@ -63,11 +57,14 @@ class NumpySearch:
 
     def search(self, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
         """Return scores and rows, each (n_queries, min(k, size)), best first."""
-        return _in_blocks(self._vectors, queries, k, self._candidates)
+        return in_blocks(self._vectors, queries, k, self._candidates)
 
     def _candidates(self, queries: FloatArray, n: int) -> IntArray:
-        scores = queries @ self._vectors.T
-        return np.argpartition(-scores, n - 1, axis=1)[:, :n].astype(np.int64)
+        found = [np.empty((0, n), np.int64)]
+        for scores in products(self._vectors, queries):
+            np.negative(scores, out=scores)
+            found.append(np.argpartition(scores, n - 1, axis=1)[:, :n].astype(np.int64))
+        return np.concatenate(found)
 
 
 class FaissSearch:
@@ -82,7 +79,7 @@ class FaissSearch:
 
     def search(self, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
         """Return scores and rows, each (n_queries, min(k, size)), best first."""
-        return _in_blocks(self._vectors, queries, k, self._candidates)
+        return in_blocks(self._vectors, queries, k, self._candidates)
 
     def _candidates(self, queries: FloatArray, n: int) -> IntArray:
         # The setting belongs to the calling thread, so threads do not disturb each other.
@@ -97,46 +94,3 @@ def _faiss() -> Any:
 
     faiss.cvar.distance_compute_blas_threshold = _BLAS_FROM
     return faiss
-
-
-class _Candidates(Protocol):
-    def __call__(self, queries: FloatArray, n: int) -> IntArray: ...
-
-
-def _in_blocks(
-    vectors: FloatArray, queries: FloatArray, k: int, candidates: _Candidates
-) -> tuple[FloatArray, IntArray]:
-    k = min(k, len(vectors))
-    if k < 1 or not len(queries):
-        return np.empty((len(queries), max(k, 0)), np.float32), np.empty(
-            (len(queries), max(k, 0)), np.int64
-        )
-    n = min(k + _SLACK, len(vectors))
-    size = max(1, min(_BLOCK, _BUDGET // (n * vectors.shape[1])))
-    parts = [
-        _settle(vectors, block, candidates(block, n), k)
-        for block in (queries[i : i + size] for i in range(0, len(queries), size))
-    ]
-    return np.concatenate([s for s, _ in parts]), np.concatenate([r for _, r in parts])
-
-
-def _settle(
-    vectors: FloatArray, queries: FloatArray, rows: IntArray, k: int
-) -> tuple[FloatArray, IntArray]:
-    """Score the candidates exactly, order them by (score, row) and keep k."""
-    scores, rows = _ordered(vectors, queries, rows)
-    if rows.shape[1] < len(vectors):
-        # Rows that tie with the k-th may have been left out: those queries see every row.
-        for i in np.flatnonzero(scores[:, k - 1] - scores[:, -1] <= _NOISE):
-            every = np.arange(len(vectors), dtype=np.int64)[None, :]
-            best_scores, best_rows = _ordered(vectors, queries[i : i + 1], every)
-            scores[i], rows[i] = best_scores[0, : rows.shape[1]], best_rows[0, : rows.shape[1]]
-    return scores[:, :k].astype(np.float32), rows[:, :k]
-
-
-def _ordered(
-    vectors: FloatArray, queries: FloatArray, rows: IntArray
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], IntArray]:
-    scores = np.einsum("qd,qnd->qn", queries.astype(np.float64), vectors[rows].astype(np.float64))
-    order = np.lexsort((rows, -scores))
-    return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
