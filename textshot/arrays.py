@@ -10,6 +10,8 @@ from textshot.errors import InvalidTextsError
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
+_BLOCK = 8192
+
 UNIT_TOLERANCE = 1e-3
 """How far the length of a unit row may be from 1; float32 arithmetic stays below 1e-6."""
 
@@ -32,11 +34,16 @@ def unit_rows(rows: ArrayLike) -> FloatArray:
     if not np.isfinite(exact).all():
         bad = int(np.flatnonzero(~np.isfinite(exact).all(axis=1))[0])
         raise InvalidTextsError(f"vector {bad} holds a value that is not finite (NaN or infinity)")
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    # In blocks: of a million rows the squares alone are 3 GB.
+    starts = range(0, max(1, len(exact)), _BLOCK)
+    parts = [np.linalg.norm(exact[i : i + _BLOCK], axis=1, keepdims=True) for i in starts]
+    lengths = np.concatenate(parts)
     if (lengths == 0).any():
         bad = int(np.flatnonzero(lengths[:, 0] == 0)[0])
         raise InvalidTextsError(f"vector {bad} is all zeros and has no direction")
-    return np.ascontiguousarray(exact / lengths, dtype=np.float32)
+    units: FloatArray = np.empty(exact.shape, np.float32)
+    np.divide(exact, lengths, out=units)
+    return units
 
 
 def are_unit_rows(rows: FloatArray) -> bool:

@@ -34,7 +34,11 @@ def fuse(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     Raises:
         InvalidCategoriesError: the keys cancel each other out.
     """
-    found: FloatArray = _fuse_many(keys[None], None if weights is None else weights[None])[0]
+    found: FloatArray
+    if len(keys) == 1:
+        found = keys[0].copy()
+        return found
+    found = _fuse_many(keys[None], None if weights is None else weights[None])[0]
     return found
 
 
@@ -90,7 +94,7 @@ def _fuse_many(keys: FloatArray, weights: FloatArray | None) -> FloatArray:
     """Fuse keys (n_categories, n_keys, dim) with weights (n_categories, n_keys) or None."""
     n_keys = keys.shape[1]
     if n_keys == 1:
-        only: FloatArray = keys[:, 0].copy()
+        only: FloatArray = keys[:, 0]
         return only
     total: NDArray[np.float64] | float = float(n_keys)
     if weights is not None:

@@ -1,13 +1,18 @@
 """Indexes with many rows: the same answers, and no more memory than is said."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from textshot import arrays
 from textshot.arrays import unit_rows
-from textshot.index import settling
+from textshot.index import Index, settling
+from textshot.index.state import _OF_ENTRIES
 from textshot.index.vectors import FaissSearch, NumpySearch
+from textshot.records import Category, Example
+from textshot.testing import toy_engine
 
 SIZE, DIM = 20_000, 16
 ENGINES = {"faiss": FaissSearch, "numpy": NumpySearch}
@@ -89,3 +94,59 @@ def test_all_rows_at_once_take_the_budget_and_no_copy_of_them(engine, monkeypatc
     rows = unit_rows(np.random.default_rng(0).normal(size=(20_000, 128)))
     monkeypatch.setattr(settling, "_BUDGET", 1 << 17)
     assert peak_of(ENGINES[engine](rows), rows[:1], len(rows)) < rows.nbytes / 2
+
+
+def assert_knows_its_entries(state):
+    """What was taken over is what a state finds out that knows nothing yet."""
+    anew = replace(state)
+    for name in set(_OF_ENTRIES) - {"search"}:
+        found, expected = getattr(state, name), getattr(anew, name)
+        assert np.array_equal(found, expected) if name != "rows" else found == expected
+        assert np.shape(found) == np.shape(expected)
+    queries = state.vectors[:3]
+    for found, expected in zip(
+        state.search.search(queries, 4), anew.search.search(queries, 4), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_after_every_change_a_state_knows_its_own_entries(tmp_path):
+    engine = toy_engine()
+    index = engine.index
+    changes = [
+        lambda: engine.add([Category.of("gift card", "a voucher for my mother")]),
+        lambda: engine.rename("gift card", "voucher"),
+        lambda: engine.correct("the voucher does not work", "voucher"),
+        lambda: engine.merge(["voucher"], "refund request"),
+        lambda: engine.remove("login problem"),
+        lambda: engine.add_nothing(["what a lovely day"]),
+        lambda: engine.set_threshold(0.3),
+        lambda: engine.save(tmp_path / "index", private=True),
+        lambda: index.take(Index.load(tmp_path / "index").state),
+        lambda: engine.remove(*engine.index.labels[1:]),
+    ]
+    for change in changes:
+        assert_knows_its_entries(index.state)
+        before = index.state
+        change()
+        assert index.state is not before
+        assert_knows_its_entries(index.state)
+
+
+def test_a_change_that_leaves_the_categories_alone_searches_as_before():
+    engine = toy_engine()
+    before = engine.index.state.search
+    engine.set_threshold(0.3)
+    engine.index.add_nothing([Example("what a lovely day")], engine.index.state.vectors[:1])
+    engine.index.remove_nothing(["what a lovely day"])
+    assert engine.index.state.search is before
+    engine.remove("login problem")
+    assert engine.index.state.search is not before
+
+
+def test_rows_are_scaled_to_the_same_bits_in_blocks(monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(50, 33)).astype(np.float32)
+    expected = unit_rows(rows)
+    monkeypatch.setattr(arrays, "_BLOCK", 7)
+    assert unit_rows(rows).tobytes() == expected.tobytes()
+    assert unit_rows(rows[:0]).shape == (0, 33)

@@ -288,7 +288,8 @@ class Index:
             )
         _refuse_moved(state)
         there = state.nothing or Nothing((), np.empty((0, self.dim), np.float32))
-        self._change(lambda s: replace(s, nothing=there.with_examples(examples, rows)))
+        more = there.with_examples(examples, rows)
+        self._change(lambda s: replace(s, nothing=more).knowing(s.__dict__))
 
     @_in_turn
     def remove_nothing(self, texts: Iterable[str], vectors: ArrayLike | None = None) -> None:
@@ -308,7 +309,8 @@ class Index:
         if len(left.examples) == len(there.examples):
             return
         _refuse_moved(self._state)
-        self._change(lambda s: replace(s, nothing=left if left.examples else None))
+        some = left if left.examples else None
+        self._change(lambda s: replace(s, nothing=some).knowing(s.__dict__))
 
     @_in_turn
     def take(self, state: State) -> None:
@@ -337,7 +339,12 @@ class Index:
         private: bool,
     ) -> None:
         """Record what made the vectors, when to abstain, and whether texts may be stored."""
-        self._change(lambda s: replace(s, encoder=encoder, decision=decision, private=private))
+
+        def settled(state: State) -> State:
+            changed = replace(state, encoder=encoder, decision=decision, private=private)
+            return changed.knowing(state.__dict__)
+
+        self._change(settled)
 
     def save(
         self,
@@ -457,7 +464,7 @@ class Index:
             kept.update(entries)
             stale = state.decision and replace(state.decision, stale=True)
             changed = state.with_entries([kept[name] for name in sorted(kept)])
-            return replace(changed, decision=stale)
+            return replace(changed, decision=stale).knowing(changed.__dict__)
 
         self._change(changed)
 

@@ -35,6 +35,10 @@ from textshot.records import Category, DecisionSettings, Example
 
 MOST_FILE_BYTES = 1 << 36
 
+# Made once: json.loads and json.dumps with options make one for each line.
+_READER = json.JSONDecoder(parse_constant=no_constants)
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 _ENDING = {
     "vectors": "safetensors",
     "categories": "jsonl",
@@ -70,7 +74,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
     categories = _categories(files["categories"], place)
     entries = _entries(manifest, tensors, categories, place)
     encoder, decision, probe = manifest["encoder"], manifest["decision"], tensors["probe"]
-    return State(
+    state = State(
         dim=manifest["dim"],
         names=manifest["fusion"]["names"],
         entries=entries,
@@ -85,6 +89,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         attention_share=share_of(manifest),
         nothing=_nothing(files[NOTHING], tensors, where) if NOTHING in files else None,
     )
+    return state.knowing({"vectors": tensors["vectors"], "key_vectors": tensors["keys"]})
 
 
 def _vector_bytes(state: State) -> bytes:
@@ -143,7 +148,7 @@ def _category_bytes(state: State) -> bytes:
             "metadata": dict(c.metadata),
             "examples": [_example_line(e) for e in c.examples],
         }
-        lines.append(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        lines.append(_WRITER.encode(line) + "\n")
     return "".join(lines).encode("utf-8", "surrogatepass")
 
 
@@ -194,7 +199,7 @@ def _categories(data: bytes, where: str) -> list[Category]:
     try:
         # Not splitlines: a text may hold other line separators of Unicode.
         for line in data.decode("utf-8", "surrogatepass").split("\n")[:-1]:
-            raw = json.loads(line, parse_constant=no_constants)
+            raw = _READER.decode(line)
             examples = tuple(_example(e) for e in raw.pop("examples"))
             category = Category(examples=examples, **raw)
             if category.name != raw["name"] or len(category.examples) != len(examples):

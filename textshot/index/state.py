@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +28,11 @@ SAME_VECTOR = 1e-6
 
 PLAIN = Matching()
 """What an index has that never asked for a network: the mean of the keys, and the cosine."""
+
+
+_OF_KEYS = ("key_vectors", "key_rows", "key_kinds", "keys", "key_written")
+_OF_ENTRIES = (*_OF_KEYS, "labels", "rows", "vectors", "search")
+"""Properties that entries alone tell, whatever else of a state changes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +150,23 @@ class State:
             name_shots = weighing.name_shots if weighing else 1.0
             vectors = category_vectors(self.network, *keys, name_shots)
             pairs = zip(entries, vectors, strict=True)
-            fused = tuple(replace(e, fused=v) for e, v in pairs)
-            changed = replace(changed, entries=fused, weighing=weighing)
+            fused = tuple(Entry(e.category, e.keys, e.vectors, v) for e, v in pairs)
+            known = {**changed.__dict__, "vectors": vectors}
+            changed = replace(changed, entries=fused, weighing=weighing).knowing(known)
         if self.attention_share is None:
             return changed
-        return replace(changed, attention_share=find_share(*keys, changed.attention_at(1.0)))
+        share = find_share(*keys, changed.attention_at(1.0))
+        return replace(changed, attention_share=share).knowing(changed.__dict__)
+
+    def knowing(self, derived: Mapping[str, Any]) -> Self:
+        """Take over what was derived from the same entries: at size that is gigabytes, and seconds.
+
+        Args:
+            derived: values of `vectors`, `search` and the like by name; others are passed over.
+        """
+        # What a frozen dataclass holds stays as it is; cached properties live beside it.
+        self.__dict__.update({name: derived[name] for name in _OF_ENTRIES if name in derived})
+        return self
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
