@@ -150,3 +150,15 @@ def test_rows_are_scaled_to_the_same_bits_in_blocks(monkeypatch):
     monkeypatch.setattr(arrays, "_BLOCK", 7)
     assert unit_rows(rows).tobytes() == expected.tobytes()
     assert unit_rows(rows[:0]).shape == (0, 33)
+
+
+def test_threads_are_for_many_queries_on_many_rows(rows, monkeypatch):
+    import faiss
+
+    asked, faiss_set = [], faiss.omp_set_num_threads
+    search, small = FaissSearch(rows), FaissSearch(rows[:1000])
+    search._threads = small._threads = 2
+    monkeypatch.setattr(faiss, "omp_set_num_threads", lambda n: asked.append(n) or faiss_set(n))
+    for which, n_queries in ((search, 1), (search, 15), (small, 256), (search, 256)):
+        which.search(np.repeat(rows[:1], n_queries, axis=0), 1)
+    assert asked == [1, 1, 1, 2]

@@ -21,8 +21,10 @@ SEARCH_VARIABLE = "TEXTSHOT_SEARCH"
 # FAISS 1.15 turns to BLAS at 128,000 query values; on few cores BLAS wins from about 16 queries
 # of 384 dims (measured: 1.5 s -> 0.2 s for 256 queries on 100,000 rows).
 _BLAS_FROM = 16 * 384
-# Below this the threads of OpenMP cost more than they bring: 16 ms against 0.3 on a busy machine.
-_THREADS_FROM = 16
+# Below so many queries, and products of queries with rows, the threads of OpenMP cost more than
+# they bring: on a busy machine 16 ms against 0.3 for one query, and 44 against 0.5 for 256 on 100
+# rows. A million products take 10 to 20 ms of one thread.
+_THREADS_FROM, _PRODUCTS_FROM = 16, 1 << 20
 
 
 class VectorSearch(Protocol):
@@ -83,7 +85,8 @@ class FaissSearch:
 
     def _candidates(self, queries: FloatArray, n: int) -> IntArray:
         # The setting belongs to the calling thread, so threads do not disturb each other.
-        few = len(queries) < _THREADS_FROM
+        n_products = len(queries) * len(self._vectors)
+        few = len(queries) < _THREADS_FROM or n_products < _PRODUCTS_FROM
         self._faiss.omp_set_num_threads(1 if few else self._threads)
         rows: IntArray = self._index.search(queries, n)[1]  # n <= size: no -1 padding
         return rows
