@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed layer bench-layer bench-peers clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
@@ -49,6 +49,9 @@ bench-accuracy: install  ## make bench-accuracy DATA=folder; an hour, goes on wh
 
 bench-speed: install  ## make bench-speed DATA=folder; minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.speed --data $(DATA)
+
+bench-search: install  ## make bench-search DATA=folder; ten minutes, on a quiet machine
+	$(BIN)/python -m benchmarks.search --data $(DATA)
 
 layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.layer --data $(DATA)

@@ -1,0 +1,1 @@
+"""The index at size: ten categories to a million."""
