@@ -35,8 +35,8 @@ _SEARCH = (
     "NumPy: p50, p99",
     "batch, ms",
     "NumPy",
-    "memory, MB",
-    "batch takes, MB",
+    "memory, MiB",
+    "batch takes, MiB",
 )
 _CHANGES = (
     "categories",
@@ -47,8 +47,8 @@ _CHANGES = (
     "save, s",
     "load, s",
     "first query then, s",
-    "on disk, MB",
-    "peak memory, MB",
+    "on disk, MiB",
+    "peak memory, MiB",
 )
 _KEPT = """
 ## Changes, and the disk

@@ -8,7 +8,7 @@ import pytest
 
 from textshot import arrays
 from textshot.arrays import unit_rows
-from textshot.index import Index, settling
+from textshot.index import Index, settling, store
 from textshot.index.state import _OF_ENTRIES
 from textshot.index.vectors import FaissSearch, NumpySearch
 from textshot.records import Category, Example
@@ -133,15 +133,24 @@ def test_after_every_change_a_state_knows_its_own_entries(tmp_path):
         assert_knows_its_entries(index.state)
 
 
-def test_a_change_that_leaves_the_categories_alone_searches_as_before():
+def test_a_change_that_leaves_the_categories_alone_searches_as_before(tmp_path):
     engine = toy_engine()
     before = engine.index.state.search
     engine.set_threshold(0.3)
     engine.index.add_nothing([Example("what a lovely day")], engine.index.state.vectors[:1])
     engine.index.remove_nothing(["what a lovely day"])
+    engine.save(tmp_path / "index", private=True)
     assert engine.index.state.search is before
     engine.remove("login problem")
     assert engine.index.state.search is not before
+
+
+def test_saving_makes_no_vectors_anew(tmp_path, monkeypatch):
+    index, published = toy_engine().index, []
+    held = index.state.vectors, index.state.key_vectors
+    monkeypatch.setattr(store, "publish", lambda folder, state, **_: published.append(state) or 1)
+    index.save(tmp_path / "index")
+    assert (published[0].vectors is held[0], published[0].key_vectors is held[1]) == (True, True)
 
 
 def test_rows_are_scaled_to_the_same_bits_in_blocks(monkeypatch):

@@ -379,11 +379,10 @@ class Index:
         same = self.path is not None and self.path == target.absolute()
         expect = self.generation if same else None if overwrite else 0
         hidden = state.private or bool(private)
-        self.generation = store.publish(
-            target, replace(state, private=hidden), expect=expect, purge=purge
-        )
+        written = replace(state, private=hidden).knowing(state.__dict__)
+        self.generation = store.publish(target, written, expect=expect, purge=purge)
         if hidden and not state.private:
-            self._change(lambda s: replace(s, private=True))
+            self._change(lambda s: replace(s, private=True).knowing(s.__dict__))
         self.path = target.absolute()
         return self.generation
 
