@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -27,10 +28,14 @@ SCRIPT = str(Path(sys.executable).with_name("textshot"))
 TRIES = 3
 
 
-def imported(*command):
+def imported(*command, **variables):
     """The packages that a Python process imports, as `-X importtime` lists them."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True
+        [sys.executable, "-X", "importtime", *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **variables},
     )
     listed = [line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line]
     assert "textshot" in listed
@@ -57,6 +62,26 @@ def test_classifying_with_a_light_encoder_loads_neither_torch_nor_scikit_learn(t
     made = ["index", str(tmp_path / "c.csv"), "-o", str(tmp_path / "made"), "--encoder", "hashing"]
     for command in (made, ["classify", str(tmp_path / "made"), "money"]):
         loaded = imported("-m", "textshot", *command)
+        assert loaded & {"torch", "transformers", "sentence_transformers", "sklearn"} == set()
+
+
+def test_classifying_with_a_static_encoder_loads_neither_torch_nor_scikit_learn(tmp_path):
+    import numpy as np
+    from safetensors.numpy import save_file
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    made = tmp_path / "static"
+    made.mkdir()
+    words = Tokenizer(models.WordLevel({"money": 0, "parcel": 1, "?": 2}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(made / "tokenizer.json"))
+    save_file({"embedding.weight": np.eye(3, dtype=np.float32)}, made / "model.safetensors")
+    (made / "modules.json").write_text('[{"type": "sentence_transformers.x.StaticEmbedding"}]')
+    (tmp_path / "c.csv").write_text("label,text\na,money\nb,parcel\n")
+    out = str(tmp_path / "made")
+    index = ["index", str(tmp_path / "c.csv"), "-o", out, "--encoder", str(made)]
+    for command in (index, ["classify", out, "money"]):
+        loaded = imported("-m", "textshot", *command, TEXTSHOT_BACKEND="auto")
         assert loaded & {"torch", "transformers", "sentence_transformers", "sklearn"} == set()
 
 

@@ -80,6 +80,19 @@ def static_folder(tmp_path_factory, tiny_folder):
     return folder
 
 
+@pytest.fixture
+def half_static_folder(static_folder, tmp_path):
+    """The same in half precision, which NumPy leaves to torch."""
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    folder = Path(shutil.copytree(static_folder, tmp_path / "half"))
+    weights = load_file(folder / "model.safetensors")
+    halves = {name: weight.astype(np.float16) for name, weight in weights.items()}
+    save_file(halves, folder / "model.safetensors")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def bundled_folder():
     """The real model that the `bundled` extra installs."""

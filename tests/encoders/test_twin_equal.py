@@ -172,13 +172,13 @@ def padded_left(copied):
     return copied, "it is no twin of the reference: the worst of 110 texts has cosine"
 
 
-def static(static_folder):
-    return static_folder, "has no fast tokenizer"
+def static(half_static_folder):
+    return half_static_folder, "has no fast tokenizer"
 
 
 @pytest.fixture(params=[left_cut, padded_left, static])
 def without_twin(request):
-    name = "static_folder" if request.param is static else "copied"
+    name = "half_static_folder" if request.param is static else "copied"
     return request.param(request.getfixturevalue(name))
 
 

@@ -15,6 +15,7 @@ from textshot.encoders.layer import DEFAULT_LAYER
 from textshot.encoders.own import OWN_PREFIX
 from textshot.encoders.twins.choose import FP32, TORCH, choose, is_asked_for
 from textshot.encoders.twins.load import Model, load_compiled, reference
+from textshot.encoders.twins.static import StaticEncoder, is_static
 from textshot.encoders.windows import CUT, WINDOWS
 from textshot.errors import EncoderError, EncoderNotFoundError
 
@@ -71,7 +72,8 @@ def load_encoder(
         device: such as "cpu" or "cuda"; None takes the best that is there.
         backend: "torch", the reference; "openvino" or "onnx", a compiled twin of it on the CPU,
             made at the first use and kept in the cache; "auto": the fastest one that is installed
-            and proven (`textshot.encoders.twins`), or what TEXTSHOT_BACKEND says.
+            and proven (`textshot.encoders.twins`), or what TEXTSHOT_BACKEND says. A static model
+            is computed by NumPy under all of these but "torch".
         precision: "fp32" or, with OpenVINO, "bf16"; "auto": bf16 where the CPU computes in it, or
             what TEXTSHOT_PRECISION says. "int8", with OpenVINO and the extra of that name: vectors
             in 8 bits, near the reference's (0.998) and not the same, so it is an encoder of its
@@ -113,6 +115,10 @@ def load_encoder(
 
 def _run(model: Model, device: str | None, backend: str, precision: str) -> Encoder:
     engine, exactly = choose(backend, precision, device)
+    wants_torch = engine == TORCH and is_asked_for(backend, precision)
+    plain = model.layer is None and device in (None, "cpu") and not wants_torch
+    if plain and is_static(model.folder):
+        return StaticEncoder(model)
     if engine == TORCH:
         return reference(model, device)
     if is_asked_for(backend, precision):

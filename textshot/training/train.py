@@ -178,12 +178,14 @@ def _begin(
 def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder:
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
     from textshot.encoders.twins.encoder import CompiledEncoder
+    from textshot.encoders.twins.static import StaticEncoder
 
     if encoder is None or isinstance(encoder, str):
         found = load_encoder(encoder, backend="torch", precision="fp32")
     else:
         found = innermost(encoder)
-        found = found.reference() if isinstance(found, CompiledEncoder) else found
+        if isinstance(found, CompiledEncoder | StaticEncoder):
+            found = found.reference()
     if not isinstance(found, SentenceTransformerEncoder):
         raise EncoderError(
             f"the encoder {found.name!r} has no layers that could learn. Take a"

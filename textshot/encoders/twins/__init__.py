@@ -7,4 +7,5 @@
 - proof: what makes a twin a twin; proven: a graph that is one; refusals: models that have none
 - engines: OpenVINO and ONNX Runtime; choose: which of them
 - load: all of it together; encoder: what people get
+- static: models of one matrix, which need no graph
 """

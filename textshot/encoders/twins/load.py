@@ -67,7 +67,7 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
     """
     layer = None if model.layer is None else read_layer(model.layer)
     # Prompt and windows are done to the texts: with any of them the graph is the same one.
-    bare = _fingerprint(replace(model, prompt="", long_texts=CUT), layer)
+    bare = fingerprint_of(replace(model, prompt="", long_texts=CUT), layer)
     place = cache_folder() / "twins" / f"{bare}-{_sides(model.folder)}"
     try:
         twin, tokens, graph = _ready(place, model, backend, precision)
@@ -83,8 +83,8 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
         limit=twin.limit,
         name=model.name,
         source=f"{model.source}, {backend} {precision}",
-        fingerprint=_fingerprint(model, layer) + (MARK if precision == INT8 else ""),
-        spec=_spec(model, layer) | ({"precision": INT8} if precision == INT8 else {}),
+        fingerprint=fingerprint_of(model, layer) + (MARK if precision == INT8 else ""),
+        spec=spec_of(model, layer) | ({"precision": INT8} if precision == INT8 else {}),
         dim=twin.dim,
         folder=model.folder,
         again=lambda: reference(model),
@@ -92,7 +92,8 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
     )
 
 
-def _fingerprint(model: Model, layer: Layer | None) -> str:
+def fingerprint_of(model: Model, layer: Layer | None) -> str:
+    """Return the fingerprint of a model, as the reference has it."""
     return model_fingerprint(
         model.folder,
         prompt=model.prompt,
@@ -109,7 +110,7 @@ def _sides(folder: Path) -> str:
     return "-".join("left" if settings.get(name) == "left" else "right" for name in names)
 
 
-def _spec(model: Model, layer: Layer | None) -> dict[str, str | int | None]:
+def spec_of(model: Model, layer: Layer | None) -> dict[str, str | int | None]:
     """Return what an index keeps of a model, as the reference has it."""
     names = ("name", "revision", "prompt", "max_length")
     found: dict[str, str | int | None] = {name: getattr(model, name) for name in names}

@@ -24,14 +24,17 @@ class Tokens:
         path: as transformers would write it, with the special tokens in its post-processor.
         limit: tokens after which a text is cut, with those that mark beginning and end; None: none.
         unknown: the token that stands for what is not known, if there is one.
+        special: whether beginning and end are marked; static models have no marks.
     """
 
-    def __init__(self, path: Path, limit: int | None, unknown: str | None = None) -> None:
+    def __init__(
+        self, path: Path, limit: int | None, unknown: str | None = None, *, special: bool = True
+    ) -> None:
         # Its threads would compete with those that encode, and they make a fork unsafe.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         from tokenizers import Tokenizer
 
-        self._whole, self._limit = Tokenizer.from_file(str(path)), limit
+        self._whole, self._limit, self._special = Tokenizer.from_file(str(path)), limit, special
         self._whole.no_padding()
         self._whole.no_truncation()
         self.unk_token_id: int | None = (
@@ -49,7 +52,7 @@ class Tokens:
             return [row for some in pool.map(self._numbers, slices) for row in some]
 
     def _numbers(self, texts: Sequence[str]) -> list[IntArray]:
-        found = self._whole.encode_batch_fast(list(texts))
+        found = self._whole.encode_batch_fast(list(texts), add_special_tokens=self._special)
         rows = [np.asarray(one.ids, np.int64) for one in found]
         if self._limit is not None:
             for place, row in enumerate(rows):
@@ -60,6 +63,8 @@ class Tokens:
     def _beginning(self, text: str, limit: int) -> IntArray:
         """Return the first tokens of a text, and those that mark beginning and end."""
         found = self._whole.encode(text, add_special_tokens=False)
+        if not self._special:
+            return np.asarray(found.ids[:limit], np.int64)
         found.truncate(max(0, limit - self.num_special_tokens_to_add()))
         return np.asarray(self._whole.post_process(found).ids, np.int64)
 
