@@ -30,6 +30,7 @@ DOORS = {
     },
     "openvino": {"encoders/twins/engines.py"},
     "onnxruntime": {"encoders/twins/engines.py"},
+    "model2vec": {"encoders/distil.py"},
     "tokenizers": {"encoders/twins/tokens.py"},
     "sentence_transformers": {"encoders/sentence_transformer.py", "training/"},
     "huggingface_hub": {"encoders/hub.py", "encoders/quiet.py"},

@@ -23,6 +23,7 @@ LEAVES = [
     ("categorize",),
     ("classify",),
     ("correct",),
+    ("distill",),
     ("evaluate",),
     ("index",),
     ("info",),

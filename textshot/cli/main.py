@@ -18,6 +18,7 @@ from textshot.cli import options
 from textshot.cli.categorize import categorize
 from textshot.cli.classify import classify
 from textshot.cli.correct import correct
+from textshot.cli.distill import distill
 from textshot.cli.evaluate import evaluate
 from textshot.cli.history import info, rollback
 from textshot.cli.index import index
@@ -103,6 +104,7 @@ for _command in (
     tune,
     correct,
     train,
+    distill,
     labels,
     info,
     rollback,

@@ -1,0 +1,47 @@
+"""textshot distill: what it says, and what it refuses."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def distilled(monkeypatch):
+    calls = []
+
+    def distil(encoder, output, *, dims, say):
+        calls.append((encoder.name, str(output), dims))
+        say("encoding each token")
+        return 29525, dims
+
+    monkeypatch.setattr("textshot.encoders.distil.distil", distil)
+    return calls
+
+
+def test_it_says_how_the_result_is_used(run, distilled):
+    result = run("distill", "-o", "my static")
+    assert result.stdout == (
+        "my static: 29,525 tokens, 256 numbers each\n"
+        "Use it: textshot index CATEGORIES --encoder 'my static'\n"
+    )
+    assert distilled == [("all-MiniLM-L6-v2", "my static", 256)]
+
+
+def test_json_for_a_program(run, distilled):
+    result = run("distill", "-o", "made", "--dims", "64", "--json")
+    assert json.loads(result.stdout) == {"output": "made", "tokens": 29525, "dims": 64}
+
+
+def test_an_encoder_without_tokens_is_refused(run):
+    result = run("distill", "-o", "made", "--encoder", "hashing", code=1)
+    assert "the encoder 'hashing' has no tokens to encode" in result.stderr
+
+
+def test_a_folder_that_is_there_is_left_alone(run, tmp_path):
+    result = run("distill", "-o", str(tmp_path), code=1)
+    assert "is there already. Name another folder, or delete it" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_without_a_folder_to_write_it_is_wrong_usage(run):
+    assert "Missing option '-o'" in run("distill", code=2).stderr
