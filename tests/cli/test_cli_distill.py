@@ -9,10 +9,10 @@ import pytest
 def distilled(monkeypatch):
     calls = []
 
-    def distil(encoder, output, *, dims, say):
-        calls.append((encoder.name, str(output), dims))
+    def distil(encoder, output, *, dims, texts, say):
+        calls.append((encoder.name, str(output), dims, sorted(texts)))
         say("encoding each token")
-        return 29525, dims
+        return 29525, dims or 256
 
     monkeypatch.setattr("textshot.encoders.distil.distil", distil)
     return calls
@@ -24,7 +24,7 @@ def test_it_says_how_the_result_is_used(run, distilled):
         "my static: 29,525 tokens, 256 numbers each\n"
         "Use it: textshot index CATEGORIES --encoder 'my static'\n"
     )
-    assert distilled == [("all-MiniLM-L6-v2", "my static", 256)]
+    assert distilled == [("all-MiniLM-L6-v2", "my static", None, [])]
 
 
 def test_json_for_a_program(run, distilled):
@@ -45,3 +45,16 @@ def test_a_folder_that_is_there_is_left_alone(run, tmp_path):
 
 def test_without_a_folder_to_write_it_is_wrong_usage(run):
     assert "Missing option '-o'" in run("distill", code=2).stderr
+
+
+def test_texts_are_read_from_a_table_each_once(run, distilled, tmp_path):
+    (tmp_path / "inbox.csv").write_text("id,text\n1,my card\n2,my parcel\n3,my card\n")
+    run("distill", "-o", "made", "--texts", str(tmp_path / "inbox.csv"))
+    assert distilled == [("all-MiniLM-L6-v2", "made", None, ["my card", "my parcel"])]
+
+
+def test_a_table_without_a_text_is_refused(run, distilled, tmp_path):
+    (tmp_path / "inbox.csv").write_text("id,text\n")
+    result = run("distill", "-o", "made", "--texts", str(tmp_path / "inbox.csv"), code=1)
+    assert "inbox.csv has no text to fit the encoder to" in result.stderr
+    assert distilled == []

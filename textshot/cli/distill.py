@@ -24,23 +24,37 @@ from textshot.cli.output import note, print_json
 @click.option(
     "--dims",
     type=click.IntRange(min=2),
-    default=256,
-    show_default=True,
-    help="Numbers of a vector.",
+    help="Numbers of a vector. [default: 256; with --texts those of the encoder]",
+)
+@click.option(
+    "--texts",
+    "texts_path",
+    metavar="FILE",
+    type=click.Path(),
+    help="A table of texts like those that will be read (column text), without labels: the static"
+    " encoder is fitted to up to 5,000 of them.",
 )
 @options.json_option
 def distill(
-    output: str, encoder: str | None, revision: str | None, dims: int, as_json: bool
+    output: str,
+    encoder: str | None,
+    revision: str | None,
+    dims: int | None,
+    texts_path: str | None,
+    as_json: bool,
 ) -> None:
     """Make a static encoder: tens of times as fast, and less exact.
 
     It is a table with a row for each token, and a text is the mean of its rows. Making it takes
-    half a minute and the extra `static`; using it takes neither that nor torch.
+    half a minute and the extra `static`; using it takes neither that nor torch. With --texts it is
+    much more exact on texts like these.
 
     \b
-    Example:
+    Examples:
       textshot distill -o encoders/static
+      textshot distill -o encoders/inbox --texts inbox.csv
     """
+    from textshot.adaptation import sample_texts
     from textshot.encoders import load_encoder
     from textshot.encoders.distil import distil
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
@@ -51,7 +65,10 @@ def distill(
         raise EncoderError(
             f"the encoder {loaded.name!r} has no tokens to encode. Take a sentence-transformers one"
         )
-    n_tokens, dim = distil(loaded, Path(output), dims=dims, say=note)
+    texts = sample_texts(options.read_texts(texts_path)) if texts_path else []
+    if texts_path and not texts:
+        raise EncoderError(f"{texts_path} has no text to fit the encoder to")
+    n_tokens, dim = distil(loaded, Path(output), dims=dims, texts=texts, say=note)
     if as_json:
         print_json({"output": output, "tokens": n_tokens, "dims": dim})
     else:
