@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search layer bench-layer bench-peers clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
@@ -52,6 +52,9 @@ bench-speed: install  ## make bench-speed DATA=folder; minutes, on a quiet machi
 
 bench-search: install  ## make bench-search DATA=folder; ten minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.search --data $(DATA)
+
+bench-twins: install  ## make bench-twins DATA=folder; half an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.twins --data $(DATA)
 
 layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.layer --data $(DATA)
