@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 import numpy as np
 
 from textshot.arrays import FloatArray, IntArray
 
-BUDGET = 8192
-"""Tokens whose rows are held at once, 8 MB at 256 dimensions; a longer text is added in parts."""
+PART = 512
+"""Tokens that are added up at once, half a megabyte at 256 dimensions; the sums of longer texts are added up
+in turn, which also keeps single precision exact over many thousand tokens."""
 
 
 def means(table: FloatArray, numbers: Sequence[IntArray]) -> FloatArray:
-    """Return the mean of the rows of each text's tokens.
+    """Return the mean of the rows of each text's tokens; text by text is faster than all at once.
 
     Args:
         table: float32 (n_tokens, dim).
@@ -24,28 +24,8 @@ def means(table: FloatArray, numbers: Sequence[IntArray]) -> FloatArray:
         float32 (n, dim); zeros for a text without tokens.
     """
     rows = np.zeros((len(numbers), table.shape[1]), np.float32)
-    for places, parts in _groups(numbers):
-        starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-        np.add.at(rows, places, np.add.reduceat(table[np.concatenate(parts)], starts, axis=0))
-    rows /= np.array([max(1, len(row)) for row in numbers], np.float32)[:, None]
+    for row, tokens in zip(rows, numbers, strict=True):
+        for start in range(0, len(tokens), PART):
+            row += np.add.reduce(table.take(tokens[start : start + PART], axis=0), axis=0)
+        row /= np.float32(max(1, len(tokens)))
     return rows
-
-
-def _groups(numbers: Sequence[IntArray]) -> Iterator[tuple[list[int], list[IntArray]]]:
-    """Yield texts, and parts of long ones, of BUDGET tokens together.
-
-    Where a text is parted depends on itself alone, and so does the order in which it is added up.
-    """
-    places: list[int] = []
-    parts: list[IntArray] = []
-    room = BUDGET
-    for place, row in enumerate(numbers):
-        for begin, end in pairwise([*range(0, len(row), BUDGET), len(row)]):
-            if end - begin > room and parts:
-                yield places, parts
-                places, parts, room = [], [], BUDGET
-            places.append(place)
-            parts.append(row[begin:end])
-            room -= end - begin
-    if parts:
-        yield places, parts
