@@ -9,8 +9,8 @@ import numpy as np
 from textshot.arrays import FloatArray, IntArray
 
 PART = 512
-"""Tokens that are added up at once, half a megabyte at 256 dimensions; the sums of longer texts are added up
-in turn, which also keeps single precision exact over many thousand tokens."""
+"""Tokens that are added up at once, half a megabyte at 256 dimensions. The sums of longer texts are
+added up in turn, which also keeps single precision exact over many thousand tokens."""
 
 
 def means(table: FloatArray, numbers: Sequence[IntArray]) -> FloatArray:

@@ -120,8 +120,8 @@ def is_static(folder: Path) -> bool:
                 return False
             told = file.get_slice(names[0])
             return told.get_dtype() == "F32" and len(told.get_shape()) == 2
-    except SafetensorError:
-        return False  # damaged, which the reference says
+    except (SafetensorError, OSError):
+        return False  # damaged or out of reach, which the reference says
 
 
 def _read_table(folder: Path) -> FloatArray:
