@@ -20,7 +20,7 @@ encoder, each with Gaussian noise of length {noise} (a cosine of {cosine:.2f} to
 again; queries are test texts of the same sets, and the {k} best of each are asked for. Encoding is
 not in these figures: it takes milliseconds a text ([speed](speed-figures.md)).
 
-![Time of a query by number of categories](images/search.png)
+{note}![Time of a query by number of categories](images/search.png)
 
 ## Search
 
@@ -72,6 +72,7 @@ def page(found: Found) -> str:
         k=BEST,
         singles=SINGLES,
         batch=BATCH,
+        note=f"**{found['note']}**\n\n" if "note" in found else "",
     )
     search = _table(_SEARCH, [_search_row(cells, size) for size in SIZES])
     kept = _table(_CHANGES, [_changes_row(cells, size) for size in SIZES])
