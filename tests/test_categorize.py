@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from textshot import Engine
 from textshot.categorize import categorize
 from textshot.errors import EncoderError, InvalidTextsError, TableError
 from textshot.tables import Format, open_table, open_writer, text_column
@@ -235,19 +236,18 @@ def test_stdin_and_stdout_can_be_used(engine, monkeypatch):
     assert lines[1].startswith("refund my money,refund request,0.")
 
 
-class Failing:
+class Failing(Engine):
     """An engine that answers the first batch and fails at the second."""
 
     def __init__(self, engine, error):
-        self.engine, self.error, self.calls = engine, error, 0
-        self.index, self.decision = engine.index, engine.decision
-        self.calibrated, self.reading = engine.calibrated, engine.reading
+        super().__init__(engine.encoder, engine.index)
+        self.error, self.calls = error, []
 
     def classify(self, texts, k, *, threshold):
-        self.calls += 1
-        if self.calls > 1:
+        self.calls.append(texts)
+        if len(self.calls) > 1:
             raise self.error
-        return self.engine.classify(texts, k, threshold=threshold)
+        return super().classify(texts, k, threshold=threshold)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_failure_in_the_middle_leaves_what_was_there(engine, error, there):
     failing = Failing(engine, error)
     with pytest.raises(type(error), match="gone"):
         categorize(failing, "in.csv", "out.csv", rejects="bad.csv")
-    assert failing.calls == 2
+    assert len(failing.calls) == 2
     assert files() == before  # no temporary file either
     if there:
         assert (Path("out.csv").read_text(), Path("bad.csv").read_text()) == ("old", "old rejects")
@@ -309,3 +309,29 @@ def test_the_rejects_of_an_earlier_run_do_not_stay_beside_a_run_without(engine):
     Path("bad.csv").write_text("somebody else's\n")
     categorize(engine, "in.csv", "out.csv", rejects="bad.csv")
     assert Path("bad.csv").read_text() == "somebody else's\n"
+
+
+def test_a_text_is_encoded_once_wherever_it_comes_again(tmp_path):
+    engine, asked = toy_engine(threshold=0.25), []
+    encode = engine.encoder.encode
+
+    class Counted:
+        """The toy encoder, which says what it was asked."""
+
+        name, source, dim = "toy", "toy", engine.encoder.dim
+        fingerprint, spec = engine.encoder.fingerprint, engine.encoder.spec
+
+        def encode(self, texts, *, batch_size=32):
+            asked.extend(texts)
+            return encode(texts)
+
+    different = [f"my parcel number {n} has not come" for n in range(3000)]
+    Path("in.txt").write_text("\n".join(different * 3) + "\n", encoding="utf-8")  # three batches
+    counted = Engine(Counted(), engine.index)
+    report = categorize(counted, "in.txt", "out.csv", rejects="rejects.csv")
+    assert report.written == 9000
+    assert sorted(asked) == sorted(different)
+    with Path("out.csv").open(encoding="utf-8", newline="") as stream:
+        found = [tuple(row.values()) for row in csv.DictReader(stream)]
+    assert [row[0] for row in found] == different * 3
+    assert found[:3000] == found[3000:6000] == found[6000:]

@@ -413,3 +413,11 @@ def test_examples_carry_their_source(build):
     category = Category("east", examples=(Example("10", "import"),))
     [found] = build(category, "west").classify(["11"])
     assert found.matches[0].key.source == "import"
+
+
+def test_texts_that_come_again_get_their_answer_again_and_are_encoded_once():
+    engine = toy_engine()
+    texts = ["my parcel has not come", "I want my money back", "zzz qqq"]
+    expected = [engine.classify([text])[0] for text in texts]
+    order = [2, 0, 0, 1, 2, 0, 1]
+    assert engine.classify([texts[i] for i in order]) == [expected[i] for i in order]

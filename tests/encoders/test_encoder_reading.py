@@ -82,3 +82,13 @@ def test_counting_changes_no_vector(encoder):
     before = encoder.encode(ENGLISH[:5])
     encoder.reading([" ".join(ENGLISH)])
     assert (encoder.encode(ENGLISH[:5]) == before).all()
+
+
+def test_a_text_that_comes_again_counts_again(encoder):
+    texts = [*GERMAN[:3], ENGLISH[0], "", "word " * 2000]
+    times = [3, 1, 4, 2, 5, 2]
+    repeated = [text for text, n in zip(texts, times, strict=True) for _ in range(n)]
+    one_by_one = sum((encoder.reading([text]) for text in repeated), Reading())
+    assert encoder.reading(repeated) == one_by_one
+    assert one_by_one.n_texts == sum(times)
+    assert one_by_one.n_long == 0 or one_by_one.n_long == 2

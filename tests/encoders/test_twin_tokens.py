@@ -69,7 +69,7 @@ def test_numbers_places_and_words_of_whole_texts_are_the_same(pair):
 
 def test_what_it_says_of_itself_is_the_same(pair):
     theirs, ours = pair
-    assert ours.num_special_tokens_to_add() == theirs.num_special_tokens_to_add() == 2
+    assert ours.num_special_tokens_to_add() == theirs.num_special_tokens_to_add() >= 1
     assert ours.get_vocab() == theirs.get_vocab()
     assert ours.unk_token_id == theirs.unk_token_id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -163,7 +164,9 @@ def _that_remembers(engine: Engine) -> Engine:
     """Return an engine that encodes a text once, also where it comes again in a later batch."""
     if isinstance(engine.encoder, RememberingEncoder | PrecomputedEncoder):
         return engine
-    return Engine(RememberingEncoder(engine.encoder), engine.index)
+    found = copy(engine)
+    found.encoder = RememberingEncoder(engine.encoder)
+    return found
 
 
 def _check_places(source: str | Path, target: str | Path, rejects: str | Path) -> None:
