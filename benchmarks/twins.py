@@ -23,7 +23,7 @@ from textshot.encoders import Encoder, PrecomputedEncoder
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "twins.json", Path("docs/twins-figures.md")
 DRAWS = 10
-MOST_TESTS = {"20newsgroups": 2000}
+MOST_TESTS = {"20newsgroups": 1000}
 """Of long texts, which take the reference a quarter of a second each: a draw of so many."""
 REFERENCE, TWIN, INT8 = "torch fp32", "OpenVINO bf16", "OpenVINO int8"
 KINDS = {REFERENCE: ("torch", "fp32"), TWIN: ("openvino", "bf16"), INT8: ("openvino", "int8")}
@@ -128,7 +128,7 @@ def page(found: Mapping[str, Any]) -> str:
     lines = [
         "# Compiled twins: the answers\n",
         f"Made by `make bench-twins DATA=folder`: {DRAWS} draws of one example and the name of each"
-        " category, whole test splits (2,000 texts of 20newsgroups). *Equal*: the same answer as"
+        " category, whole test splits (1,000 texts of 20newsgroups). *Equal*: the same answer as"
         " the reference in torch, unknown included; *known*: texts that are answered by a category,"
         " of those that fit one and of those that do not. Means over the draws; what accuracy"
         " changes, with its spread.\n",

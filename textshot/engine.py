@@ -253,7 +253,7 @@ class Engine(Changes):
         read = getattr(self.encoder, "reading", None)
         if read is None:
             return Reading(len(texts))
-        parts = (read(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK))
+        parts = (read(texts[start : start + WINDOW]) for start in range(0, len(texts), WINDOW))
         return sum(parts, Reading())
 
     @property
