@@ -18,7 +18,6 @@ def tiny(folder):
 
 
 def test_a_static_encoder_comes_out_that_numpy_runs(tiny_folder, tmp_path, no_network):
-    pytest.importorskip("model2vec")
     said = []
     made = distil(tiny(tiny_folder), tmp_path / "new" / "made", dims=8, say=said.append)
     twin = load_encoder(str(tmp_path / "new" / "made"), backend="onnx")
@@ -36,7 +35,6 @@ def test_a_static_encoder_comes_out_that_numpy_runs(tiny_folder, tmp_path, no_ne
 
 
 def test_what_is_not_known_says_nothing(tiny_folder, tmp_path):
-    pytest.importorskip("model2vec")
     distil(tiny(tiny_folder), tmp_path / "made", dims=8)
     twin = load_encoder(str(tmp_path / "made"), backend="onnx")
     rows = twin.encode(["card", "card \u4e16\u754c"])
@@ -44,7 +42,6 @@ def test_what_is_not_known_says_nothing(tiny_folder, tmp_path):
 
 
 def test_fitted_to_texts_it_comes_nearer_to_the_reference_on_others(tiny_folder, tmp_path):
-    pytest.importorskip("model2vec")
     encoder, rng, said = tiny(tiny_folder), np.random.default_rng(0), []
     words = [w for w in encoder.transformer.tokenizer.get_vocab() if w.isalpha()]
     texts = [" ".join(rng.choice(words, 4)) for _ in range(400)]
@@ -66,7 +63,6 @@ def test_texts_that_are_too_few_or_come_with_dims(tiny_folder, tmp_path):
 
 
 def test_an_interrupted_write_leaves_nothing(tiny_folder, tmp_path, monkeypatch):
-    pytest.importorskip("model2vec")
 
     def full(self, target):
         raise OSError(28, "No space left on device")

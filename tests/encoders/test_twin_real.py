@@ -80,9 +80,9 @@ def test_any_cosine_is_that_of_the_reference(twin, rows, reference):
 
 
 def test_a_text_alone_is_what_it_is_in_a_batch(twin, rows, texts):
-    encoder, precision = twin
+    encoder, _ = twin  # in bf16 too: OpenVINO gives the very same numbers, ONNX Runtime to 1e-7
     alone = [encoder.encode([text])[0] for text in texts[::20]]
-    np.testing.assert_allclose(alone, rows[::20], atol=NEAR[precision])
+    np.testing.assert_allclose(alone, rows[::20], atol=1e-6)
 
 
 def test_a_long_text_is_read_to_its_end(twin, texts, real_encoder):
