@@ -76,6 +76,21 @@ def test_of_more_than_a_thousand_supports_a_seeded_sample_is_taken():
     assert np.abs(first[:, None] - np.array(whole)).min(axis=1).max() < 1e-6
 
 
+def test_a_few_supports_are_scored_at_a_time_where_there_are_many_categories(monkeypatch):
+    supports, rows, score, n_way = many(1000)
+    whole = leave_one_category_out(supports, rows, score, n_way)
+    monkeypatch.setattr("textshot.decision._AT_HAND", 42)
+    sizes = []
+
+    def counted(queries):
+        sizes.append(len(queries))
+        return score(queries)
+
+    found = leave_one_category_out(supports, rows, counted, n_way)
+    np.testing.assert_allclose(found, whole, rtol=0, atol=1e-6)
+    assert sizes == [7] * 142 + [6]
+
+
 def test_a_derived_threshold_is_the_same_each_time():
     assert derive(*many(1500)) == derive(*many(1500))
     assert derive(*many(1500)).n_scores == 1000

@@ -30,25 +30,25 @@ SETS = {"banking77": 2000, "ag_news": 500, "20newsgroups": 150}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
-    parser.add_argument("--setfit", type=Path, default=Path("build/peers/setfit"))
+    parser.add_argument("--peers", type=Path, default=Path("build/peers"))
     parser.add_argument("--tables", action="store_true", help="the page alone")
     options = parser.parse_args()
     if options.data is None and not options.tables:
         sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
     if not options.tables:
-        measure(options.data, options.setfit)
+        measure(options.data, options.peers)
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     PAGE.write_text(page(found), encoding="utf-8")
     plot(found, PICTURE)
 
 
-def measure(data: Path, setfit: Path) -> None:
+def measure(data: Path, peers: Path) -> None:
     """Measure what is missing in the results; each part is saved when it is done."""
     found: dict[str, Any] = {}
     if RESULTS.exists():
         found = json.loads(RESULTS.read_text(encoding="utf-8"))
     texts = {name: load(data, name, "test")[0][:most] for name, most in SETS.items()}
-    with make_engines(setfit) as (engines, tokens):
+    with make_engines(peers) as (engines, tokens):
 
         def part(name: str, made: Callable[[], Any]) -> None:
             if name not in found:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from benchmarks.setfit import PEERS, prepare, python_of
 from textshot import load_encoder
 
 DEFAULT, HALF = "sentence-transformers", "sentence-transformers, bf16"
-SETFIT, STATIC = "SetFit, predict", "textshot, static"
+STATIC = "textshot, static"
+OTHERS = {"SetFit, predict": "setfit", "FastFit, predict": "fastfit"}
 OURS = {
     "textshot, OpenVINO int8": ("openvino", "int8"),
     "textshot, OpenVINO bf16": ("openvino", "bf16"),
@@ -28,7 +29,7 @@ Tokens = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 
 
 @contextmanager
-def make_engines(setfit: Path) -> Iterator[tuple[Mapping[str, Encode], Tokens]]:
+def make_engines(peers: Path) -> Iterator[tuple[Mapping[str, Encode], Tokens]]:
     """Yield the engines, and the tokenizer that counts for all of them."""
     from sentence_transformers import SentenceTransformer
 
@@ -44,8 +45,9 @@ def make_engines(setfit: Path) -> Iterator[tuple[Mapping[str, Encode], Tokens]]:
     def tokens(texts: Sequence[str]) -> Sequence[Sequence[int]]:
         return plain.tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
 
-    with tempfile.TemporaryDirectory() as static, _setfit(setfit, folder) as asked:
-        engines[SETFIT] = asked
+    with tempfile.TemporaryDirectory() as static, ExitStack() as running:
+        for name, peer in OTHERS.items():
+            engines[name] = running.enter_context(_other(peers, peer, folder))
         engines[STATIC] = _static(static)
         yield engines, tokens
 
@@ -74,10 +76,10 @@ def _static(folder: str) -> Encode:
 
 
 @contextmanager
-def _setfit(peer: Path, folder: str) -> Iterator[Encode]:
-    """Answer by a SetFit model of 77 classes, in an environment and a process of its own."""
-    prepare(peer)
-    command = [str(python_of(peer)), str((PEERS / "setfit_speed.py").resolve()), folder]
+def _other(peers: Path, name: str, folder: str) -> Iterator[Encode]:
+    """Answer by a peer's model of 77 classes, in an environment and a process of its own."""
+    prepare(peers / name, PEERS / f"{name}.txt")
+    command = [str(python_of(peers / name)), str((PEERS / f"{name}_speed.py").resolve()), folder]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

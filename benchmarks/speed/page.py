@@ -51,8 +51,8 @@ def _about(found: Found) -> str:
         f"Made by `make bench-speed DATA=folder` on {found['machine']['cores']} cores."
         f" all-MiniLM-L6-v2 on {kinds}; all cut at 256 tokens. docs/s: best of {REPEATS}, all in"
         f" one run and interleaved; *times*: {DEFAULT} as everyone calls it is 1, median of the"
-        " repeats. SetFit's head has 77 classes; the static encoder is what `textshot distill`"
-        f" makes. What our engines fill up of a batch: {filled}."
+        " repeats. SetFit and FastFit have 77 classes; the static encoder is what `textshot"
+        f" distill` makes. What our engines fill up of a batch: {filled}."
     )
 
 
