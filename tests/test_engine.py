@@ -421,3 +421,27 @@ def test_texts_that_come_again_get_their_answer_again_and_are_encoded_once():
     expected = [engine.classify([text])[0] for text in texts]
     order = [2, 0, 0, 1, 2, 0, 1]
     assert engine.classify([texts[i] for i in order]) == [expected[i] for i in order]
+
+
+@pytest.mark.parametrize("threshold", ["auto", None, 0.5])
+def test_answers_are_the_predictions_as_arrays(threshold):
+    engine = toy_engine(threshold="auto")
+    texts = ["my parcel has not come", "I want my money back", "zzz qqq", "", "zzz qqq"]
+    found = engine.answers(texts, k=2, threshold=threshold)
+    predictions = engine.classify(texts, k=2, threshold=threshold)
+    labels = engine.index.labels
+    assert found.scores.tolist() == [[m.score for m in p.matches] for p in predictions]
+    named = [[labels[row] for row in rows] for rows in found.rows]
+    assert named == [[m.label for m in p.matches] for p in predictions]
+    assert found.known.tolist() == [p.label is not None for p in predictions]
+    assert found.margins.tolist() == [p.margin for p in predictions]
+    limits = [None] * 5 if found.limits is None else found.limits.tolist()
+    assert limits == [p.threshold for p in predictions]
+    assert found.probabilities == [p.probability for p in predictions]
+
+
+def test_no_text_has_no_answer_and_no_category_answers_nothing():
+    assert toy_engine().answers([], k=3).scores.shape == (0, 3)
+    empty = Engine.build([], encoder=HashingEncoder()).answers(["one", "two"])
+    assert empty.scores.shape == (2, 0)
+    assert empty.known.tolist() == [False, False]

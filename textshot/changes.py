@@ -16,16 +16,7 @@ from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
 from textshot.errors import EncoderError, InvalidCategoriesError, InvalidTextsError
 from textshot.identity import probe
 from textshot.index import EncoderIdentity, Index, State
-from textshot.prediction import (
-    at_rate,
-    decision_of,
-    given,
-    predict,
-    score,
-    scorer,
-    supports,
-    tuned_settings,
-)
+from textshot.prediction import predict, score, scorer, supports
 from textshot.records import (
     CORRECTION,
     HALF,
@@ -38,6 +29,7 @@ from textshot.records import (
     clean_name,
     truth_of,
 )
+from textshot.settings import at_rate, decision_of, given, tuned_settings
 
 CHUNK = 512
 """Texts that are encoded at once, so that progress can be told and memory stays small."""

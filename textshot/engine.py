@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -27,14 +27,7 @@ from textshot.errors import (
 from textshot.identity import LazyEncoder, check_identity, load_again
 from textshot.index import PLAIN, Index, State
 from textshot.networks import Network, make_network, network_beside
-from textshot.prediction import (
-    at_rate,
-    category_probabilities,
-    decision_of,
-    given,
-    predict,
-    score,
-)
+from textshot.prediction import Answers, answer, category_probabilities, joined, predict, score
 from textshot.records import (
     HALF,
     Adaptation,
@@ -44,6 +37,7 @@ from textshot.records import (
     Threshold,
     category_dict,
 )
+from textshot.settings import at_rate, decision_of, given
 
 WINDOW = 4096
 """Texts that an encoder is given at once: the more, the more of them are of one length."""
@@ -166,17 +160,41 @@ class Engine(Changes):
             return moved.classify(cleaned, k, threshold=threshold, batch_size=batch_size)
         different = list(dict.fromkeys(cleaned))
         found: list[Prediction] = []
-        state = self.index.state
-        for start in range(0, len(different), WINDOW):
-            part = different[start : start + WINDOW]
-            vectors = self.encoder.encode(part, batch_size=batch_size)
-            blank = np.array([not text.strip() for text in part], dtype=bool)
-            for i in range(0, len(part), CHUNK):  # a network's scores are of every category
-                found += predict(state, vectors[i : i + CHUNK], k, threshold, blank[i : i + CHUNK])
+        for vectors, blank in self._windows(different, batch_size):
+            found += predict(self.index.state, vectors, k, threshold, blank)
         if len(different) == len(cleaned):
             return found
         answers = dict(zip(different, found, strict=True))
         return [answers[text] for text in cleaned]
+
+    def answers(
+        self, texts: Sequence[str], k: int = 1, *, threshold: Threshold = "auto"
+    ) -> Answers:
+        """Do as `classify`, and return arrays: for many texts, and without the keys that decided.
+
+        Args:
+            texts: a list of n strings.
+            k: how many categories of each text.
+            threshold: as for `classify`.
+        """
+        cleaned, state = clean_texts(texts), self.index.state
+        places = {text: i for i, text in enumerate(dict.fromkeys(cleaned))}
+        parts = [
+            answer(state, vectors, k, threshold, blank)
+            for vectors, blank in self._windows(list(places), 32)
+        ] or [answer(state, np.empty((0, state.dim), np.float32), k, threshold, np.empty(0, bool))]
+        return joined(parts).taken(np.array([places[text] for text in cleaned], np.int64))
+
+    def _windows(
+        self, texts: Sequence[str], batch_size: int
+    ) -> Iterator[tuple[FloatArray, NDArray[np.bool_]]]:
+        """Yield the vectors of a few texts at a time, and which of these say nothing."""
+        for start in range(0, len(texts), WINDOW):
+            part = texts[start : start + WINDOW]
+            vectors = self.encoder.encode(part, batch_size=batch_size)
+            blank = np.array([not text.strip() for text in part], dtype=bool)
+            for i in range(0, len(part), CHUNK):  # a network's scores are of every category
+                yield vectors[i : i + CHUNK], blank[i : i + CHUNK]
 
     def classify_vectors(
         self, vectors: ArrayLike, k: int = 3, *, threshold: Threshold = "auto"

@@ -3,129 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray
-from textshot.decision import AHEAD, GIVEN, TUNED, Score, above, is_known
+from textshot.decision import AHEAD, Score, is_known
 from textshot.errors import InvalidTextsError
 from textshot.index import State
-from textshot.records import (
-    DecisionSettings,
-    KeyKind,
-    Match,
-    Prediction,
-    Threshold,
-    truth_of,
-)
+from textshot.records import KeyKind, Match, Prediction, Threshold
 from textshot.scoring import EQUAL, slots_of
 from textshot.scoring import scores as scores_of
-from textshot.tuning import (
-    FEWEST_FITTING,
-    FEWEST_FOREIGN,
-    Odds,
-    best_threshold,
-    fit_odds,
-    probabilities,
-)
+from textshot.settings import decision_of, given, only_auto
+from textshot.tuning import Odds, probabilities
 
-_SHOWN = 5
 _FEW = 8  # passes over a line that cost less than sorting it
 _BUDGET = 2 << 20  # numbers in one matrix of scores: 16 MiB in double precision
-
-
-def given(threshold: Threshold) -> DecisionSettings | None:
-    """Return the settings that a user asked for; None where they are to be derived."""
-    if isinstance(threshold, str):
-        _only_auto(threshold)
-        return None
-    if threshold is not None and not -1.0 <= threshold <= 1.0:
-        raise InvalidTextsError(f"threshold is {threshold}; a cosine lies in -1 to 1")
-    value = None if threshold is None else float(threshold)
-    return DecisionSettings(value, GIVEN, n_way=0, n_scores=0)
-
-
-def at_rate(rate: float) -> DecisionSettings:
-    """Return settings that are to be derived at a rate of unknown."""
-    if not 0.0 <= rate <= 1.0:
-        raise InvalidTextsError(f"unknown_rate is {rate}; a share of texts lies in 0 to 1")
-    return DecisionSettings(None, "none: not derived", 0, 0, stale=True, rate=float(rate))
-
-
-def tuned_settings(
-    state: State, scores: FloatArray, truths: Sequence[str | None], rate: float | None
-) -> DecisionSettings:
-    """Return what labelled texts tell about threshold and probabilities, see `Engine.tune`."""
-    before, places = decision_of(state), _places(state, truths, len(scores))
-    rate = None if rate is None else at_rate(rate).rate
-    fitting, foreign = scores[places >= 0], scores[places < 0]
-    if len(fitting) < FEWEST_FITTING:
-        raise InvalidTextsError(
-            f"{len(fitting)} labelled texts fit a category; {FEWEST_FITTING} are needed at least to"
-            " tell how sure an answer is. Label more of them"
-        )
-    odds = fit_odds(fitting, places[places >= 0])
-    threshold, method = before.threshold, before.method
-    seen = len(foreign) >= FEWEST_FOREIGN
-    if rate is not None and not seen:
-        raise InvalidTextsError(
-            f"{len(foreign)} labelled texts fit no category; a rate of unknown needs"
-            f" {FEWEST_FOREIGN}. Label more of them, or leave the rate out"
-        )
-    if seen:
-        odds = fit_odds(scores, places)
-    if seen and not _always_answers(before):
-        right, method = fitting.argmax(axis=1) == places[places >= 0], TUNED
-        strange = foreign.max(axis=1)
-        threshold = (
-            best_threshold(fitting.max(axis=1), right, strange)
-            if rate is None
-            else above(strange, rate)
-        )
-    return replace(
-        before,
-        threshold=threshold,
-        method=method,
-        guess=before.guess and method != TUNED,
-        stale=False,
-        n_way=len(state.entries),
-        n_scores=len(scores) if method == TUNED else before.n_scores,
-        temperature=odds.temperature,
-        rate=before.rate if rate is None else rate,
-        unknown=odds.unknown,
-        n_texts=len(scores),
-    )
-
-
-def _always_answers(decision: DecisionSettings) -> bool:
-    return decision.method == GIVEN and decision.threshold is None
-
-
-def _places(state: State, truths: Sequence[str | None], n_texts: int) -> IntArray:
-    """Return the row of each truth, int64 (n,); -1 where a text fits none."""
-    if len(truths) != n_texts:
-        raise InvalidTextsError(f"{n_texts} texts but {len(truths)} truths")
-    wanted = [truth_of(truth) for truth in truths]
-    strange = sorted({name for name in wanted if name is not None} - set(state.labels))
-    if strange:
-        raise InvalidTextsError(
-            f"{len(strange)} of the truths are no categories of this index:"
-            f" {', '.join(strange[:_SHOWN])}{', ...' if len(strange) > _SHOWN else ''}"
-        )
-    return np.array([-1 if name is None else state.rows[name] for name in wanted], np.int64)
-
-
-def _only_auto(threshold: str) -> None:
-    if threshold != "auto":
-        raise InvalidTextsError(f"threshold is {threshold!r}; a cosine, None or 'auto' is needed")
-
-
-def decision_of(state: State) -> DecisionSettings:
-    """Return when an index abstains; one that was never asked to derive it always answers."""
-    return state.decision or DecisionSettings(None, "none: not derived", 0, 0, stale=True)
 
 
 def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArray | None:
@@ -134,7 +29,7 @@ def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArra
         settings = given(threshold)
         value = settings.threshold if settings else None
         return None if value is None else np.full(len(best), value, np.float32)
-    _only_auto(threshold)
+    only_auto(threshold)
     value = decision_of(state).threshold
     own = [entry.category.threshold for entry in state.entries]
     if value is None and not any(t is not None for t in own):
@@ -144,15 +39,73 @@ def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArra
     return each[best]
 
 
-def predict(
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What is answered for n texts, as arrays.
+
+    Attributes:
+        scores: float32 (n, min(k, n_categories)), the best scores, best first.
+        rows: int64 of the same shape, the categories that these are of.
+        known: bool (n,), False where the answer is "unknown".
+        margins: float32 (n,), how far the best category is ahead; of the only one, of -1.
+        limits: float32 (n,), the score that had to be reached; None where abstaining was off.
+        probabilities: how likely each answer is right; None where that is not known.
+    """
+
+    scores: FloatArray
+    rows: IntArray
+    known: NDArray[np.bool_]
+    margins: FloatArray
+    limits: FloatArray | None
+    probabilities: list[float | None]
+
+    def taken(self, places: IntArray) -> Answers:
+        """Return the answers at these places, int64 (m,); one may come several times."""
+        return Answers(
+            self.scores[places],
+            self.rows[places],
+            self.known[places],
+            self.margins[places],
+            None if self.limits is None else self.limits[places],
+            [self.probabilities[i] for i in places],
+        )
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """Return the answers of parts, one at least, of one index and one k, as one."""
+    limits = [part.limits for part in parts if part.limits is not None]
+    return Answers(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.known for part in parts]),
+        np.concatenate([part.margins for part in parts]),
+        np.concatenate(limits) if limits else None,
+        [sure for part in parts for sure in part.probabilities],
+    )
+
+
+def answer(
     state: State, queries: FloatArray, k: int, threshold: Threshold, blank: NDArray[np.bool_]
-) -> list[Prediction]:
-    """Search, decide, and put the arrays into records."""
+) -> Answers:
+    """Search and decide.
+
+    Args:
+        state: the categories; there may be none, and then nothing is known.
+        queries: float32 (n, dim), unit rows.
+        k: how many categories of each text; two of them make its margin in any case.
+        threshold: see `Threshold`.
+        blank: bool (n,), texts in which nothing is said.
+
+    Raises:
+        InvalidTextsError: k is below 1, or a threshold that is none.
+    """
     if k < 1:
         raise InvalidTextsError(f"k is {k}; at least 1 is needed")
     if not state.entries:
-        nothing = Prediction(None, (), -1.0, None, 0.0, None, ())
-        return [nothing] * len(queries)
+        nothing = np.full(len(queries), 0, np.float32)
+        known = np.zeros(len(queries), dtype=bool)
+        empty = np.empty((len(queries), 0), np.float32)
+        return Answers(empty, empty.astype(np.int64), known, nothing, None, [None] * len(queries))
     scores, rows = _best(state, queries, max(k, 2))
     limits = _thresholds(state, rows[:, 0], threshold)
     known = is_known(scores[:, 0], limits)
@@ -160,22 +113,33 @@ def predict(
     if limits is not None:
         known &= ~unfit
     runner_up = scores[:, 1] if scores.shape[1] > 1 else np.full(len(scores), -1.0, np.float32)
-    margins = scores[:, 0] - runner_up
     sure = _probabilities(state, queries, rows[:, 0], known)
-    found: list[Prediction] = []
+    for i in np.flatnonzero(unfit & ~known):
+        sure[i] = None
+    return Answers(scores[:, :k], rows[:, :k], known, scores[:, 0] - runner_up, limits, sure)
+
+
+def predict(
+    state: State, queries: FloatArray, k: int, threshold: Threshold, blank: NDArray[np.bool_]
+) -> list[Prediction]:
+    """Put the answers into records, and say which key decided; arguments as for `answer`."""
+    answers = answer(state, queries, k, threshold, blank)
+    if not state.entries:
+        return [Prediction(None, (), -1.0, None, 0.0, None, ())] * len(queries)
+    limits, found = answers.limits, []
     for i, query in enumerate(queries):
         matches = tuple(
             Match(state.labels[row], float(score), state.entries[row].nearest_key(query))
-            for score, row in zip(scores[i, :k], rows[i, :k], strict=True)
+            for score, row in zip(answers.scores[i], answers.rows[i], strict=True)
         )
-        label = matches[0].label if known[i] else None
+        label = matches[0].label if answers.known[i] else None
         found.append(
             Prediction(
                 label=label,
                 labels=() if label is None else (label,),
                 score=matches[0].score,
-                probability=None if unfit[i] and not known[i] else sure[i],
-                margin=float(margins[i]),
+                probability=answers.probabilities[i],
+                margin=float(answers.margins[i]),
                 threshold=None if limits is None else float(limits[i]),
                 matches=matches,
             )

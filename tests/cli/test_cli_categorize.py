@@ -45,6 +45,7 @@ def test_json_is_the_summary_for_a_program(run, index, inbox):
         "written": 3,
         "rejected": 1,
         "unknown": 1,
+        "failed": [],
         "counts": {"late parcel": 1, "refund request": 1, "unknown": 1},
     }
 
@@ -108,14 +109,15 @@ def test_everything_unknown_still_is_an_output(run, index, inbox):
     ("source", "options", "message"),
     [
         ("nowhere.csv", [], "nowhere.csv: there is no such file. Check the name and the folder"),
-        ("folder.csv", [], "folder.csv is a folder. Name a file in it"),
+        ("folder.csv", [], "a pipe takes one table. Name one file, or a place for the output"),
+        ("folder.csv", ["-o", "out.csv"], "folder.csv: no file is there"),
         ("inbox.csv", ["--text-column", "body"], "there is no column 'body'; it has 'id', 'text'"),
         ("inbox.csv", ["-o", "no/out.csv"], "no/out.csv: the folder no does not exist. Make it"),
-        ("inbox.csv", ["-o", "folder.csv"], "folder.csv is a folder. Name a file in it"),
+        ("inbox.csv", ["-o", "index"], "index: there is something in this folder"),
         ("inbox.csv", ["-o", "out.doc"], "out.doc: the ending does not tell the format"),
         ("inbox.csv", ["-o", "out.txt"], "a table cannot be written as plain text"),
         ("inbox.csv", ["-o", "out.csv", "--rejects", "out.csv"], "would replace the input or"),
-        ("inbox.csv", ["-o", ""], "the file name is empty"),
+        ("inbox.csv", ["-o", ""], "the name of the output is empty"),
         ("inbox.csv", ["--encoding", "nope"], "there is no encoding 'nope'"),
         ("inbox", [], "inbox: the ending does not tell the format"),
     ],

@@ -148,17 +148,17 @@ def test_ctrl_c_in_the_middle_leaves_what_was_there(start, index, there):
         Path("out.csv").write_text("old")
     before = sorted(p.name for p in Path().iterdir())
     child = start("categorize", index, "big.txt", "-o", "out.csv")
-    # In the middle: rows are on the disk already, under another name.
-    wait_for(lambda: any(p.stat().st_size for p in Path().glob(".out.csv.tmp-*")), child)
+    wait_for(Path("out.csv.run/shards.jsonl").exists, child)  # in the middle
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=SECONDS)
     assert child.returncode == 1
     assert out == b""
-    assert [line for line in err.decode().splitlines() if line] == [
-        "stopped: no output was written, and what was there before is untouched",
+    assert [line.strip() for line in err.decode().splitlines() if line] == [
+        "stopped: what is done is kept, and goes on by",
+        "textshot categorize index big.txt -o out.csv",
         "Aborted!",
     ]
-    assert sorted(p.name for p in Path().iterdir()) == before
+    assert sorted(p.name for p in Path().iterdir()) == sorted([*before, "out.csv.run"])
     if there:
         assert Path("out.csv").read_text() == "old"
 
@@ -220,12 +220,12 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start, index, times):
         "categorize", index, "big.csv", "-o", "out.csv",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    wait_for(lambda: list(Path().glob(".out.csv.tmp-*")), child)
+    wait_for(Path("out.csv.run/shards.jsonl").exists, child)
     for _ in range(times):
         child.send_signal(signal.SIGTERM)
         time.sleep(0.001)
     _, err = child.communicate(timeout=SECONDS)
     assert child.returncode == 1, err
-    assert b"no output was written" in err
+    assert b"stopped: what is done is kept" in err
     assert Path("out.csv").read_text() == "old\n"
-    assert not list(Path().glob(".out.csv.tmp-*"))
+    assert not [path for path in Path().rglob("*") if ".tmp-" in path.name]

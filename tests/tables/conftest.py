@@ -29,7 +29,7 @@ class Contents:
 def contents(table: Table) -> Contents:
     found = Contents(table.columns)
     for batch in table.batches():
-        columns = [text_column(batch, [name]) for name in table.columns]
+        columns = [text_column(batch.data, [name]) for name in table.columns]
         found.rows += zip(*columns, strict=True)
         found.lines += batch.lines
         found.rejects += batch.rejects

@@ -53,8 +53,8 @@ def test_two_columns_that_differ_in_case_are_not_guessed_between():
 
 def test_columns_are_joined_by_newlines_without_empty_parts():
     found = batch(a=["x", "", None, ""], b=[1, 2, None, None], c=["y", "z", "w", None])
-    assert text_column(found, ["a", "b", "c"]) == ["x\n1\ny", "2\nz", "w", ""]
-    assert text_column(found, ["a"]) == ["x", "", "", ""]
+    assert text_column(found.data, ["a", "b", "c"]) == ["x\n1\ny", "2\nz", "w", ""]
+    assert text_column(found.data, ["a"]) == ["x", "", "", ""]
 
 
 def test_a_taken_name_gets_an_ending():
@@ -73,7 +73,7 @@ def test_new_names_do_not_take_each_others_place():
 
 
 def test_new_columns_stand_behind_the_old():
-    found = with_columns(batch(a=["x"]), {"label": pa.array(["l"]), "score": pa.array([0.5])})
+    found = with_columns(batch(a=["x"]).data, {"label": pa.array(["l"]), "score": pa.array([0.5])})
     assert found.to_pydict() == {"a": ["x"], "label": ["l"], "score": [0.5]}
     added = {"label": pa.string(), "score": pa.float64()}
     assert with_fields(batch(a=["x"]).data.schema, added) == found.schema
@@ -82,7 +82,7 @@ def test_new_columns_stand_behind_the_old():
 def test_new_columns_leave_the_old_what_they_are():
     field = pa.field("a", pa.string(), metadata={"textshot": "json"})
     data = pa.RecordBatch.from_arrays([pa.array(["1"])], schema=pa.schema([field]))
-    found = with_columns(Batch(data, [1], []), {"label": pa.array(["l"])}).schema
+    found = with_columns(data, {"label": pa.array(["l"])}).schema
     assert found.field("a").equals(field, check_metadata=True)
     assert found.field("label").metadata is None
     assert with_fields(data.schema, {"label": pa.string()}).equals(found, check_metadata=True)
@@ -90,7 +90,7 @@ def test_new_columns_leave_the_old_what_they_are():
 
 def test_a_new_column_of_a_taken_name_is_an_error():
     with pytest.raises(TableError, match="there is a column 'a' already"):
-        with_columns(batch(a=["x"]), {"a": pa.array(["l"])})
+        with_columns(batch(a=["x"]).data, {"a": pa.array(["l"])})
 
 
 def test_rejects_are_written_where_they_can_be_mended(tmp_path, read):

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ from textshot.cli.output import (
     print_json,
     print_table,
     progress,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -32,9 +34,15 @@ _SHOWN_CHARS = 80
 
 @click.command()
 @options.index_argument
-@click.argument("input_path", metavar="INPUT", type=click.Path())
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "-o", "--output", default=STDOUT, show_default=True, metavar="FILE", help="- for stdout."
+    "-o",
+    "--output",
+    default=STDOUT,
+    show_default=True,
+    metavar="FILE|FOLDER",
+    help="A file; a folder of parts, if it is there, ends in a slash or has no ending; - for"
+    " stdout.",
 )
 @options.text_column_option
 @options.threshold_options
@@ -51,14 +59,55 @@ _SHOWN_CHARS = 80
     metavar="FILE",
     help="Where rows that cannot be used go. [default: OUTPUT.rejects.csv]",
 )
+@click.option(
+    "--metadata",
+    callback=lambda _c, _p, value: [c.strip() for c in value.split(",")] if value else [],
+    metavar="NAME[,NAME...]",
+    help="Add what the index knows about the category of each row: other columns of its table.",
+)
 @options.adapt_option
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Read the first N rows only.")
+@click.option(
+    "--sample",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    metavar="SHARE",
+    help="Read this share of the rows only, 0 to 1, drawn by --seed.",
+)
+@click.option("--seed", default=0, help="For --sample.")
+@click.option(
+    "--shard-rows",
+    type=click.IntRange(1),
+    default=16_384,
+    show_default=True,
+    help="Rows between two commits: what a stop costs at most.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    help="How many answer. [default: 1 where the encoder uses all cores, else one a core]",
+)
+@click.option(
+    "--engine",
+    "runner",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What runs it: this machine, or Ray, which takes the extra `ray`.",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Of a Ray cluster; auto: the one of this machine. [default: one that is begun for this]",
+)
+@click.option("--restart", is_flag=True, help="Throw away what an earlier run left in the output.")
 @options.encoder_option
 @options.device_option
 @options.remember_option
 @options.json_option
 def categorize(
     index_path: str,
-    input_path: str,
+    inputs: tuple[str, ...],
     output: str,
     text_columns: list[str],
     threshold: Threshold,
@@ -67,31 +116,45 @@ def categorize(
     encoding: str | None,
     no_escape: bool,
     rejects: str | None,
+    metadata: list[str],
     adapt: bool,
+    limit: int | None,
+    sample: float,
+    seed: int,
+    shard_rows: int,
+    processes: int | None,
+    runner: str,
+    ray_address: str | None,
+    restart: bool,
     encoder: str | None,
     device: options.Where,
     remember: bool,
     as_json: bool,
 ) -> None:
-    """Add a category to every row of a file: CSV, TSV, JSONL, Parquet, Excel, plain text.
+    """Add a category to every row of tables: CSV, TSV, JSONL, Parquet, Excel, plain text.
 
-    The output has the input's columns and label, score, margin. It appears when it is complete.
-    A summary goes to stdout (to stderr when the output is stdout).
+    INPUT is a file, a folder or a pattern, or several. The output has the input's columns and
+    label, score, margin. What is done is kept: after any stop the same command goes on, and what is
+    finished is not done again. A summary goes to stdout (to stderr when the output is stdout).
 
     \b
     Examples:
       textshot categorize my-index examples/support/inbox.csv -o categorised.csv
       textshot categorize my-index mails.jsonl --text-column subject,body -o mails.parquet
+      textshot categorize my-index "logs/2026-*.jsonl.gz" archive/ -o categorised/
     """
     from textshot.categorize import categorize as run
 
-    options.need_format(input_path, input_format)
+    for path in inputs:
+        options.need_format(path, input_format)
+    if ray_address is not None and runner != "ray":
+        raise click.UsageError("--ray-address goes with --engine ray")
     engine = options.load_engine(index_path, encoder, device, remember=remember)
     try:
         with progress("categorising", beside_rows=output == STDOUT) as advance:
             report = run(
                 engine,
-                input_path,
+                inputs,
                 output,
                 text_columns=text_columns,
                 threshold=threshold,
@@ -99,13 +162,21 @@ def categorize(
                 output_format=output_format,
                 encoding=encoding,
                 escape=not no_escape,
-                rejects=rejects or _rejects_path(output),
+                rejects=rejects,
+                metadata=metadata,
                 adapt=adapt,
+                limit=limit,
+                sample=sample,
+                seed=seed,
+                shard_rows=shard_rows,
+                processes=processes,
+                cluster=(ray_address or "local") if runner == "ray" else None,
+                restart=restart,
                 advance=advance,
             )
     except KeyboardInterrupt:
         if output != STDOUT:
-            note("stopped: no output was written, and what was there before is untouched")
+            note(f"stopped: what is done is kept, and goes on by\n  textshot {_again(restart)}")
         raise
     if not text_columns and report.text_columns != ("text",):
         note(f"the texts are those of the column {report.text_columns[0]!r}")
@@ -116,10 +187,14 @@ def categorize(
     if adapt and engine.calibrated:
         note("probabilities were tuned for the index as it is, and are left out with --adapt")
     _say(report, output, as_json)
+    if report.failed:
+        raise click.exceptions.Exit(1)
 
 
-def _rejects_path(output: str) -> str:
-    return "textshot.rejects.csv" if output == STDOUT else f"{Path(output)}.rejects.csv"
+def _again(restart: bool) -> str:
+    """Return the arguments of this command, for a shell; to go on is not to begin anew."""
+    words = [word for word in sys.argv[1:] if not (restart and word == "--restart")]
+    return shlex.join(words)
 
 
 def _short(text: str) -> str:
@@ -133,7 +208,12 @@ def _say(report: Report, output: str, as_json: bool) -> None:
             note(f"the input has a column {wanted!r} already: ours is called {name!r}")
     if report.rejected:
         note(f"{counted(report.rejected, 'row')} could not be used; see {report.rejects_path}")
-    ordered = sorted(report.tallies.items(), key=lambda item: (-item[1].count, item[0]))
+    for path, reason in report.failed:
+        warn(reason if reason.startswith(path) else f"{path}: {reason}")
+    if report.n_known:
+        note(f"{counted(report.n_known, 'shard')} had been done before")
+    tally = report.tally
+    ordered = sorted(tally.counts.items(), key=lambda item: (-item[1], item[0]))
     to_stderr = output == STDOUT
     if as_json:
         summary: dict[str, Any] = {
@@ -141,15 +221,16 @@ def _say(report: Report, output: str, as_json: bool) -> None:
             "written": report.written,
             "rejected": report.rejected,
             "unknown": report.unknown,
-            "counts": {label: tally.count for label, tally in ordered},
+            "counts": dict(ordered),
+            "failed": [path for path, _ in report.failed],
         }
         if report.adaptation is not None:
             summary["adaptation"] = asdict(report.adaptation)
         print_json(summary, err=to_stderr)
         return
     rows = [
-        (label, str(tally.count), percent(tally.count / report.written), _short(tally.example))
-        for label, tally in ordered
+        (label, str(n), percent(n / report.written), _short(tally.nearest[label][1]))
+        for label, n in ordered
     ]
     print_table(("category", "texts", "share", "example (the nearest)"), rows, err=to_stderr)
     click.echo(

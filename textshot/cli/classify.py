@@ -117,4 +117,4 @@ def _read(
         for batch in table.batches():
             for reject in batch.rejects:
                 warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
-            yield from text_column(batch, columns)
+            yield from text_column(batch.data, columns)

@@ -203,7 +203,7 @@ def read_texts(path: str) -> list[str]:
         for batch in table.batches():
             for reject in batch.rejects:
                 warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
-            for text, line in zip(text_column(batch, columns), batch.lines, strict=True):
+            for text, line in zip(text_column(batch.data, columns), batch.lines, strict=True):
                 if text.strip():
                     found.append(text)
                 else:

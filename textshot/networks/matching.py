@@ -116,6 +116,8 @@ class Matching(Network):
 
     def read(self, queries: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return the queries after attention to the category vectors."""
+        if not self.joint and self.readout == "labels":
+            return queries
         support, scale = vectors.astype(np.float64), scale_in_use(self.numbers)
         found = queries.astype(np.float64)
         if self.numbers and self.joint:
@@ -123,8 +125,6 @@ class Matching(Network):
             found = contexts.query(np, self.context, exact, found, support, scale, self.steps)
         if self.readout == "context":
             found = contexts.attended(np, found, support, scale)
-        elif not self.joint:
-            return queries
         return unit_rows(found)
 
     def rescore(

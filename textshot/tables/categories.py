@@ -93,9 +93,9 @@ def read_labelled(
         columns = text_columns_of(table, text, beside=label_column)
         for batch in table.batches():
             found.rejects.extend(batch.rejects)
-            labels = text_column(batch, [label_column])
+            labels = text_column(batch.data, [label_column])
             for one, truth, line in zip(
-                text_column(batch, columns), labels, batch.lines, strict=True
+                text_column(batch.data, columns), labels, batch.lines, strict=True
             ):
                 if not one.strip():
                     found.rejects.append(rejected(table.source, line, "the text is empty", truth))
@@ -139,7 +139,7 @@ def _rows(batch: Batch, columns: list[list[str]]) -> Iterator[tuple[str, ...]]:
     nothing = [""] * len(batch.lines)
     if not columns:
         return iter([()] * len(nothing))
-    return zip(*(text_column(batch, c) if c else nothing for c in columns), strict=True)
+    return zip(*(text_column(batch.data, c) if c else nothing for c in columns), strict=True)
 
 
 def _take(

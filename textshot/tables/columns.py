@@ -13,8 +13,6 @@ from textshot.tables.cells import texts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from textshot.tables.batches import Batch
-
 
 def find_column(table_columns: Sequence[str], wanted: str | None, default: str, source: str) -> str:
     """Return the column that the user wants, or the one of the default name.
@@ -42,9 +40,8 @@ def find_column(table_columns: Sequence[str], wanted: str | None, default: str, 
     raise TableError(f"{source}: there is no column {name!r}; it has {shown}{more}. {hint}")
 
 
-def text_column(batch: Batch, columns: Sequence[str]) -> list[str]:
+def text_column(data: pa.RecordBatch, columns: Sequence[str]) -> list[str]:
     """Return one text a row: the values as people see them, several joined by a newline."""
-    data = batch.data
     parts = [
         [value or "" for value in texts(data.column(name), data.schema.field(name))]
         for name in columns
@@ -78,11 +75,10 @@ def with_fields(schema: pa.Schema, added: Mapping[str, pa.DataType]) -> pa.Schem
     return pa.schema([*schema, *(pa.field(name, kind) for name, kind in added.items())])
 
 
-def with_columns(batch: Batch, added: Mapping[str, pa.Array]) -> pa.RecordBatch:
-    """Return the rows of a batch with new columns behind its own."""
+def with_columns(data: pa.RecordBatch, added: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """Return rows with new columns behind their own."""
     import pyarrow as pa
 
-    data = batch.data
     schema = with_fields(data.schema, {name: array.type for name, array in added.items()})
     return pa.RecordBatch.from_arrays([*data.columns, *added.values()], schema=schema)
 

@@ -62,7 +62,7 @@ def format_of(path: str, given: Format | None, stdio: Format, *, output: bool = 
         return _checked(given, option)
     if path == STDIO:
         return stdio
-    found = _by_ending(path)
+    found = known_format(path)
     if found is None:
         endings = ", ".join(_ENDINGS)
         raise TableError(
@@ -82,7 +82,8 @@ def _checked(given: str, option: str) -> Format:
         ) from None
 
 
-def _by_ending(path: str) -> Format | None:
+def known_format(path: str) -> Format | None:
+    """Return the format that the ending of a name tells; None if it tells none."""
     name = PurePath(path.lower())
     if name.suffix != ".gz":
         return _ENDINGS.get(name.suffix)

@@ -51,10 +51,13 @@ def read_history(
         columns = text_columns_of(table, one, beside=label_column)
         for batch in table.batches():
             found.rejects.extend(batch.rejects)
-            labels, texts = text_column(batch, [label_column]), text_column(batch, columns)
+            labels, texts = (
+                text_column(batch.data, [label_column]),
+                text_column(batch.data, columns),
+            )
             for name, row, line in zip(labels, texts, batch.lines, strict=True):
                 found.rows.append((row, name, f"{table.source}:{line}"))
-            words = text_column(batch, described) if described else []
+            words = text_column(batch.data, described) if described else []
             for name, description in zip(labels, words, strict=bool(words)):
                 if description.strip():
                     found.descriptions.setdefault(clean_name(name), description.strip())
@@ -75,7 +78,10 @@ def read_split(path: str | Path) -> list[tuple[str, str, str]]:
             for reject in batch.rejects:
                 raise TableError(f"{reject.source}:{reject.line}: {reject.reason}")
             cells = zip(
-                text_column(batch, [label]), text_column(batch, [part]), batch.lines, strict=True
+                text_column(batch.data, [label]),
+                text_column(batch.data, [part]),
+                batch.lines,
+                strict=True,
             )
             found += [(name, to, f"{table.source}:{line}") for name, to, line in cells]
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -25,19 +25,20 @@ MAX_BATCH_CELLS = 4_000_000
 """A slice has fewer rows where there are many columns, as absent keys take memory as well."""
 
 
-def read_jsonl(text: TextInput, batch_rows: int) -> Reading:
+def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None = None) -> Reading:
     """Return the columns and the slices of a JSON Lines file.
 
     The columns are all the keys in a file, and the keys of the first slice of a pipe, which cannot
-    be read twice.
+    be read twice; or those that the caller knows.
     """
     import pyarrow as pa
 
-    keys: dict[str, None] = {}
+    keys: dict[str, None] = dict.fromkeys(columns or ())
     new_key = "of a pipe, only the first rows make the columns. Save it as a file, and all do"
     if text.again is not None:
-        keys = _all_keys(text)
-        text = text.again()
+        if not keys:
+            keys = _all_keys(text)
+            text = text.again()
         new_key = "which was not there before: the file changed while it was read"
         batch_rows = min(batch_rows, max(1, MAX_BATCH_CELLS // max(1, len(keys))))
     slices = line_slices(text, batch_rows, object_texts)

@@ -15,6 +15,8 @@ from textshot.errors import TableError
 from textshot.tables.formats import STDIO
 from textshot.tables.inputs import temporary_file
 
+_TEMPORARY = ".tmp-"
+
 
 class Output(Protocol):
     """Something to write to; `discard` after `commit` does nothing."""
@@ -34,7 +36,7 @@ class WholeFile:
     def __init__(self, path: str) -> None:
         # Through a link, so that the link stays and what it points to is replaced.
         self._target = Path(os.path.realpath(path))
-        name = f".{self._target.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
+        name = f".{self._target.name}{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"
         self._temporary = self._target.with_name(name)
         self.stream: BinaryIO = self._temporary.open("xb")
 
@@ -106,6 +108,16 @@ def open_output(path: str, *, whole: bool) -> Output:
         raise TableError(
             f"{path}: cannot be written ({error}){kept(path)}. Name another file"
         ) from error
+
+
+def remove_temporary(folder: Path, name: str = "") -> None:
+    """Remove what a process that was killed left in a folder, of one file or of all.
+
+    Nobody may write to these now.
+    """
+    for path in folder.glob(f".{name}*"):
+        if _TEMPORARY in path.name:
+            path.unlink(missing_ok=True)
 
 
 def kept(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,7 +20,9 @@ GROUP_BYTES = 64 << 20
 class ParquetEncoder:
     """Gathers batches into row groups."""
 
-    def __init__(self, stream: BinaryIO, schema: pa.Schema, name: str) -> None:
+    def __init__(
+        self, stream: BinaryIO, schema: pa.Schema, name: str, metadata: Mapping[str, str]
+    ) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -27,6 +30,7 @@ class ParquetEncoder:
         self._schema = pa.schema([field.remove_metadata() for field in schema])
         self._held: list[pa.RecordBatch] = []
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
+        self._writer.add_key_value_metadata(dict(metadata))
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows, or hold them until there are enough."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +83,7 @@ def open_table(
     format: Format | None = None,
     encoding: str | None = None,
     batch_rows: int = BATCH_ROWS,
+    columns: Sequence[str] | None = None,
 ) -> Table:
     """Open a file, or "-" for the standard input, and read its header.
 
@@ -92,6 +93,7 @@ def open_table(
         encoding: Of a text format; None for UTF-8, or what a byte order mark says. Parquet and
             Excel have their own.
         batch_rows: How many rows a slice has at most.
+        columns: Of JSON Lines, the keys that are known to occur: the file is not read twice then.
     """
     name = str(path)
     kind = format_of(name, format, stdio=Format.TEXT)
@@ -104,13 +106,15 @@ def open_table(
         else:
             packed = is_gzip(name, kind)
             text = decoded(stream, source, packed=packed, encoding=encoding, stack=stack)
-            reading = _read_text_format(text, kind, batch_rows)
+            reading = _read_text_format(text, kind, batch_rows, columns)
         return Table(source, kind, reading, stream, stack.pop_all())
 
 
-def _read_text_format(text: TextInput, format: Format, batch_rows: int) -> Reading:
+def _read_text_format(
+    text: TextInput, format: Format, batch_rows: int, columns: Sequence[str] | None
+) -> Reading:
     if format is Format.JSONL:
-        return read_jsonl(text, batch_rows)
+        return read_jsonl(text, batch_rows, columns)
     if format is Format.TEXT:
         return read_text(text, batch_rows)
     return read_delimited(text, format, batch_rows)

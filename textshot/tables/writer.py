@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -101,7 +101,12 @@ class Writer:
 
 
 def open_writer(
-    path: str | Path, schema: pa.Schema, *, format: Format | None = None, escape: bool = True
+    path: str | Path,
+    schema: pa.Schema,
+    *,
+    format: Format | None = None,
+    escape: bool = True,
+    metadata: Mapping[str, str] | None = None,
 ) -> Writer:
     """Return a writer to a file, or to "-", the standard output.
 
@@ -110,20 +115,15 @@ def open_writer(
         schema: The columns; the file has them even when no row follows.
         format: What to write; None to tell from the ending, and CSV for "-".
         escape: Whether CSV and TSV cells that a spreadsheet would run get an apostrophe in front.
+        metadata: What is said of the rows in a Parquet file; other formats have no place for it.
     """
     name = str(path)
-    kind = format_of(name, format, stdio=Format.CSV, output=True)
-    if kind is Format.TEXT:
-        raise TableError(
-            f"{name}: a table cannot be written as plain text. Write csv, tsv, jsonl, parquet or"
-            " xlsx"
-        )
-
+    kind = output_format(name, format)
     shown = "<stdout>" if name == STDIO else name
 
     def new_encoder(stream: BinaryIO) -> Encoder:
         if kind is Format.PARQUET:
-            return ParquetEncoder(stream, schema, shown)
+            return ParquetEncoder(stream, schema, shown, metadata or {})
         if kind is Format.EXCEL:
             return ExcelEncoder(stream, schema, shown)
         if kind is Format.JSONL:
@@ -131,6 +131,21 @@ def open_writer(
         return DelimitedEncoder(stream, schema, kind, escape)
 
     return Writer(name, kind, schema, new_encoder)
+
+
+def output_format(path: str, given: Format | None) -> Format:
+    """Return what is written to a place, from `given` or else from the ending of its name.
+
+    Raises:
+        TableError: the ending does not tell it, or it is no format of tables.
+    """
+    kind = format_of(path, given, stdio=Format.CSV, output=True)
+    if kind is Format.TEXT:
+        raise TableError(
+            f"{path}: a table cannot be written as plain text. Write csv, tsv, jsonl, parquet or"
+            " xlsx"
+        )
+    return kind
 
 
 def _close_quietly(stream: BinaryIO) -> None:

@@ -30,9 +30,13 @@ class Graph(Protocol):
 
 
 def n_cores() -> int:
-    """Return how many cores this process may use, a container's quota included."""
+    """Return how many cores this process may use: a container's quota, and OMP_NUM_THREADS, count.
+
+    Whoever starts several processes on a machine, as Ray does, sets the latter for each.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, _quota()))
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores or 1, _quota(), int(told) if told.isdecimal() else sys.maxsize))
 
 
 def _quota() -> int:

@@ -1,0 +1,249 @@
+"""The local runner: shard by shard, each of them kept, so that a run goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textshot.categorize.adapting import adapted_once
+from textshot.categorize.identity import identity_of
+from textshot.categorize.outputs import Output, output_of
+from textshot.categorize.plan import Plan, make_plan
+from textshot.categorize.pool import in_order, processes_for
+from textshot.categorize.report import Report
+from textshot.categorize.runs import Key, Line, Run, earlier, end_line, locked, shard_line
+from textshot.categorize.settings import Advance, Settings
+from textshot.categorize.shards import End, Shard, events
+from textshot.categorize.sources import find_sources
+from textshot.categorize.tally import Tally
+from textshot.categorize.worker import Worker
+from textshot.engine import Engine
+from textshot.errors import TableError
+from textshot.index.files import make_folder
+
+if TYPE_CHECKING:
+    pass
+
+
+def run_job(
+    engine: Engine,
+    inputs: Iterable[str | Path],
+    output: str | Path,
+    settings: Settings,
+    advance: Advance,
+) -> Report:
+    """Write the rows of all inputs to a file, or to a folder of parts, with their answers.
+
+    Memory does not grow with the input. What is done is kept, and the same call goes on after a
+    stop of any kind, with one shard done again at most; its output is that of an unbroken run.
+    What is finished is not done again.
+
+    Args:
+        engine: what answers.
+        inputs: files, folders and patterns, see `find_sources`.
+        output: a file, or a folder (one that is there, ends in a slash, or has no ending).
+        settings: how.
+        advance: called with the rows that are done since the last call, and how much of the input
+            that makes, 0 to 1.
+
+    Raises:
+        TableError: an input that cannot be used at all, or an output that belongs to another run.
+        ConflictError: another process works on this output.
+    """
+    sources = find_sources(inputs, settings.input_format).sources
+    place = output_of(
+        str(output), settings.output_format, sources, settings.rejects, escape=settings.escape
+    )
+    place.check()
+    with ExitStack() as stack:
+        _make_folders(place, stack)
+        stack.enter_context(locked(place.run, place.path))
+        plan = make_plan(sources, settings.text_columns, settings.encoding)
+        _check_places(place, plan)
+        calibrated = engine.calibrated  # the column stays, and is empty, where vectors moved
+        if settings.adapt:
+            engine = adapted_once(engine, plan, place.run)
+        worker = Worker.beside(
+            engine,
+            plan.schema.names,
+            plan.text_columns,
+            threshold=settings.threshold,
+            metadata=settings.metadata,
+            calibrated=calibrated,
+        )
+        run = _begun(Run(place.run, identity_of(worker, plan, _options(settings))), place, settings)
+        if run.finished is not None:
+            place.clean()
+            return Report.of_record(run.finished, run.folder, len(run.done))
+        stack.callback(run.forget_if_empty)
+        return _Job(run, place, plan, worker, settings, advance).go()
+
+
+def _options(settings: Settings) -> dict[str, object]:
+    choice = settings.choice
+    return {
+        "output_format": settings.output_format,
+        "escape": settings.escape,
+        "adapt": settings.adapt,
+        "rejects": None if settings.rejects is None else str(settings.rejects),
+        "rows": [choice.limit, choice.share, choice.seed],
+        "shard_rows": settings.shard_rows,
+    }
+
+
+def _make_folders(place: Output, stack: ExitStack) -> None:
+    for folder in (place.run.parent, place.run):
+        try:
+            if not folder.exists():
+                make_folder(folder)
+                stack.callback(_remove_if_empty, folder)
+        except OSError as error:
+            raise TableError(
+                f"{folder}: cannot be made ({error.strerror}). Make the folder above it first, or"
+                " name another output"
+            ) from error
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        (folder / "lock").unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _check_places(place: Output, plan: Plan) -> None:
+    taken = {Path(source.path).resolve() for source in plan.sources}
+    if place.rejects.resolve() in taken | {Path(place.path).resolve()}:
+        raise TableError(
+            f"{place.rejects}: the rejected rows would replace the input or the output. Name"
+            " another file"
+        )
+
+
+def _begun(run: Run, place: Output, settings: Settings) -> Run:
+    """Take up what is done of a run, or begin it where that may be done."""
+    there = None if settings.restart else earlier(run.folder)
+    other = "" if there is None else run.differs_from(*there)
+    if other and not place.replaces:
+        raise TableError(
+            f"{place.path}: holds rows of another run, and what differs is {other}. Name another"
+            " output, or throw those away with --restart"
+        )
+    fresh = there is None or bool(other)
+    if not fresh:
+        place.tidy()
+        run.read(place.part)
+        fresh = run.finished is not None and not place.is_there(run.finished)
+    if fresh:
+        run.clear()
+        place.clear()
+        run.begin()
+    return run
+
+
+@dataclass
+class _Job:
+    """A run that is begun, and what it takes to end it."""
+
+    run: Run
+    place: Output
+    plan: Plan
+    worker: Worker
+    settings: Settings
+    advance: Advance
+
+    def go(self) -> Report:
+        """Do what is left."""
+        n_known, lines = len(self.run.done), self._lines()
+        with closing(lines):
+            for line in lines:
+                self.run.commit(line)
+        return self._finish(n_known)
+
+    def _lines(self) -> Generator[Line, None, None]:
+        """Answer what is left, shard by shard."""
+        run, chosen = self.run, self.settings.choice
+        over = {place: run.rows_of(place) for place in run.ends}
+        if self.settings.cluster is not None:
+            yield from self._lines_of_ray(self.settings.cluster)
+            return
+        read = events(self.plan, self.settings.shard_rows, over=over, chosen=chosen)
+        size = sum(source.size for source in self.plan.sources)
+        encoder = self.worker.engine.encoder
+        processes = self.settings.processes or processes_for(encoder, size)
+        left = in_order(self.worker, read, lambda shard: shard.key in run.done, processes)
+        with closing(left):
+            for event, answers in left:
+                if isinstance(event, End):
+                    yield end_line(event.place, event.n_shards, event.broken)
+                elif answers is not None:
+                    data, tally = answers
+                    part = self.place.put(event.key, data, event.rejects, run.fingerprint)
+                    yield shard_line(event.key, event.n_read, tally, part)
+                self._tell(event)
+
+    def _lines_of_ray(self, cluster: str) -> Iterator[Line]:
+        from textshot.categorize import ray
+
+        run, n_files = self.run, len(self.plan.sources)
+        ray.connect(cluster)
+        for line in ray.run_shards(
+            self.worker,
+            self.plan,
+            self.place,
+            note=run.fingerprint,
+            rows=self.settings.shard_rows,
+            chosen=self.settings.choice,
+            done=frozenset(run.done),
+            places=[place for place in range(n_files) if place not in run.ends],
+        ):
+            yield line
+            self.advance(line.get("read", 0), len(run.ends) / n_files)
+
+    def _tell(self, event: Shard | End) -> None:
+        sizes = [source.size for source in self.plan.sources]
+        before, here = sum(sizes[: event.place]), sizes[event.place]
+        share = 1.0 if isinstance(event, End) else event.fraction or 0.0
+        rows = 0 if isinstance(event, End) else event.n_read
+        self.advance(rows, (before + share * here) / max(1, sum(sizes)))
+
+    def _finish(self, n_known: int) -> Report:
+        run, place = self.run, self.place
+        keys = sorted(run.done)
+        tally = Tally()
+        for key in keys:
+            tally += Tally.of_record(run.done[key]["tally"])
+        parts = [place.part(key) for key in keys if run.done[key]["part"]]
+        schema = self.worker.schema(self.plan.schema)
+        place.close(parts, schema, run.fingerprint)
+        n_rejected = place.close_rejects(keys)
+        self._check_sum(keys, tally, n_rejected)
+        report = Report(
+            tally=tally,
+            columns=dict(self.worker.names) | dict(self.worker.metadata),
+            text_columns=tuple(self.plan.text_columns),
+            failed=[
+                (self.plan.sources[i].path, broken)
+                for i, (_, broken) in sorted(run.ends.items())
+                if broken
+            ],
+            rejects_path=place.rejects if n_rejected else None,
+            adaptation=self.worker.engine.index.state.adaptation,
+            threshold=self.worker.engine.decision.threshold,
+            fingerprint=run.fingerprint,
+            n_known=n_known,
+            run=run.folder,
+        )
+        run.finish(report.record() | place.about())
+        place.clean()
+        return report
+
+    def _check_sum(self, keys: Sequence[Key], tally: Tally, n_rejected: int) -> None:
+        n_read = sum(self.run.done[key]["read"] for key in keys)
+        if n_read != tally.written + n_rejected:
+            raise TableError(
+                f"{self.place.path}: {n_read} rows were read, but {tally.written} written and"
+                f" {n_rejected} rejected. Begin anew with --restart, and report this please"
+            )

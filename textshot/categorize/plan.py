@@ -1,0 +1,138 @@
+"""What the files of a job have in common: the columns of all of them, and which hold the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textshot.categorize.sources import Source
+from textshot.errors import TableError
+from textshot.tables import Format, Table, open_table
+from textshot.tables.categories import text_columns_of
+from textshot.tables.cells import is_json, texts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files of a job, and what of them is written.
+
+    Attributes:
+        sources: the files, in order.
+        schema: the columns of all files, then those that the names of folders tell.
+        text_columns: the columns that hold the text.
+        failed: files that cannot be read at all, by their place in `sources`, with the reason.
+        encoding: of text files; None for UTF-8, or what a byte order mark says.
+    """
+
+    sources: tuple[Source, ...]
+    schema: pa.Schema
+    text_columns: tuple[str, ...]
+    failed: dict[int, str]
+    encoding: str | None = None
+
+    @contextmanager
+    def opened(self, place: int, batch_rows: int) -> Iterator[Table]:
+        """Open a file; its rows have the columns that it has."""
+        source = self.sources[place]
+        known = self.schema.names if source.format is Format.JSONL else None
+        with open_table(
+            source.path,
+            format=source.format,
+            encoding=self.encoding,
+            batch_rows=batch_rows,
+            columns=known,
+        ) as table:
+            yield table
+
+    def conform(self, data: pa.RecordBatch, place: int) -> pa.RecordBatch:
+        """Return rows of a file with the columns of all files."""
+        import pyarrow as pa
+
+        partition = self.sources[place].partition
+        columns = []
+        for field in self.schema:
+            if field.name in data.schema.names:
+                column = data.column(field.name)
+                columns.append(_as(column, data.schema.field(field.name), field))
+            else:  # of a folder's name, or of other files
+                value = pa.scalar(partition.get(field.name), pa.string())
+                is_named = field.name in partition
+                columns.append(
+                    pa.repeat(value, data.num_rows)
+                    if is_named and pa.types.is_string(field.type)
+                    else pa.nulls(data.num_rows, field.type)
+                )
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def make_plan(
+    sources: Sequence[Source], text_columns: Sequence[str] = (), encoding: str | None = None
+) -> Plan:
+    """Open each file once and look at its columns.
+
+    A column that has other types in other files gets one that holds both, or text. A file that
+    cannot be opened, or lacks the text, is left out with the reason.
+
+    Raises:
+        TableError: no file is left; the reason of the first.
+    """
+    import pyarrow as pa
+
+    fields: dict[str, pa.Field] = {}
+    wanted, failed = tuple(text_columns), dict[int, str]()
+    for place, source in enumerate(sources):
+        try:
+            with open_table(source.path, format=source.format, encoding=encoding) as table:
+                found = tuple(text_columns_of(table, wanted))
+                if fields and found != wanted:
+                    raise TableError(_other_case(table.source, found, wanted))
+                wanted = found
+                for field in table.schema:
+                    fields[field.name] = _both(fields.get(field.name, field), field)
+        except TableError as error:
+            failed[place] = str(error)
+    if len(failed) == len(sources):
+        raise TableError(failed[0] + _others(len(sources) - 1))
+    for source in sources:
+        for name in source.partition:
+            fields.setdefault(name, pa.field(name, pa.string()))
+    return Plan(tuple(sources), pa.schema(list(fields.values())), wanted, failed, encoding)
+
+
+def _other_case(source: str, found: Sequence[str], wanted: Sequence[str]) -> str:
+    return f"{source}: its text is in {found}, that of files before in {wanted}. Rename the columns"
+
+
+def _others(n: int) -> str:
+    return f" (and {n} more files of the input cannot be used)" if n else ""
+
+
+def _both(first: pa.Field, second: pa.Field) -> pa.Field:
+    """Return a field that holds the values of two."""
+    import pyarrow as pa
+
+    if first.type == second.type and is_json(first) == is_json(second):
+        return first
+    if not is_json(first) and not is_json(second):
+        pair = [pa.schema([first]), pa.schema([second])]
+        try:
+            return pa.unify_schemas(pair, promote_options="permissive").field(0)
+        except pa.ArrowException:
+            pass
+    return pa.field(first.name, pa.string())
+
+
+def _as(column: pa.Array, field: pa.Field, wanted: pa.Field) -> pa.Array:
+    """Return a column as the field of all files has it."""
+    import pyarrow as pa
+
+    if field.type == wanted.type and is_json(field) == is_json(wanted):
+        return column
+    if pa.types.is_string(wanted.type):
+        return pa.array(texts(column, field), pa.string())
+    return column.cast(wanted.type)

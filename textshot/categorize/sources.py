@@ -1,0 +1,142 @@
+"""What a job reads: files, folders of files and patterns, in an order that does not change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from glob import glob, has_magic
+from pathlib import Path
+from urllib.parse import unquote
+
+from textshot.errors import TableError
+from textshot.tables import Format
+from textshot.tables.formats import format_of, known_format
+
+_KEY = re.compile(r"([^=/\\]+)=([^/\\]*)")
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of an input.
+
+    Attributes:
+        path: as messages and rejects show it.
+        format: what it is read as.
+        size: in bytes.
+        modified: when it was written last, in nanoseconds; with `size`, what tells a change.
+        partition: what the names of its folders say (`country=de`), by column; None for null.
+    """
+
+    path: str
+    format: Format
+    size: int
+    modified: int
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+
+    def is_as_it_was(self) -> bool:
+        """Tell whether the file is still the one that was found."""
+        try:
+            now = Path(self.path).stat()
+        except OSError:
+            return False
+        return (now.st_size, now.st_mtime_ns) == (self.size, self.modified)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files of an input, and those in its folders whose ending tells no format."""
+
+    sources: tuple[Source, ...]
+    skipped: tuple[str, ...]
+
+
+def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> Found:
+    """Find the files that inputs name, each once.
+
+    A folder stands for all files in it and below, by their names, but those that begin with a dot
+    or an underscore, as Spark and Arrow do it; a pattern (`*`, `?`, `[...]`, `**`) for what it
+    matches. What folders below are called in the way of Hive, `country=de`, becomes a column.
+
+    Args:
+        inputs: files, folders, patterns.
+        format: what all of them are; None goes by the endings.
+
+    Raises:
+        TableError: an input that is not there, or has no file in it.
+    """
+    sources: dict[Path, Source] = {}
+    skipped: list[str] = []
+    for name in map(str, inputs):
+        for path, root in _expanded(name):
+            if root is not None and format is None and known_format(str(path)) is None:
+                skipped.append(str(path))
+                continue
+            sources.setdefault(path.resolve(), _source(path, root, format))
+    if not sources:
+        raise TableError(_nothing_in(list(map(str, inputs)), skipped))
+    return Found(tuple(sources.values()), tuple(skipped))
+
+
+def _expanded(name: str) -> Iterator[tuple[Path, Path | None]]:
+    """Yield the files of an input, and the folder below which each was found."""
+    path = Path(name)
+    if path.is_dir():
+        yield from ((file, path) for file in _files_in(path))
+    elif not path.exists() and has_magic(name):
+        root = _plain_part(path)
+        for match in sorted(glob(name, recursive=True)):  # noqa: PTH207 (Path has no `name`)
+            inside = Path(match)
+            files = _files_in(inside) if inside.is_dir() else [inside]
+            yield from ((file, root) for file in files)
+    else:
+        yield path, None
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    ]
+
+
+def _plain_part(path: Path) -> Path:
+    """Return the folders of a pattern that come before what it leaves open."""
+    return Path(*[part for part in _until_magic(path.parts)])
+
+
+def _until_magic(parts: Sequence[str]) -> Iterator[str]:
+    for part in parts:
+        if has_magic(part):
+            return
+        yield part
+
+
+def _source(path: Path, root: Path | None, format: Format | None) -> Source:
+    kind = format_of(str(path), format, stdio=Format.TEXT)
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        raise TableError(f"{path}: there is no such file. Check the name and the folder") from None
+    folders = () if root is None else path.relative_to(root).parts[:-1]
+    return Source(str(path), kind, status.st_size, status.st_mtime_ns, _partition(folders))
+
+
+def _partition(folders: Iterable[str]) -> dict[str, str | None]:
+    pairs = [match for match in map(_KEY.fullmatch, folders) if match]
+    return {unquote(m[1]): None if m[2] == _NULL else unquote(m[2]) for m in pairs}
+
+
+def _nothing_in(inputs: Sequence[str], skipped: Sequence[str]) -> str:
+    where = ", ".join(inputs) or "the input"
+    if not skipped:
+        return f"{where}: no file is there. Check the name of the folder, or the pattern"
+    shown = ", ".join(skipped[:_SHOWN]) + (", ..." if len(skipped) > _SHOWN else "")
+    return (
+        f"{where}: of {len(skipped)} files none has an ending that tells its format ({shown})."
+        " Name it with --format"
+    )
