@@ -15,6 +15,9 @@ from textshot.encoders.windows import Windows
 UNFAMILIAR = 0.3
 """A larger share of broken words is no English of every day (docs/adr/0012)."""
 
+LOOKED_AT = 1000
+"""Of texts that are read at once: enough to tell a language, and a tenth of a batch at most."""
+
 _FEWEST_PIECES = 200
 _LARGE_VOCABULARY = 60_000
 _PART = "##"
@@ -28,7 +31,7 @@ class Reading:
         n_texts: how many texts.
         n_long: how many of them are longer than `limit` tokens: what follows is not read.
         limit: tokens that are read of a text, in all of its windows together; None: all.
-        n_pieces: tokens of all texts together.
+        n_pieces: tokens of the texts that were looked at, LOOKED_AT different ones at most.
         n_broken: how many of these are parts of words that the encoder does not know, or unknown.
     """
 
@@ -76,19 +79,31 @@ class Reader:
         if not len(texts):
             return Reading(limit=self._limit)
         counts = Counter(texts)  # texts that come again are not read again
-        rows = self._tokenizer(
-            list(counts), add_special_tokens=False, truncation=False, verbose=False
-        )["input_ids"]
-        times = np.array(list(counts.values()), np.int64)
-        lengths = np.array([len(row) for row in rows], np.int64)
-        pieces = np.concatenate([np.asarray(row, np.int64) for row in rows])
+        different, times = list(counts), np.array(list(counts.values()), np.int64)
+        n_long = 0
+        if self._limit is not None:
+            rows = [i for i, text in enumerate(different) if _may_exceed(self._limit, text)]
+            lengths = np.array([len(row) for row in self._numbers(different, rows)], np.int64)
+            n_long = int(times[rows][lengths > self._limit].sum()) if rows else 0
+        looked = list(range(0, len(different), -(-len(different) // LOOKED_AT)))
+        numbers = self._numbers(different, looked)
+        times, lengths = times[looked], np.array([len(row) for row in numbers], np.int64)
+        pieces = np.concatenate([np.asarray(row, np.int64) for row in numbers])
         return Reading(
             n_texts=len(texts),
-            n_long=0 if self._limit is None else int(times[lengths > self._limit].sum()),
+            n_long=n_long,
             limit=self._limit,
             n_pieces=int(lengths @ times),
             n_broken=int(np.repeat(times, lengths)[self._broken[pieces]].sum()),
         )
+
+    def _numbers(self, texts: Sequence[str], rows: Sequence[int]) -> Sequence[Sequence[int]]:
+        if not rows:
+            return []
+        numbers: Sequence[Sequence[int]] = self._tokenizer(
+            [texts[i] for i in rows], add_special_tokens=False, truncation=False, verbose=False
+        )["input_ids"]
+        return numbers
 
     @cached_property
     def _broken(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -104,3 +119,8 @@ class Reader:
         if self._tokenizer.unk_token_id is not None:
             found[self._tokenizer.unk_token_id] = True
         return found
+
+
+def _may_exceed(limit: int, text: str) -> bool:
+    """Tell whether a text may have more tokens; of ASCII, each of them is a character at least."""
+    return len(text) >= limit or not text.isascii()
