@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PLAIN_NETWORK = "matching"
 _LINE_SECONDS = 60.0
 _GAP = "  "
+_NO_DIGITS = str.maketrans("", "", ".+-%")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -261,4 +262,4 @@ def _plain(cell: str) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell.replace(".", "").replace("-", "").replace("%", "").strip().isdigit() or cell == "-"
+    return cell.translate(_NO_DIGITS).strip().isdigit() or cell == "-"
