@@ -41,6 +41,7 @@ def categorize(
     processes: int | None = None,
     cluster: str | None = None,
     restart: bool = False,
+    compare: str | Path | None = None,
     advance: Advance = lambda rows, fraction: None,
 ) -> Report:
     """Write the rows of tables with label, score and margin added.
@@ -76,6 +77,8 @@ def categorize(
         cluster: the address of a Ray cluster (extra `ray`) that does it, "local" for one of this
             machine alone, "auto" for the one that it is part of; None: this process.
         restart: throw away what an earlier run left in the output.
+        compare: the `summary.json`, or the output, of an earlier run: what is another than in that
+            is said in the report and on the page. It is no part of the run.
         advance: called with the number of rows done since the last call, and how much of the input
             that makes, 0 to 1, or None when its size is not known.
 
@@ -103,7 +106,9 @@ def categorize(
         raise TableError("rejected rows cannot go to the standard output. Name a file for them")
     inputs = [source] if isinstance(source, str | Path) else list(source)
     if not any(is_stream(str(place)) for place in (*inputs, target)):
-        return run_job(engine, inputs, target, settings, advance)
+        return run_job(engine, inputs, target, settings, advance, compare)
+    if compare is not None:
+        raise TableError("a pipe leaves no summary to compare. Name files for input and output")
     if len(inputs) != 1 or Path(inputs[0]).is_dir():
         raise TableError(
             "a pipe takes one table. Name one file, or a file or folder for the output"

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.categorize.adapting import adapted_once
+from textshot.categorize.earlier import earlier_report
 from textshot.categorize.identity import identity_of
 from textshot.categorize.outputs import Output, output_of
 from textshot.categorize.plan import Plan, make_plan
 from textshot.categorize.pool import in_order, processes_for
-from textshot.categorize.report import Report
+from textshot.categorize.report import Report, facts_of
 from textshot.categorize.runs import Key, Line, Run, earlier, end_line, locked, shard_line
 from textshot.categorize.settings import Advance, Settings
 from textshot.categorize.shards import End, Shard, events
 from textshot.categorize.sources import find_sources
+from textshot.categorize.summary import forget_page, summarised
 from textshot.categorize.tally import Tally
 from textshot.categorize.worker import Worker
 from textshot.engine import Engine
@@ -34,6 +36,7 @@ def run_job(
     output: str | Path,
     settings: Settings,
     advance: Advance,
+    compare: str | Path | None = None,
 ) -> Report:
     """Write the rows of all inputs to a file, or to a folder of parts, with their answers.
 
@@ -48,6 +51,7 @@ def run_job(
         settings: how.
         advance: called with the rows that are done since the last call, and how much of the input
             that makes, 0 to 1.
+        compare: the summary or the output of an earlier run, which this one is compared with.
 
     Raises:
         TableError: an input that cannot be used at all, or an output that belongs to another run.
@@ -57,6 +61,7 @@ def run_job(
     place = output_of(
         str(output), settings.output_format, sources, settings.rejects, escape=settings.escape
     )
+    before = None if compare is None else earlier_report(compare, place.run)
     place.check()
     with ExitStack() as stack:
         _make_folders(place, stack)
@@ -77,9 +82,11 @@ def run_job(
         run = _begun(Run(place.run, identity_of(worker, plan, _options(settings))), place, settings)
         if run.finished is not None:
             place.clean()
-            return Report.of_record(run.finished, run.folder, len(run.done))
+            report = Report.of_record(run.finished, run.folder, len(run.done))
+            return summarised(report, before)
         stack.callback(run.forget_if_empty)
-        return _Job(run, place, plan, worker, settings, advance).go()
+        report = _Job(run, place, plan, worker, settings, advance).go()
+        return summarised(report, before)
 
 
 def _options(settings: Settings) -> dict[str, object]:
@@ -137,6 +144,7 @@ def _begun(run: Run, place: Output, settings: Settings) -> Run:
         run.read(place.part)
         fresh = run.finished is not None and not place.is_there(run.finished)
     if fresh:
+        forget_page(run.folder)
         run.clear()
         place.clear()
         run.begin()
@@ -235,6 +243,7 @@ class _Job:
             fingerprint=run.fingerprint,
             n_known=n_known,
             run=run.folder,
+            about=facts_of(self.worker, run.identity),
         )
         run.finish(report.record() | place.about())
         place.clean()

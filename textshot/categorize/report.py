@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from textshot.categorize.drift import Drift, Side
+from textshot.categorize.identity import Identity
 from textshot.categorize.tally import Tally
+from textshot.categorize.worker import Worker
 from textshot.encoders import Reading
 from textshot.records import UNKNOWN, Adaptation
 
@@ -29,6 +32,9 @@ class Report:
         fingerprint: of the run; empty where nothing was kept that it could be resumed by.
         n_known: shards that an earlier process had done.
         run: the folder of the run; None where there is none.
+        about: what answered, and what was asked, see `facts_of`; empty where there is no run.
+        drift: what is another than in an earlier run; None: none was named. It is no part of the
+            run, and not in its record.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -42,6 +48,8 @@ class Report:
     fingerprint: str = ""
     n_known: int = 0
     run: Path | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    drift: Drift | None = None
 
     @property
     def read(self) -> int:
@@ -81,6 +89,7 @@ class Report:
             "text_columns": list(self.text_columns),
             "rejects": None if self.rejects_path is None else str(self.rejects_path),
             "threshold": self.threshold,
+            "about": dict(self.about),
             "adaptation": None if self.adaptation is None else asdict(self.adaptation),
             "tally": self.tally.record(),
         }
@@ -100,4 +109,39 @@ class Report:
             fingerprint=record["fingerprint"],
             n_known=n_known,
             run=run,
+            about=record["about"],
         )
+
+    def side(self) -> Side:
+        """Return what of it is compared with another run."""
+        known, unknown = self.tally.scores["known"], self.tally.scores["unknown"]
+        return Side(
+            fingerprint=self.fingerprint,
+            generation=self.about["index"]["generation"],
+            content=self.about["index"]["content"],
+            encoder=self.about["encoder"]["fingerprint"],
+            threshold=self.about["threshold"],
+            written=self.written,
+            counts=self.tally.counts,
+            categories=self.about["categories"],
+            scores=[a + b for a, b in zip(known, unknown, strict=True)],
+        )
+
+
+def facts_of(worker: Worker, identity: Identity) -> dict[str, Any]:
+    """Return what a summary says of a run beside its figures.
+
+    `threshold` is what was asked for; `thresholds` are those that single categories have.
+    """
+    engine, asked = worker.engine, worker.threshold
+    auto = isinstance(asked, str)
+    own = {c.name: c.threshold for c in engine.categories if c.threshold is not None}
+    return {
+        "index": identity["index"],
+        "encoder": {"name": engine.encoder.name, **identity["encoder"]},
+        "threshold": engine.decision.threshold if auto else asked,
+        "thresholds": own if auto else {},
+        "options": identity["options"],
+        "inputs": [found[0] for found in identity["inputs"]],
+        "categories": list(engine.index.labels),
+    }

@@ -5,31 +5,19 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from textshot.cli import options
-from textshot.cli.output import (
-    counted,
-    note,
-    note_adapted,
-    note_reading,
-    percent,
-    print_json,
-    print_table,
-    progress,
-    warn,
-)
+from textshot.cli.categorized import note_reading_of, say
+from textshot.cli.output import note, progress
 
 if TYPE_CHECKING:
-    from textshot.categorize import Report
     from textshot.records import Threshold
     from textshot.tables import Format
 
 STDOUT = "-"
-_SHOWN_CHARS = 80
 
 
 @click.command()
@@ -101,6 +89,11 @@ _SHOWN_CHARS = 80
     help="Of a Ray cluster; auto: the one of this machine. [default: one that is begun for this]",
 )
 @click.option("--restart", is_flag=True, help="Throw away what an earlier run left in the output.")
+@click.option(
+    "--compare",
+    metavar="EARLIER",
+    help="Say what is another than in an earlier run: its output, or its summary.json.",
+)
 @options.encoder_option
 @options.device_option
 @options.remember_option
@@ -126,6 +119,7 @@ def categorize(
     runner: str,
     ray_address: str | None,
     restart: bool,
+    compare: str | None,
     encoder: str | None,
     device: options.Where,
     remember: bool,
@@ -135,13 +129,15 @@ def categorize(
 
     INPUT is a file, a folder or a pattern, or several. The output has the input's columns and
     label, score, margin. What is done is kept: after any stop the same command goes on, and what is
-    finished is not done again. A summary goes to stdout (to stderr when the output is stdout).
+    finished is not done again. A summary goes to stdout (to stderr when the output is stdout), and
+    as a page for a browser beside the output.
 
     \b
     Examples:
       textshot categorize my-index examples/support/inbox.csv -o categorised.csv
       textshot categorize my-index mails.jsonl --text-column subject,body -o mails.parquet
       textshot categorize my-index "logs/2026-*.jsonl.gz" archive/ -o categorised/
+      textshot categorize my-index week-2.csv -o second.csv --compare first.csv
     """
     from textshot.categorize import categorize as run
 
@@ -172,21 +168,15 @@ def categorize(
                 processes=processes,
                 cluster=(ray_address or "local") if runner == "ray" else None,
                 restart=restart,
+                compare=compare,
                 advance=advance,
             )
     except KeyboardInterrupt:
         if output != STDOUT:
             note(f"stopped: what is done is kept, and goes on by\n  textshot {_again(restart)}")
         raise
-    if not text_columns and report.text_columns != ("text",):
-        note(f"the texts are those of the column {report.text_columns[0]!r}")
-    note_reading(report.reading)
-    before = engine.decision.threshold if threshold == "auto" else None
-    where = "the beginning of the input" if report.from_stream else "the input"
-    note_adapted(report.adaptation, where, before, report.threshold)
-    if adapt and engine.calibrated:
-        note("probabilities were tuned for the index as it is, and are left out with --adapt")
-    _say(report, output, as_json)
+    note_reading_of(report, engine, threshold, adapt=adapt, columns_named=bool(text_columns))
+    say(report, output, as_json=as_json)
     if report.failed:
         raise click.exceptions.Exit(1)
 
@@ -195,46 +185,3 @@ def _again(restart: bool) -> str:
     """Return the arguments of this command, for a shell; to go on is not to begin anew."""
     words = [word for word in sys.argv[1:] if not (restart and word == "--restart")]
     return shlex.join(words)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text[:1000].split())
-    return line if len(line) <= _SHOWN_CHARS else line[: _SHOWN_CHARS - 1] + "…"
-
-
-def _say(report: Report, output: str, as_json: bool) -> None:
-    for wanted, name in report.columns.items():
-        if name != wanted:
-            note(f"the input has a column {wanted!r} already: ours is called {name!r}")
-    if report.rejected:
-        note(f"{counted(report.rejected, 'row')} could not be used; see {report.rejects_path}")
-    for path, reason in report.failed:
-        warn(reason if reason.startswith(path) else f"{path}: {reason}")
-    if report.n_known:
-        note(f"{counted(report.n_known, 'shard')} had been done before")
-    tally = report.tally
-    ordered = sorted(tally.counts.items(), key=lambda item: (-item[1], item[0]))
-    to_stderr = output == STDOUT
-    if as_json:
-        summary: dict[str, Any] = {
-            "read": report.read,
-            "written": report.written,
-            "rejected": report.rejected,
-            "unknown": report.unknown,
-            "counts": dict(ordered),
-            "failed": [path for path, _ in report.failed],
-        }
-        if report.adaptation is not None:
-            summary["adaptation"] = asdict(report.adaptation)
-        print_json(summary, err=to_stderr)
-        return
-    rows = [
-        (label, str(n), percent(n / report.written), _short(tally.nearest[label][1]))
-        for label, n in ordered
-    ]
-    print_table(("category", "texts", "share", "example (the nearest)"), rows, err=to_stderr)
-    click.echo(
-        f"{counted(report.read, 'row')} read, {report.written} written to {output},"
-        f" {report.unknown} unknown, {report.rejected} rejected",
-        err=to_stderr,
-    )

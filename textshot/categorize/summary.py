@@ -1,0 +1,115 @@
+"""The summary of a run for people: one page that needs nothing but a browser."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from textshot.categorize.doubts import ADVICE, TITLES, doubts_about
+from textshot.categorize.drift import drift_of
+from textshot.categorize.figures import histogram
+from textshot.categorize.listing import longest, pairs_of, rows_of
+from textshot.categorize.report import Report
+from textshot.categorize.tally import CLOSE
+from textshot.index.files import write_whole
+from textshot.records import UNKNOWN
+
+PAGE = "summary.html"
+
+_TEMPLATE = "summary.html.j2"
+_MOST_ROWS = 1000
+_MOST_FILES = 20
+_MOST_PAIRS = 20
+_JOINERS = "\u200c\u200d"
+"""Scripts and emoji are written with them, and they hide nothing."""
+
+
+def summarised(report: Report, before: Report | None = None) -> Report:
+    """Write the page of a run into its folder; return the report with what is another than before.
+
+    Args:
+        report: of a run that is finished.
+        before: that of an earlier run.
+    """
+    if before is not None:
+        report = replace(report, drift=drift_of(before.side(), report.side()))
+    if report.run is not None:
+        write_whole(report.run, PAGE, page_of(report).encode("utf-8"))
+    return report
+
+
+def forget_page(run: Path) -> None:
+    """Remove the page of what is in a folder no more."""
+    (run / PAGE).unlink(missing_ok=True)
+
+
+def page_of(report: Report) -> str:
+    """Return the page: the same for the same record and the same comparison."""
+    from jinja2 import Environment, StrictUndefined
+
+    about, tally = report.about, report.tally
+    environment = Environment(
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": "{:,}".format, "percent": _percent, "cosine": _cosine}
+    source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    rows = rows_of(report)
+    return environment.from_string(source).render(
+        report=report,
+        about=about,
+        tally=tally,
+        rows=rows[:_MOST_ROWS],
+        n_rows=len(rows),
+        n_used=sum(label != UNKNOWN for label in tally.counts),
+        cut=report.unknown > longest(report),
+        n_close=sum(tally.close.values()) - tally.close.get(UNKNOWN, 0),
+        scores=histogram(
+            [tally.scores["known"], tally.scores["unknown"]], -1.0, about["threshold"]
+        ),
+        margins=histogram([tally.margins], 0.0),
+        doubts=list(_doubts(report)),
+        pairs=pairs_of(tally.pairs)[:_MOST_PAIRS],
+        most_files=_MOST_FILES,
+        most_rows=_MOST_ROWS,
+        close=CLOSE,
+    )
+
+
+def visible(value: Any) -> Any:
+    """Return text in which nothing is hidden: controls and turns of direction as they are spelt."""
+    if type(value) is not str:  # markup of the template itself is a kind of str
+        return value
+    return "".join(_spelt(c) if _is_hidden(c) else c for c in value)
+
+
+def _is_hidden(c: str) -> bool:
+    return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in _JOINERS
+
+
+def _spelt(c: str) -> str:
+    return c.encode("unicode_escape").decode("ascii")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _cosine(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
+
+
+def _doubts(report: Report) -> Iterator[dict[str, Any]]:
+    about = report.about
+    found = doubts_about(report.tally, about["categories"], about["threshold"], about["thresholds"])
+    for kind, members in groupby(found, key=lambda doubt: doubt.kind):
+        yield {"title": TITLES[kind], "advice": ADVICE[kind], "members": list(members)}
