@@ -14,6 +14,7 @@ SUMMARY = (
     "unknown             1  33.3 %  zzz qqq\n"
     "4 rows read, 3 written to out.csv, 1 unknown, 1 rejected\n"
 )
+PAGE = "summary: out.csv.run/summary.html\n"
 
 
 def expected_csv(index):
@@ -32,7 +33,7 @@ def test_the_output_has_the_rows_and_a_summary_is_shown(run, index, inbox):
     result = run("categorize", index, inbox, "-o", "out.csv")
     assert Path("out.csv").read_text(encoding="utf-8") == expected_csv(index)
     assert result.stdout == SUMMARY
-    assert result.stderr == "1 row could not be used; see out.csv.rejects.csv\n"
+    assert result.stderr == f"1 row could not be used; see out.csv.rejects.csv\n{PAGE}"
     assert Path("out.csv.rejects.csv").read_text() == (
         'source,line,reason,row\ninbox.csv,5,the text is empty (text),"[""3"", """"]"\n'
     )
@@ -76,7 +77,7 @@ def test_a_column_that_is_taken_is_said(run, index):
     Path("in.csv").write_text("text,label\nmy money,old\n")
     result = run("categorize", index, "in.csv", "-o", "out.csv")
     assert result.stderr == (
-        "the input has a column 'label' already: ours is called 'label_textshot'\n"
+        f"the input has a column 'label' already: ours is called 'label_textshot'\n{PAGE}"
     )
     assert Path("out.csv").read_text().startswith("text,label,label_textshot,score,margin\n")
 
@@ -150,4 +151,4 @@ def test_rejects_cannot_go_to_stdout(run, index):
 def test_a_column_that_was_taken_for_the_text_is_named(run, index):
     Path("in.csv").write_text("hello there\nhow are you\n")
     result = run("categorize", index, "in.csv", "-o", "out.csv")
-    assert result.stderr == "the texts are those of the column 'hello there'\n"
+    assert result.stderr == f"the texts are those of the column 'hello there'\n{PAGE}"

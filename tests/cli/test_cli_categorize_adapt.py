@@ -21,13 +21,16 @@ def test_it_says_that_it_adapted(run, index, many):
     # The threshold of this index was given, and stays.
     assert result.stderr == (
         "adapted to 200 different texts of the input; threshold 0.250 -> 0.250\n"
+        "summary: out.csv.run/summary.html\n"
     )
     assert "200 rows read, 200 written" in result.stdout
 
 
 def test_a_threshold_of_this_run_is_not_talked_about(run, index, many):
     result = run("categorize", index, many, "-o", "out.csv", "--adapt", "--threshold", "0.3")
-    assert result.stderr == "adapted to 200 different texts of the input\n"
+    assert result.stderr == (
+        "adapted to 200 different texts of the input\nsummary: out.csv.run/summary.html\n"
+    )
 
 
 def test_it_says_why_it_did_not(run, index, inbox):
