@@ -282,6 +282,13 @@ def test_what_looks_wrong_is_told_with_what_to_do(engine):
     assert "refund request : 40 of 40 (100.0 %) texts that got a category; 5.0 times" in text
 
 
+def test_what_looks_wrong_in_many_categories_is_cut(report):
+    large = with_counts(report, {f"c{i:03}": 1000 if i < 100 else 1 for i in range(200)})
+    text = section(page_of(large), "What looks wrong")
+    assert text.count("1 of 100,100 (0.0 %) texts that got a category") == 50
+    assert "and 50 more" in text
+
+
 def test_nothing_looks_wrong_in_a_few_texts(engine):
     Path("in.csv").write_text("text\nmy money back\n")
     text = section(page_of(categorize(engine, "in.csv", "out.csv")), "What looks wrong")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textshot.categorize.doubts import ADVICE, TITLES, doubts_about
 from textshot.categorize.drift import drift_of
@@ -19,10 +19,14 @@ from textshot.categorize.tally import CLOSE
 from textshot.index.files import write_whole
 from textshot.records import UNKNOWN
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 PAGE = "summary.html"
 
 _TEMPLATE = "summary.html.j2"
 _MOST_ROWS = 1000
+_MOST_DOUBTS = 50
 _MOST_FILES = 20
 _MOST_PAIRS = 20
 _JOINERS = "\u200c\u200d"
@@ -50,21 +54,8 @@ def forget_page(run: Path) -> None:
 
 def page_of(report: Report) -> str:
     """Return the page: the same for the same record and the same comparison."""
-    from jinja2 import Environment, StrictUndefined
-
-    about, tally = report.about, report.tally
-    environment = Environment(
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"number": "{:,}".format, "percent": _percent, "cosine": _cosine}
-    source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    rows = rows_of(report)
-    return environment.from_string(source).render(
+    about, tally, rows = report.about, report.tally, rows_of(report)
+    return _template().render(
         report=report,
         about=about,
         tally=tally,
@@ -79,15 +70,32 @@ def page_of(report: Report) -> str:
         margins=histogram([tally.margins], 0.0),
         doubts=list(_doubts(report)),
         pairs=pairs_of(tally.pairs)[:_MOST_PAIRS],
+        most_doubts=_MOST_DOUBTS,
         most_files=_MOST_FILES,
         most_rows=_MOST_ROWS,
         close=CLOSE,
     )
 
 
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": "{:,}".format, "percent": _percent, "cosine": _cosine}
+    source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
 def visible(value: Any) -> Any:
     """Return text in which nothing is hidden: controls and turns of direction as they are spelt."""
-    if type(value) is not str:  # markup of the template itself is a kind of str
+    if not isinstance(value, str) or hasattr(value, "__html__"):  # markup is the template's own
         return value
     return "".join(_spelt(c) if _is_hidden(c) else c for c in value)
 
