@@ -8,7 +8,9 @@ again, and gives the same bytes under the same name, so that nothing is lost or 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from textshot.categorize.choice import Choice
 from textshot.categorize.outputs import Output
 from textshot.categorize.plan import Plan
 from textshot.categorize.pool import work
-from textshot.categorize.runs import Key, end_line, shard_line
+from textshot.categorize.runs import Key, Line, end_line, shard_line
 from textshot.categorize.shards import End, Shard, events
 from textshot.categorize.worker import Worker
 from textshot.engine import Engine
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 OLDEST = (2, 52)
 """Before it, who can reach a cluster can run code on it (CVE-2025-62593)."""
+
+_SECONDS = 10.0
+"""For a first word with a cluster."""
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -113,7 +118,7 @@ def categorize(
     )
     return dataset.map_batches(
         _Answering,
-        fn_constructor_args=(ray.put(worker),),
+        fn_constructor_args=(worker,),
         batch_format="pyarrow",
         batch_size=batch_rows,
         compute=ray.data.ActorPoolStrategy(size=n_actors or actors_for(ray)),
@@ -131,12 +136,14 @@ def actors_for(ray: Any) -> int:
 class _Reading:
     """A task: it reads the files that it is given, shard by shard."""
 
+    folder: str
     plan: Plan
     rows: int
     chosen: Choice
     done: frozenset[Key]
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        os.chdir(self.folder)  # names of files may be relative
         for place in batch.column("place").to_pylist():
             others = {i: 0 for i in range(len(self.plan.sources)) if i != place}
             for event in events(self.plan, self.rows, over=others, chosen=self.chosen):
@@ -147,7 +154,8 @@ class _Reading:
 class _Writing:
     """An actor: it answers a shard and writes it, and tells what a line about it needs."""
 
-    def __init__(self, worker: Worker, output: Output, note: str) -> None:
+    def __init__(self, folder: str, worker: Worker, output: Output, note: str) -> None:
+        os.chdir(folder)
         self._worker, self._output, self._note = worker, output, note
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -156,7 +164,7 @@ class _Writing:
         found = [self._done(row) for row in batch.to_pylist()]
         return pa.Table.from_pylist([{"line": json.dumps(line)} for line in found])
 
-    def _done(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _done(self, row: Mapping[str, Any]) -> Line:
         if row["data"] is None:
             return end_line(row["place"], row["number"], row["broken"])
         data, key = _unpacked(row["data"]), (row["place"], row["number"])
@@ -177,7 +185,7 @@ def run_shards(
     done: frozenset[Key],
     places: Sequence[int],
     n_actors: int | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Line]:
     """Yield a line for each shard that is answered and written, and for the end of each file.
 
     Args:
@@ -191,23 +199,31 @@ def run_shards(
         places: of the files that are not done.
         n_actors: None: one for each CPU of the cluster but those that reading and writing need.
     """
-    ray = import_ray()
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    ray, folder = import_ray(), str(Path.cwd())
     files = ray.data.from_items(
         [{"place": place} for place in places], override_num_blocks=max(1, len(places))
     )
     lines = files.map_batches(
-        _Reading(plan, rows, chosen, done), batch_format="pyarrow", batch_size=1, num_cpus=1
-    ).map_batches(
-        _Writing,
-        fn_constructor_args=(ray.put(worker), output, note),
+        # Another share of a CPU than an actor's, or both would become one, and nothing would flow.
+        _Reading(folder, plan, rows, chosen, done),
         batch_format="pyarrow",
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=n_actors or actors_for(ray)),
+        num_cpus=0.5,
+    ).map_batches(
+        _Writing,
+        fn_constructor_args=(folder, worker, output, note),
+        batch_format="pyarrow",
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors or actors_for(ray)),
         num_cpus=1,
     )
-    for row in lines.iter_rows():
-        yield json.loads(row["line"])
+    try:
+        for row in lines.iter_rows():
+            yield json.loads(row["line"])
+    except ray.exceptions.RayTaskError as error:  # a full disk, an encoder that is not there
+        if isinstance(error.cause, TextshotError):
+            raise TextshotError(str(error.cause)) from error
+        raise
 
 
 def connect(address: str) -> None:
@@ -217,12 +233,21 @@ def connect(address: str) -> None:
         TextshotError: it cannot be reached.
     """
     ray = import_ray()
-    if ray.is_initialized():
-        return
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        _knock(address)
+        if not ray.is_initialized():
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (OSError, ValueError, RuntimeError) as error:
         raise TextshotError(f"Ray cannot be reached at {address}: {error}") from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # we tell how far it is
+    ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def _knock(address: str) -> None:
+    """See whether anybody listens at host and port: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), _SECONDS).close()
 
 
 def _packed(event: Shard | End) -> pa.Table:
@@ -233,7 +258,7 @@ def _packed(event: Shard | End) -> pa.Table:
         number, sink = event.number, pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, event.data.schema) as writer:
             writer.write_batch(event.data)
-        data = sink.getvalue()
+        data = sink.getvalue().to_pybytes()
         rejects = json.dumps([[r.source, r.line, r.reason, r.row] for r in event.rejects])
     else:
         number, broken = event.n_shards, event.broken
