@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins layer bench-layer bench-peers clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,ray,dev]"
 	touch $@
 
 demo: install  ## index the example set, categorise its inbox, evaluate
@@ -55,6 +55,9 @@ bench-search: install  ## make bench-search DATA=folder; ten minutes, on a quiet
 
 bench-twins: install  ## make bench-twins DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.twins --data $(DATA)
+
+bench-job: install  ## make bench-job DATA=folder; half an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.job --data $(DATA)
 
 layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.layer --data $(DATA)

@@ -273,8 +273,8 @@ def test_a_failure_in_the_middle_leaves_what_was_there(engine, error, there):
 def test_a_failure_leaves_the_input_when_it_is_the_output(engine):
     content = "text\n" + "my money\n" * 5000
     Path("in.csv").write_text(content)
+    failing = Failing(engine, EncoderError("gone"))
     with pytest.raises(EncoderError, match="gone"):
-        failing = Failing(engine, EncoderError("gone"))
         categorize(failing, "in.csv", "in.csv", rejects="bad.csv", shard_rows=4000)
     assert Path("in.csv").read_text() == content
 

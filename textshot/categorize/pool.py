@@ -102,7 +102,7 @@ def in_order(
                 " (--processes). What is done is kept: the same command goes on"
             ) from error
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _ahead(
