@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from textshot.errors import TableError
 from textshot.tables import Reject, Table, open_table, open_writer, text_column
 
 
@@ -20,6 +21,7 @@ class Contents:
     rows: list[tuple[str, ...]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    broken: str = ""
 
     @property
     def reasons(self) -> list[str]:
@@ -28,13 +30,32 @@ class Contents:
 
 def contents(table: Table) -> Contents:
     found = Contents(table.columns)
+    add_contents(found, table)
+    return found
+
+
+def add_contents(found: Contents, table: Table) -> None:
     for batch in table.batches():
         columns = [text_column(batch.data, [name]) for name in table.columns]
         found.rows += zip(*columns, strict=True)
         found.lines += batch.lines
         found.rejects += batch.rejects
         assert len(batch.lines) == batch.data.num_rows
-    return found
+
+
+@pytest.fixture
+def read_until() -> Callable[..., Contents]:
+    """Read a file up to its break, whose message is as expected."""
+
+    def read_until_break(path, message, **options):
+        with open_table(path, **options) as table:
+            found = Contents(table.columns)
+            with pytest.raises(TableError, match=message) as error:
+                add_contents(found, table)
+        found.broken = str(error.value)
+        return found
+
+    return read_until_break
 
 
 @pytest.fixture

@@ -15,7 +15,16 @@ from textshot.errors import TableError
 from textshot.tables import open_table, open_writer
 
 ROWS = pa.RecordBatch.from_pydict({"a": ["new"] * 10})
-NAMES = ["a.csv", "a.csv.gz", "a.jsonl", "a.parquet", "a.xlsx"]
+NAMES = [
+    "a.csv",
+    "a.csv.gz",
+    "a.tsv.bz2",
+    "a.csv.xz",
+    "a.csv.zst",
+    "a.jsonl",
+    "a.parquet",
+    "a.xlsx",
+]
 
 
 class Failed(Exception):

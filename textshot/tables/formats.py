@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from textshot.errors import TableError
+from textshot.tables.packing import Packing, packing_by_ending
 
 STDIO = "-"
 """In place of a file name: the standard input or the standard output."""
@@ -41,9 +42,9 @@ def is_binary(format: Format) -> bool:
     return format in _BINARY
 
 
-def is_gzip(path: str, format: Format) -> bool:
-    """Return whether a text file is packed with gzip, by its ending."""
-    return path.lower().endswith(".gz") and not is_binary(format)
+def packing_of(path: str, format: Format) -> Packing | None:
+    """Return how a text file is packed, by its ending; None: it is not, as no binary format is."""
+    return None if is_binary(format) else packing_by_ending(path)
 
 
 def format_of(path: str, given: Format | None, stdio: Format, *, output: bool = False) -> Format:
@@ -66,9 +67,9 @@ def format_of(path: str, given: Format | None, stdio: Format, *, output: bool = 
     if found is None:
         endings = ", ".join(_ENDINGS)
         raise TableError(
-            f"{path}: the ending does not tell the format. Known are {endings}, and .gz behind a"
-            f" text format; save the file as one of these, or name the format with {option}"
-            f" ({', '.join(Format)})"
+            f"{path}: the ending does not tell the format. Known are {endings}, and behind a text"
+            f" format {', '.join(Packing)}; save the file as one of these, or name the format with"
+            f" {option} ({', '.join(Format)})"
         )
     return found
 
@@ -85,7 +86,7 @@ def _checked(given: str, option: str) -> Format:
 def known_format(path: str) -> Format | None:
     """Return the format that the ending of a name tells; None if it tells none."""
     name = PurePath(path.lower())
-    if name.suffix != ".gz":
+    if packing_by_ending(path) is None:
         return _ENDINGS.get(name.suffix)
     inner = _ENDINGS.get(PurePath(name.stem).suffix)
     return None if inner in _BINARY else inner

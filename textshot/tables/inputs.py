@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import shutil
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +15,12 @@ from typing import BinaryIO, cast
 
 from textshot.errors import TableError
 from textshot.tables.formats import STDIO
+from textshot.tables.packing import Packing, Unpacked
+
+BREAK = "\ud800"
+"""Stands in decoded text where it breaks: bytes that no lone surrogate carries, as half a unit."""
+
+_ERRORS = "textshot.break"
 
 # The longest first: a UTF-32 mark begins with a UTF-16 mark.
 _MARKS = (
@@ -29,7 +33,7 @@ _MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class TextInput:
-    """Decoded text, with undecodable bytes kept as lone surrogates (PEP 383).
+    """Decoded text, with undecodable bytes kept as lone surrogates (PEP 383), or as BREAK.
 
     Attributes:
         source: The file, as messages show it.
@@ -85,22 +89,27 @@ def temporary_file(stack: ExitStack) -> BinaryIO:
 
 
 def decoded(
-    stream: BinaryIO, source: str, *, packed: bool, encoding: str | None, stack: ExitStack
+    stream: BinaryIO,
+    source: str,
+    *,
+    packing: Packing | None,
+    encoding: str | None,
+    stack: ExitStack,
 ) -> TextInput:
     """Return the text of a stream; without an encoding its byte order mark decides, else UTF-8."""
     whole = stream
-    if packed:
-        stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stream, mode="rb")))
+    if packing is not None:
+        stream = stack.enter_context(io.BufferedReader(Unpacked(stream, packing, source)))
     name = _codec(encoding) if encoding is not None else _marked(stream, source)
     # A mark at the beginning of UTF-8 is no part of the first column's name.
     codec = "utf-8-sig" if name == "utf-8" else name
-    text = io.TextIOWrapper(stream, codec, errors="surrogateescape", newline="")
+    text = io.TextIOWrapper(stream, codec, errors=_ERRORS, newline="")
     stack.callback(text.detach)  # or it would close the standard input with itself
 
     def again() -> TextInput:
-        # All anew, as gzip may hold a small file whole and would not go back in `whole` itself.
+        # All anew, as what unpacks may hold a small file whole and would not go back in `whole`.
         whole.seek(0)
-        return decoded(whole, source, packed=packed, encoding=name, stack=stack)
+        return decoded(whole, source, packing=packing, encoding=name, stack=stack)
 
     return TextInput(source, name, text, again if _rewindable(whole, source) else None)
 
@@ -112,7 +121,7 @@ def _rewindable(stream: BinaryIO, source: str) -> bool:
 def _marked(stream: BinaryIO, source: str) -> str:
     try:
         head = cast(io.BufferedReader, stream).peek(4)
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise TableError(
             f"{source}: cannot be read ({error}). Check that the file is whole"
         ) from error
@@ -126,6 +135,17 @@ def _peekable(stdin: BinaryIO, stack: ExitStack) -> BinaryIO:
     buffered = io.BufferedReader(cast(io.RawIOBase, stdin))
     stack.callback(buffered.detach)
     return buffered
+
+
+def _or_break(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Decode what cannot be decoded, as the text before it would be lost with an exception."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeDecodeError as broken:
+        return BREAK, broken.end
+
+
+codecs.register_error(_ERRORS, _or_break)
 
 
 def _codec(encoding: str) -> str:

@@ -13,7 +13,7 @@ from textshot.errors import TableError
 from textshot.tables.batches import Batch, Reading
 from textshot.tables.delimited_input import read_delimited
 from textshot.tables.excel_input import read_excel
-from textshot.tables.formats import STDIO, Format, format_of, is_binary, is_gzip
+from textshot.tables.formats import STDIO, Format, format_of, is_binary, packing_of
 from textshot.tables.inputs import TextInput, decoded, open_bytes, seekable
 from textshot.tables.json_input import read_jsonl
 from textshot.tables.parquet_input import read_parquet
@@ -104,8 +104,8 @@ def open_table(
             read = read_parquet if kind is Format.PARQUET else read_excel
             reading = read(seekable(stream, source, stack), source, batch_rows)
         else:
-            packed = is_gzip(name, kind)
-            text = decoded(stream, source, packed=packed, encoding=encoding, stack=stack)
+            packing = packing_of(name, kind)
+            text = decoded(stream, source, packing=packing, encoding=encoding, stack=stack)
             reading = _read_text_format(text, kind, batch_rows, columns)
         return Table(source, kind, reading, stream, stack.pop_all())
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from textshot.errors import TableError
 from textshot.tables.excel_output import ExcelEncoder
-from textshot.tables.formats import STDIO, Format, format_of, is_binary, is_gzip
+from textshot.tables.formats import STDIO, Format, format_of, is_binary, packing_of
 from textshot.tables.outputs import kept, open_output
+from textshot.tables.packing import packed
 from textshot.tables.parquet_output import ParquetEncoder
 from textshot.tables.text_output import DelimitedEncoder, Encoder, JsonEncoder
 
@@ -50,10 +50,9 @@ class Writer:
             self._output = open_output(self._path, whole=is_binary(self.format))
             undo.callback(self._output.discard)
             self._sink = self._output.stream
-            if is_gzip(self._path, self.format):
-                # Without name and time, so that the same rows give the same file.
-                packed = gzip.GzipFile("", "wb", fileobj=self._sink, mtime=0)
-                self._sink = cast(BinaryIO, packed)
+            packing = packing_of(self._path, self.format)
+            if packing is not None:
+                self._sink = packed(self._sink, packing)
                 undo.callback(_close_quietly, self._sink)
             self._encoder = self._new_encoder(self._sink)
             undo.callback(self._encoder.discard)
