@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from textshot.errors import TableError
-from textshot.tables import Format, json_input, open_table
+from textshot.tables import Format, batches, json_input, open_table
 
 LATE = b"".join(b'{"b": %d}\n' % n for n in range(9)) + b'{"new": 9, "b": 8}\n{"a": 10}\n'
 
@@ -122,7 +122,7 @@ def test_very_long_keys_are_an_error_before_they_fill_the_memory(tmp_path, monke
 
 
 def test_many_columns_make_short_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(json_input, "MAX_BATCH_CELLS", 30)
+    monkeypatch.setattr(batches, "MAX_BATCH_CELLS", 30)
     (tmp_path / "a.jsonl").write_bytes(b"".join(b'{"k%d": 1}\n' % n for n in range(10)))
     with open_table(tmp_path / "a.jsonl") as table:
         assert [batch.data.num_rows for batch in table.batches()] == [3, 3, 3, 1]

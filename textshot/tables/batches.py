@@ -18,6 +18,9 @@ MAX_ROW_CHARS = 10_000_000
 MAX_BATCH_CHARS = 32_000_000
 """A batch ends early at so many characters, so that long rows cost no more memory than short."""
 
+MAX_BATCH_CELLS = 4_000_000
+"""A slice has fewer rows where there are many columns: empty cells take memory as well."""
+
 MAX_SHOWN_CHARS = 2_000
 """How much of a rejected row is kept."""
 
@@ -60,6 +63,11 @@ def rejected(source: str, line: int, reason: str, row: str | Sequence[object]) -
     if len(row) > MAX_SHOWN_CHARS:
         shown += f" … (cut to {MAX_SHOWN_CHARS:,} characters)"
     return Reject(source, line, reason, shown)
+
+
+def fewer_rows(batch_rows: int, n_columns: int) -> int:
+    """Return how many rows a slice may have, of those asked for, with so many columns."""
+    return min(batch_rows, max(1, MAX_BATCH_CELLS // max(1, n_columns)))
 
 
 def record_batch(columns: Sequence[Sequence[str | None]], schema: pa.Schema) -> pa.RecordBatch:

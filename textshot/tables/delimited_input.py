@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textshot.errors import TableError
 from textshot.tables import batches
-from textshot.tables.batches import Batch, Reading, record_batch
+from textshot.tables.batches import Batch, Reading, fewer_rows, record_batch
 from textshot.tables.delimited_rows import Rows
 from textshot.tables.formats import Format
 from textshot.tables.inputs import TextInput
@@ -34,7 +34,7 @@ def read_delimited(text: TextInput, format: Format, batch_rows: int) -> Reading:
     delimiter = "\t" if format is Format.TSV else _delimiter(first)
     rows = Rows(text, chain([first], lines), blank, delimiter)
     schema = pa.schema([pa.field(name, pa.string()) for name in rows.header()])
-    return schema, _batches(rows, schema, batch_rows)
+    return schema, _batches(rows, schema, fewer_rows(batch_rows, len(schema)))
 
 
 def _delimiter(header: str) -> str:

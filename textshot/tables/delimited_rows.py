@@ -10,7 +10,7 @@ from textshot.errors import TableError
 from textshot.tables import batches
 from textshot.tables.batches import Reject, checked_names, rejected
 from textshot.tables.inputs import TextInput
-from textshot.tables.lines import Slice, damage, too_long
+from textshot.tables.lines import Slice, damage, slices, too_long
 
 
 class Rows:
@@ -44,12 +44,11 @@ class Rows:
 
     def slices(self, width: int, batch_rows: int) -> Iterator[Slice[list[str]]]:
         """Yield slices of rows of `width` fields."""
-        part = Slice[list[str]]()
-        while self._fill(part, width, batch_rows):
-            yield self._clean(part)
-            part = Slice()
-        if part.lines or part.rejects:
-            yield self._clean(part)
+
+        def fill(part: Slice[list[str]]) -> bool:
+            return self._fill(part, width, batch_rows)
+
+        return map(self._clean, slices(fill))
 
     def _fill(self, part: Slice[list[str]], width: int, batch_rows: int) -> bool:
         chars = 0

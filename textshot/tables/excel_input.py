@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from textshot.errors import TableError
 from textshot.tables.batches import (
@@ -19,6 +20,7 @@ from textshot.tables.batches import (
     rejected,
 )
 from textshot.tables.cells import EXACT_INTEGER, json_field, json_text
+from textshot.tables.lines import Slice, slices
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +32,6 @@ MAX_UNPACKED_BYTES = 1 << 30
 _OLD_OR_LOCKED = bytes.fromhex("d0cf11e0a1b11ae1")  # the OLE container of .xls and of passwords
 
 Numbered: TypeAlias = tuple[int, Sequence[object]]
-Read = TypeVar("Read")
 
 
 def read_excel(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
@@ -51,28 +52,41 @@ def _batches(
     rows: Iterator[Numbered], schema: pa.Schema, source: str, batch_rows: int
 ) -> Iterator[Batch]:
     width = len(schema.names)
-    while part := list(islice(rows, batch_rows)):
-        good = [(line, row) for line, row in part if len(row) <= width]
-        padded = [[*row, *[None] * (width - len(row))] for _, row in good]
-        columns = [[_json(value) for value in column] for column in zip(*padded, strict=True)]
-        rejects = [_too_wide(source, row, width) for row in part if len(row[1]) > width]
-        data = record_batch(columns or [()] * width, schema)
-        yield Batch(data, [line for line, _ in good], rejects)
+
+    def fill(part: Slice[Sequence[object]]) -> bool:
+        for line, row in islice(rows, batch_rows):
+            if len(row) > width:
+                part.rejects.append(_too_wide(source, line, row, width))
+            else:
+                part.values.append([*row, *[None] * (width - len(row))])
+                part.lines.append(line)
+        return len(part.lines) + len(part.rejects) == batch_rows
+
+    for part in slices(fill):
+        columns = [[_json(value) for value in column] for column in zip(*part.values, strict=True)]
+        yield Batch(record_batch(columns or [()] * width, schema), part.lines, part.rejects)
 
 
 def _sheet_rows(stream: BinaryIO, source: str, at_once: int) -> Iterator[Numbered]:
     """Yield the rows that are not empty, without the empty cells at their ends."""
-    done = 0
-    rows = _quietly(lambda: _open_sheet(stream), source, "")
-    while True:
-        part = _quietly(lambda: list(islice(rows, at_once)), source, f" after row {done}")
-        if not part:
+    done, broken = 0, None
+    with _quiet(source):
+        rows = _open_sheet(stream)
+    while broken is None:
+        part: list[Sequence[object]] = []
+        try:
+            with _quiet(source, done, part):
+                part.extend(islice(rows, at_once))
+        except TableError as error:
+            broken = error
+        if not part and broken is None:
             return
         for line, row in enumerate(part, done + 1):
             values = _trimmed(row)
             if values:
                 yield line, values
         done += len(part)
+    raise broken
 
 
 def _open_sheet(stream: BinaryIO) -> Iterator[Sequence[object]]:
@@ -85,16 +99,18 @@ def _open_sheet(stream: BinaryIO) -> Iterator[Sequence[object]]:
     return iter(rows)
 
 
-def _quietly(read: Callable[[], Read], source: str, where: str) -> Read:
+@contextmanager
+def _quiet(source: str, done: int = 0, part: Sequence[object] = ()) -> Iterator[None]:
     # openpyxl warns of styles, validations and other things that no table needs, and what it
     # raises on a damaged file can be of any kind.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return read()
+            yield
         except Exception as error:
+            n = done + len(part)
             raise TableError(
-                f"{source}: cannot be read as an Excel workbook{where}"
+                f"{source}: cannot be read as an Excel workbook{f' after row {n}' if n else ''}"
                 f" ({type(error).__name__}: {error}). Open it in a spreadsheet and save it again,"
                 " or as CSV"
             ) from error
@@ -147,6 +163,5 @@ def _shown(value: object) -> str:
     return found if isinstance(found, str) else json_text(found)
 
 
-def _too_wide(source: str, row: Numbered, width: int) -> Reject:
-    line, values = row
+def _too_wide(source: str, line: int, values: Sequence[object], width: int) -> Reject:
     return rejected(source, line, f"has {len(values)} cells, the header has {width}", values)

@@ -9,7 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from textshot.errors import TableError
-from textshot.tables.batches import MAX_BATCH_CHARS, Batch, Reading, record_batch, rejected
+from textshot.tables.batches import (
+    MAX_BATCH_CHARS,
+    Batch,
+    Reading,
+    fewer_rows,
+    record_batch,
+    rejected,
+)
 from textshot.tables.cells import json_field
 from textshot.tables.inputs import TextInput
 from textshot.tables.json_objects import DECODER, object_texts
@@ -20,9 +27,6 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 10_000
 """More keys are no columns, but data that stands in the place of keys."""
-
-MAX_BATCH_CELLS = 4_000_000
-"""A slice has fewer rows where there are many columns, as absent keys take memory as well."""
 
 
 def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None = None) -> Reading:
@@ -40,7 +44,7 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
             keys = _all_keys(text)
             text = text.again()
         new_key = "which was not there before: the file changed while it was read"
-        batch_rows = min(batch_rows, max(1, MAX_BATCH_CELLS // max(1, len(keys))))
+        batch_rows = fewer_rows(batch_rows, len(keys))
     slices = line_slices(text, batch_rows, object_texts)
     if not keys:
         first = next(slices, None)
@@ -53,7 +57,7 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
 def _all_keys(text: TextInput) -> dict[str, None]:
     keys: dict[str, None] = {}
     chars = 0
-    for line in bounded_lines(text):
+    for line in _lines_before_a_break(text):
         for key in _texts_if_new(line, keys, text.encoding):
             if key not in keys:
                 keys[key] = None
@@ -62,6 +66,11 @@ def _all_keys(text: TextInput) -> dict[str, None]:
         if len(keys) > MAX_COLUMNS or chars > MAX_BATCH_CHARS:
             raise _too_many_keys(text.source)
     return keys
+
+
+def _lines_before_a_break(text: TextInput) -> Iterator[str]:
+    with suppress(TableError):  # it is told when the rows before it are read
+        yield from bounded_lines(text)
 
 
 def _texts_if_new(line: str, known: Mapping[str, None], encoding: str) -> dict[str, str]:

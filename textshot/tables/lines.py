@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -11,7 +10,7 @@ from textshot.errors import TableError
 from textshot.tables import batches
 from textshot.tables.batches import Reject, rejected
 from textshot.tables.cells import SURROGATES
-from textshot.tables.inputs import TextInput
+from textshot.tables.inputs import BREAK, TextInput
 
 Value = TypeVar("Value")
 
@@ -26,12 +25,18 @@ class Slice(Generic[Value]):
 
 
 def bounded_lines(text: TextInput) -> Iterator[str]:
-    """Yield each line with its ending; one of more than MAX_ROW_CHARS is cut to one more."""
+    """Yield each line with its ending; one of more than MAX_ROW_CHARS is cut to one more.
+
+    Raises:
+        TableError: the text breaks there: it is damaged, or not in its encoding.
+    """
     limit = batches.MAX_ROW_CHARS + 1
     readline = text.stream.readline
     number = 0
     try:
         while line := readline(limit):
+            if BREAK in line:
+                raise UnicodeError("half a character")
             number += 1
             yield line
             if len(line) == limit and line[-1] not in "\r\n":
@@ -42,7 +47,7 @@ def bounded_lines(text: TextInput) -> Iterator[str]:
             f"{text.source}: not {text.encoding} after line {number} ({error}). Check that the file"
             " is whole, or name its encoding with --encoding"
         ) from error
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise TableError(
             f"{text.source}: cannot be read after line {number} ({error}). Check that the file is"
             " whole"
@@ -79,28 +84,51 @@ def parsed(line: str, encoding: str, parse: Callable[[str], Value]) -> Value:
     return parse(line)
 
 
+def slices(fill: Callable[[Slice[Value]], bool]) -> Iterator[Slice[Value]]:
+    """Yield slices as `fill` fills them, until it returns False: there is no more.
+
+    Where it raises TableError, what it filled in before that is yielded first.
+    """
+    more, broken = True, None
+    while more:
+        part = Slice[Value]()
+        try:
+            more = fill(part)
+        except TableError as error:
+            more, broken = False, error
+        if part.lines or part.rejects:
+            yield part
+    if broken is not None:
+        raise broken
+
+
 def line_slices(
     text: TextInput, batch_rows: int, parse: Callable[[str], Value]
 ) -> Iterator[Slice[Value]]:
     """Yield slices of a format that has one row a line; `parse` raises ValueError with a reason."""
-    part, chars = Slice[Value](), 0
-    for number, line in enumerate(bounded_lines(text), 1):
-        if not line.strip():
-            continue
-        try:
-            part.values.append(parsed(line, text.encoding, parse))
-            part.lines.append(number)
-            chars += len(line)
-        except ValueError as error:
-            part.rejects.append(rejected(text.source, number, str(error), line.rstrip("\r\n")))
-        if len(part.lines) + len(part.rejects) == batch_rows or chars > batches.MAX_BATCH_CHARS:
-            yield part
-            part, chars = Slice(), 0
-    if part.lines or part.rejects:
-        yield part
+    numbered = enumerate(bounded_lines(text), 1)
+
+    def fill(part: Slice[Value]) -> bool:
+        chars = 0
+        for number, line in numbered:
+            if not line.strip():
+                continue
+            try:
+                part.values.append(parsed(line, text.encoding, parse))
+                part.lines.append(number)
+                chars += len(line)
+            except ValueError as error:
+                part.rejects.append(rejected(text.source, number, str(error), line.rstrip("\r\n")))
+            if len(part.lines) + len(part.rejects) == batch_rows or chars > batches.MAX_BATCH_CHARS:
+                return True
+        return False
+
+    return slices(fill)
 
 
 def _skip_line(readline: Callable[[int], str]) -> None:
     while piece := readline(1 << 16):
+        if BREAK in piece:
+            raise UnicodeError("half a character")
         if piece[-1] in "\r\n":
             return

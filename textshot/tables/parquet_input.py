@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from textshot.errors import TableError
-from textshot.tables.batches import Batch, Reading, checked_names
+from textshot.tables.batches import Batch, Reading, checked_names, fewer_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,7 @@ def read_parquet(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
     schema = pa.schema(
         [pa.field(name, field.type) for name, field in zip(names, found, strict=True)]
     )
-    return schema, _batches(file, schema, source, batch_rows)
+    return schema, _batches(file, schema, source, fewer_rows(batch_rows, len(names)))
 
 
 def _batches(
@@ -39,14 +39,42 @@ def _batches(
 
     done = 0
     try:
-        for data in file.iter_batches(batch_size=batch_rows):
-            data.validate(full=True)  # strings that are not UTF-8 show here and not half-way
+        for data in _rows(file, batch_rows):
             rows = data.num_rows
             lines = list(range(done + 1, done + rows + 1))
             yield Batch(pa.RecordBatch.from_arrays(data.columns, schema=schema), lines, [])
             done += rows
     except (pa.ArrowException, OSError) as error:
         raise _broken(source, error, f" after row {done}") from error
+
+
+def _rows(file: pq.ParquetFile, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield all rows before a break: a slice may hold those of several row groups."""
+    import pyarrow as pa
+
+    done = 0
+    try:
+        for data in file.iter_batches(batch_size=batch_rows):
+            data.validate(full=True)  # strings that are not UTF-8 show here and not half-way
+            yield data
+            done += data.num_rows
+    except (pa.ArrowException, OSError):
+        yield from _rows_of_groups(file, batch_rows, done)
+
+
+def _rows_of_groups(file: pq.ParquetFile, batch_rows: int, begin: int) -> Iterator[pa.RecordBatch]:
+    place = 0
+    for group in range(file.num_row_groups):
+        end = place + file.metadata.row_group(group).num_rows
+        if end <= begin:
+            place = end
+            continue
+        for data in file.iter_batches(batch_size=batch_rows, row_groups=[group]):
+            data.validate(full=True)
+            after = place + data.num_rows
+            if after > begin:
+                yield data.slice(max(0, begin - place))
+            place = after
 
 
 def _broken(source: str, error: Exception, where: str = "") -> TableError:
