@@ -66,6 +66,26 @@ def test_a_pattern_stands_for_what_it_matches():
     assert paths("lo?s") == sorted(paths("logs"))
 
 
+def test_a_pattern_leaves_out_the_notes_of_other_programs_unless_they_are_meant():
+    make("out/part-0.csv", "out/_textshot/rejects.csv", "out/_old.csv", "out/.tmp.csv")
+    for pattern in ("out/*", "out/**", "out/**/*.csv", "o*"):
+        assert paths(pattern) == ["out/part-0.csv"]
+    assert paths("out/_textshot/*") == ["out/_textshot/rejects.csv"]
+    assert paths("out/_*.csv") == ["out/_old.csv"]
+
+
+def test_what_is_skipped_is_told_once():
+    make("in/a.csv", "in/deep/read.me")
+    assert find_sources(["in/**", "in"]).skipped == ("in/deep/read.me",)
+
+
+def test_packed_files_are_known_in_folders():
+    make("in/a.csv.zst", "in/b.txt.bz2", "in/c.jsonl.xz", "in/d.tsv.gz", "in/e.parquet.gz")
+    found = find_sources(["in"])
+    assert [s.format for s in found.sources] == [Format.CSV, Format.TEXT, Format.JSONL, Format.TSV]
+    assert found.skipped == ("in/e.parquet.gz",)
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file():
     make("a[1].csv")
     assert paths("a[1].csv") == ["a[1].csv"]
@@ -73,7 +93,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file():
 
 def test_each_file_is_read_once_however_often_it_is_named():
     make("in/a.csv", "in/b.csv")
-    os.symlink("in/a.csv", "link.csv")
+    Path("link.csv").symlink_to("in/a.csv")
     assert paths("in/b.csv", "in", "link.csv", "in/*.csv") == ["in/b.csv", "in/a.csv"]
 
 

@@ -53,12 +53,15 @@ class Plan:
         """Return rows of a file with the columns of all files."""
         import pyarrow as pa
 
-        partition = self.sources[place].partition
+        if data.schema.equals(self.schema, check_metadata=True):
+            return data
+        source = self.sources[place]
+        partition, there = source.partition, set(data.schema.names)
         columns = []
         for field in self.schema:
-            if field.name in data.schema.names:
+            if field.name in there:
                 column = data.column(field.name)
-                columns.append(_as(column, data.schema.field(field.name), field))
+                columns.append(_as(column, data.schema.field(field.name), field, source.path))
             else:  # of a folder's name, or of other files
                 value = pa.scalar(partition.get(field.name), pa.string())
                 is_named = field.name in partition
@@ -127,12 +130,22 @@ def _both(first: pa.Field, second: pa.Field) -> pa.Field:
     return pa.field(first.name, pa.string())
 
 
-def _as(column: pa.Array, field: pa.Field, wanted: pa.Field) -> pa.Array:
-    """Return a column as the field of all files has it."""
+def _as(column: pa.Array, field: pa.Field, wanted: pa.Field, source: str) -> pa.Array:
+    """Return a column as the field of all files has it.
+
+    Raises:
+        TableError: a value that loses something in that type, as 2**60 in a float does.
+    """
     import pyarrow as pa
 
     if field.type == wanted.type and is_json(field) == is_json(wanted):
         return column
     if pa.types.is_string(wanted.type):
         return pa.array(texts(column, field), pa.string())
-    return column.cast(wanted.type)
+    try:
+        return column.cast(wanted.type)
+    except pa.ArrowInvalid as error:
+        raise TableError(
+            f"{source}: the column {field.name!r} is {field.type}, with other files {wanted.type},"
+            f" and not every value fits that ({error}). Save it in the same type in all files"
+        ) from error

@@ -11,6 +11,7 @@ from textshot.categorize.plan import Plan
 from textshot.categorize.sources import Source
 from textshot.errors import TableError
 from textshot.tables import Batch, Reject, rejected, text_column
+from textshot.tables.arrow_values import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -168,10 +169,9 @@ def only_texts(batch: Batch, columns: Sequence[str], source: str) -> Batch:
     if not empty:
         return batch
     reason = f"the text is empty ({', '.join(columns)})"
-    rows = batch.data.take(pa.array(empty, pa.int64())).to_pylist()
+    rows = zip(*map(plain, batch.data.take(pa.array(empty, pa.int64())).columns), strict=True)
     rejects = [
-        rejected(source, batch.lines[i], reason, list(row.values()))
-        for i, row in zip(empty, rows, strict=True)
+        rejected(source, batch.lines[i], reason, row) for i, row in zip(empty, rows, strict=True)
     ]
     gone = set(empty)
     kept = [i for i in range(len(batch.lines)) if i not in gone]

@@ -58,7 +58,8 @@ def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> 
 
     A folder stands for all files in it and below, by their names, but those that begin with a dot
     or an underscore, as Spark and Arrow do it; a pattern (`*`, `?`, `[...]`, `**`) for what it
-    matches. What folders below are called in the way of Hive, `country=de`, becomes a column.
+    matches, without those unless it begins so itself. What folders below are called in the way of
+    Hive, `country=de`, becomes a column.
 
     Args:
         inputs: files, folders, patterns.
@@ -68,15 +69,16 @@ def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> 
         TableError: an input that is not there, or has no file in it.
     """
     sources: dict[Path, Source] = {}
-    skipped: list[str] = []
-    for name in map(str, inputs):
+    skipped: dict[str, None] = {}  # a set that keeps its order
+    names = list(map(str, inputs))
+    for name in names:
         for path, root in _expanded(name):
             if root is not None and format is None and known_format(str(path)) is None:
-                skipped.append(str(path))
+                skipped[str(path)] = None
                 continue
             sources.setdefault(path.resolve(), _source(path, root, format))
     if not sources:
-        raise TableError(_nothing_in(list(map(str, inputs)), skipped))
+        raise TableError(_nothing_in(names, list(skipped)))
     return Found(tuple(sources.values()), tuple(skipped))
 
 
@@ -86,11 +88,13 @@ def _expanded(name: str) -> Iterator[tuple[Path, Path | None]]:
     if path.is_dir():
         yield from ((file, path) for file in _files_in(path))
     elif not path.exists() and has_magic(name):
-        root = _plain_part(path)
+        root = Path(*_until_magic(path.parts))
+        is_meant = _is_hidden(path, root)
         for match in sorted(glob(name, recursive=True)):  # noqa: PTH207 (Path has no `name`)
             inside = Path(match)
-            files = _files_in(inside) if inside.is_dir() else [inside]
-            yield from ((file, root) for file in files)
+            if is_meant or not _is_hidden(inside, root):
+                files = _files_in(inside) if inside.is_dir() else [inside]
+                yield from ((file, root) for file in files)
     else:
         yield path, None
 
@@ -99,17 +103,17 @@ def _files_in(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+        if path.is_file() and not _is_hidden(path, folder)
     ]
 
 
-def _plain_part(path: Path) -> Path:
-    """Return the folders of a pattern that come before what it leaves open."""
-    return Path(*[part for part in _until_magic(path.parts)])
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Tell whether what lies in a folder is for programs: its own notes, and what is half done."""
+    return any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
 
 
 def _until_magic(parts: Sequence[str]) -> Iterator[str]:
+    """Yield the folders of a pattern that come before what it leaves open."""
     for part in parts:
         if has_magic(part):
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.records import Category, Example, clean_name, truth_of
 from textshot.tables.batches import Batch, Reject, rejected
-from textshot.tables.columns import find_column, text_column
+from textshot.tables.columns import check_is_text, find_column, text_column
 from textshot.tables.formats import Format
 from textshot.tables.table import Table, open_table
 
@@ -112,14 +112,20 @@ def text_columns_of(
     """Return the columns that hold the text: those named, else `text`, else the only one.
 
     `beside` is a column that is none of them.
+
+    Raises:
+        TableError: there is no such column, or what it holds is no text.
     """
     others = [c for c in table.columns if c != beside]
     if not wanted and len(others) == 1:
-        return others
-    if not wanted:
-        return [find_column(others, None, TEXT, table.source)]
-    # Twice the same column, spelt in two ways, is once.
-    return list(dict.fromkeys(find_column(others, c, TEXT, table.source) for c in wanted))
+        found = others
+    elif not wanted:
+        found = [find_column(others, None, TEXT, table.source)]
+    else:  # twice the same column, spelt in two ways, is once
+        found = list(dict.fromkeys(find_column(others, c, TEXT, table.source) for c in wanted))
+    for name in found:
+        check_is_text(table.schema.field(name), table.source)
+    return found
 
 
 def _text_columns(table: Table, wanted: Sequence[str], label: str) -> list[str]:

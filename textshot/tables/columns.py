@@ -40,6 +40,28 @@ def find_column(table_columns: Sequence[str], wanted: str | None, default: str, 
     raise TableError(f"{source}: there is no column {name!r}; it has {shown}{more}. {hint}")
 
 
+def check_is_text(field: pa.Field, source: str) -> None:
+    """Refuse a column of lists, records or bytes; numbers and times have a text.
+
+    Raises:
+        TableError: what it holds.
+    """
+    import pyarrow as pa
+
+    kinds, kind = pa.types, field.type
+    if isinstance(kind, pa.DictionaryType):
+        kind = kind.value_type
+    binary = kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_binary_view(kind)
+    if not kinds.is_nested(kind) and not binary and not kinds.is_fixed_size_binary(kind):
+        return
+    what = str(field.type)
+    shown = what if len(what) <= 80 else f"{what[:80]} ..."
+    raise TableError(
+        f"{source}: the column {field.name!r} holds {shown}, which is no text. Name another column"
+        " with --text-column, or save it as strings"
+    )
+
+
 def text_column(data: pa.RecordBatch, columns: Sequence[str]) -> list[str]:
     """Return one text a row: the values as people see them, several joined by a newline."""
     parts = [
