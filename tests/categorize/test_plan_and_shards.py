@@ -153,6 +153,16 @@ def test_shards_hold_every_row_once_and_in_order(n_rows):
     assert found[-1] == End(0, len(shards))
 
 
+@pytest.mark.parametrize("row", [f"{'x' * 1000},{'y' * 1000}", "," * 60])
+def test_long_texts_and_many_columns_make_smaller_shards(monkeypatch, row):
+    monkeypatch.setattr("textshot.categorize.shards._MOST_BYTES", 100_000)
+    monkeypatch.setattr("textshot.categorize.shards._BATCH_ROWS", 10)
+    names = ",".join(f"c{i}" for i in range(row.count(",")))
+    Path("a.csv").write_text(f"text,{names}\n" + f"{row}\n" * 200)
+    *shards, _ = events(plan_of("a.csv"))
+    assert [shard.n_read for shard in shards] in ([60, 60, 60, 20], [50] * 4)
+
+
 def test_rejected_rows_count_and_are_where_they_were():
     Path("a.csv").write_text("id,text\n1,x\n2,\n3,y,z\n4,w\n5,v\n")
     first, second, end = events(plan_of("a.csv"), 3)

@@ -21,7 +21,10 @@ SHARD_ROWS = 16_384
 
 _BATCH_ROWS = 4096
 _MOST_BYTES = 128 << 20
-"""Of the rows of a shard: long texts make smaller shards."""
+"""Of the rows of a shard: long texts, and many columns, make smaller shards."""
+
+_CELL_BYTES = 32
+"""What a cell takes at least while it is written, however little is in it."""
 
 
 @dataclass
@@ -125,7 +128,8 @@ def _gathered(
     try:
         with plan.opened(place, min(rows, _BATCH_ROWS)) as table:
             for read in table.batches():
-                size += read.data.nbytes
+                n_cells = read.data.num_rows * read.data.num_columns
+                size += max(read.data.nbytes, n_cells * _CELL_BYTES)
                 batch = Batch(plan.conform(read.data, place), read.lines, read.rejects)
                 batch = only_texts(chosen.of(batch, place), plan.text_columns, table.source)
                 held.append(batch)
