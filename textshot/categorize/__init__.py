@@ -110,7 +110,5 @@ def categorize(
     if compare is not None:
         raise TableError("a pipe leaves no summary to compare. Name files for input and output")
     if len(inputs) != 1 or Path(inputs[0]).is_dir():
-        raise TableError(
-            "a pipe takes one table. Name one file, or a file or folder for the output"
-        )
+        raise TableError("a pipe takes one table. Name one file, or a place for the output")
     return run_stream(engine, str(inputs[0]), str(target), settings, advance)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textshot.categorize.adapting import adapted_once
 from textshot.categorize.earlier import earlier_report
@@ -26,8 +26,7 @@ from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.index.files import make_folder
 
-if TYPE_CHECKING:
-    pass
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def run_job(
@@ -64,6 +63,7 @@ def run_job(
     before = None if compare is None else earlier_report(compare, place.run)
     place.check()
     with ExitStack() as stack:
+        stack.enter_context(_full_disk_told(place))
         _make_folders(place, stack)
         stack.enter_context(locked(place.run, place.path))
         plan = make_plan(sources, settings.text_columns, settings.encoding)
@@ -89,6 +89,20 @@ def run_job(
         return summarised(report, before)
 
 
+@contextmanager
+def _full_disk_told(place: Output) -> Iterator[None]:
+    """Say what to do where no room is left."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise TableError(
+            f"{place.path}: cannot be written ({error.strerror}). Make room there: what is done is"
+            " kept, and the same call goes on"
+        ) from error
+
+
 def _options(settings: Settings) -> dict[str, object]:
     choice = settings.choice
     return {
@@ -108,6 +122,8 @@ def _make_folders(place: Output, stack: ExitStack) -> None:
                 make_folder(folder)
                 stack.callback(_remove_if_empty, folder)
         except OSError as error:
+            if error.errno in _FULL:
+                raise
             raise TableError(
                 f"{folder}: cannot be made ({error.strerror}). Make the folder above it first, or"
                 " name another output"
@@ -223,6 +239,13 @@ class _Job:
         tally = Tally()
         for key in keys:
             tally += Tally.of_record(run.done[key]["tally"])
+        failed = [
+            (self.plan.sources[i].path, broken)
+            for i, (_, broken) in sorted(run.ends.items())
+            if broken
+        ]
+        if len(failed) == len(self.plan.sources) and not tally.read:
+            raise TableError(failed[0][1])
         parts = [place.part(key) for key in keys if run.done[key]["part"]]
         schema = self.worker.schema(self.plan.schema)
         place.close(parts, schema, run.fingerprint)
@@ -232,11 +255,7 @@ class _Job:
             tally=tally,
             columns=dict(self.worker.names) | dict(self.worker.metadata),
             text_columns=tuple(self.plan.text_columns),
-            failed=[
-                (self.plan.sources[i].path, broken)
-                for i, (_, broken) in sorted(run.ends.items())
-                if broken
-            ],
+            failed=failed,
             rejects_path=place.rejects if n_rejected else None,
             adaptation=self.worker.engine.index.state.adaptation,
             threshold=self.worker.engine.decision.threshold,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,10 +117,13 @@ class Run:
             before = os.fstat(handle).st_size
             if os.write(handle, line) < len(line):
                 os.ftruncate(handle, before)
-                raise TableError(f"{path}: cannot be written (no space left). Make room there")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         except OSError as error:
-            raise TableError(f"{path}: cannot be written ({error.strerror})") from error
+            raise TableError(
+                f"{path}: cannot be written ({error.strerror}). Make room there: what is done is"
+                " kept, and the same call goes on"
+            ) from error
         finally:
             os.close(handle)
 

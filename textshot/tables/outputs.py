@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 from contextlib import ExitStack, suppress
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -115,7 +116,7 @@ def remove_temporary(folder: Path, name: str = "") -> None:
 
     Nobody may write to these now.
     """
-    for path in folder.glob(f".{name}*"):
+    for path in folder.glob(f".{escape(name)}*"):
         if _TEMPORARY in path.name:
             path.unlink(missing_ok=True)
 
