@@ -37,7 +37,12 @@ DOORS = {
     "huggingface_hub": {"encoders/hub.py", "encoders/quiet.py"},
     "transformers": {"encoders/quiet.py"},
     "sklearn": {"classifier.py", "evaluation/", "networks/linear.py"},
-    "openpyxl": {"tables/excel_input.py", "tables/excel_output.py", "tables/excel_parts.py"},
+    "openpyxl": {
+        "tables/excel_input.py",
+        "tables/excel_output.py",
+        "tables/excel_parts.py",
+        "tables/excel_review.py",
+    },
 }
 
 

@@ -33,6 +33,10 @@ class Labelled:
     rejects: list[Reject]
     lines: list[int] = field(default_factory=list)
     """Where each text begins in its file."""
+    cells: list[str] = field(default_factory=list)
+    """The label of each as it stands there."""
+    columns: tuple[str, ...] = ()
+    """Of the table."""
 
 
 def read_categories(
@@ -87,8 +91,8 @@ def read_labelled(
     encoding: str | None = None,
 ) -> Labelled:
     """Read texts with their truth; an empty or `unknown` label means "fits no category"."""
-    found = Labelled([], [], [])
     with open_table(path, format=format, encoding=encoding) as table:
+        found = Labelled([], [], [], columns=table.columns)
         label_column = find_column(table.columns, label, LABEL, table.source)
         columns = text_columns_of(table, text, beside=label_column)
         for batch in table.batches():
@@ -103,6 +107,7 @@ def read_labelled(
                 found.lines.append(line)
                 found.texts.append(one)
                 found.truths.append(truth_of(truth))
+                found.cells.append(truth)
     return found
 
 

@@ -36,7 +36,7 @@ class ExcelEncoder:
         self._rows = 0
         self._workbook: Any = openpyxl.Workbook(write_only=True)
         self._sheet: Any = self._workbook.create_sheet("textshot")
-        self._append(schema.names)
+        self._begin(schema.names)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows; more than a sheet can have is an error before it breaks."""
@@ -63,6 +63,9 @@ class ExcelEncoder:
             self._sheet.close()
         with suppress(Exception):
             self._sheet._writer.cleanup()
+
+    def _begin(self, names: Sequence[str]) -> None:
+        self._append(names)
 
     def _append(self, row: Sequence[Cell]) -> None:
         self._sheet.append([self._cell(v) if isinstance(v, str) else v for v in row])

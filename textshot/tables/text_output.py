@@ -100,6 +100,18 @@ def escaped(values: list[str]) -> list[str]:
     ]
 
 
+def unescaped(values: list[str]) -> list[str]:
+    """Return what `escaped` was given; an apostrophe of the cell's own before such a one goes too.
+
+    The two cannot be told apart.
+    """
+    bare = [value[1:] if value[:1] == "'" else value for value in values]
+    return [
+        inner if again == value else value
+        for value, inner, again in zip(values, bare, escaped(bare), strict=True)
+    ]
+
+
 class _LineFeeds:
     """Takes the lines of csv.writer and ends them with LF."""
 
