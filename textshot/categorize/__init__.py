@@ -42,6 +42,8 @@ def categorize(
     cluster: str | None = None,
     restart: bool = False,
     compare: str | Path | None = None,
+    review: str | Path | None = None,
+    review_rows: int = 100,
     advance: Advance = lambda rows, fraction: None,
 ) -> Report:
     """Write the rows of tables with label, score and margin added.
@@ -79,6 +81,9 @@ def categorize(
         restart: throw away what an earlier run left in the output.
         compare: the `summary.json`, or the output, of an earlier run: what is another than in that
             is said in the report and on the page. It is no part of the run.
+        review: where the most doubtful rows go when all is done, for people to fill in the column
+            `label`; `textshot correct --from` takes it back. Excel, or another table by its ending.
+        review_rows: so many of them.
         advance: called with the number of rows done since the last call, and how much of the input
             that makes, 0 to 1, or None when its size is not known.
 
@@ -101,6 +106,8 @@ def categorize(
         processes=processes,
         cluster=cluster,
         restart=restart,
+        review=None if review is None else Path(review),
+        review_rows=review_rows,
     )
     if str(rejects) == STDIO:
         raise TableError("rejected rows cannot go to the standard output. Name a file for them")
@@ -111,4 +118,9 @@ def categorize(
         raise TableError("a pipe leaves no summary to compare. Name files for input and output")
     if len(inputs) != 1 or Path(inputs[0]).is_dir():
         raise TableError("a pipe takes one table. Name one file, or a place for the output")
+    if review is not None:
+        raise TableError(
+            f"{review}: rows that went down a pipe, or came out of one, cannot be read again for a"
+            " review. Name files for the input and the output"
+        )
     return run_stream(engine, str(inputs[0]), str(target), settings, advance)

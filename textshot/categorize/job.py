@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textshot.categorize.adapting import adapted_once
 from textshot.categorize.earlier import earlier_report
+from textshot.categorize.finished import Finished
 from textshot.categorize.identity import identity_of
 from textshot.categorize.outputs import Output, output_of
 from textshot.categorize.plan import Plan, make_plan
 from textshot.categorize.pool import in_order, processes_for
 from textshot.categorize.report import Report, facts_of
+from textshot.categorize.review import write_review
+from textshot.categorize.reviewed import check_review
 from textshot.categorize.runs import Key, Line, Run, earlier, end_line, locked, shard_line
 from textshot.categorize.settings import Advance, Settings
 from textshot.categorize.shards import End, Shard, events
@@ -62,6 +65,8 @@ def run_job(
     )
     before = None if compare is None else earlier_report(compare, place.run)
     place.check()
+    if settings.review is not None:
+        check_review(settings.review, [*(s.path for s in sources), place.path])
     with ExitStack() as stack:
         stack.enter_context(_full_disk_told(place))
         _make_folders(place, stack)
@@ -83,10 +88,22 @@ def run_job(
         if run.finished is not None:
             place.clean()
             report = Report.of_record(run.finished, run.folder, len(run.done))
-            return summarised(report, before)
-        stack.callback(run.forget_if_empty)
-        report = _Job(run, place, plan, worker, settings, advance).go()
-        return summarised(report, before)
+        else:
+            stack.callback(run.forget_if_empty)
+            report = _Job(run, place, plan, worker, settings, advance).go()
+        report = summarised(report, before)
+        return _reviewed(report, place, worker.schema(plan.schema).names, worker, settings)
+
+
+def _reviewed(
+    report: Report, place: Output, columns: Sequence[str], worker: Worker, settings: Settings
+) -> Report:
+    """Write the review that was asked for."""
+    if settings.review is None:
+        return report
+    output = Finished(Path(place.path), settings.output_format, columns, settings.escape, worker)
+    n_review = write_review(settings.review, output.rows(), worker, settings.review_rows)
+    return replace(report, n_review=n_review)
 
 
 @contextmanager

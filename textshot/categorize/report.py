@@ -35,6 +35,7 @@ class Report:
         about: what answered, and what was asked, see `facts_of`; empty where there is no run.
         drift: what is another than in an earlier run; None: none was named. It is no part of the
             run, and not in its record.
+        n_review: rows that were written for people to look at.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -50,6 +51,7 @@ class Report:
     run: Path | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     drift: Drift | None = None
+    n_review: int = 0
 
     @property
     def read(self) -> int:

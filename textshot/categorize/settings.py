@@ -17,7 +17,7 @@ Advance = Callable[[int, float | None], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a job is done; all but the last two make the run what it is.
+    """How a job is done; all but the last ones make the run what it is.
 
     Attributes:
         text_columns: the columns that hold the text, joined; none: the column `text`, or the only
@@ -36,6 +36,8 @@ class Settings:
         cluster: the address of a Ray cluster that does it, "local" for one of this machine alone,
             "auto" for the one that this machine is part of; None: this process.
         restart: throw away what an earlier run left there.
+        review: where the most doubtful rows go, for people to look at; None: nowhere.
+        review_rows: so many.
     """
 
     text_columns: Sequence[str] = ()
@@ -52,10 +54,14 @@ class Settings:
     processes: int | None = None
     cluster: str | None = None
     restart: bool = False
+    review: Path | None = None
+    review_rows: int = 100
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
         if self.shard_rows < 1:
             raise TableError(f"shard_rows is {self.shard_rows}; 1 row at least is needed")
+        if self.review_rows < 1:
+            raise TableError(f"review_rows is {self.review_rows}; 1 row at least is needed")
         if self.cluster is not None and self.choice.limit is not None:
             raise TableError("the first rows of an input are no work for a cluster. Take a sample")

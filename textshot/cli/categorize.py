@@ -11,9 +11,10 @@ import click
 
 from textshot.cli import options
 from textshot.cli.categorized import note_reading_of, say
-from textshot.cli.output import note, progress
+from textshot.cli.output import counted, note, progress
 
 if TYPE_CHECKING:
+    from textshot.categorize import Report
     from textshot.records import Threshold
     from textshot.tables import Format
 
@@ -94,6 +95,15 @@ STDOUT = "-"
     metavar="EARLIER",
     help="Say what is another than in an earlier run: its output, or its summary.json.",
 )
+@click.option(
+    "--review",
+    metavar="FILE",
+    help="Write the most doubtful rows there, for people to fill in their label: xlsx, with a list"
+    " to choose from, or csv, tsv, jsonl, parquet.",
+)
+@click.option(
+    "--review-rows", type=click.IntRange(1), default=100, show_default=True, help="So many rows."
+)
 @options.encoder_option
 @options.device_option
 @options.remember_option
@@ -120,6 +130,8 @@ def categorize(
     ray_address: str | None,
     restart: bool,
     compare: str | None,
+    review: str | None,
+    review_rows: int,
     encoder: str | None,
     device: options.Where,
     remember: bool,
@@ -169,6 +181,8 @@ def categorize(
                 cluster=(ray_address or "local") if runner == "ray" else None,
                 restart=restart,
                 compare=compare,
+                review=review,
+                review_rows=review_rows,
                 advance=advance,
             )
     except KeyboardInterrupt:
@@ -177,6 +191,7 @@ def categorize(
         raise
     note_reading_of(report, engine, threshold, adapt=adapt, columns_named=bool(text_columns))
     say(report, output, as_json=as_json)
+    _note_review(report, index_path, review)
     if report.failed:
         raise click.exceptions.Exit(1)
 
@@ -185,3 +200,10 @@ def _again(restart: bool) -> str:
     """Return the arguments of this command, for a shell; to go on is not to begin anew."""
     words = [word for word in sys.argv[1:] if not (restart and word == "--restart")]
     return shlex.join(words)
+
+
+def _note_review(report: Report, index_path: str, review: str | None) -> None:
+    if review is not None:
+        again = shlex.join(["textshot", "correct", index_path, "--from", review])
+        rows = counted(report.n_review, "doubtful row")
+        note(f"{rows} for review in {review}: fill in the column label, then\n  {again}")

@@ -1,0 +1,121 @@
+"""Review by people: which rows of an output they are asked about, and what they get to see."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textshot.categorize.tally import CLOSE
+from textshot.categorize.worker import Worker
+from textshot.records import UNKNOWN
+from textshot.tables import Format
+from textshot.tables.excel_output import MAX_CELL_CHARS
+from textshot.tables.excel_review import open_review
+from textshot.tables.formats import format_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FEWEST_HELD = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An answered row of an output.
+
+    Attributes:
+        text: as it was categorised.
+        answer: its category, or "unknown".
+        score: of its best category.
+        margin: how far that is ahead.
+        probability: that the answer is right; None where that is not known.
+        away: how far the score is from the threshold, above or below; infinite without one.
+        source: the file of the output.
+        line: where the row begins in it.
+    """
+
+    text: str
+    answer: str
+    score: float
+    margin: float
+    probability: float | None = None
+    away: float = inf
+    source: str = ""
+    line: int = 0
+
+    @property
+    def sure(self) -> float:
+        """How sure the answer is; whatever is close to the threshold is not."""
+        if self.probability is None:
+            return min(self.margin, self.away)
+        return min(self.probability, self.away / CLOSE)
+
+
+def most_doubtful(rows: Iterable[Row], n: int) -> list[Row]:
+    """Return the n most doubtful rows, the answers in turn: first the most doubtful row of each.
+
+    A text that comes twice is there once. Of rows that are equally doubtful those come first that
+    stand first. At most a few times n rows are held.
+    """
+    held: dict[str, Row] = {}
+    for row in rows:
+        held.setdefault(row.text, row)
+        # What is not among the first n of some rows is not among those of more rows either.
+        if len(held) >= max(2 * n, _FEWEST_HELD):
+            held = {kept.text: kept for kept in _in_turn(held.values(), n)}
+    return _in_turn(held.values(), n)
+
+
+def _in_turn(rows: Iterable[Row], n: int) -> list[Row]:
+    turns: Counter[str] = Counter()
+    ordered: list[tuple[int, Row]] = []
+    for row in sorted(rows, key=lambda row: (row.sure, row.source, row.line)):
+        turns[row.answer] += 1
+        ordered.append((turns[row.answer], row))
+    ordered.sort(key=lambda pair: pair[0])
+    return [row for _, row in ordered[:n]]
+
+
+def write_review(path: Path, rows: Iterable[Row], worker: Worker, n: int) -> int:
+    """Write the most doubtful rows to a table with an empty column `label`; return how many.
+
+    Beside each answer stand the two categories that come next, or of an unknown row the two that
+    came nearest. A text that is too long for a cell of a spreadsheet is left out there.
+    """
+    if format_of(str(path), None, stdio=Format.CSV, output=True) is Format.EXCEL:
+        rows = (row for row in rows if len(row.text) <= MAX_CELL_CHARS)
+    found = most_doubtful(rows, n)
+    choices = [*worker.engine.index.labels, UNKNOWN]
+    data = _table(found, worker)
+    with open_review(path, data.schema, fill="label", choices=choices, n_rows=len(found)) as writer:
+        writer.write(data)
+    return len(found)
+
+
+def _table(rows: Sequence[Row], worker: Worker) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    texts = [row.text for row in rows]
+    found = worker.engine.classify(texts, 3, threshold=worker.threshold)
+    names = [[match.label for match in prediction.matches] for prediction in found]
+    pairs = zip(rows, names, strict=True)
+    others = [[*(name for name in near if name != row.answer), "", ""] for row, near in pairs]
+    columns = {
+        "text": pa.array(texts, pa.string()),
+        "answer": pa.array([row.answer for row in rows], pa.string()),
+        "score": pa.array([row.score for row in rows], pa.float64()),
+        "margin": pa.array([row.margin for row in rows], pa.float64()),
+        "probability": pa.array([row.probability for row in rows], pa.float64()),
+        "second": pa.array([other[0] for other in others], pa.string()),
+        "third": pa.array([other[1] for other in others], pa.string()),
+        "label": pa.array([""] * len(rows), pa.string()),
+        "source": pa.array([row.source for row in rows], pa.string()),
+        "line": pa.array([row.line for row in rows], pa.int64()),
+    }
+    if "probability" not in worker.names:
+        del columns["probability"]
+    return pa.RecordBatch.from_pydict(columns)
