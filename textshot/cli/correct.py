@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,11 +11,12 @@ import click
 from textshot.cli import options
 from textshot.cli.output import counted, note, print_json, print_saved, print_table, warn
 from textshot.errors import InvalidCategoriesError
-from textshot.records import UNKNOWN
+from textshot.records import UNKNOWN, truth_of
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.tables import Format
+    from textshot.tables.categories import Labelled
 
 _Pairs = list[tuple[str, str]]
 
@@ -49,12 +51,14 @@ def correct(
     TEXT becomes an example of LABEL, marked as a correction; unknown says that it fits no
     category, and what is nearer to it than to one is unknown from then on. A table (--from) has
     the columns text and label, as `evaluate` reads it and `categorize` writes it: rows whose label
-    is empty or unknown teach nothing and are skipped.
+    is empty or unknown teach nothing and are skipped. In a review (`categorize --review`) unknown
+    is what somebody said, and teaches that the text fits no category.
 
     \b
     Examples:
       textshot correct my-index "they took the money twice" "refund request"
       textshot correct my-index --from examples/support/labelled.csv
+      textshot correct my-index --from review.xlsx
     """
     _check_usage(text, label, path)
     engine = options.load_engine(index_path, encoder, device)
@@ -113,14 +117,39 @@ def _read(
     source = "<stdin>" if path == "-" else path
     problems = [(reject.line, reject.reason) for reject in data.rejects]
     pairs: _Pairs = []
-    for text, truth, line in zip(data.texts, data.truths, data.lines, strict=True):
+    texts, labels = _said(data, path, input_format)
+    for text, label, line in zip(texts, labels, data.lines, strict=True):
         try:
-            pairs += [(text, engine.index.entry(truth).category.name)] if truth else []
+            pairs += [(text, _name_of(engine, label))] if label else []
         except InvalidCategoriesError as error:
             problems.append((line, str(error)))
     for line, reason in sorted(problems):
         warn(f"{source}:{line}: {reason}; left out")
-    return pairs, data.truths.count(None), len(problems)
+    return pairs, labels.count(None), len(problems)
+
+
+def _said(
+    data: Labelled, path: str, format: Format | None
+) -> tuple[Sequence[str], Sequence[str | None]]:
+    """Return the texts, and what is said of each; None: nothing.
+
+    In a review somebody wrote "unknown"; elsewhere it may be what `categorize` answered, unread.
+    """
+    from textshot.categorize.reviewed import is_review
+    from textshot.tables import Format
+    from textshot.tables.formats import format_of
+    from textshot.tables.text_output import unescaped
+
+    if not is_review(data.columns):
+        return data.texts, data.truths
+    texts, cells = data.texts, data.cells
+    if format_of(path, format, stdio=Format.TEXT) in (Format.CSV, Format.TSV):
+        texts, cells = unescaped(texts), unescaped(cells)
+    return texts, [truth_of(cell) or (UNKNOWN if cell.strip() else None) for cell in cells]
+
+
+def _name_of(engine: Engine, label: str) -> str:
+    return label if label == UNKNOWN else engine.index.entry(label).category.name
 
 
 def _say(engine: Engine, path: str, rows: list[tuple[Any, ...]], skipped: int) -> None:

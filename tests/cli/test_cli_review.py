@@ -1,0 +1,136 @@
+"""Review by people on the command line: categorize, fill in, correct, categorize again."""
+
+import csv
+import json
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from textshot import Engine
+
+TEXTS = [
+    "when is the courier open",
+    "my parcel has not come",
+    "I want my money",
+    "=money()",
+    "the shop lost my parcel",
+    "zzz qqq",
+    "vvv www",
+    "my password is late",
+]
+SAID = {
+    "when is the courier open": "late parcel",  # opening hours by us
+    "I want my money": "refund request",  # confirmed
+    "=money()": "refund request",
+    "zzz qqq": "unknown",
+    "my password is late": "login problems",  # misspelt
+}
+
+
+@pytest.fixture
+def inbox():
+    with Path("inbox.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["id", "text"], *enumerate(TEXTS, 1)])
+    return "inbox.csv"
+
+
+def answers(path):
+    with Path(path).open(newline="") as file:
+        return {row["text"]: row["label"] for row in csv.DictReader(file)}
+
+
+def fill_in(path):
+    """Write what people say into a review, as a spreadsheet does it; return the misspelt row."""
+    if path.endswith(".xlsx"):
+        workbook = openpyxl.load_workbook(path)
+        sheet = workbook.worksheets[0]
+        place = [cell.value for cell in sheet[1]].index("label")
+        for row in sheet.iter_rows(min_row=2):
+            row[place].value = SAID.get(row[0].value)
+        found = [row[0].value for row in sheet.iter_rows()]
+        workbook.save(path)
+    else:
+        with Path(path).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            row["label"] = SAID.get(row["text"].removeprefix("'"), "")
+        with Path(path).open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        found = ["text", *(row["text"] for row in rows)]
+    return 1 + found.index("my password is late")
+
+
+@pytest.mark.parametrize("review", ["review.xlsx", "review.csv"])
+def test_a_review_goes_there_and_back(run, categories, inbox, review):
+    run("index", categories, "-o", "made", "--encoder", "hashing", "--threshold", "0.25")
+    result = run("categorize", "made", inbox, "-o", "one.csv", "--review", review)
+    assert result.stderr == (
+        f"8 doubtful rows for review in {review}: fill in the column label, then\n"
+        f"  textshot correct made --from {review}\n"
+    )
+    before = answers("one.csv")
+    assert before["when is the courier open"] == "opening hours"
+    line = fill_in(review)
+    result = run("correct", "made", "--from", review)
+    assert result.stderr == (
+        f"warning: {review}:{line}: no category 'login problems' among the 5 of this index; did you"
+        " mean 'login problem'?; left out\n"
+        "3 rows without a category skipped\n"
+    )
+    assert "4 corrections, " in result.stdout
+    assert "unknown" in result.stdout
+    engine = Engine.load("made")
+    learnt = {e.text: c.name for c in engine.categories for e in c.examples if e.written}
+    assert learnt == {
+        "when is the courier open": "late parcel",
+        "I want my money": "refund request",
+        "=money()": "refund request",
+    }
+    assert [example.text for example in engine.index.state.nothing.examples] == ["zzz qqq"]
+    run("categorize", "made", inbox, "-o", "two.csv")
+    after = answers("two.csv")
+    assert after["when is the courier open"] == "late parcel"
+    assert after["'=money()"] == "refund request"
+    changed = [text for text in before if after[text] != before[text]]
+    assert "when is the courier open" in changed
+
+
+def test_how_many_of_the_reviewed_answers_changed_is_said(run, index, inbox):
+    run("categorize", index, inbox, "-o", "out.csv", "--review", "review.xlsx")
+    fill_in("review.xlsx")
+    found = json.loads(run("correct", index, "--from", "review.xlsx", "--json").stdout)
+    assert (found["corrected"], found["skipped"], found["rejected"]) == (4, 3, 1)
+    changed = [one for one in found["answers"] if one["before"] != one["after"]]
+    assert found["changed"] == len(changed) >= 1
+    assert {"text": "zzz qqq", "before": None, "after": None} in found["answers"]
+
+
+def test_a_review_that_nobody_filled_in_changes_nothing(run, index, inbox):
+    run("categorize", index, inbox, "-o", "out.csv", "--review", "r.csv", "--review-rows", "3")
+    result = run("correct", index, "--from", "r.csv")
+    assert result.stdout == "nothing to correct: index stays as it is\n"
+    assert result.stderr == "3 rows without a category skipped\n"
+
+
+def test_unknown_in_the_output_of_categorize_still_teaches_nothing(run, index, inbox):
+    run("categorize", index, inbox, "-o", "out.csv")
+    run("correct", index, "--from", "out.csv")
+    assert Engine.load(index).index.state.nothing is None
+
+
+def test_the_same_command_makes_the_review_later(run, index, inbox):
+    run("categorize", index, inbox, "-o", "out.csv")
+    words = ["categorize", index, inbox, "-o", "out.csv", "--review", "r.jsonl"]
+    result = run(*words, "--review-rows", "2")
+    assert "1 shard had been done before\n2 doubtful rows for review in r.jsonl" in result.stderr
+    assert len(Path("r.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_rows_of_a_pipe_cannot_be_reviewed(run, index, inbox):
+    result = run("categorize", index, inbox, "--review", "r.xlsx", code=1)
+    assert "cannot be read again for a review. Name files for" in result.stderr
+    assert result.stdout == ""
+    assert not Path("r.xlsx").exists()
