@@ -46,19 +46,34 @@ def texts(chosen):
     return [row.text for row in chosen]
 
 
-def test_the_most_doubtful_of_each_answer_comes_first_and_then_the_next_of_each():
+def test_the_most_doubtful_of_each_category_comes_first_and_then_the_next_of_each():
     given = [
         Row("a", "x", 0.5, 0.05),
         Row("b", "x", 0.5, 0.01),
         Row("c", "y", 0.5, 0.30),
         Row("d", "x", 0.5, 0.02),
-        Row("e", "unknown", 0.1, 0.20),
+        Row("e", "z", 0.1, 0.20),
         Row("f", "y", 0.5, 0.40),
     ]
     assert texts(most_doubtful(given, 6)) == ["b", "e", "c", "d", "f", "a"]
     assert texts(most_doubtful(given, 2)) == ["b", "e"]
     assert texts(most_doubtful(given, 99)) == texts(most_doubtful(given, 6))
     assert most_doubtful([], 5) == []
+
+
+@pytest.mark.parametrize(
+    ("n_known", "n_unknown", "expected"), [(90, 10, 2), (50, 50, 10), (10, 90, 10), (5, 95, 15)]
+)
+def test_unknown_rows_get_their_share_but_half_at_most_while_there_are_others(
+    n_known, n_unknown, expected
+):
+    given = [Row(f"k{i}", f"c{i % 3}", 0.5, i / 100) for i in range(n_known)]
+    given += [Row(f"u{i}", "unknown", 0.1, i / 1000) for i in range(n_unknown)]
+    found = texts(most_doubtful(given, 20))
+    assert len(found) == 20
+    assert [text for text in found if text[0] == "u"] == [f"u{i}" for i in range(expected)]
+    half = [text for text in found[:10] if text[0] == "u"]
+    assert abs(len(half) - expected / 2) <= 1  # spread over the whole
 
 
 def test_what_is_close_to_the_threshold_is_doubtful_and_a_probability_goes_before_the_margin():
@@ -84,7 +99,7 @@ def test_a_stream_of_rows_gives_what_all_of_them_give_at_once(seed, monkeypatch)
     given = [
         Row(
             f"text {rng.randrange(2000)}",
-            f"c{int(rng.expovariate(0.2))}",
+            rng.choice(["unknown", *(f"c{int(rng.expovariate(0.2))}" for _ in range(4))]),
             rng.random(),
             rng.randrange(50) / 100,
             line=i,
@@ -96,9 +111,12 @@ def test_a_stream_of_rows_gives_what_all_of_them_give_at_once(seed, monkeypatch)
     monkeypatch.setattr("textshot.categorize.review._FEWEST_HELD", 1)
     assert most_doubtful(given, 40) == at_once
     counted = Counter(row.answer for row in at_once)
-    assert max(counted.values()) <= 1 + min(
-        n for answer, n in counted.items() if n < sum(row.answer == answer for row in given)
+    n_unknown = counted.pop("unknown")
+    assert n_unknown == pytest.approx(
+        40 * sum(r.answer == "unknown" for r in given) / len(given), abs=1
     )
+    there = Counter(row.answer for row in given)
+    assert max(counted.values()) <= 1 + min(n for c, n in counted.items() if n < there[c])
 
 
 @pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.parquet", "out.xlsx", "parts/"])

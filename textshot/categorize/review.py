@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ from textshot.tables.formats import format_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MOST_UNKNOWN = 0.5
+"""The share of unknown rows in a review: the others shall be looked at as well."""
 
 _FEWEST_HELD = 1024
 
@@ -56,18 +59,34 @@ class Row:
 
 
 def most_doubtful(rows: Iterable[Row], n: int) -> list[Row]:
-    """Return the n most doubtful rows, the answers in turn: first the most doubtful row of each.
+    """Return the n most doubtful rows.
 
-    A text that comes twice is there once. Of rows that are equally doubtful those come first that
-    stand first. At most a few times n rows are held.
+    Unknown rows get their share of them, half at most. Over the others the categories take turns:
+    first comes the most doubtful row of each. A text that comes twice is there once. Of rows that
+    are equally doubtful those come first that stand first. A few times n rows are held at most.
     """
-    held: dict[str, Row] = {}
+    held: tuple[dict[str, Row], dict[str, Row]] = ({}, {})
+    counted = [0, 0]
     for row in rows:
-        held.setdefault(row.text, row)
-        # What is not among the first n of some rows is not among those of more rows either.
-        if len(held) >= max(2 * n, _FEWEST_HELD):
-            held = {kept.text: kept for kept in _in_turn(held.values(), n)}
-    return _in_turn(held.values(), n)
+        is_unknown = row.answer == UNKNOWN
+        counted[is_unknown] += 1
+        pool = held[is_unknown]
+        pool.setdefault(row.text, row)
+        if len(pool) >= max(2 * n, _FEWEST_HELD):
+            # What is not among the first n of some rows is not among those of more rows either.
+            first = _in_turn(pool.values(), n)
+            pool.clear()
+            pool.update({kept.text: kept for kept in first})
+    known, unknown = (_in_turn(pool.values(), n) for pool in held)
+    share = min(counted[1] / max(1, sum(counted)), MOST_UNKNOWN)
+    n_unknown = min(len(unknown), max(ceil(n * share), n - len(known)))
+    return _spread(known[: n - n_unknown], unknown[:n_unknown])
+
+
+def _spread(*parts: Sequence[Row]) -> list[Row]:
+    """Mix parts, each spread over the whole: who stops half way has seen half of each."""
+    placed = [((i + 0.5) / len(part), row) for part in parts for i, row in enumerate(part)]
+    return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
 
 
 def _in_turn(rows: Iterable[Row], n: int) -> list[Row]:
