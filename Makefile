@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job layer bench-layer bench-peers clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
@@ -58,6 +58,9 @@ bench-twins: install  ## make bench-twins DATA=folder; half an hour, goes on whe
 
 bench-job: install  ## make bench-job DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.job --data $(DATA)
+
+bench-review: install  ## make bench-review DATA=folder; a minute, goes on where it was stopped
+	$(BIN)/python -m benchmarks.review --data $(DATA)
 
 layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.layer --data $(DATA)
