@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textshot.categorize.choice import Choice
+from textshot.categorize.frames import frame
 from textshot.categorize.job import run_job
 from textshot.categorize.report import Report
 from textshot.categorize.settings import Advance, Settings
@@ -17,7 +18,7 @@ from textshot.errors import TableError
 from textshot.records import Threshold
 from textshot.tables import STDIO, Format
 
-__all__ = ["SHARD_ROWS", "Report", "Tally", "categorize"]
+__all__ = ["SHARD_ROWS", "Report", "Tally", "categorize", "frame"]
 
 
 def categorize(
