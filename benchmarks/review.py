@@ -44,10 +44,10 @@ all rows, those asked included.
 | the same, `unknown` always half of the rows | +6.9 | +5.0 | +8.6 |
 | the most doubtful rows, without turns | +6.8 | +4.8 | +8.6 |
 
-As one answer among seventy, unknown rows were too few to teach which of them do fit a category: of
-hwu64 2.5 points fewer rows got the right label in the output than after a random hundred. Turns cost
-0.2 to 0.4 points beside the most doubtful rows as they come; they are taken because people then see
-every category. With the layer, which has seen these sets, it was much the same.
+As one answer among seventy, unknown rows were too few to teach which of them do fit a category:
+of hwu64 2.5 points fewer rows got the right label in the output than after a random hundred. Turns
+cost 0.2 to 0.4 points beside the most doubtful rows as they come; they are taken because people
+then see every category. With the layer, which has seen these sets, it was much the same.
 """
 WAYS = {"doubtful": "#c0504d", "random": "#1f3b57"}
 

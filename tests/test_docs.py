@@ -67,10 +67,10 @@ def test_the_python_of_the_readme_prints_what_it_shows(capsys):
     assert "# " + capsys.readouterr().out.strip() == block.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_the_python_of_the_python_page_runs(number):
     blocks = PYTHON.findall((ROOT / "docs" / "python.md").read_text(encoding="utf-8"))
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     exec(compile(blocks[number], "docs/python.md", "exec"), {})
 
 
