@@ -201,10 +201,10 @@ def test_names_of_columns_and_texts_of_several_columns_come_back_as_they_were(en
     assert {row["text"] for row in rows("r.jsonl")} == {"=my\nparcel", "+my money"}
 
 
-def test_a_text_too_long_for_a_cell_is_left_out_of_a_sheet_alone(engine):
+@pytest.mark.parametrize("review", ["review.xlsx", "review.csv"])
+def test_a_text_too_long_for_a_cell_is_left_out(engine, review):
     Path("in.csv").write_text(f"text\nmy parcel\n{'money ' * 6000}\n")
-    assert categorize(engine, "in.csv", "out.csv", review="review.xlsx").n_review == 1
-    assert categorize(engine, "in.csv", "out.csv", review="review.csv").n_review == 2
+    assert categorize(engine, "in.csv", "out.csv", review=review).n_review == 1
 
 
 def test_what_is_finished_is_not_done_again_for_a_review(engine, monkeypatch):
@@ -275,8 +275,12 @@ def test_a_place_where_a_review_would_do_harm_is_refused_before_anything_is_done
     assert content(".") == before
 
 
-def test_a_review_in_the_folder_of_the_output_and_one_of_no_rows_are_refused(engine):
+def test_a_review_in_a_folder_of_rows_and_one_of_no_rows_are_refused(engine):
     write_rows("in.csv", 20)
+    Path("mails").mkdir()
+    write_rows("mails/a.csv", 20)
+    with pytest.raises(TableError, match="or lie in it"):
+        categorize(engine, ["mails"], "out.csv", review="mails/review.csv")
     categorize(engine, "in.csv", "parts/")
     with pytest.raises(TableError, match="or lie in it"):
         categorize(engine, "in.csv", "parts/", review="parts/review.csv")

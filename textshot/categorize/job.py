@@ -66,7 +66,7 @@ def run_job(
     before = None if compare is None else earlier_report(compare, place.run)
     place.check()
     if settings.review is not None:
-        check_review(settings.review, [*(s.path for s in sources), place.path])
+        check_review(settings.review, [*inputs, *(s.path for s in sources), place.path])
     with ExitStack() as stack:
         stack.enter_context(_full_disk_told(place))
         _make_folders(place, stack)

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 from textshot.categorize.tally import CLOSE
 from textshot.categorize.worker import Worker
 from textshot.records import UNKNOWN
-from textshot.tables import Format
 from textshot.tables.excel_output import MAX_CELL_CHARS
 from textshot.tables.excel_review import open_review
-from textshot.tables.formats import format_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,11 +101,9 @@ def write_review(path: Path, rows: Iterable[Row], worker: Worker, n: int) -> int
     """Write the most doubtful rows to a table with an empty column `label`; return how many.
 
     Beside each answer stand the two categories that come next, or of an unknown row the two that
-    came nearest. A text that is too long for a cell of a spreadsheet is left out there.
+    came nearest. A text that is too long for a cell of a spreadsheet is left out: nobody reads it.
     """
-    if format_of(str(path), None, stdio=Format.CSV, output=True) is Format.EXCEL:
-        rows = (row for row in rows if len(row.text) <= MAX_CELL_CHARS)
-    found = most_doubtful(rows, n)
+    found = most_doubtful((row for row in rows if len(row.text) <= MAX_CELL_CHARS), n)
     choices = [*worker.engine.index.labels, UNKNOWN]
     data = _table(found, worker)
     with open_review(path, data.schema, fill="label", choices=choices, n_rows=len(found)) as writer:

@@ -22,8 +22,8 @@ def check_review(path: Path, taken: Iterable[str | Path]) -> None:
 
     Args:
         path: the file.
-        taken: the files of the input, and the output: what reads a folder would take the review
-            for a part of it.
+        taken: the input, its files, and the output: what reads a folder would take the review for
+            a part of it.
 
     Raises:
         TableError: why.
