@@ -136,6 +136,9 @@ def test_an_index_by_its_folder_and_one_that_adapts(engine):
     assert frame(table, "index").equals(frame(table, engine))
     assert frame(table, Path("index")).equals(frame(table, engine))
     assert rows_of(frame(table, engine, adapt=True)) == expected(engine, table, adapt=True)
+    labels = engine.index.labels
+    engine.tune([text_of(i) for i in range(60)], [labels[i % 3] for i in range(60)])
+    assert rows_of(frame(table, engine, adapt=True)) == expected(engine, table, adapt=True)
 
 
 def test_pandas_keeps_its_index_its_types_and_its_columns(engine):

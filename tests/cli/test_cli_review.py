@@ -68,6 +68,7 @@ def test_a_review_goes_there_and_back(run, categories, inbox, review):
     run("index", categories, "-o", "made", "--encoder", "hashing", "--threshold", "0.25")
     result = run("categorize", "made", inbox, "-o", "one.csv", "--review", review)
     assert result.stderr == (
+        "summary: one.csv.run/summary.html\n"
         f"8 doubtful rows for review in {review}: fill in the column label, then\n"
         f"  textshot correct made --from {review}\n"
     )
@@ -125,7 +126,8 @@ def test_the_same_command_makes_the_review_later(run, index, inbox):
     run("categorize", index, inbox, "-o", "out.csv")
     words = ["categorize", index, inbox, "-o", "out.csv", "--review", "r.jsonl"]
     result = run(*words, "--review-rows", "2")
-    assert "1 shard had been done before\n2 doubtful rows for review in r.jsonl" in result.stderr
+    assert "1 shard had been done before\n" in result.stderr
+    assert "2 doubtful rows for review in r.jsonl" in result.stderr
     assert len(Path("r.jsonl").read_text().splitlines()) == 2
 
 

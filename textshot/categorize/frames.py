@@ -79,10 +79,16 @@ def _answers(
 
     kept = data.take(pa.array(rows, pa.int64()))
     columns = data.schema.names
+    calibrated = engine.calibrated
     if adapt:
         engine = engine.adapted(text_column(kept, columns))
     worker = Worker.beside(
-        that_remembers(engine), names, columns, threshold=threshold, metadata=metadata
+        that_remembers(engine),
+        names,
+        columns,
+        threshold=threshold,
+        metadata=metadata,
+        calibrated=calibrated,
     )
     parts = [
         worker(kept.slice(start, SHARD_ROWS)) for start in range(0, max(1, len(rows)), SHARD_ROWS)
