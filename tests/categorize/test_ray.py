@@ -163,6 +163,39 @@ def test_a_dataset_gets_the_answers_as_columns(cluster, engine, place):
     assert actors_for(ray) == ray.cluster_resources()["CPU"] - 1
 
 
+LOCKED = """
+import os, secrets, subprocess, sys
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+from textshot.categorize.ray import import_ray
+import_ray()
+from ray.cluster_utils import Cluster
+node = {"num_cpus": 2, "object_store_memory": 100 << 20, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args=node)
+words = [sys.executable, "-m", "textshot", "categorize", "index", "in0.csv", "--engine", "ray"]
+words += ["--ray-address", cluster.address, "--encoder", "hashing", "-o"]
+for name, token in (("right/", os.environ["RAY_AUTH_TOKEN"]), ("wrong/", "w" * 64)):
+    done = subprocess.run(
+        [*words, name], env={**os.environ, "RAY_AUTH_TOKEN": token}, capture_output=True, text=True
+    )
+    print(name, done.returncode, done.stderr.splitlines()[-1])
+cluster.shutdown()
+"""
+
+
+def test_a_cluster_that_asks_for_a_token(engine, place):
+    engine.save("index")
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as short:
+        environment = {**os.environ, "RAY_TMPDIR": short}
+        command = [sys.executable, "-c", LOCKED]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    right, wrong = done.stdout.splitlines()
+    assert right == "right/ 0 summary: right/_textshot/summary.html"
+    assert wrong.startswith("wrong/ 1 Error: Ray cannot be reached at ")
+    assert wrong.endswith("its token where it has one (RAY_AUTH_MODE, RAY_AUTH_TOKEN)")
+    assert len(parts("right")) == 1
+    assert not Path("wrong").exists()
+
+
 def test_what_goes_wrong_on_a_node_is_said_as_it_is_here(cluster, engine, place, monkeypatch):
     with pytest.raises(TableError, match="the first rows of an input are no work for a cluster"):
         categorize(engine, "*.csv", "ray/", cluster=cluster.address, limit=5)

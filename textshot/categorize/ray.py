@@ -41,6 +41,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_USE_DATASOURCE_V2": "0",  # the other reader ends the job when a node dies
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what fails comes as an exception
 }
 
 
@@ -238,7 +239,10 @@ def connect(address: str) -> None:
         if not ray.is_initialized():
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError, RuntimeError) as error:
-        raise TextshotError(f"Ray cannot be reached at {address}: {error}") from error
+        raise TextshotError(
+            f"Ray cannot be reached at {address}: {error}. Check that it runs there, and its token"
+            " where it has one (RAY_AUTH_MODE, RAY_AUTH_TOKEN)"
+        ) from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # we tell how far it is
     ray.data.DataContext.get_current().enable_progress_bars = False
 
