@@ -40,6 +40,7 @@ def categorize(
     seed: int = 0,
     shard_rows: int = SHARD_ROWS,
     processes: int | None = None,
+    run: str | Path | None = None,
     cluster: str | None = None,
     restart: bool = False,
     compare: str | Path | None = None,
@@ -77,6 +78,8 @@ def categorize(
         seed: for the sample.
         shard_rows: rows between two commits: what a stop costs at most.
         processes: how many answer; None: one where the encoder uses all cores, else one a core.
+        run: the folder where the run is kept, needed where `target` is a URL; None: beside a
+            file, or in the folder.
         cluster: the address of a Ray cluster (extra `ray`) that does it, "local" for one of this
             machine alone, "auto" for the one that it is part of; None: this process.
         restart: throw away what an earlier run left in the output.
@@ -105,6 +108,7 @@ def categorize(
         shard_rows=shard_rows,
         rejects=None if rejects is None else Path(rejects),
         processes=processes,
+        run=None if run is None else Path(run),
         cluster=cluster,
         restart=restart,
         review=None if review is None else Path(review),

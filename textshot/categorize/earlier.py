@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from textshot.categorize.outputs import FileOutput, FolderOutput
+from textshot.categorize.outputs import run_beside, run_in
 from textshot.categorize.report import Report
 from textshot.categorize.runs import RUN, SUMMARY
 from textshot.errors import TableError
-from textshot.tables import Format
 
 
 def earlier_report(place: str | Path, run: Path) -> Report:
@@ -43,11 +42,7 @@ def earlier_report(place: str | Path, run: Path) -> Report:
 
 def _summary_of(place: Path) -> Path:
     """Return where the summary of a run is, by the name of the file or of the output."""
-    folders = [
-        FileOutput(str(place), None, None, escape=True).run,
-        FolderOutput(str(place), Format.CSV, None, escape=True).run,
-        place,
-    ]
+    folders = [run_beside(str(place)), run_in(str(place)), place]
     for folder in folders:
         if (folder / SUMMARY).is_file():
             return folder / SUMMARY

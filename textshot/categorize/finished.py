@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.categorize.review import Row
@@ -25,14 +24,14 @@ class Finished:
     """A finished output.
 
     Attributes:
-        path: a file, or a folder of parts.
+        files: all of it.
         format: what was asked for; None goes by the endings.
         columns: what its columns are called, before any of them was escaped.
         escape: whether cells of CSV and TSV that a spreadsheet would run were escaped.
         worker: what answered.
     """
 
-    path: Path
+    files: Sequence[str]
     format: Format | None
     columns: Sequence[str]
     escape: bool
@@ -41,14 +40,11 @@ class Finished:
     def rows(self) -> Iterator[Row]:
         """Yield the rows; memory does not grow with their number."""
         limits = _limits(self.worker)
-        for path in self._files():
+        for path in self.files:
             with open_table(path, format=self.format, columns=self.columns) as table:
                 plain = self.escape and table.format in (Format.CSV, Format.TSV)
                 for batch in table.batches():
                     yield from self._rows_of(batch, table.source, limits, escaped=plain)
-
-    def _files(self) -> Iterable[Path]:
-        return sorted(self.path.glob("part-*")) if self.path.is_dir() else [self.path]
 
     def _rows_of(
         self, batch: Batch, source: str, limits: Mapping[str, float], *, escaped: bool

@@ -61,7 +61,12 @@ def run_job(
     """
     sources = find_sources(inputs, settings.input_format).sources
     place = output_of(
-        str(output), settings.output_format, sources, settings.rejects, escape=settings.escape
+        str(output),
+        settings.output_format,
+        sources,
+        escape=settings.escape,
+        run=settings.run,
+        rejects=settings.rejects,
     )
     before = None if compare is None else earlier_report(compare, place.run)
     place.check()
@@ -101,7 +106,7 @@ def _reviewed(
     """Write the review that was asked for."""
     if settings.review is None:
         return report
-    output = Finished(Path(place.path), settings.output_format, columns, settings.escape, worker)
+    output = Finished(place.files(), settings.output_format, columns, settings.escape, worker)
     n_review = write_review(settings.review, output.rows(), worker, settings.review_rows)
     return replace(report, n_review=n_review)
 
@@ -174,7 +179,7 @@ def _begun(run: Run, place: Output, settings: Settings) -> Run:
     fresh = there is None or bool(other)
     if not fresh:
         place.tidy()
-        run.read(place.part)
+        run.read(place.size_of)
         fresh = run.finished is not None and not place.is_there(run.finished)
     if fresh:
         forget_page(run.folder)
@@ -221,7 +226,8 @@ class _Job:
                     yield end_line(event.place, event.n_shards, event.broken)
                 elif answers is not None:
                     data, tally = answers
-                    part = self.place.put(event.key, data, event.rejects, run.fingerprint)
+                    part = self.place.put(event.key, data, run.fingerprint)
+                    self.place.write_rejects(event.key, event.rejects)
                     yield shard_line(event.key, event.n_read, tally, part)
                 self._tell(event)
 
@@ -230,7 +236,7 @@ class _Job:
 
         run, n_files = self.run, len(self.plan.sources)
         ray.connect(cluster)
-        for line in ray.run_shards(
+        for line, rejects in ray.run_shards(
             self.worker,
             self.plan,
             self.place,
@@ -240,6 +246,8 @@ class _Job:
             done=frozenset(run.done),
             places=[place for place in range(n_files) if place not in run.ends],
         ):
+            if rejects:
+                self.place.write_rejects((line["place"], line["number"]), rejects)
             yield line
             self.advance(line.get("read", 0), len(run.ends) / n_files)
 
@@ -263,7 +271,7 @@ class _Job:
         ]
         if len(failed) == len(self.plan.sources) and not tally.read:
             raise TableError(failed[0][1])
-        parts = [place.part(key) for key in keys if run.done[key]["part"]]
+        parts = [key for key in keys if run.done[key]["part"]]
         schema = self.worker.schema(self.plan.schema)
         place.close(parts, schema, run.fingerprint)
         n_rejected = place.close_rejects(keys)

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textshot.categorize.runs import Key
+from textshot.categorize.runs import RUN, Key
 from textshot.categorize.sources import Source
 from textshot.errors import TableError
 from textshot.index.files import write_whole
-from textshot.tables import Format, Reject, RejectsFile, open_writer
+from textshot.tables import Format, Reject, RejectsFile, open_writer, places
 from textshot.tables.arrow_files import read_arrow, write_arrow
 from textshot.tables.outputs import open_output, remove_temporary
+from textshot.tables.places import is_url
 from textshot.tables.writer import output_format
 
 if TYPE_CHECKING:
@@ -43,16 +44,20 @@ class Output(ABC):
     rejects: Path
 
     @abstractmethod
-    def part(self, key: Key) -> Path:
+    def part(self, key: Key) -> str:
         """Return where the rows of a shard go."""
 
     @abstractmethod
-    def write(self, path: Path, data: pa.RecordBatch, note: str) -> None:
+    def write(self, path: str, data: pa.RecordBatch, note: str) -> None:
         """Write the rows of a shard, whole or not at all; `note` is the run they belong to."""
 
     @abstractmethod
-    def close(self, parts: Sequence[Path], schema: pa.Schema, note: str) -> None:
-        """Make the output of its parts, which are in order."""
+    def close(self, parts: Sequence[Key], schema: pa.Schema, note: str) -> None:
+        """Make the output of the parts of shards, which are in order."""
+
+    @abstractmethod
+    def files(self) -> list[str]:
+        """Return the files of a finished output."""
 
     @abstractmethod
     def check(self) -> None:
@@ -67,17 +72,16 @@ class Output(ABC):
     def replaces(self) -> bool:
         """Whether another run's output can be replaced at once, and nobody sees a mixture."""
 
-    def put(
-        self, key: Key, data: pa.RecordBatch, rejects: Iterable[Reject], note: str
-    ) -> int | None:
-        """Write a shard; return the size of its part, None where no row is good."""
-        size = None
-        if data.num_rows:
-            path = self.part(key)
-            self.write(path, data, note)
-            size = path.stat().st_size
-        self.write_rejects(key, rejects)
-        return size
+    def put(self, key: Key, data: pa.RecordBatch, note: str) -> int | None:
+        """Write the good rows of a shard, if any; return the size of its part."""
+        if not data.num_rows:
+            return None
+        self.write(self.part(key), data, note)
+        return self.size_of(key)
+
+    def size_of(self, key: Key) -> int | None:
+        """Return the size of a shard's part; None: it is not there."""
+        return size_of(self.part(key))
 
     def write_rejects(self, key: Key, rejects: Iterable[Reject]) -> None:
         """Keep the rejects of a shard until the end."""
@@ -106,7 +110,7 @@ class Output(ABC):
     def tidy(self) -> None:
         """Remove what a kill left half written."""
         for folder in (self.folder, self.run, self.run / _REJECTS):
-            if folder.is_dir():
+            if folder is not None and folder.is_dir():
                 remove_temporary(folder)
         remove_temporary(self.rejects.parent, self.rejects.name)
 
@@ -116,8 +120,8 @@ class Output(ABC):
 
     @property
     @abstractmethod
-    def folder(self) -> Path:
-        """Where the parts lie."""
+    def folder(self) -> Path | None:
+        """Where the parts lie, if on this machine."""
 
     def clear(self) -> None:
         """Remove what a run has written."""
@@ -133,24 +137,29 @@ class FolderOutput(Output):
     Readers of folders (Arrow, Spark, Ray) leave out what begins with an underscore.
     """
 
-    def __init__(self, path: str, format: Format, rejects: Path | None, *, escape: bool) -> None:
+    def __init__(self, path: str, format: Format, run: Path, *, escape: bool) -> None:
         self.path, self._format, self._escape = path, format, escape
-        self._folder = Path(path)
-        self.run = self._folder / _FOLDER
-        self.rejects = rejects or self.run / "rejects.csv"
+        self.run = run
+        self.rejects = run / "rejects.csv"
 
-    def part(self, key: Key) -> Path:
+    def part(self, key: Key) -> str:
         """Return the file of a shard."""
-        return self._folder / f"part-{_name(key)}.{self._format}"
+        return f"{self.path.rstrip('/')}/part-{_name(key)}.{self._format}"
 
-    def write(self, path: Path, data: pa.RecordBatch, note: str) -> None:
+    def write(self, path: str, data: pa.RecordBatch, note: str) -> None:
         """Write the rows of a shard."""
         with open_writer(
             path, data.schema, format=self._format, escape=self._escape, metadata={NOTE: note}
         ) as writer:
             writer.write(data)
 
-    def close(self, parts: Sequence[Path], schema: pa.Schema, note: str) -> None:
+    def files(self) -> list[str]:
+        """Return the parts."""
+        if is_url(self.path):
+            return [one.url for one in places.files_below(self.path) if _is_part(one.url)]
+        return [str(path) for path in sorted(Path(self.path).glob("part-*"))]
+
+    def close(self, parts: Sequence[Key], schema: pa.Schema, note: str) -> None:
         """See that one part is there at least."""
         if not parts:  # nobody could tell the columns of an empty folder
             import pyarrow as pa
@@ -159,16 +168,22 @@ class FolderOutput(Output):
 
     def check(self) -> None:
         """Refuse a folder with something else in it."""
-        if self._folder.is_dir() and not self.run.is_dir() and any(self._folder.iterdir()):
+        if not (self.run / RUN).exists() and self._holds_something():
             raise TableError(
                 f"{self.path}: there is something in this folder that is no run of textshot. Name"
                 " a new or an empty one"
             )
 
+    def _holds_something(self) -> bool:
+        if is_url(self.path):
+            return bool(places.files_below(self.path))
+        folder, own = Path(self.path), {_FOLDER}
+        return folder.is_dir() and any(path.name not in own for path in folder.iterdir())
+
     @property
-    def folder(self) -> Path:
-        """The folder of the parts."""
-        return self._folder
+    def folder(self) -> Path | None:
+        """The folder of the parts, where that is one of this machine."""
+        return None if is_url(self.path) else Path(self.path)
 
     @property
     def replaces(self) -> bool:
@@ -178,8 +193,11 @@ class FolderOutput(Output):
     def clear(self) -> None:
         """Remove the parts as well."""
         super().clear()
-        for path in self._folder.glob("part-*"):
-            path.unlink()
+        for name in self.files():
+            if is_url(name):
+                places.remove(name)
+            else:
+                Path(name).unlink()
 
 
 class FileOutput(Output):
@@ -188,45 +206,47 @@ class FileOutput(Output):
     The run lies in a folder beside it; the parts in that are gone at the end.
     """
 
-    def __init__(
-        self, path: str, format: Format | None, rejects: Path | None, *, escape: bool
-    ) -> None:
+    def __init__(self, path: str, format: Format | None, run: Path, *, escape: bool) -> None:
         self.path, self._format, self._escape = path, format, escape
-        self.run = Path(f"{path}.run")
-        self.rejects = rejects or Path(f"{path}.rejects.csv")
+        self.run = run
+        self.rejects = run / "rejects.csv" if is_url(path) else Path(f"{path}.rejects.csv")
 
-    def part(self, key: Key) -> Path:
+    def part(self, key: Key) -> str:
         """Return the file of a shard."""
-        return self.folder / f"{_name(key)}.arrow"
+        return str(self.folder / f"{_name(key)}.arrow")
 
-    def write(self, path: Path, data: pa.RecordBatch, note: str) -> None:
+    def write(self, path: str, data: pa.RecordBatch, note: str) -> None:
         """Write the rows of a shard."""
-        path.parent.mkdir(exist_ok=True)
-        write_arrow(path, data)
+        self.folder.mkdir(exist_ok=True)
+        write_arrow(Path(path), data)
 
-    def close(self, parts: Sequence[Path], schema: pa.Schema, note: str) -> None:
+    def files(self) -> list[str]:
+        """Return the one file."""
+        return [self.path]
+
+    def close(self, parts: Sequence[Key], schema: pa.Schema, note: str) -> None:
         """Join the parts."""
         with open_writer(
             self.path, schema, format=self._format, escape=self._escape, metadata={NOTE: note}
         ) as writer:
-            for path in parts:
-                for batch in read_arrow(path):
+            for key in parts:
+                for batch in read_arrow(Path(self.part(key))):
                     writer.write(batch)
 
     def about(self) -> dict[str, Any]:
         """Return its size."""
-        return {"bytes": Path(self.path).stat().st_size}
+        return {"bytes": size_of(self.path)}
 
     def is_there(self, about: Mapping[str, Any]) -> bool:
         """Tell whether it is there, of the size that it had."""
-        path = Path(self.path)
-        return path.is_file() and path.stat().st_size == about["bytes"]
+        return bool(size_of(self.path) == about["bytes"])
 
     def tidy(self) -> None:
         """Remove what a kill left beside the file as well."""
         super().tidy()
-        path = Path(os.path.realpath(self.path))
-        remove_temporary(path.parent, path.name)
+        if not is_url(self.path):
+            path = Path(os.path.realpath(self.path))
+            remove_temporary(path.parent, path.name)
 
     def clean(self) -> None:
         """Remove the parts as well."""
@@ -258,21 +278,66 @@ def output_of(
     path: str,
     format: Format | None,
     sources: Sequence[Source],
-    rejects: Path | None,
     *,
-    escape: bool,
+    escape: bool = True,
+    run: Path | None = None,
+    rejects: Path | None = None,
 ) -> Output:
-    """Return the output of a name: a folder if it is one, ends in a slash or has no ending."""
+    """Return the output of a name: a folder if it is one, ends in a slash or has no ending.
+
+    Args:
+        path: what the user said; it may be a URL.
+        format: what is written; None goes by the ending, or by the input.
+        sources: the files of the input.
+        escape: whether cells that a spreadsheet would run get an apostrophe in front.
+        run: where the run is kept; None: beside a file, or in the folder.
+        rejects: where rows go that cannot be used; None: beside the output.
+
+    Raises:
+        TableError: no name, or a URL and nothing said of the run, which is kept on this machine.
+    """
     if not path:
+        raise TableError('the name of the output is empty. Give a file, a folder, or "-"')
+    if is_url(path) and run is None:
         raise TableError(
-            'the name of the output is empty. Give a file, a folder, or "-" for a pipe'
+            f"{path} is no place of this machine, and a run is kept on one. Say in which folder"
+            " with --run"
         )
     given = Path(path)
     bare = not given.suffix and format is None
+    found: Output
     if given.is_dir() or path.endswith(("/", os.sep)) or (bare and not given.exists()):
         kind = format or _usual({source.format for source in sources})
-        return FolderOutput(path, kind, rejects, escape=escape)
-    return FileOutput(path, format, rejects, escape=escape)
+        found = FolderOutput(path, kind, run or run_in(path), escape=escape)
+    else:
+        found = FileOutput(path, format, run or run_beside(path), escape=escape)
+    found.rejects = rejects or found.rejects
+    return found
+
+
+def run_beside(path: str) -> Path:
+    """Return where the run of a file is kept."""
+    return Path(f"{path}.run")
+
+
+def run_in(path: str) -> Path:
+    """Return where the run of a folder is kept."""
+    return Path(path, _FOLDER)
+
+
+def size_of(name: str) -> int | None:
+    """Return the size of a file, here or elsewhere; None: it is not there."""
+    if is_url(name):
+        found = places.about(name)
+        return None if found is None else found.size
+    try:
+        return Path(name).stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _is_part(url: str) -> bool:
+    return url.rpartition("/")[2].startswith("part-")
 
 
 def _usual(formats: set[Format]) -> Format:

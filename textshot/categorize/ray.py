@@ -162,17 +162,21 @@ class _Writing:
     def __call__(self, batch: pa.Table) -> pa.Table:
         import pyarrow as pa
 
-        found = [self._done(row) for row in batch.to_pylist()]
-        return pa.Table.from_pylist([{"line": json.dumps(line)} for line in found])
+        return pa.Table.from_pylist(
+            [
+                {"line": json.dumps(self._line(row)), "rejects": row["rejects"] or "[]"}
+                for row in batch.to_pylist()
+            ]
+        )
 
-    def _done(self, row: Mapping[str, Any]) -> Line:
+    def _line(self, row: Mapping[str, Any]) -> Line:
         if row["data"] is None:
             return end_line(row["place"], row["number"], row["broken"])
         data, key = _unpacked(row["data"]), (row["place"], row["number"])
-        rejects = [Reject(*one) for one in json.loads(row["rejects"])]
-        answered, tally = work(self._worker, data, len(rejects))
-        size = self._output.put(key, answered, rejects, self._note)
-        return shard_line(key, data.num_rows + len(rejects), tally, size)
+        n_rejected = len(json.loads(row["rejects"]))
+        answered, tally = work(self._worker, data, n_rejected)
+        size = self._output.put(key, answered, self._note)
+        return shard_line(key, data.num_rows + n_rejected, tally, size)
 
 
 def run_shards(
@@ -186,8 +190,8 @@ def run_shards(
     done: frozenset[Key],
     places: Sequence[int],
     n_actors: int | None = None,
-) -> Iterator[Line]:
-    """Yield a line for each shard that is answered and written, and for the end of each file.
+) -> Iterator[tuple[Line, list[Reject]]]:
+    """Yield a line and the rejects of each shard that is written, and a line for each file's end.
 
     Args:
         worker: what answers.
@@ -220,7 +224,8 @@ def run_shards(
     )
     try:
         for row in lines.iter_rows():
-            yield json.loads(row["line"])
+            rejects = [Reject(*one) for one in json.loads(row["rejects"])]
+            yield json.loads(row["line"]), rejects
     except ray.exceptions.RayTaskError as error:  # a full disk, an encoder that is not there
         if isinstance(error.cause, TextshotError):
             raise TextshotError(str(error.cause)) from error

@@ -61,11 +61,10 @@ class Run:
         write_whole(self.folder, RUN, _pretty(body))
         sync_folder(self.folder)
 
-    def read(self, part: Callable[[Key], Path]) -> None:
+    def read(self, size_of: Callable[[Key], int | None]) -> None:
         """Take up what is done; a line that has no end is cut off.
 
-        A shard whose part (`part` tells where it is) is gone or has another size is done again,
-        unless the run is finished.
+        A shard whose part is gone or has another size is done again, unless the run is finished.
         """
         path = self.folder / SHARDS
         try:
@@ -82,7 +81,8 @@ class Run:
             else:
                 self.done[found["place"], found["number"]] = found
         if self.finished is None:
-            self._forget(key for key, one in self.done.items() if not _is_there(one, part(key)))
+            there = {key: size_of(key) for key, one in self.done.items() if one["part"] is not None}
+            self._forget(key for key, size in there.items() if size != self.done[key]["part"])
 
     def commit(self, line: Line) -> None:
         """Write down that a shard is done, and its rows are in their place; or a file.
@@ -212,10 +212,3 @@ def locked(folder: Path, output: str) -> Iterator[None]:
 def _pretty(body: Mapping[str, Any]) -> bytes:
     text = json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False)
     return text.encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _is_there(record: Mapping[str, Any], part: Path) -> bool:
-    try:
-        return record["part"] is None or part.stat().st_size == record["part"]
-    except FileNotFoundError:
-        return False

@@ -33,6 +33,7 @@ class Settings:
         shard_rows: rows between two commits: what a stop costs at most.
         rejects: where rows go that cannot be used; None: beside the output.
         processes: how many answer; None: one, which uses all cores, where the encoder can.
+        run: the folder where the run is kept; None: beside a file, or in the folder.
         cluster: the address of a Ray cluster that does it, "local" for one of this machine alone,
             "auto" for the one that this machine is part of; None: this process.
         restart: throw away what an earlier run left there.
@@ -52,6 +53,7 @@ class Settings:
     shard_rows: int = SHARD_ROWS
     rejects: Path | None = None
     processes: int | None = None
+    run: Path | None = None
     cluster: str | None = None
     restart: bool = False
     review: Path | None = None

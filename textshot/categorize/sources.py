@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob, has_magic
-from pathlib import Path
+from os.path import relpath
+from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote
 
 from textshot.errors import TableError
-from textshot.tables import Format
+from textshot.tables import Format, places
 from textshot.tables.formats import format_of, known_format
+from textshot.tables.places import About, is_url
 
 _KEY = re.compile(r"([^=/\\]+)=([^/\\]*)")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -38,11 +40,8 @@ class Source:
 
     def is_as_it_was(self) -> bool:
         """Tell whether the file is still the one that was found."""
-        try:
-            now = Path(self.path).stat()
-        except OSError:
-            return False
-        return (now.st_size, now.st_mtime_ns) == (self.size, self.modified)
+        now = places.about(self.path) if is_url(self.path) else _here(Path(self.path))
+        return now is not None and (now.size, now.modified) == (self.size, self.modified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +67,45 @@ def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> 
     Raises:
         TableError: an input that is not there, or has no file in it.
     """
-    sources: dict[Path, Source] = {}
+    sources: dict[str, Source] = {}
     skipped: dict[str, None] = {}  # a set that keeps its order
     names = list(map(str, inputs))
     for name in names:
-        for path, root in _expanded(name):
-            if root is not None and format is None and known_format(str(path)) is None:
-                skipped[str(path)] = None
+        for path, root in _elsewhere(name) if is_url(name) else _expanded(name):
+            if root is not None and format is None and known_format(path) is None:
+                skipped[path] = None
                 continue
-            sources.setdefault(path.resolve(), _source(path, root, format))
+            same = path if is_url(path) else str(Path(path).resolve())
+            sources.setdefault(same, _source(path, root, format))
     if not sources:
         raise TableError(_nothing_in(names, list(skipped)))
     return Found(tuple(sources.values()), tuple(skipped))
 
 
-def _expanded(name: str) -> Iterator[tuple[Path, Path | None]]:
+def _elsewhere(url: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the files of an input that is a URL, and the folder below which each was found."""
+    start, _, rest = url.partition("://")
+    if "?" in url:
+        raise TableError(f"{url}: settings behind a ? are not read. Set them as variables")
+    if has_magic(rest):
+        root = f"{start}://{'/'.join(_until_magic(rest.split('/')))}"
+        files = places.files_that_match(url, root)
+    elif places.about(url) is not None:
+        yield url, None
+        return
+    else:
+        root, files = url.rstrip("/"), places.files_below(url)
+    for file in files:
+        inside = PurePosixPath(file.url[len(root) :].lstrip("/"))
+        if not any(part.startswith((".", "_")) for part in inside.parts):
+            yield file.url, root
+
+
+def _expanded(name: str) -> Iterator[tuple[str, str | None]]:
     """Yield the files of an input, and the folder below which each was found."""
     path = Path(name)
     if path.is_dir():
-        yield from ((file, path) for file in _files_in(path))
+        yield from ((str(file), name) for file in _files_in(path))
     elif not path.exists() and has_magic(name):
         root = Path(*_until_magic(path.parts))
         is_meant = _is_hidden(path, root)
@@ -94,9 +113,9 @@ def _expanded(name: str) -> Iterator[tuple[Path, Path | None]]:
             inside = Path(match)
             if is_meant or not _is_hidden(inside, root):
                 files = _files_in(inside) if inside.is_dir() else [inside]
-                yield from ((file, root) for file in files)
+                yield from ((str(file), str(root)) for file in files)
     else:
-        yield path, None
+        yield str(path), None
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -120,14 +139,23 @@ def _until_magic(parts: Sequence[str]) -> Iterator[str]:
         yield part
 
 
-def _source(path: Path, root: Path | None, format: Format | None) -> Source:
-    kind = format_of(str(path), format, stdio=Format.TEXT)
+def _source(path: str, root: str | None, format: Format | None) -> Source:
+    kind = format_of(path, format, stdio=Format.TEXT)
+    found = places.about(path) if is_url(path) else _here(Path(path))
+    if found is None:
+        raise TableError(f"{path}: there is no such file. Check the name and the folder")
+    inside = "" if root is None else path[len(root) :] if is_url(path) else relpath(path, root)
+    folders = PurePath(inside.lstrip("/")).parts[:-1]
+    return Source(path, kind, found.size, found.modified, _partition(folders))
+
+
+def _here(path: Path) -> About | None:
+    """Return what is known about a file of this machine."""
     try:
         status = path.stat()
     except (OSError, ValueError):
-        raise TableError(f"{path}: there is no such file. Check the name and the folder") from None
-    folders = () if root is None else path.relative_to(root).parts[:-1]
-    return Source(str(path), kind, status.st_size, status.st_mtime_ns, _partition(folders))
+        return None
+    return About(str(path), status.st_size, status.st_mtime_ns)
 
 
 def _partition(folders: Iterable[str]) -> dict[str, str | None]:

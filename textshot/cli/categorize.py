@@ -77,6 +77,13 @@ STDOUT = "-"
     help="How many answer. [default: 1 where the encoder uses all cores, else one a core]",
 )
 @click.option(
+    "--run",
+    "run_folder",
+    metavar="FOLDER",
+    type=click.Path(),
+    help="Where the run is kept; asked for where the output is a URL. [default: beside the output]",
+)
+@click.option(
     "--engine",
     "runner",
     type=click.Choice(["local", "ray"]),
@@ -126,6 +133,7 @@ def categorize(
     seed: int,
     shard_rows: int,
     processes: int | None,
+    run_folder: str | None,
     runner: str,
     ray_address: str | None,
     restart: bool,
@@ -178,6 +186,7 @@ def categorize(
                 seed=seed,
                 shard_rows=shard_rows,
                 processes=processes,
+                run=run_folder,
                 cluster=(ray_address or "local") if runner == "ray" else None,
                 restart=restart,
                 compare=compare,

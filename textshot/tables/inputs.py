@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 from textshot.errors import TableError
 from textshot.tables.formats import STDIO
 from textshot.tables.packing import Packing, Unpacked
+from textshot.tables.places import is_url, open_url
 
 BREAK = "\ud800"
 """Stands in decoded text where it breaks: bytes that no lone surrogate carries, as half a unit."""
@@ -52,6 +53,8 @@ def open_bytes(path: str, stack: ExitStack) -> BinaryIO:
     """Open a file, or take the standard input; `stack` closes it."""
     if path == STDIO:
         return _peekable(sys.stdin.buffer, stack)
+    if is_url(path):
+        return stack.enter_context(open_url(path))
     try:
         return stack.enter_context(Path(path).open("rb"))
     except FileNotFoundError:

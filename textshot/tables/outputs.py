@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 from textshot.errors import TableError
 from textshot.tables.formats import STDIO
 from textshot.tables.inputs import temporary_file
+from textshot.tables.places import UrlFile, is_url
 
 _TEMPORARY = ".tmp-"
 
@@ -88,6 +89,8 @@ def open_output(path: str, *, whole: bool) -> Output:
     """Open a place to write to; `whole` for a format that cannot be sent piece by piece."""
     if path == STDIO or _is_device(path):
         return Pipe(path, whole=whole)
+    if is_url(path):
+        return UrlFile(path)
     if stat.S_ISDIR(_mode(path)):
         raise TableError(f"{path} is a folder. Name a file in it")
     folder = Path(path).parent

@@ -51,7 +51,7 @@ class Table:
         """How much of the file has been read, 0 to 1, for showing progress; None of a pipe."""
         if self.source == "<stdin>" or not self._stream.seekable():
             return None
-        size = os.fstat(self._stream.fileno()).st_size
+        size = _size(self._stream)
         return min(self._stream.tell() / size, 1.0) if size else None
 
     def batches(self) -> Iterator[Batch]:
@@ -75,6 +75,13 @@ class Table:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _size(stream: BinaryIO) -> int:
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except OSError:  # of a place elsewhere, which knows it without a number of this system
+        return int(stream.raw.size())  # type: ignore[attr-defined]
 
 
 def open_table(
