@@ -46,7 +46,8 @@ def measure(data: Path, most: int) -> None:
     found: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "cells": {}}
     if RESULTS.exists():
         found = json.loads(RESULTS.read_text(encoding="utf-8"))
-    cells = [f"{f} {n} {p}" for n in SIZES if n <= most for f in FORMATS for p in (1, 2)]
+    sizes = [(n, 1) for n in SIZES] + [(n, 2) for n in SIZES[:-1]]
+    cells = [f"{kind} {n} {p}" for n, p in sorted(sizes) if n <= most for kind in FORMATS]
     for name in [*cells, "beside"]:
         if name not in found["cells"]:
             command = [sys.executable, "-m", "benchmarks.job.measure", name, str(BUILD), str(data)]
