@@ -26,6 +26,8 @@ def page(found: Mapping[str, Any]) -> str:
             shown = [kind, f"{one['rows']:,}", _rate(one), f"{one['mib']:,}"]
             if two is not None:
                 shown += [_rate(two), f"{two['mib']:,}, each other {two['each_other_mib']:,}"]
+            else:
+                shown += ["", ""]
             lines.append(f"| {' | '.join(shown)} |")
     if "beside" in found["cells"]:
         lines += ["", _beside(found["cells"]["beside"])]

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from multiprocessing import get_context, parent_process
@@ -93,7 +94,10 @@ def in_order(
         return
     # Never by fork: threads of OpenMP do not live on in a copy.
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _begin, (worker,)) as pool:
+    with (
+        _cores_shared(processes),
+        ProcessPoolExecutor(processes, context, _begin, (worker,)) as pool,
+    ):
         try:
             yield from _ahead(pool, read, is_done, 2 * processes)
         except BrokenProcessPool as error:
@@ -103,6 +107,20 @@ def in_order(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _cores_shared(processes: int) -> Iterator[None]:
+    """Give each process that is begun meanwhile its part of the cores, unless somebody has."""
+    name = "OMP_NUM_THREADS"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = str(max(1, n_cores() // processes))
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _ahead(

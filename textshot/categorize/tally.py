@@ -158,7 +158,12 @@ def _shown(
     return {
         answered.labels[row]: (
             round(float(values[best[start]]), 6),
-            " ".join(answered.texts[best[start]][: 10 * _MOST_CHARS].split())[:_MOST_CHARS],
+            _short(answered.texts[best[start]]),
         )
         for row, start in zip(rows.tolist(), starts.tolist(), strict=True)
     }
+
+
+def _short(text: str) -> str:
+    line = " ".join(text[: 10 * _MOST_CHARS].split())
+    return line if len(line) <= _MOST_CHARS else line[: _MOST_CHARS - 1] + "…"

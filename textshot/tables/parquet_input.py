@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+_BUFFER = 1 << 20
+
 
 def read_parquet(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
     """Return the columns and the slices of a Parquet file."""
@@ -19,7 +21,8 @@ def read_parquet(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(stream)
+        # Read piece by piece: else all that was read of a file is held until its end.
+        file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER)
         found = file.schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise _broken(source, error) from error

@@ -34,9 +34,14 @@ def n_cores() -> int:
 
     Whoever starts several processes on a machine, as Ray does, sets the latter for each.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores or 1, _quota(), int(told) if told.isdecimal() else sys.maxsize))
+    return max(1, min(all_cores(), _quota(), int(told) if told.isdecimal() else sys.maxsize))
+
+
+def all_cores() -> int:
+    """Return how many cores this process may run on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return cores or 1
 
 
 def _quota() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from textshot.encoders.twins.engines import Batch, Done, n_cores, versions
+from textshot.encoders.twins.engines import Batch, Done, all_cores, n_cores, versions
 from textshot.errors import EncoderError
 
 
@@ -56,6 +56,8 @@ class OpenVinoGraph:
             "INFERENCE_PRECISION_HINT": hint,
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": streams,
+            # Processes with a part of the cores each would all take the first ones.
+            "ENABLE_CPU_PINNING": streams == all_cores(),
         }
         core = openvino.Core()
         try:
