@@ -118,3 +118,15 @@ def test_what_cannot_be_compared_is_said(run, index, weeks, named, output, messa
     result = run("categorize", index, weeks[1], "-o", output, "--compare", named, code=1)
     assert result.stderr.startswith(f"Error: {message}")
     assert result.stdout == ""
+
+
+def test_a_dry_run_says_what_it_would_be_and_writes_nothing(run, index, inbox):
+    before = sorted(Path().rglob("*"))
+    shown = run("categorize", index, inbox, "-o", "out/", "--dry-run").stdout.splitlines()
+    assert shown[0].startswith("input:  1 file, ")
+    assert shown[1] == "rows:   about 4, text in text"
+    assert shown[2].endswith(" bytes to out/")
+    assert shown[3].startswith("time:   about a second here, at ")
+    found = json.loads(run("categorize", index, inbox, "-o", "o.csv", "--dry-run", "--json").stdout)
+    assert (found["rows"], found["is_counted"]) == (4, False)
+    assert sorted(Path().rglob("*")) == before

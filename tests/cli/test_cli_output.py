@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from textshot.cli import output
+from textshot.cli import output, progress
 
 
 class Terminal(io.StringIO):
@@ -63,7 +63,7 @@ def test_a_table_without_rows_is_its_header(capsys):
 
 def test_a_bar_is_drawn_on_a_terminal_and_taken_away(attach):
     terminal = attach()
-    with output.progress("counting", total=4) as advance:
+    with progress.progress("counting", total=4) as advance:
         for _ in range(4):
             advance(1)
     assert "counting" in terminal.getvalue()
@@ -72,15 +72,15 @@ def test_a_bar_is_drawn_on_a_terminal_and_taken_away(attach):
 
 def test_no_bar_is_drawn_where_rows_share_the_terminal(attach):
     terminal = attach()
-    with output.progress("counting", beside_rows=True) as advance:
+    with progress.progress("counting", beside_rows=True) as advance:
         advance(1)
     assert terminal.getvalue() == ""
 
 
 def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):
     now = [100.0]
-    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
-    with output.progress("counting", total=1000) as advance:
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.progress("counting", total=1000) as advance:
         for _ in range(10):
             now[0] += 30
             advance(50)
@@ -91,8 +91,44 @@ def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):
 
 def test_a_log_of_unknown_length_tells_what_is_done(monkeypatch, capsys):
     now = [0.0]
-    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
-    with output.progress("counting") as advance:
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.progress("counting") as advance:
         now[0] += 61
         advance(610)
     assert capsys.readouterr().err == "counting: 610 done, 10 a second\n"
+
+
+def test_what_was_done_before_counts_neither_for_rate_nor_time(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.progress("counting") as advance:
+        now[0] += 5
+        advance(0, 0.5)
+        now[0] += 100
+        advance.say("unknown 10 %")
+        advance(200, 0.6)
+    assert capsys.readouterr().err == (
+        "counting: 200 done, 2 a second, 60 %, 7 minutes left; unknown 10 %\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "shown"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (123_456, "123 KB"), (5e12, "5.0 TB")],
+)
+def test_sizes_are_shown_in_a_unit_that_fits(n, shown):
+    assert output.in_bytes(n) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.2, "a second"),
+        (90, "90 seconds"),
+        (600, "10.0 minutes"),
+        (9000, "2.5 hours"),
+        (2e5, "2.3 days"),
+    ],
+)
+def test_times_are_shown_in_a_unit_that_fits(seconds, shown):
+    assert output.in_time(seconds) == shown

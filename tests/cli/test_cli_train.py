@@ -13,7 +13,7 @@ import pytest
 from tiny_learner import TOPICS, easy_rows, write_tiny_model
 
 from textshot import load_encoder
-from textshot.cli import output
+from textshot.cli import progress
 from textshot.testing import HashingEncoder
 
 QUICK = ("--ways", "12", "--lr", "0.01", "--layers", "1")
@@ -272,7 +272,7 @@ def test_columns_and_formats(train):
 
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(train, history, monkeypatch):
-    monkeypatch.setattr(output, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
     told = train(history, "-o", "out").stderr.splitlines()
     reading = [line for line in told if line.startswith("reading: ")]
     learning = [line for line in told if line.startswith("steps: ")]

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textshot.categorize.choice import Choice
+from textshot.categorize.estimate import Estimate, estimate_job
 from textshot.categorize.frames import frame
 from textshot.categorize.job import run_job
 from textshot.categorize.report import Report
-from textshot.categorize.settings import Advance, Settings
+from textshot.categorize.settings import Advance, Counted, Settings
 from textshot.categorize.shards import SHARD_ROWS
 from textshot.categorize.stream import is_stream, run_stream
 from textshot.categorize.tally import Tally
@@ -18,7 +19,7 @@ from textshot.errors import TableError
 from textshot.records import Threshold
 from textshot.tables import STDIO, Format
 
-__all__ = ["SHARD_ROWS", "Report", "Tally", "categorize", "frame"]
+__all__ = ["SHARD_ROWS", "Estimate", "Report", "Tally", "categorize", "estimate", "frame"]
 
 
 def categorize(
@@ -47,6 +48,7 @@ def categorize(
     review: str | Path | None = None,
     review_rows: int = 100,
     advance: Advance = lambda rows, fraction: None,
+    counted: Counted = lambda counts: None,
 ) -> Report:
     """Write the rows of tables with label, score and margin added.
 
@@ -90,6 +92,8 @@ def categorize(
         review_rows: so many of them.
         advance: called with the number of rows done since the last call, and how much of the input
             that makes, 0 to 1, or None when its size is not known.
+        counted: called now and then with how many rows each category has so far, "unknown" among
+            them; of a pipe it is not.
 
     Raises:
         TableError: an input that cannot be used at all, or an output that belongs to another run.
@@ -118,7 +122,7 @@ def categorize(
         raise TableError("rejected rows cannot go to the standard output. Name a file for them")
     inputs = [source] if isinstance(source, str | Path) else list(source)
     if not any(is_stream(str(place)) for place in (*inputs, target)):
-        return run_job(engine, inputs, target, settings, advance, compare)
+        return run_job(engine, inputs, target, settings, advance, compare, counted)
     if compare is not None:
         raise TableError("a pipe leaves no summary to compare. Name files for input and output")
     if len(inputs) != 1 or Path(inputs[0]).is_dir():
@@ -129,3 +133,42 @@ def categorize(
             " review. Name files for the input and the output"
         )
     return run_stream(engine, str(inputs[0]), str(target), settings, advance)
+
+
+def estimate(
+    engine: Engine,
+    source: str | Path | Iterable[str | Path],
+    target: str | Path,
+    *,
+    text_columns: Sequence[str] = (),
+    threshold: Threshold = "auto",
+    input_format: Format | None = None,
+    output_format: Format | None = None,
+    encoding: str | None = None,
+    escape: bool = True,
+    metadata: Sequence[str] = (),
+    limit: int | None = None,
+    sample: float = 1.0,
+) -> Estimate:
+    """Say what `categorize` with these arguments would take on this machine; nothing is written.
+
+    A thousand rows are answered, from the beginnings of ten files at most, and the rows of Parquet
+    are counted; those of other files are judged by their size.
+
+    Raises:
+        TableError: a pipe, or an input that cannot be used.
+    """
+    inputs = [source] if isinstance(source, str | Path) else list(source)
+    if any(is_stream(str(place)) for place in inputs):
+        raise TableError("what comes out of a pipe is not known beforehand. Name files")
+    settings = Settings(
+        text_columns=text_columns,
+        threshold=threshold,
+        input_format=input_format,
+        output_format=output_format,
+        encoding=encoding,
+        escape=escape,
+        metadata=metadata,
+        choice=Choice(limit, sample),
+    )
+    return estimate_job(engine, inputs, target, settings)

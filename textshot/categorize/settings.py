@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from textshot.records import Threshold
 from textshot.tables import Format
 
 Advance = Callable[[int, float | None], None]
+Counted = Callable[[Mapping[str, int]], None]
 
 
 @dataclass(frozen=True)

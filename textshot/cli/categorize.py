@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from textshot.cli import options
-from textshot.cli.categorized import note_reading_of, say
-from textshot.cli.output import counted, note, progress
+from textshot.cli.categorized import in_words, note_reading_of, say, say_estimate
+from textshot.cli.output import counted, note
+from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
     from textshot.categorize import Report
@@ -96,6 +97,9 @@ STDOUT = "-"
     metavar="ADDRESS",
     help="Of a Ray cluster; auto: the one of this machine. [default: one that is begun for this]",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Say how many rows, how long and how much it would be; no more."
+)
 @click.option("--restart", is_flag=True, help="Throw away what an earlier run left in the output.")
 @click.option(
     "--compare",
@@ -136,6 +140,7 @@ def categorize(
     run_folder: str | None,
     runner: str,
     ray_address: str | None,
+    dry_run: bool,
     restart: bool,
     compare: str | None,
     review: str | None,
@@ -160,12 +165,30 @@ def categorize(
       textshot categorize my-index week-2.csv -o second.csv --compare first.csv
     """
     from textshot.categorize import categorize as run
+    from textshot.categorize import estimate
 
     for path in inputs:
         options.need_format(path, input_format)
     if ray_address is not None and runner != "ray":
         raise click.UsageError("--ray-address goes with --engine ray")
     engine = options.load_engine(index_path, encoder, device, remember=remember)
+    if dry_run:
+        found = estimate(
+            engine,
+            inputs,
+            output,
+            text_columns=text_columns,
+            threshold=threshold,
+            input_format=input_format,
+            output_format=output_format,
+            encoding=encoding,
+            escape=not no_escape,
+            metadata=metadata,
+            limit=limit,
+            sample=sample,
+        )
+        say_estimate(found, output, as_json=as_json)
+        return
     try:
         with progress("categorising", beside_rows=output == STDOUT) as advance:
             report = run(
@@ -193,6 +216,7 @@ def categorize(
                 review=review,
                 review_rows=review_rows,
                 advance=advance,
+                counted=lambda counts: advance.say(in_words(counts)),
             )
     except KeyboardInterrupt:
         if output != STDOUT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import click
 
 from textshot.cli.output import (
     counted,
+    in_bytes,
+    in_time,
     note,
     note_adapted,
     note_reading,
@@ -17,15 +20,17 @@ from textshot.cli.output import (
     print_table,
     warn,
 )
+from textshot.records import UNKNOWN
 from textshot.tables import STDIO
 
 if TYPE_CHECKING:
-    from textshot.categorize import Report
+    from textshot.categorize import Estimate, Report
     from textshot.categorize.drift import Drift
     from textshot.engine import Engine
     from textshot.records import Threshold
 
 _SHOWN_CHARS = 80
+_LARGEST = 3
 _SHOWN_CHANGES = 20
 
 
@@ -57,6 +62,27 @@ def say(report: Report, output: str, *, as_json: bool) -> None:
             _print_drift(report.drift)
     if report.run is not None:
         note(f"summary: {report.run / PAGE}")
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Say what a job has answered so far: the share of unknown rows, and the largest categories."""
+    total = max(1, sum(counts.values()))
+    largest = sorted((-n, label) for label, n in counts.items() if label != UNKNOWN)[:_LARGEST]
+    shown = [(UNKNOWN, counts.get(UNKNOWN, 0)), *((label, -n) for n, label in largest)]
+    return ", ".join(f"{label} {100 * n / total:.0f} %" for label, n in shown)
+
+
+def say_estimate(found: Estimate, output: str, *, as_json: bool) -> None:
+    """Say what a job would take."""
+    if as_json:
+        print_json(asdict(found))
+        return
+    about = "" if found.is_counted else "about "
+    failed = f", {found.n_failed} of which cannot be read" if found.n_failed else ""
+    click.echo(f"input:  {counted(found.n_files, 'file')}{failed}, {in_bytes(found.read_bytes)}")
+    click.echo(f"rows:   {about}{found.rows:,}, text in {', '.join(found.text_columns)}")
+    click.echo(f"output: about {in_bytes(found.written_bytes)} to {output}")
+    click.echo(f"time:   about {in_time(found.seconds)} here, at {found.rate:,.0f} rows a second")
 
 
 def _note_rows(report: Report) -> None:

@@ -15,8 +15,8 @@ from textshot.cli.output import (
     percent,
     print_json,
     print_table,
-    progress,
 )
+from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation

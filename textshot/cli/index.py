@@ -18,10 +18,10 @@ from textshot.cli.output import (
     note_opaque_names,
     note_reading,
     print_json,
-    progress,
     threshold_text,
     warn,
 )
+from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
     from textshot.engine import Engine

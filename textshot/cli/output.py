@@ -6,10 +6,8 @@ import json
 import re
 import shutil
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from textshot.records import Adaptation, DecisionSettings
 
 PLAIN_NETWORK = "matching"
-_LINE_SECONDS = 60.0
 _GAP = "  "
 _NO_DIGITS = str.maketrans("", "", ".+-%")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -157,94 +154,26 @@ def print_saved(engine: Engine, path: str, generation: int) -> None:
     click.echo(f"threshold: {threshold_text(engine.decision)}")
 
 
+def in_bytes(n: float) -> str:
+    """Show a size."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "bytes" or n >= 100 else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:,.1f} TB"
+
+
+def in_time(seconds: float) -> str:
+    """Show a duration, in the unit that people would take."""
+    for least, unit in ((172_800, "days"), (7200, "hours"), (120, "minutes")):
+        if seconds >= least:
+            return f"{seconds / (least / 2):.1f} {unit}"
+    return f"{seconds:.0f} seconds" if seconds > 1 else "a second"
+
+
 def percent(share: float | None) -> str:
     """Show a share."""
     return "-" if share is None else f"{100 * share:.1f} %"
-
-
-class Advance(Protocol):
-    """Takes the number of items done since the last call, and the share of all, if it is known."""
-
-    def __call__(self, done: int, fraction: float | None = None) -> None:
-        """Take note of it."""
-
-
-@contextmanager
-def progress(
-    what: str, total: int | None = None, *, beside_rows: bool = False
-) -> Iterator[Advance]:
-    """Show how far long work is: a bar with an ETA on a terminal, a line a minute elsewhere.
-
-    `beside_rows`: rows go to stdout meanwhile, so no bar where both would share a terminal.
-    """
-    if not sys.stderr.isatty() or (beside_rows and sys.stdout.isatty()):
-        yield _Lines(what, total)
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[done]:,}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=1.0 if total else None, done=0)
-        count = _Count(total)
-
-        def advance(done: int, fraction: float | None = None) -> None:
-            share = count(done, fraction)
-            shown.update(
-                task,
-                done=count.done,
-                total=None if share is None else 1.0,
-                completed=share or 0.0,
-            )
-
-        yield advance
-
-
-class _Count:
-    """Adds up what is done, and what share of all it is."""
-
-    def __init__(self, total: int | None) -> None:
-        self.done = 0
-        self._total = total
-
-    def __call__(self, done: int, fraction: float | None) -> float | None:
-        self.done += done
-        return self.done / self._total if self._total else fraction
-
-
-class _Lines:
-    """A line a minute, for logs."""
-
-    def __init__(self, what: str, total: int | None) -> None:
-        self._what, self._count = what, _Count(total)
-        self._begun = self._said = time.monotonic()
-
-    def __call__(self, done: int, fraction: float | None = None) -> None:
-        share = self._count(done, fraction)
-        now = time.monotonic()
-        if now - self._said < _LINE_SECONDS:
-            return
-        self._said, seconds = now, now - self._begun
-        line = f"{self._what}: {self._count.done} done, {self._count.done / seconds:.0f} a second"
-        if share:
-            left = seconds * (1 - share) / share
-            line += f", {100 * share:.0f} %, {left / 60:.0f} minutes left"
-        note(line)
 
 
 def _fitted(cell: str, width: int, right: bool) -> str:

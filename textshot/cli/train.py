@@ -11,7 +11,8 @@ import click
 
 from textshot.cli import options
 from textshot.cli.first_use import make_ready
-from textshot.cli.output import note, print_json, progress, warn
+from textshot.cli.output import note, print_json, warn
+from textshot.cli.progress import progress
 from textshot.errors import InvalidTextsError
 
 if TYPE_CHECKING:

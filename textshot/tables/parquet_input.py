@@ -35,6 +35,21 @@ def read_parquet(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
     return schema, _batches(file, schema, source, fewer_rows(batch_rows, len(names)))
 
 
+def count_rows(path: str) -> int:
+    """Return how many rows a file says that it has.
+
+    Raises:
+        TableError: it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise _broken(path, error) from error
+
+
 def _batches(
     file: pq.ParquetFile, schema: pa.Schema, source: str, batch_rows: int
 ) -> Iterator[Batch]:
