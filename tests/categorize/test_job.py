@@ -327,3 +327,18 @@ def test_an_adapted_job_adapts_once(engine, monkeypatch):
     assert report.adaptation.n_texts > 50
     whole = categorize(engine, "in.csv", "whole.csv", adapt=True, shard_rows=100)
     assert whole.tally == report.tally
+
+
+def test_what_was_answered_so_far_is_told_with_what_was_done_before(engine):
+    write_rows("in.csv", 1000)
+    told = []
+    with pytest.raises(Stop):
+        categorize(engine, "in.csv", "parts/", shard_rows=100, advance=stop_after(4))
+    report = categorize(
+        engine, "in.csv", "parts/", shard_rows=100, counted=lambda counts: told.append(dict(counts))
+    )
+    totals = [sum(counts.values()) for counts in told]
+    assert len(totals) == 6
+    assert totals == sorted(totals)
+    assert totals[0] > 400  # four shards of before, and one
+    assert told[-1] == report.tally.counts
