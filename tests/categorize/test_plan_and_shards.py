@@ -236,3 +236,13 @@ def test_a_limit_counts_over_files_with_those_that_are_done():
 def test_a_choice_of_nothing_is_refused(options, message):
     with pytest.raises(TableError, match=message):
         Choice(**options)
+
+
+def test_a_file_of_very_many_columns_is_not_joined_with_others():
+    Path("a.csv").write_text("text\nx\n")
+    names = ",".join(f"c{i}" for i in range(10_000))
+    Path("wide.csv").write_text(f"text,{names}\n" + "y," + ",".join("1" * 10_000) + "\n")
+    plan = plan_of("a.csv", "wide.csv")
+    assert plan.schema.names == ["text"]
+    assert plan.failed[1].startswith("wide.csv: has 10,001 columns, and beside other files 10,000")
+    assert len(plan_of("wide.csv").schema) == 10_001

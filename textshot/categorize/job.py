@@ -94,7 +94,7 @@ def run_job(
             place.clean()
             report = Report.of_record(run.finished, run.folder, len(run.done))
         else:
-            stack.callback(run.forget_if_empty)
+            stack.callback(_forget_if_empty, run, place)
             report = Doing(run, place, plan, worker, settings, advance, counted).go()
         report = summarised(report, before)
         return _reviewed(report, place, worker.schema(plan.schema).names, worker, settings)
@@ -156,6 +156,13 @@ def _remove_if_empty(folder: Path) -> None:
     with suppress(OSError):
         (folder / "lock").unlink(missing_ok=True)
         folder.rmdir()
+
+
+def _forget_if_empty(run: Run, place: Output) -> None:
+    """Leave nothing of a run of which nothing is done, nor a part that was not noted."""
+    if not run.done and run.finished is None:
+        place.clear()
+        run.forget()
 
 
 def _check_places(place: Output, plan: Plan) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+MOST_COLUMNS = 10_000
+"""Of a file beside others: each row of these would have its columns too."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The files of a job, and what of them is written.
@@ -92,8 +96,8 @@ def make_plan(
         try:
             with open_table(source.path, format=source.format, encoding=encoding) as table:
                 found = tuple(text_columns_of(table, wanted))
-                if fields and found != wanted:
-                    raise TableError(_other_case(table.source, found, wanted))
+                if len(sources) > 1:
+                    _check_beside(table, found, wanted if fields else found)
                 wanted = found
                 for field in table.schema:
                     fields[field.name] = _both(fields.get(field.name, field), field)
@@ -107,8 +111,19 @@ def make_plan(
     return Plan(tuple(sources), pa.schema(list(fields.values())), wanted, failed, encoding)
 
 
-def _other_case(source: str, found: Sequence[str], wanted: Sequence[str]) -> str:
-    return f"{source}: its text is in {found}, that of files before in {wanted}. Rename the columns"
+def _check_beside(table: Table, found: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a file that does not go with the others."""
+    source, n = table.source, len(table.columns)
+    if found != wanted:
+        raise TableError(
+            f"{source}: its text is in {found}, that of files before in {wanted}. Rename the"
+            " columns"
+        )
+    if n > MOST_COLUMNS:
+        raise TableError(
+            f"{source}: has {n:,} columns, and beside other files {MOST_COLUMNS:,} are read at"
+            " most, as rows of all files would have them. Categorise it alone"
+        )
 
 
 def _others(n: int) -> str:

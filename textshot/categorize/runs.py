@@ -141,11 +141,10 @@ class Run:
         write_whole(self.folder, SUMMARY, _pretty(summary))
         sync_folder(self.folder)
 
-    def forget_if_empty(self) -> None:
-        """Leave nothing of a run that has done nothing."""
-        if not self.done and self.finished is None:
-            self.clear()
-            (self.folder / SAMPLE).unlink(missing_ok=True)
+    def forget(self) -> None:
+        """Leave nothing of it."""
+        self.clear()
+        (self.folder / SAMPLE).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget what was done; the file that says what it is a run of goes last."""
