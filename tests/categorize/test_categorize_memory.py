@@ -42,7 +42,7 @@ print(line.split()[1])
 def run_child(folder, rows):
     """Categorise in a process of its own, which says at its end what it took at most."""
     write_rows(folder / "in.csv", rows)
-    words = ["categorize", "index", "in.csv", "-o", "out.csv"]
+    words = ["categorize", "index", "in.csv", "-o", "out.csv", "--processes", "1"]
     begun = time.perf_counter()
     child = subprocess.run(
         [sys.executable, "-c", CHILD, *words],
