@@ -14,7 +14,7 @@ from textshot import Engine
 from textshot.categorize import categorize
 from textshot.errors import EncoderError, InvalidTextsError, TableError
 from textshot.tables import Format, open_table, open_writer, text_column
-from textshot.testing import toy_engine
+from textshot.testing import HashingEncoder, toy_engine
 
 INBOX = (
     "id,text\n"
@@ -336,3 +336,20 @@ def test_a_text_is_encoded_once_wherever_it_comes_again(tmp_path):
         found = [tuple(row.values()) for row in csv.DictReader(stream)]
     assert [row[0] for row in found] == different * 3
     assert found[:3000] == found[3000:6000] == found[6000:]
+
+
+def test_of_a_pipe_too_a_text_is_encoded_once(monkeypatch):
+    engine, asked = toy_engine(threshold=0.25), []
+    encode = engine.encoder.encode
+
+    class Counted(HashingEncoder):
+        def encode(self, texts, *, batch_size=32):
+            asked.extend(texts)
+            return encode(texts)
+
+    different = [f"my parcel number {n} has not come" for n in range(3000)]
+    data = "\n".join(different * 3).encode()  # three batches
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    report = categorize(Engine(Counted(), engine.index), "-", "out.csv", rejects="bad.csv")
+    assert report.written == 9000
+    assert sorted(asked) == sorted(different)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from pathlib import Path
 
 import pyarrow.dataset
@@ -12,8 +13,8 @@ import pytest
 from job_files import content, write_rows
 
 from textshot import Engine
-from textshot.categorize import categorize
-from textshot.categorize.runs import locked
+from textshot.categorize import categorize, shards
+from textshot.categorize.runs import Run, locked
 from textshot.errors import ConflictError, InvalidCategoriesError, TableError
 from textshot.records import Category
 from textshot.tables import Format, open_table, text_column
@@ -342,3 +343,42 @@ def test_what_was_answered_so_far_is_told_with_what_was_done_before(engine):
     assert totals == sorted(totals)
     assert totals[0] > 400  # four shards of before, and one
     assert told[-1] == report.tally.counts
+
+
+@pytest.mark.parametrize("output", ["out.csv", "parts/"])
+def test_a_file_that_could_not_be_read_is_tried_again(engine, monkeypatch, output):
+    for name in "ab":
+        write_rows(f"{name}.csv", 300)
+    gathered = shards._gathered
+
+    def failing(plan, place, *others):
+        for i, found in enumerate(gathered(plan, place, *others)):
+            if (place, i) == (0, 1):
+                raise TableError("a.csv: cannot be read (the disk is tired)")
+            yield found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shards, "_gathered", failing)
+        first = categorize(engine, ["a.csv", "b.csv"], output, shard_rows=100)
+        again = categorize(engine, ["a.csv", "b.csv"], output, shard_rows=100)
+    assert (first.read, again.read, again.n_known) == (400, 400, 4)
+    assert again.failed == first.failed == [("a.csv", "a.csv: cannot be read (the disk is tired)")]
+    last = categorize(engine, ["a.csv", "b.csv"], output, shard_rows=100)
+    assert (last.read, last.failed, last.n_known) == (600, [], 4)
+    whole = categorize(engine, ["a.csv", "b.csv"], "whole.csv", shard_rows=100)
+    assert last.tally == whole.tally
+    assert output != "out.csv" or rows("out.csv") == rows("whole.csv")
+
+
+def test_what_is_kept_in_memory_of_a_shard_does_not_grow_with_the_categories(tmp_path):
+    engine = Engine.build(
+        [Category.of(f"number {i}") for i in range(300)], encoder=HashingEncoder(), threshold=None
+    )
+    Path("in.csv").write_text("text\n" + "".join(f"number {i % 300}\n" for i in range(3000)))
+    with pytest.raises(Stop):
+        categorize(engine, "in.csv", "parts/", shard_rows=300, advance=stop_after(9))
+    run = Run(Path("parts/_textshot"), {})
+    run.read(lambda key: Path(f"parts/part-{key[0]:05d}-{key[1]:05d}.csv").stat().st_size)
+    assert len(run.done) == 9
+    assert len(pickle.dumps(run.done)) < 100 * 9
+    assert [tally.written for tally in run.tallies()] == [300] * 9

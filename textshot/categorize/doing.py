@@ -35,8 +35,8 @@ class Doing:
         """Do what is left."""
         n_known, lines = len(self.run.done), self._lines()
         counts = Counter[str]()
-        for line in self.run.done.values():
-            counts.update(line["tally"]["counts"])
+        for tally in self.run.tallies():
+            counts.update(tally.counts)
         with closing(lines):
             for line in lines:
                 self.run.commit(line)
@@ -48,11 +48,11 @@ class Doing:
     def _lines(self) -> Generator[Line, None, None]:
         """Answer what is left, shard by shard."""
         run, chosen = self.run, self.settings.choice
-        over = {place: run.rows_of(place) for place in run.ends}
         if self.settings.cluster is not None:
             yield from self._lines_of_ray(self.settings.cluster)
             return
-        read = events(self.plan, self.settings.shard_rows, over=over, chosen=chosen)
+        rows = self.settings.shard_rows
+        read = events(self.plan, rows, over=run.rows_of_ends(), chosen=chosen)
         size = sum(source.size for source in self.plan.sources)
         encoder = self.worker.engine.encoder
         processes = self.settings.processes or processes_for(encoder, size)
@@ -99,8 +99,8 @@ class Doing:
         run, place = self.run, self.place
         keys = sorted(run.done)
         tally = Tally()
-        for key in keys:
-            tally += Tally.of_record(run.done[key]["tally"])
+        for counted in run.tallies():
+            tally += counted
         failed = [
             (self.plan.sources[i].path, broken)
             for i, (_, broken) in sorted(run.ends.items())
@@ -108,7 +108,7 @@ class Doing:
         ]
         if len(failed) == len(self.plan.sources) and not tally.read:
             raise TableError(failed[0][1])
-        parts = [key for key in keys if run.done[key]["part"]]
+        parts = [key for key in keys if run.done[key].part is not None]
         schema = self.worker.schema(self.plan.schema)
         place.close(parts, schema, run.fingerprint)
         n_rejected = place.close_rejects(keys)
@@ -127,11 +127,12 @@ class Doing:
             about=facts_of(self.worker, run.identity),
         )
         run.finish(report.record() | place.about())
-        place.clean()
+        if not failed:  # else the same call tries again, with what is done
+            place.clean()
         return report
 
     def _check_sum(self, keys: Sequence[Key], tally: Tally, n_rejected: int) -> None:
-        n_read = sum(self.run.done[key]["read"] for key in keys)
+        n_read = sum(self.run.done[key].read for key in keys)
         if n_read != tally.written + n_rejected:
             raise TableError(
                 f"{self.place.path}: {n_read} rows were read, but {tally.written} written and"

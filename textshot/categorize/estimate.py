@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from textshot.categorize.outputs import FolderOutput, output_of
 from textshot.categorize.plan import Plan, make_plan
 from textshot.categorize.settings import Settings
-from textshot.categorize.shards import Shard, events
+from textshot.categorize.shards import Shard, events_of
 from textshot.categorize.sources import Source, find_sources
 from textshot.categorize.worker import Worker
 from textshot.engine import Engine
@@ -111,10 +111,9 @@ def _beginnings(plan: Plan) -> list[Shard]:
     places = [p for found in kinds.values() for p in found[:: -(-len(found) // FILES)]]
     shards = []
     for place in places:
-        others = {i: 0 for i in range(len(plan.sources)) if i != place}
         is_packed = packing_by_ending(plan.sources[place].path) is not None
         rows = PACKED_ROWS if is_packed else ROWS
-        found = (e for e in events(plan, rows, over=others) if isinstance(e, Shard))
+        found = (e for e in events_of(plan, place, rows) if isinstance(e, Shard))
         shards += [shard for shard in (next(found, None),) if shard is not None]
     return shards
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from textshot.categorize.shards import End, Shard
 from textshot.categorize.tally import Tally, tally_of
 from textshot.categorize.worker import Worker
-from textshot.encoders import Encoder, HashingEncoder, RememberingEncoder
+from textshot.encoders import Encoder, HashingEncoder, PrecomputedEncoder, RememberingEncoder
 from textshot.encoders.twins.choose import OPENVINO
 from textshot.encoders.twins.encoder import CompiledEncoder
 from textshot.encoders.twins.engines import n_cores
@@ -53,14 +53,18 @@ def processes_for(encoder: Encoder, size: int) -> int:
     return 1 if alone else n_cores()
 
 
-def that_remembers(engine: Engine) -> Engine:
-    """Return an engine that encodes a text once, also where it comes again in a later shard.
+def is_exact(encoder: Encoder) -> bool:
+    """Tell whether a vector is the same to the bit whatever texts are beside.
 
-    Only where a vector is the same to the bit whatever texts are beside: else a shard would depend
-    on those before it.
+    Only then may a shard have vectors from those before it and be the same all the same.
     """
+    return isinstance(encoder, CompiledEncoder) and encoder.kind.startswith(OPENVINO)
+
+
+def that_remembers(engine: Engine) -> Engine:
+    """Return an engine that encodes a text once, also where it comes again later."""
     encoder = engine.encoder
-    if not isinstance(encoder, CompiledEncoder) or not encoder.kind.startswith(OPENVINO):
+    if isinstance(encoder, RememberingEncoder | PrecomputedEncoder):
         return engine
     found = copy(engine)
     found.encoder = RememberingEncoder(encoder)
@@ -85,7 +89,8 @@ def in_order(
         TableError: a process was ended from outside.
     """
     if processes == 1:
-        worker = replace(worker, engine=that_remembers(worker.engine))
+        if is_exact(worker.engine.encoder):
+            worker = replace(worker, engine=that_remembers(worker.engine))
         for event in read:
             if isinstance(event, End) or is_done(event):
                 yield event, None

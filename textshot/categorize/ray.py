@@ -21,7 +21,7 @@ from textshot.categorize.outputs import Output
 from textshot.categorize.plan import Plan
 from textshot.categorize.pool import work
 from textshot.categorize.runs import Key, Line, end_line, shard_line
-from textshot.categorize.shards import End, Shard, events
+from textshot.categorize.shards import End, Shard, events_of
 from textshot.categorize.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TextshotError
@@ -40,7 +40,7 @@ _SECONDS = 10.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_USE_DATASOURCE_V2": "0",  # the other reader ends the job when a node dies
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns of a change for graphics cards
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what fails comes as an exception
 }
 
@@ -146,8 +146,7 @@ class _Reading:
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         os.chdir(self.folder)  # names of files may be relative
         for place in batch.column("place").to_pylist():
-            others = {i: 0 for i in range(len(self.plan.sources)) if i != place}
-            for event in events(self.plan, self.rows, over=others, chosen=self.chosen):
+            for event in events_of(self.plan, place, self.rows, self.chosen):
                 if isinstance(event, End) or event.key not in self.done:
                     yield _packed(event)
 

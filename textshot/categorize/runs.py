@@ -6,7 +6,8 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,26 @@ RUN, SHARDS, SUMMARY, LOCK = "run.json", "shards.jsonl", "summary.json", "lock"
 SAMPLE = "adapting.json"
 """The texts that the categories of a run adapted to."""
 
-
 Key = tuple[int, int]
 """The place of a file in its plan, and the number of a shard in it."""
 
 Line = Mapping[str, Any]
 """Of `shards.jsonl`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A shard that is done; what was counted of it stays on disk, as there are thousands of them.
+
+    Attributes:
+        read: its rows.
+        part: the size of its part; None: no row was good.
+        at: the place of its line in `shards.jsonl`.
+    """
+
+    read: int
+    part: int | None
+    at: int
 
 
 class Run:
@@ -38,14 +53,14 @@ class Run:
     Attributes:
         folder: where it lies.
         identity: what it is a run of.
-        done: the lines of shards that are done, by their keys.
+        done: the shards that are done, by their keys.
         ends: of files that are done, how many shards each has, and why no more.
     """
 
     def __init__(self, folder: Path, identity: Identity) -> None:
         self.folder, self.identity = folder, identity
         self.fingerprint = fingerprint_of(identity)
-        self.done: dict[Key, Line] = {}
+        self.done: dict[Key, Done] = {}
         self.ends: dict[int, tuple[int, str | None]] = {}
         self._ending: dict[int, Line] = {}
 
@@ -64,25 +79,37 @@ class Run:
     def read(self, size_of: Callable[[Key], int | None]) -> None:
         """Take up what is done; a line that has no end is cut off.
 
-        A shard whose part is gone or has another size is done again, unless the run is finished.
+        A shard whose part is gone or has another size is done again, unless the run is finished. A
+        file that could not be read to its end is tried again: a disk or a network may have failed.
         """
-        path = self.folder / SHARDS
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(path, whole)
-        for line in data[:whole].splitlines():
+        at = 0
+        for line in self._log():
+            if not line.endswith(b"\n"):
+                os.truncate(self.folder / SHARDS, at)
+                break
             found = json.loads(line)
-            if "end" in found:
-                self.ends[found["place"]] = found["end"], found["broken"]
-            else:
-                self.done[found["place"], found["number"]] = found
+            if "end" not in found:
+                done = Done(found["read"], found["part"], at)
+                self.done[found["place"], found["number"]] = done
+            elif found["broken"] is None:
+                self.ends[found["place"]] = found["end"], None
+            at += len(line)
         if self.finished is None:
-            there = {key: size_of(key) for key, one in self.done.items() if one["part"] is not None}
-            self._forget(key for key, size in there.items() if size != self.done[key]["part"])
+            there = {key: size_of(key) for key, one in self.done.items() if one.part is not None}
+            self._forget(key for key, size in there.items() if size != self.done[key].part)
+
+    def tallies(self) -> Iterator[Tally]:
+        """Yield what was counted of each shard, in the order of their keys."""
+        if not self.done:
+            return
+        with (self.folder / SHARDS).open("rb") as file:
+            for key in sorted(self.done):
+                file.seek(self.done[key].at)
+                yield Tally.of_record(json.loads(file.readline())["tally"])
+
+    def _log(self) -> Iterator[bytes]:
+        with suppress(FileNotFoundError), (self.folder / SHARDS).open("rb") as file:
+            yield from file
 
     def commit(self, line: Line) -> None:
         """Write down that a shard is done, and its rows are in their place; or a file.
@@ -92,24 +119,29 @@ class Run:
         if "end" in line:
             self._ending[line["place"]] = line
         else:
-            self._append(line)
-            self.done[line["place"], line["number"]] = line
+            at = self._append(line)
+            self.done[line["place"], line["number"]] = Done(line["read"], line["part"], at)
         place = line["place"]
         end = self._ending.get(place)
         if end is not None and all((place, i) in self.done for i in range(end["end"])):
             self._append(self._ending.pop(place))
             self.ends[place] = end["end"], end["broken"]
 
-    def rows_of(self, place: int) -> int:
-        """Return how many rows of a file were read."""
-        return sum(one["read"] for key, one in self.done.items() if key[0] == place)
+    def rows_of_ends(self) -> dict[int, int]:
+        """Return how many rows were read of each file that is done."""
+        found = dict.fromkeys(self.ends, 0)
+        for key, one in self.done.items():
+            if key[0] in found:
+                found[key[0]] += one.read
+        return found
 
     def _forget(self, keys: Iterable[Key]) -> None:
         for key in list(keys):
             del self.done[key]
             self.ends.pop(key[0], None)
 
-    def _append(self, record: Mapping[str, Any]) -> None:
+    def _append(self, record: Mapping[str, Any]) -> int:
+        """Add a line, and return its place."""
         line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         path = self.folder / SHARDS
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -119,6 +151,7 @@ class Run:
                 os.ftruncate(handle, before)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
+            return before
         except OSError as error:
             raise TableError(
                 f"{path}: cannot be written ({error.strerror}). Make room there: what is done is"
@@ -129,12 +162,12 @@ class Run:
 
     @property
     def finished(self) -> dict[str, Any] | None:
-        """The summary of a run that came to its end; None before that."""
+        """The summary of a run that read all of its files to their ends; None before that."""
         try:
             found: dict[str, Any] = json.loads((self.folder / SUMMARY).read_bytes())
         except FileNotFoundError:
             return None
-        return found
+        return None if found["failed"] else found
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write down that all is done."""

@@ -92,15 +92,24 @@ def events(
             continue
         if left is not None and left <= 0:
             return
-        n_shards, broken = 0, plan.failed.get(place)
-        try:
-            for shard in _shards(plan, place, rows, chosen, left) if broken is None else ():
-                left = None if left is None else left - shard.n_read
-                n_shards += 1
-                yield shard
-        except TableError as error:
-            broken = str(error)
-        yield End(place, n_shards, broken)
+        for event in events_of(plan, place, rows, chosen, left):
+            if left is not None and isinstance(event, Shard):
+                left -= event.n_read
+            yield event
+
+
+def events_of(
+    plan: Plan, place: int, rows: int, chosen: Choice = EVERY_ROW, most: int | None = None
+) -> Iterator[Shard | End]:
+    """Yield the shards of one file, `most` rows in all, and its end; see `events`."""
+    n_shards, broken = 0, plan.failed.get(place)
+    try:
+        for shard in _shards(plan, place, rows, chosen, most) if broken is None else ():
+            n_shards += 1
+            yield shard
+    except TableError as error:
+        broken = str(error)
+    yield End(place, n_shards, broken)
 
 
 def _shards(plan: Plan, place: int, rows: int, chosen: Choice, most: int | None) -> Iterator[Shard]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -172,22 +172,19 @@ def categorize(
     if ray_address is not None and runner != "ray":
         raise click.UsageError("--ray-address goes with --engine ray")
     engine = options.load_engine(index_path, encoder, device, remember=remember)
+    of_both: dict[str, Any] = {
+        "text_columns": text_columns,
+        "threshold": threshold,
+        "input_format": input_format,
+        "output_format": output_format,
+        "encoding": encoding,
+        "escape": not no_escape,
+        "metadata": metadata,
+        "limit": limit,
+        "sample": sample,
+    }
     if dry_run:
-        found = estimate(
-            engine,
-            inputs,
-            output,
-            text_columns=text_columns,
-            threshold=threshold,
-            input_format=input_format,
-            output_format=output_format,
-            encoding=encoding,
-            escape=not no_escape,
-            metadata=metadata,
-            limit=limit,
-            sample=sample,
-        )
-        say_estimate(found, output, as_json=as_json)
+        say_estimate(estimate(engine, inputs, output, **of_both), output, as_json=as_json)
         return
     try:
         with progress("categorising", beside_rows=output == STDOUT) as advance:
@@ -195,17 +192,9 @@ def categorize(
                 engine,
                 inputs,
                 output,
-                text_columns=text_columns,
-                threshold=threshold,
-                input_format=input_format,
-                output_format=output_format,
-                encoding=encoding,
-                escape=not no_escape,
+                **of_both,
                 rejects=rejects,
-                metadata=metadata,
                 adapt=adapt,
-                limit=limit,
-                sample=sample,
                 seed=seed,
                 shard_rows=shard_rows,
                 processes=processes,
@@ -219,7 +208,9 @@ def categorize(
                 counted=lambda counts: advance.say(in_words(counts)),
             )
     except KeyboardInterrupt:
-        if output != STDOUT:
+        if STDOUT in inputs and output != STDOUT:
+            note("stopped: a pipe cannot go on; what was there before is untouched")
+        elif output != STDOUT:
             note(f"stopped: what is done is kept, and goes on by\n  textshot {_again(restart)}")
         raise
     note_reading_of(report, engine, threshold, adapt=adapt, columns_named=bool(text_columns))
