@@ -9,6 +9,7 @@ TextshotError
 ├── PublishError             an index that could not be written; the old one holds (OSError)
 ├── ConflictError            another writer was first
 ├── TrainingError            a training run that cannot begin, or go on
+├── ServiceError             the HTTP service cannot be started, or does not answer as asked
 └── EncoderError             an encoder that cannot be loaded or used
     ├── EncoderNotFoundError no encoder there, with the ways to get one
     └── EncoderMismatchError an index made with another encoder
@@ -49,6 +50,10 @@ class ConflictError(TextshotError):
 
 class TrainingError(TextshotError):
     """A training run cannot begin, go on, or write its result."""
+
+
+class ServiceError(TextshotError):
+    """The HTTP service cannot be started as asked, or does not answer as it should."""
 
 
 class EncoderError(TextshotError):

@@ -23,6 +23,7 @@ from textshot.cli.evaluate import evaluate
 from textshot.cli.history import info, rollback
 from textshot.cli.index import index
 from textshot.cli.labels import labels
+from textshot.cli.serve import serve
 from textshot.cli.train import train
 from textshot.cli.tune import tune
 from textshot.errors import TextshotError
@@ -100,6 +101,7 @@ for _command in (
     index,
     classify,
     categorize,
+    serve,
     evaluate,
     tune,
     correct,

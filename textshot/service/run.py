@@ -1,0 +1,122 @@
+"""The service as a process: one socket, one event loop, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from textshot.errors import ServiceError
+from textshot.service.app import make_app
+from textshot.service.hosts import is_loopback
+from textshot.service.logs import log_to_stderr
+from textshot.service.service import Service
+
+_log = logging.getLogger("textshot.service")
+
+_AFTER = 5.0  # seconds beyond the deadline that what is under way may take at the end
+_KEEP_ALIVE = 30  # seconds that an idle connection stays
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with signals left to us: it would close its door before anybody knows."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(service: Service, host: str, port: int) -> None:
+    """Answer requests until SIGTERM or SIGINT; a second one ends it at once.
+
+    The socket is there from the start: until the indexes are loaded, /livez answers, and all else
+    is 503. After the signal /readyz is 503 while requests are still answered for the grace time;
+    then new ones are refused, what was taken is answered, and the socket closes.
+
+    Args:
+        service: not begun yet.
+        host: to bind to; without keys it has to be one of this machine alone.
+        port: 0 takes a free one.
+
+    Raises:
+        ServiceError: the address cannot be bound to, or is public and there are no keys.
+        TextshotError: an index cannot be loaded.
+    """
+    log_to_stderr()
+    bound = _bind(service, host, port)
+    config = uvicorn.Config(
+        make_app(service),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=round(service.settings.deadline + _AFTER),
+    )
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_run(_Server(config), service, bound))
+
+
+async def _run(server: _Server, service: Service, bound: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop() -> None:
+        if stopping:
+            server.force_exit = True
+        server.should_exit = server.should_exit or bool(stopping)
+        stopping.append(asyncio.ensure_future(_stop(server, service)))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    serving = asyncio.create_task(server.serve([bound]))
+    _log.info("listening", extra={"event": "listening", "url": _url(bound)})
+    beginning = asyncio.create_task(service.begin())
+    await asyncio.wait([serving, beginning], return_when=asyncio.FIRST_COMPLETED)
+    if beginning.done() and beginning.exception() is not None:
+        server.should_exit = True
+    await serving
+    if not beginning.done():
+        beginning.cancel()
+        await asyncio.wait([beginning])
+    await service.end()
+    if not beginning.cancelled():
+        beginning.result()
+
+
+async def _stop(server: _Server, service: Service) -> None:
+    await service.drain()
+    server.should_exit = True
+
+
+def _bind(service: Service, host: str, port: int) -> socket.socket:
+    if not service.has_keys and not is_loopback(host):
+        raise ServiceError(
+            f"{host} can be reached from other machines, so callers need keys: --api-keys FILE. Or"
+            " bind to 127.0.0.1"
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host.strip("[]"), port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = getattr(error, "strerror", None) or error
+        raise ServiceError(
+            f"cannot listen at {host}:{port} ({reason}). Name another by --host and --port"
+        ) from None
+    return bound
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
