@@ -40,6 +40,7 @@ def make_app(service: Service) -> Guard:
         docs_url=None,  # both load their assets from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
     app.include_router(status_routes())
