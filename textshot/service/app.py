@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from textshot._version import __version__
 from textshot.errors import ConflictError, PublishError, TextshotError
 from textshot.service.categories import category_routes
-from textshot.service.classify import classify_routes
+from textshot.service.classify import FastPath, classify_routes
 from textshot.service.guard import Guard, internal
 from textshot.service.problems import Problem
 from textshot.service.requests import default_index, invalid, named_index
@@ -51,7 +51,7 @@ def make_app(service: Service) -> Guard:
     _add_page(app)
     for kind, told in _TOLD.items():
         app.add_exception_handler(kind, _answering(told))
-    return Guard(app, service)
+    return Guard(FastPath(app, service), service)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -9,20 +9,14 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping
 from time import perf_counter
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from textshot.service.asgi import App, Message, Receive, Scope, Send
 from textshot.service.hosts import check_host, check_origin
 from textshot.service.problems import Problem, too_large
 from textshot.service.service import Service
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _log = logging.getLogger("textshot.service")
 
@@ -191,7 +185,7 @@ def _check_path(raw: bytes | None) -> None:
         ) from None
 
 
-def _key(headers: MutableMapping[bytes, bytes]) -> str | None:
+def _key(headers: Mapping[bytes, bytes]) -> str | None:
     scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
         return key.strip()
