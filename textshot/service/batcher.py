@@ -79,7 +79,7 @@ class Batcher:
 
     A batch begins when the encoder is free and the first text has waited `max_wait` seconds, and
     holds what came until then: alone at little load, many at a high one. It has no more tokens than
-    the encoder does in SLICE for each request in it. Which texts share a batch makes no difference
+    the encoder does in SLICE for each request that waits. Which texts share a batch makes no difference
     to their vectors; that is the encoder's promise.
     """
 
@@ -197,8 +197,8 @@ class Batcher:
     def _take(self) -> list[tuple[Job, list[int]]]:
         """Return what is encoded next, as jobs and places in each."""
         parts: dict[Job, list[int]] = defaultdict(list)
-        now, tokens = perf_counter(), 0
-        while self._queue and tokens < self._most(len(parts)):
+        now, tokens, most = perf_counter(), 0, self._most()
+        while self._queue and tokens < most:
             job, place = self._queue.pop()
             if job.answer.done():  # cancelled, or too late
                 continue
@@ -216,11 +216,11 @@ class Batcher:
         self._watch.queued(self._waiting)
         return list(parts.items())
 
-    def _most(self, n_jobs: int = 1) -> float:
-        """Return how many tokens a batch of so many requests has at most."""
+    def _most(self) -> float:
+        """Return how many tokens the next batch has at most."""
         if self._rate is None:
             return self._settings.batch_tokens
-        return min(self._settings.batch_tokens, max(1, n_jobs) * SLICE * self._rate)
+        return min(self._settings.batch_tokens, len(self._jobs) * SLICE * self._rate)
 
     def _measure(self, seconds: float) -> None:
         self._watch.batch(self._encoding, seconds)
