@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review layer bench-layer bench-peers clean
+.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,ray,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,ray,serve,dev]"
 	touch $@
 
 demo: install  ## index the example set, categorise its inbox, evaluate
@@ -61,6 +61,9 @@ bench-job: install  ## make bench-job DATA=folder; half an hour, goes on where i
 
 bench-review: install  ## make bench-review DATA=folder; a minute, goes on where it was stopped
 	$(BIN)/python -m benchmarks.review --data $(DATA)
+
+bench-service: install  ## make bench-service DATA=folder; an hour, on a quiet machine, goes on where it was stopped
+	$(BIN)/python -m benchmarks.service --data $(DATA)
 
 layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.layer --data $(DATA)
