@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service layer bench-layer bench-peers clean
+.PHONY: install demo browser test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
@@ -19,10 +19,16 @@ demo: install  ## index the example set, categorise its inbox, evaluate
 	$(BIN)/textshot evaluate demo-out/index examples/support/labelled.csv
 	@echo "the categorised inbox is in demo-out/categorised.csv, the index in demo-out/index"
 
-test: install  ## the tests, offline
+# The page of the service is tested in a real browser: Debian's, or else the one playwright brings.
+browser: install
+	@command -v chromium > /dev/null || command -v google-chrome > /dev/null \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
+	  || $(BIN)/playwright install chromium
+
+test: install browser  ## the tests, offline
 	$(BIN)/pytest
 
-test-all: install  ## with the slow ones
+test-all: install browser  ## with the slow ones
 	$(BIN)/pytest -m ""
 
 lint: install
@@ -31,7 +37,7 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint  ## lint, types, layers, tests, coverage
+check: lint browser  ## lint, types, layers, tests, coverage
 	$(BIN)/pytest --cov --cov-report=term
 
 fix: install
