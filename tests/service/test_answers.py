@@ -16,7 +16,9 @@ CATEGORIES = [
     Category.of("food", "bread and soup"),
     Category.of("law", "the court has decided"),
 ]
-TEXTS = [f"the {word} number {i}" for i, word in enumerate(["match", "soup", "court", "train"] * 15)]
+TEXTS = [
+    f"the {word} number {i}" for i, word in enumerate(["match", "soup", "court", "train"] * 15)
+]
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_file_that_is_none_is_told_by_line(line: str, message: str):
 
 def test_keys_come_from_a_file(tmp_path: Path):
     path = tmp_path / "keys.txt"
-    with pytest.raises(ServiceError, match="keys cannot be read .No such file"):
+    with pytest.raises(ServiceError, match=r"keys cannot be read \(No such file"):
         Keys.of_file(path)
     path.write_text("\n".join(LINES))
     assert Keys.of_file(path).caller(READ).name == "dashboard"

@@ -62,7 +62,7 @@ def test_a_damaged_generation_is_refused_and_the_old_one_stays(
 ):
     before = served.current
     damage(folder)
-    with caplog.at_level(logging.ERROR), pytest.raises(IndexFormatError, match="damaged|checksum"):
+    with caplog.at_level(logging.ERROR), pytest.raises(IndexFormatError, match=r"damaged|checksum"):
         served.refresh()
     assert served.current is before
     assert served.failures == 1

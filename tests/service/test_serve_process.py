@@ -1,0 +1,136 @@
+"""`textshot serve` as a process: how it begins, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+
+import pytest
+from click.testing import CliRunner
+from process import Process
+
+from textshot import Category, Engine
+from textshot.cli import main
+from textshot.encoders import HashingEncoder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
+    return tmp_path / "news"
+
+
+def serve(*words: object):
+    return CliRunner().invoke(main, ["serve", *map(str, words)])
+
+
+def test_it_answers_ends_on_sigterm_and_logs_json_lines(folder: Path):
+    with Process(folder).ready() as service:
+        found = service.ask("/v1/classify", {"texts": ["bread and soup"]})
+        assert found["predictions"][0]["label"] == "food"
+        assert service.ask("/v1/info")["indexes"][0]["name"] == "news"
+        assert service.stop() == 0
+    events = [line["event"] for line in service.lines]
+    assert events[:3] == ["listening", "loaded", "ready"]
+    assert events[-2:] == ["draining", "stopped"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_not_ready_comes_first_and_requests_are_answered_meanwhile(folder: Path, number: int):
+    with Process(folder, "--grace", "1.5").ready() as service:
+        service.process.send_signal(number)
+        service.wait_for("draining")
+        with pytest.raises(HTTPError, match="503") as found:
+            service.ask("/readyz")
+        assert json.load(found.value) == {"ready": False, "reason": "draining"}
+        assert service.ask("/v1/classify", {"texts": ["bread and soup"]})["predictions"]
+        assert service.ask("/livez") == {"live": True}
+        assert service.end() == 0
+        with pytest.raises(URLError, match="refused"):
+            service.ask("/livez")
+
+
+def test_a_second_signal_ends_it_at_once(folder: Path):
+    with Process(folder, "--grace", "30").ready() as service:
+        service.process.send_signal(signal.SIGTERM)
+        service.wait_for("draining")
+        begun = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - begun < 10
+
+
+def test_what_was_taken_before_the_end_is_answered(folder: Path):
+    with Process(folder, "--grace", "0", "--max-wait", "700").ready() as service:
+        answers = []
+        body = {"texts": ["bread and soup"]}
+        asking = threading.Thread(target=lambda: answers.append(service.ask("/v1/classify", body)))
+        asking.start()
+        time.sleep(0.3)  # it waits for others to be encoded with
+        assert service.stop() == 0
+        asking.join()
+    assert answers[0]["predictions"][0]["label"] == "food"
+
+
+def test_an_index_that_breaks_while_it_is_loaded_ends_it_with_the_reason(folder: Path):
+    [vectors] = folder.glob("vectors-*.safetensors")
+    vectors.write_bytes(vectors.read_bytes()[:-1])
+    with Process(folder) as service:
+        assert service.end() == 1
+    assert "Error: " in service.lines[-1]["text"]
+    assert vectors.name in service.lines[-1]["text"]
+
+
+def test_a_port_that_is_taken_is_told(folder: Path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        found = serve(folder, "--port", port)
+    assert found.exit_code == 1
+    assert f"cannot listen at 127.0.0.1:{port} (Address already in use)" in found.output
+
+
+def test_a_place_without_an_index_is_told_before_anything_listens(tmp_path: Path):
+    found = serve(tmp_path / "none")
+    assert found.exit_code == 1
+    assert "there is no index at" in found.output
+    assert "listening" not in found.output
+
+
+def test_a_public_address_needs_keys(folder: Path):
+    found = serve(folder, "--host", "0.0.0.0")
+    assert found.exit_code == 1
+    assert "callers need keys: --api-keys FILE" in found.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("a=x", "a=y"), "two indexes are called 'a'"),
+        (("a=",), "NAME=FOLDER is needed"),
+        ((), "Missing argument"),
+        (("x", "--deadline", "0"), "0.0 is not in the range"),
+        (("x", "--max-texts", "none"), "not a valid integer"),
+    ],
+)
+def test_wrong_usage_is_told(words: tuple[str, ...], message: str):
+    found = serve(*words)
+    assert found.exit_code == 2
+    assert message in found.output
+
+
+def test_keys_come_from_a_variable_and_are_in_no_line(folder: Path):
+    key = "k" * 24
+    with Process(folder, env={"TEXTSHOT_API_KEYS": f"read dashboard {key}"}).ready() as service:
+        with pytest.raises(HTTPError, match="401"):
+            service.ask("/v1/info")
+        assert service.ask("/v1/info", Authorization=f"Bearer {key}")["role"] == "read"
+        assert service.stop() == 0
+    assert key not in str(service.lines)
+    assert "dashboard" in str(service.lines)

@@ -1,0 +1,193 @@
+"""A file that is sent comes back as the command line would have written it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from inside import ask
+from openpyxl import load_workbook
+
+from textshot import Category, Engine
+from textshot.cli import main
+from textshot.encoders import HashingEncoder
+
+ROWS = [
+    f"{i},the {word} number {i}" for i, word in enumerate("match soup court train".split() * 50)
+]
+CSV = "\n".join(["id,text", *ROWS, ""]).encode()
+OCTETS = {"Content-Type": "application/octet-stream"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
+    return tmp_path / "news"
+
+
+def by_command(folder: Path, name: str, data: bytes, output: str, *more: str) -> bytes:
+    source, target = folder.parent / name, folder.parent / output
+    source.write_bytes(data)
+    words = ["categorize", str(folder), str(source), "-o", str(target), *more]
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 0, found.output
+    return target.read_bytes()
+
+
+async def send(client, data: bytes, request_id: str = "f1", **query):
+    headers = {**OCTETS, "X-Request-ID": request_id}
+    return await client.post("/v1/files", params=query, content=data, headers=headers)
+
+
+@pytest.mark.parametrize("output", ["csv", "tsv", "jsonl"])
+def test_the_rows_are_those_of_the_command(folder: Path, output: str):
+    async def body(client, service):
+        return await send(client, CSV, name="inbox.csv", output=output)
+
+    answer = ask({"news": folder}, body)
+    assert answer.status_code == 200, answer.text
+    assert answer.content == by_command(folder, "inbox.csv", CSV, f"out.{output}")
+    named = f'attachment; filename="inbox-categorised.{output}"'
+    assert answer.headers["Content-Disposition"] == named
+
+
+def test_parquet_and_excel_come_back_whole(folder: Path):
+    async def body(client, service):
+        return [await send(client, CSV, name="in.csv", output=o) for o in ("parquet", "xlsx")]
+
+    parquet, excel = ask({"news": folder}, body)
+    expected = by_command(folder, "in.csv", CSV, "out.parquet")
+    assert pq.read_table(io.BytesIO(parquet.content)).equals(pq.read_table(io.BytesIO(expected)))
+    sheet = load_workbook(io.BytesIO(excel.content)).active
+    assert [cell.value for cell in sheet[1]] == ["id", "text", "label", "score", "margin"]
+    assert sheet.max_row == len(ROWS) + 1
+
+
+def test_a_file_can_be_sent_in_any_format(folder: Path):
+    sent = {
+        "in.jsonl": b'{"text": "bread and soup"}\n',
+        "in.tsv": b"text\nbread and soup\n",
+        "in.txt": b"bread and soup\n",
+        "in.parquet": by_command(folder, "x.csv", b"text\nbread and soup\n", "x.parquet"),
+        "in.xlsx": by_command(folder, "x.csv", b"text\nbread and soup\n", "x.xlsx"),
+    }
+
+    async def body(client, service):
+        return [await send(client, d, name=n, output="jsonl") for n, d in sent.items()]
+
+    for answer in ask({"news": folder}, body):
+        assert answer.status_code == 200, answer.text
+        assert '"food"' in answer.text
+
+
+def test_options_are_those_of_the_command(folder: Path):
+    data = b"subject;message\nhello;bread and soup\n"
+
+    async def body(client, service):
+        query = {"name": "in.csv", "text_column": ["subject", "message"], "threshold": "none"}
+        return await send(client, data, **query)
+
+    words = ("--text-column", "subject,message", "--threshold", "none")
+    answer = ask({"news": folder}, body)
+    assert answer.content == by_command(folder, "in.csv", data, "out.csv", *words)
+
+
+def test_bad_rows_are_told_by_line(folder: Path):
+    data = b"text\nbread and soup\n\xff\xfe\nthe match\n"
+
+    async def body(client, service):
+        answer = await send(client, data, "mine", name="in.csv")
+        return answer, (await client.get("/v1/files/mine")).json()
+
+    answer, told = ask({"news": folder}, body)
+    assert len(answer.content.splitlines()) == 3
+    assert (told["state"], told["rows"], told["rejected"], told["fraction"]) == ("done", 3, 1, 1.0)
+    assert [p["line"] for p in told["problems"]] == [3]
+    assert "UTF-8" in told["problems"][0]["reason"] or "utf-8" in told["problems"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("query", "data", "message"),
+    [
+        ({"name": "in.csv"}, b"a,b\n1,2\n", "there is no column '...'"),
+        ({"name": "in.csv", "text_column": "x"}, CSV, "there is no column '...'"),
+        ({"name": "in.csv"}, b"", "the file is empty"),
+        ({"name": "in.parquet"}, CSV, "cannot be read as Parquet"),
+        ({"name": "in.xlsx"}, CSV, "not an Excel workbook"),
+        ({"name": "in.csv.gz"}, CSV, "cannot be read"),
+        ({"name": "in.doc"}, CSV, "Name it by format=: csv, tsv"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_the_reason(folder, query, data, message):
+    async def body(client, service):
+        return await send(client, data, **query)
+
+    answer = ask({"news": folder}, body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable_file")
+    assert message in answer.json()["error"]["message"]
+    assert str(folder.parent) not in answer.text
+
+
+def test_requests_go_on_beside_a_file(folder: Path):
+    async def body(client, service):
+        file = asyncio.create_task(send(client, CSV * 20, name="in.csv"))
+        answers = []
+        while not file.done():
+            answer = await client.post("/v1/classify", json={"texts": ["bread and soup"]})
+            answers.append(answer.status_code)
+        return (await file).status_code, answers
+
+    status, answers = ask({"news": folder}, body)
+    assert status == 200
+    assert set(answers) == {200}
+
+
+def test_no_more_files_at_once_than_asked_and_none_is_left_behind(folder: Path):
+    async def body(client, service):
+        held = asyncio.Event()
+
+        async def slowly():
+            yield CSV
+            await held.wait()
+
+        headers = {**OCTETS, "X-Request-ID": "slow"}
+        query = {"name": "in.csv"}
+        first = asyncio.create_task(
+            client.post("/v1/files", params=query, content=slowly(), headers=headers)
+        )
+        while "slow" not in service.files._jobs:
+            await asyncio.sleep(0.01)
+        refused = await send(client, CSV, "second", name="in.csv")
+        reading = (await client.get("/v1/files/slow")).json()["state"]
+        held.set()
+        return (
+            refused,
+            reading,
+            (await first).status_code,
+            await send(client, CSV, "third", **query),
+        )
+
+    refused, reading, first, third = ask({"news": folder}, body, max_files=1)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_files")
+    assert refused.headers["Retry-After"] == "5"
+    assert (reading, first, third.status_code) == ("reading", 200, 200)
+
+
+def test_a_file_beyond_the_limit_is_refused_before_it_is_kept(folder: Path):
+    async def parts():
+        for _ in range(100):
+            yield b"x" * 1000
+
+    async def body(client, service):
+        told = await client.post("/v1/files", content=b"x" * 10_001, headers=OCTETS)
+        untold = await client.post("/v1/files", content=parts(), headers=OCTETS)
+        return told, untold
+
+    for answer in ask({"news": folder}, body, max_file=10_000):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+        assert "10,000 bytes" in answer.json()["error"]["message"]
