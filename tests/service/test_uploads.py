@@ -16,9 +16,8 @@ from textshot import Category, Engine
 from textshot.cli import main
 from textshot.encoders import HashingEncoder
 
-ROWS = [
-    f"{i},the {word} number {i}" for i, word in enumerate("match soup court train".split() * 50)
-]
+WORDS = ("match", "soup", "court", "train") * 50
+ROWS = [f"{i},the {word} number {i}" for i, word in enumerate(WORDS)]
 CSV = "\n".join(["id,text", *ROWS, ""]).encode()
 OCTETS = {"Content-Type": "application/octet-stream"}
 

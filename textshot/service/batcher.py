@@ -79,8 +79,8 @@ class Batcher:
 
     A batch begins when the encoder is free and the first text has waited `max_wait` seconds, and
     holds what came until then: alone at little load, many at a high one. It has no more tokens than
-    the encoder does in SLICE for each request that waits. Which texts share a batch makes no difference
-    to their vectors; that is the encoder's promise.
+    the encoder does in SLICE for each request that waits. Which texts share a batch makes no
+    difference to their vectors; that is the encoder's promise.
     """
 
     def __init__(self, work: Work, settings: Settings, watch: Watch) -> None:
