@@ -33,6 +33,7 @@ LEAVES = [
     ("labels", "remove"),
     ("labels", "rename"),
     ("rollback",),
+    ("serve",),
     ("train",),
     ("tune",),
 ]

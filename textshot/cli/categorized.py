@@ -21,7 +21,6 @@ from textshot.cli.output import (
     warn,
 )
 from textshot.records import UNKNOWN
-from textshot.tables import STDIO
 
 if TYPE_CHECKING:
     from textshot.categorize import Estimate, Report
@@ -51,6 +50,7 @@ def note_reading_of(
 def say(report: Report, output: str, *, as_json: bool) -> None:
     """Say what a job did; to stderr where its rows went to stdout."""
     from textshot.categorize.summary import PAGE
+    from textshot.tables import STDIO
 
     _note_rows(report)
     to_stderr = output == STDIO
