@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def as_dict(text: str, found: Prediction) -> dict[str, Any]:
             {
                 "label": match.label,
                 "score": match.score,
-                "key": {"kind": match.key.kind, "text": match.key.text, "source": match.key.source},
+                "key": asdict(match.key),
             }
             for match in found.matches
         ],

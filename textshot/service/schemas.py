@@ -50,6 +50,7 @@ class Key(_Out):
     kind: KeyKind
     text: str | None
     source: str
+    written: int = Field(description="The order in which corrections came; 0: no correction.")
 
 
 class Match(_Out):

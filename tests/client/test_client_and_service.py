@@ -1,0 +1,81 @@
+"""The client and a real service together: the answers are those of the library."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from textshot import Category, Engine
+from textshot.cli import main
+from textshot.client import AnswerError, Client
+from textshot.encoders import HashingEncoder
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "service"))
+from process import Process
+
+ROOT = Path(__file__).parents[2]
+CATEGORIES = ROOT / "examples" / "support" / "categories.csv"
+INBOX = ROOT / "examples" / "support" / "inbox.csv"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("client") / "support"
+    words = ["index", str(CATEGORIES), "-o", str(path), "--encoder", "hashing"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[Client]:
+    with Process(folder, "--writable", "--max-texts", "16").ready() as service:
+        with Client(service.url) as client:
+            yield client
+        assert service.stop() == 0
+
+
+def texts() -> list[str]:
+    return [line.rpartition(",")[2] for line in INBOX.read_text().splitlines()[1:]]
+
+
+def test_the_answers_are_the_librarys(folder: Path, client: Client):
+    engine = Engine.load(folder)
+    assert client.classify(texts(), 2) == engine.classify(texts(), 2)
+    assert client.classify(["", "x\x00y"], threshold=None) == engine.classify(
+        ["", "x\x00y"], threshold=None
+    )
+    assert client.categories() == engine.categories
+    assert client.ready()
+
+
+def test_a_file_is_what_the_command_writes(folder: Path, client: Client, tmp_path: Path):
+    client.categorize(INBOX, tmp_path / "http.csv")
+    words = ["categorize", str(folder), str(INBOX), "-o", str(tmp_path / "command.csv")]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert (tmp_path / "http.csv").read_bytes() == (tmp_path / "command.csv").read_bytes()
+
+
+def test_changes_are_those_of_the_library(folder: Path, client: Client):
+    before = client.info()["indexes"][0]["generation"]
+    made = Category.of("a/b: ü?", "the sky is blue", description="what is above")
+    assert client.add(made, generation=before) == before + 1
+    assert made in client.categories()
+    with pytest.raises(AnswerError, match="another writer was first") as found:
+        client.put(made, generation=before)
+    assert found.value.code == "stale_generation"
+    assert client.correct("the sky is grey", "a/b: ü?").label == "a/b: ü?"
+    assert client.classify(["the sky is grey"])[0].label == "a/b: ü?"
+    assert client.correct("the sky is grey", None).label is None
+    assert client.remove("a/b: ü?") == before + 4
+    with pytest.raises(AnswerError, match="there is no category of that name"):
+        client.remove("a/b: ü?")
+    assert len(client.categories()) == len(Engine.load(folder).categories)
+
+
+def test_the_library_takes_a_hashing_encoder_too(client: Client):
+    kind = client.info()["indexes"][0]["encoder"]
+    assert kind["fingerprint"] == HashingEncoder().fingerprint
