@@ -75,11 +75,20 @@ def _answering(
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = told(error)
+        if problem.status == 405:
+            problem.headers["Allow"] = _methods(request)
         request.scope["state"]["code"] = problem.code
         body = problem.body(request.scope["state"]["request_id"])
         return Response(body, problem.status, problem.headers, "application/json")
 
     return answer
+
+
+def _methods(request: Request) -> str:
+    """Return the methods of a path, which several routes share."""
+    path = getattr(request.scope.get("route"), "path_format", "")
+    described: dict[str, Any] = request.app.openapi()["paths"].get(path, {})
+    return ", ".join(method.upper() for method in described) or "GET"
 
 
 def _of_http(error: HTTPException) -> Problem:

@@ -16,11 +16,12 @@ from textshot.service.changing import (
     remove,
     shown,
 )
-from textshot.service.classify import check_texts
-from textshot.service.problems import Problem, not_ready
+from textshot.service.classify import check_lengths
+from textshot.service.problems import not_ready
 from textshot.service.requests import JsonRoute, needs_write, service_of
 from textshot.service.schemas import (
     MOST_NAME,
+    NAME,
     Categories,
     CategoryBody,
     Corrected,
@@ -38,7 +39,12 @@ Generation = Annotated[
     int | None, Query(ge=0, description="Refuse the change (409) unless this one is current.")
 ]
 Name = Annotated[
-    str, Path(max_length=MOST_NAME, description="Percent-encoded, slashes as %2F or as they are.")
+    str,
+    Path(
+        max_length=MOST_NAME,
+        pattern=NAME,
+        description="Percent-encoded, slashes as %2F or as they are.",
+    ),
 ]
 _READ = errors(400, 401, 403, 404, 421, 422, 429, 503)
 _WRITE = errors(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503)
@@ -97,7 +103,7 @@ def _add_writing(router: APIRouter, which: Callable[..., Served]) -> None:
     ) -> Any:
         """Add a category; the next answer knows it. One that is there is a 409: PUT replaces."""
         category = new_category(body.name, body)
-        _check(request, body.examples)
+        check_lengths(body.examples, service_of(request).settings)
         return await _changed(request, served, put(category, replace=False), generation)
 
     @router.put(
@@ -116,7 +122,7 @@ def _add_writing(router: APIRouter, which: Callable[..., Served]) -> None:
     ) -> Any:
         """Add a category (201), or put it in the place of the one of that name (200)."""
         category = new_category(name, body)
-        _check(request, body.examples)
+        check_lengths(body.examples, service_of(request).settings)
         there = category.name in _now(served).state.rows
         found = await _changed(request, served, put(category, replace=True), generation)
         response.status_code = 200 if there else 201
@@ -147,7 +153,7 @@ def _add_writing(router: APIRouter, which: Callable[..., Served]) -> None:
         generation: Generation = None,
     ) -> Any:
         """Learn where texts belong; the next answer knows. The same again changes nothing."""
-        _check(request, correction_texts(body))
+        check_lengths(correction_texts(body), service_of(request).settings)
         return await _changed(request, served, correct(body), generation)
 
 
@@ -156,12 +162,6 @@ async def _changed(
 ) -> Any:
     found, now, changed = await service_of(request).slowly(served.change, change, generation)
     return {**found, "changed": changed, **_of(served, now)}
-
-
-def _check(request: Request, texts: list[str]) -> None:
-    check_texts(texts, service_of(request).settings)
-    if any(not text.strip() for text in texts):
-        raise Problem(422, "invalid_categories", "an example is empty. Leave it out")
 
 
 def _now(served: Served) -> Snapshot:

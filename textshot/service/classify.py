@@ -95,6 +95,7 @@ def check_texts(texts: list[str], settings: Settings) -> None:
     Raises:
         Problem: 422, with the limit.
     """
+    check_lengths(texts, settings)
     if len(texts) > settings.max_texts:
         raise Problem(
             422,
@@ -102,6 +103,14 @@ def check_texts(texts: list[str], settings: Settings) -> None:
             f"{len(texts):,} texts in one request; {settings.max_texts:,} are the most. Send them"
             " in parts, or as a file to /v1/files",
         )
+
+
+def check_lengths(texts: list[str], settings: Settings) -> None:
+    """Refuse texts that are too long.
+
+    Raises:
+        Problem: 422, with the limit.
+    """
     for i, text in enumerate(texts):
         if len(text) > settings.max_characters:
             raise Problem(

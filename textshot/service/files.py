@@ -218,10 +218,10 @@ class FileRun:
         ][:_MOST_PROBLEMS]
 
     def _told(self, message: str) -> str:
-        message = message.replace(str(self.path), "the file").replace(
-            "--text-column", "text_column="
-        )
-        return without_values(message.replace("--format", "format=").replace("--encoding", "UTF-8"))
+        message = message.replace(str(self.path), "the file")
+        for option in ("text-column", "format", "encoding"):
+            message = message.replace(f"--{option}", option.replace("-", "_") + "=")
+        return without_values(message)
 
     def discard(self) -> None:
         """Forget a file that was not begun."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from textshot.records import KeyKind
 from textshot.service.keys import Role
@@ -21,7 +21,16 @@ UnknownBecause = Literal["empty", "below_threshold", "near_nothing", "no_categor
 text that is known to fit no category; the index is empty."""
 
 Threshold = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | Literal["auto"] | None
-Name = Annotated[str, Field(min_length=1, max_length=MOST_NAME)]
+NAME = r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$"
+"""What the library takes as a name: on one line, and not blank."""
+
+Name = Annotated[str, Field(max_length=MOST_NAME, pattern=NAME)]
+Said = Annotated[str, Field(pattern=r"\S", description="Not blank.")]
+
+
+def _whole(value: Any) -> Any:
+    """Take 3.0 for 3, as JSON does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class _In(BaseModel):
@@ -38,7 +47,9 @@ class Classify(_In):
     model_config = ConfigDict(json_schema_extra={"examples": [{"texts": [_A_TEXT], "k": 3}]})
 
     texts: list[str] = Field(min_length=1, description="One to `max_texts` of /v1/info.")
-    k: int = Field(3, ge=1, le=MOST_MATCHES, description="Matches of each text.")
+    k: Annotated[int, BeforeValidator(_whole)] = Field(
+        3, ge=1, le=MOST_MATCHES, description="Matches of each text."
+    )
     threshold: Threshold = Field(
         "auto", description='"auto": that of the index; a cosine; null: always answer.'
     )
@@ -93,7 +104,7 @@ class CategoryBody(_In):
     )
 
     description: str = ""
-    examples: list[str] = Field(default=[], max_length=MOST_EXAMPLES)
+    examples: list[Said] = Field(default=[], max_length=MOST_EXAMPLES)
     parent: Name | None = None
     threshold: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
     metadata: dict[str, str] = Field(default={}, max_length=100)
@@ -148,7 +159,7 @@ class Written(_Of):
 class Correction(_In):
     """A text and where it belongs; null: it fits no category."""
 
-    text: str
+    text: Said
     label: Name | None
 
 
@@ -161,7 +172,7 @@ class Corrections(_In):
         }
     )
 
-    corrections: list[Correction] = Field(min_length=1)
+    corrections: list[Correction] = Field(min_length=1, max_length=MOST_EXAMPLES)
 
 
 class Corrected(_Of):

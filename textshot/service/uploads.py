@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -64,6 +65,9 @@ def upload_routes(prefix: str, which: Callable[..., Served]) -> APIRouter:
         ] = "",
         format: Annotated[Format | None, Query(description="Of what is sent.")] = None,
         output: Annotated[OutputFormat | None, Query(description="Of what comes back.")] = None,
+        encoding: Annotated[
+            str | None, Query(max_length=50, description="Of a text table.")
+        ] = None,
         text_column: Annotated[list[str] | None, Query(max_length=100)] = None,
         threshold: Annotated[
             float | Literal["auto", "none"], Query(description="A cosine, auto or none.")
@@ -75,7 +79,11 @@ def upload_routes(prefix: str, which: Callable[..., Served]) -> APIRouter:
         GET /v1/files/{request_id} under the X-Request-ID that the file was sent with. A failure
         after the answer has begun breaks it off.
         """
-        settings = _settings(name, format, output, text_column or [], threshold)
+        settings = replace(
+            _settings(name, format, output, threshold),
+            text_columns=text_column or [],
+            encoding=encoding or None,
+        )
         return await _categorized(request, served, name, settings)
 
     @router.get("/files/{request_id}", responses=errors(400, 401, 403, 404, 421, 422, 429, 503))
@@ -130,7 +138,6 @@ def _settings(
     name: str,
     format: Format | None,
     output: OutputFormat | None,
-    text_columns: list[str],
     threshold: float | str,
 ) -> JobSettings:
     try:
@@ -146,9 +153,7 @@ def _settings(
         raise Problem(422, "invalid_request", "threshold: a cosine lies in -1 to 1")
     back = Format(output) if output else (Format.CSV if kind is Format.TEXT else kind)
     limit: Threshold = None if threshold == "none" else threshold  # type: ignore[assignment]
-    return JobSettings(
-        text_columns=text_columns, threshold=limit, input_format=kind, output_format=back
-    )
+    return JobSettings(threshold=limit, input_format=kind, output_format=back)
 
 
 def _plain(name: str) -> str:
