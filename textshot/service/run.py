@@ -15,6 +15,7 @@ from textshot.errors import ServiceError
 from textshot.service.app import make_app
 from textshot.service.hosts import is_loopback
 from textshot.service.logs import log_to_stderr
+from textshot.service.protocol import Protocol
 from textshot.service.service import Service
 
 _log = logging.getLogger("textshot.service")
@@ -51,7 +52,7 @@ def serve(service: Service, host: str, port: int) -> None:
     bound = _bind(service, host, port)
     config = uvicorn.Config(
         make_app(service),
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         access_log=False,
