@@ -1,0 +1,135 @@
+"""A service as a process, and a browser that looks at its page and notes what happens there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+TOLD = """
+addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.blockedURI}`));
+"""
+
+
+def chromium() -> str:
+    """Return the path of a browser; without one these tests fail, as they prove nothing."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.fail("the page is tested in a browser: apt-get install chromium")
+    return found
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = monotonic() + 15
+    while not true():
+        assert monotonic() < end, "it has not come to be"
+        sleep(0.05)
+
+
+@dataclass
+class Server:
+    """A service that runs."""
+
+    url: str
+
+    def ask(self, path: str, body: Any = None, key: str | None = None) -> Any:
+        """Return what the API says, past the page."""
+        headers = {"Content-Type": "application/json"}
+        headers |= {"X-API-Key": key} if key else {}
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(self.url + path, data, headers), timeout=30) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def serving(*arguments: object, keys: str | None = None) -> Iterator[Server]:
+    """Run `textshot serve ARGUMENTS...` until the end of the block."""
+    command = [sys.executable, "-m", "textshot", "serve", *map(str, arguments), "--port", "0"]
+    env = dict(os.environ) | ({} if keys is None else {"TEXTSHOT_API_KEYS": keys})
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
+    try:
+        yield Server(_url_when_ready(process))
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stderr.close()
+
+
+def _url_when_ready(process: subprocess.Popen[str]) -> str:
+    url, lines = "", []
+    for line in process.stderr:
+        lines.append(line)
+        told = json.loads(line) if line.startswith("{") else {}
+        url = told.get("url", url)
+        if told.get("event") == "ready":
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            return url
+    pytest.fail(f"the service did not start: {''.join(lines)}")
+
+
+@dataclass
+class View:
+    """A page in the browser, and what it said and asked for."""
+
+    page: Any
+    url: str
+    console: list[str] = field(default_factory=list)
+    requests: list[Any] = field(default_factory=list)
+    refused: Sequence[str] = ()
+
+    def watch(self) -> None:
+        """Note what happens from now on."""
+        self.page.add_init_script(TOLD)
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request))
+
+    def open(self) -> View:
+        """Go to the page, and wait until it knows the service or asks for a key."""
+        self.page.goto(self.url)
+        self.page.wait_for_selector("#known:not([hidden]), #key:not([hidden])")
+        return self
+
+    def classify(self, *texts: str) -> None:
+        """Type texts, and wait for their answers."""
+        self.page.fill("#texts", "\n".join(texts))
+        with self.page.expect_response("**/classify"):
+            self.page.click("#ask button.main")
+        self.page.wait_for_function("n => document.querySelectorAll('#answers > ol > li').length === n", arg=len(texts))
+
+    def labels(self) -> list[str]:
+        """Return the categories of the answers."""
+        return self.page.locator("#answers .label").all_inner_texts()
+
+    def status(self) -> str:
+        """Return what was told last."""
+        return self.page.inner_text("#status")
+
+    def check(self) -> None:
+        """Nothing was asked of others, and nothing is on the console but refusals we provoked."""
+        asked = [r.url for r in self.requests if not r.url.startswith((self.url, "blob:", "data:"))]
+        said = [m for m in self.console if not any(part in m for part in self.refused)]
+        assert (asked, said) == ([], [])

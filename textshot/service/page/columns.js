@@ -1,0 +1,44 @@
+// When the texts of a file are not found: which column holds them, and what to send again.
+
+import { make } from "./dom.js";
+
+const LOOKED_AT = 65_536;
+const FORMATS = ["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"];
+
+/** Guess the columns of a file by its first line: only to choose from, the service reads it. */
+export async function columnsOf(file) {
+  const ending = /\.(csv|tsv|tab|jsonl|ndjson)$/i.exec(file.name)?.[1].toLowerCase();
+  if (!ending) return [];
+  try {
+    const start = (await file.slice(0, LOOKED_AT).text()).replace(/^\uFEFF/, "");
+    const [line] = start.split(/\r?\n/, 1);
+    if (ending.includes("js")) return Object.keys(JSON.parse(line));
+    const mark = ["\t", ";", ","].find((one) => line.includes(one)) ?? ",";
+    return line.split(mark).map((cell) => cell.replace(/^"(.*)"$/, "$1")).filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** The form that sends a file again; `again(options)` does it. */
+export function optionsOf(columns, again) {
+  const column = columns.length
+    ? choice("as the service finds it", columns)
+    : make("input", { dir: "auto", autocomplete: "off" });
+  const format = choice("as the name ends", FORMATS);
+  const form = make("form", { class: "again" }, labelled("Column with the texts", column));
+  form.append(labelled("Format", format), make("button", {}, "Send again"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const given = { text_column: column.value, format: format.value };
+    again(Object.fromEntries(Object.entries(given).filter(([, value]) => value)));
+  });
+  return form;
+}
+
+function choice(first, values) {
+  const options = values.map((value) => make("option", { value }, value));
+  return make("select", {}, make("option", { value: "" }, first), ...options);
+}
+
+const labelled = (words, field) => make("label", {}, make("span", {}, words), field);
