@@ -118,7 +118,9 @@ class View:
         self.page.fill("#texts", "\n".join(texts))
         with self.page.expect_response("**/classify"):
             self.page.click("#ask button.main")
-        self.page.wait_for_function("n => document.querySelectorAll('#answers > ol > li').length === n", arg=len(texts))
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('#answers > ol > li').length === n", arg=len(texts)
+        )
 
     def labels(self) -> list[str]:
         """Return the categories of the answers."""
@@ -127,6 +129,12 @@ class View:
     def status(self) -> str:
         """Return what was told last."""
         return self.page.inner_text("#status")
+
+    def wait_for_status(self, words: str) -> None:
+        """Wait until something is told."""
+        self.page.wait_for_function(
+            "words => document.querySelector('#status').innerText.includes(words)", arg=words
+        )
 
     def check(self) -> None:
         """Nothing was asked of others, and nothing is on the console but refusals we provoked."""

@@ -32,7 +32,9 @@ def test_an_answer_has_its_category_score_margin_and_what_decided(toy, look):
 def test_bars_are_the_scores_and_the_tick_is_the_threshold(toy, look):
     view = look(toy)
     view.classify("my parcel and my password")
-    [found] = toy.ask("/v1/classify", {"texts": ["my parcel and my password"], "k": 5})["predictions"]
+    [found] = toy.ask("/v1/classify", {"texts": ["my parcel and my password"], "k": 5})[
+        "predictions"
+    ]
     matches = found["matches"]
     assert card(view).locator(".bars bdi").all_inner_texts() == [m["label"] for m in matches]
     widths = card(view).locator(".bar").evaluate_all("all => all.map(b => b.style.width)")
@@ -49,7 +51,7 @@ def test_an_unknown_text_says_why_with_the_numbers(toy, look):
     [found] = toy.ask("/v1/classify", {"texts": [NOISE]})["predictions"]
     assert view.labels() == ["unknown"]
     why = f"The best score {found['score']:.2f} does not reach the threshold 0.30."
-    assert why.replace("-", "−") in card(view).inner_text()
+    assert why.replace("-", "\N{MINUS SIGN}") in card(view).inner_text()
     assert view.status() == "1 text: 0 in a category, 1 unknown."
 
 

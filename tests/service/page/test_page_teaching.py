@@ -26,12 +26,6 @@ def correct(view, number, **option):
     form.locator("text=Correct").click()
 
 
-def wait_for(view, words):
-    view.page.wait_for_function(
-        "words => document.querySelector('#status').innerText.includes(words)", arg=words
-    )
-
-
 def test_who_may_only_read_sees_no_forms(toy, look):
     view = look(toy)
     view.classify(LATE)
@@ -44,7 +38,7 @@ def test_a_new_category_changes_the_answers_on_screen_at_once(writable, look):
     view.classify(WARRANTY, *OTHERS)
     assert view.labels() == ["unknown", "opening hours", "late parcel"]
     add(view, "warranty claim", "the coffee grinder broke", "It worked first.")
-    wait_for(view, "Added warranty claim. 1 of 3 answers got another category.")
+    view.wait_for_status("Added warranty claim. 1 of 3 answers got another category.")
     assert view.labels() == ["warranty claim", "opening hours", "late parcel"]
     assert view.page.locator(".changed .mark").all_inner_texts() == ["was unknown"]
     assert "generation 2" in view.page.inner_text("footer")
@@ -61,7 +55,7 @@ def test_a_category_begins_with_the_text_of_an_answer(writable, look):
     assert view.page.input_value("#add-example") == WARRANTY
     view.page.keyboard.type("warranty claim")
     view.page.keyboard.press("Enter")
-    wait_for(view, "The answer got another category.")
+    view.wait_for_status("The answer got another category.")
     assert view.labels() == ["warranty claim"]
 
 
@@ -69,19 +63,19 @@ def test_an_answer_is_corrected_and_the_correction_decides(writable, look):
     view = look(writable)
     view.classify(WARRANTY, *OTHERS)
     correct(view, 0, label="refund request")
-    wait_for(view, "Learnt refund request. 1 of 3 answers got another category.")
+    view.wait_for_status("Learnt refund request. 1 of 3 answers got another category.")
     assert view.labels() == ["refund request", "opening hours", "late parcel"]
     first = view.page.locator("#answers > ol > li").first.inner_text()
     assert f"Decided by the correction “{WARRANTY}”" in first
     correct(view, 0, label="refund request")
-    wait_for(view, "Known already: refund request. No answer got another category.")
+    view.wait_for_status("Known already: refund request. No answer got another category.")
 
 
 def test_an_answer_can_fit_none(writable, look):
     view = look(writable)
     view.classify(LATE)
     correct(view, 0, value="none")
-    wait_for(view, "Learnt “fits none”. The answer got another category.")
+    view.wait_for_status("Learnt “fits none”. The answer got another category.")
     assert view.labels() == ["unknown"]
     assert "nearer to a text that fits no category" in view.page.inner_text("#answers")
 
@@ -113,7 +107,7 @@ def test_what_somebody_else_changed_meanwhile_is_read_first(writable, look):
     assert view.labels() == ["warranty claim"]
     assert "generation 2" in view.page.inner_text("footer")
     view.page.click("#add button.main")
-    wait_for(view, "Added broken things.")
+    view.wait_for_status("Added broken things.")
 
 
 def test_an_answer_of_a_newer_generation_brings_its_categories(writable, look):
@@ -131,9 +125,9 @@ def test_any_name_can_be_added_and_chosen(writable, look):
     view.classify(LATE)
     for i, name in enumerate(ODD):
         add(view, name, f"example{i} of{i} this{i}")
-        wait_for(view, f"Added {name}.")
+        view.wait_for_status(f"Added {name}.")
         correct(view, 0, label=name)
-        wait_for(view, f"Learnt {name}.")
+        view.wait_for_status(f"Learnt {name}.")
         assert view.labels() == [name]
     known = [c["name"] for c in writable.ask("/v1/categories")["categories"]]
     assert set(ODD) < set(known)
@@ -148,8 +142,8 @@ def test_of_many_categories_one_is_typed(tmp_path, look):
         assert view.page.locator("#names option").count() == 100
         view.page.fill("form.correct input", "topic 77")
         view.page.click("form.correct >> text=Correct")
-        wait_for(view, "Learnt topic 77.")
+        view.wait_for_status("Learnt topic 77.")
         assert view.labels() == ["topic 77"]
         view.page.click("form.correct >> text=Fits none")
-        wait_for(view, "Learnt “fits none”.")
+        view.wait_for_status("Learnt “fits none”.")
         assert view.labels() == ["unknown"]

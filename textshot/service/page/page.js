@@ -115,7 +115,8 @@ function listen() {
 
 hooks.askKey = askForKey;
 hooks.waiting = (refused, seconds) => {
-  tell(refused ? `${sentence(refused)} Trying again in ${counted(seconds, "second")}…` : "");
+  const words = refused && sentence({ message: refused.message });
+  tell(refused ? `${words} Trying again in ${counted(seconds, "second")}…` : "");
 };
 listen();
 doing(read);
