@@ -12,11 +12,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+
+from textshot import Engine
+from textshot.testing import HashingEncoder, toy_categories
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -62,6 +66,13 @@ class Server:
         data = None if body is None else json.dumps(body).encode()
         with urlopen(Request(self.url + path, data, headers), timeout=30) as answer:
             return json.load(answer)
+
+
+def toy_index(folder: Path, **options) -> Path:
+    """Save an index of five categories of a shop, made without a model."""
+    engine = Engine.build(toy_categories(), encoder=HashingEncoder(), threshold=0.3)
+    engine.save(folder, **options)
+    return folder
 
 
 @contextmanager

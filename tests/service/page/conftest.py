@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from browser import FLAGS, View, chromium, serving
-
-from textshot import Engine
-from textshot.testing import HashingEncoder, toy_categories
-
-THRESHOLD = 0.3
+from browser import FLAGS, View, chromium, serving, toy_index
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +38,6 @@ def look(browser):
         view.page.context.close()
     for view in opened:
         view.check()
-
-
-def toy_index(folder: Path, **options) -> Path:
-    """Save an index of five categories of a shop, made without a model."""
-    engine = Engine.build(toy_categories(), encoder=HashingEncoder(), threshold=THRESHOLD)
-    engine.save(folder, **options)
-    return folder
 
 
 @pytest.fixture(scope="module")

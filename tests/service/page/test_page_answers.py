@@ -6,8 +6,7 @@ import json
 import re
 
 import pytest
-from browser import serving
-from conftest import toy_index
+from browser import serving, toy_index
 
 LATE = "my parcel has not come yet"
 NOISE = "qwx zvb jkl"
@@ -26,7 +25,7 @@ def test_an_answer_has_its_category_score_margin_and_what_decided(toy, look):
     assert f"score {found['score']:.2f} · {found['margin']:.2f} ahead of the next" in told
     assert f"Decided by the example “{LATE}”" in told
     assert "probab" not in told
-    assert view.status() == "1 text in a category."
+    assert view.status() == "1 text, in a category."
 
 
 def test_bars_are_the_scores_and_the_tick_is_the_threshold(toy, look):
@@ -52,7 +51,7 @@ def test_an_unknown_text_says_why_with_the_numbers(toy, look):
     assert view.labels() == ["unknown"]
     why = f"The best score {found['score']:.2f} does not reach the threshold 0.30."
     assert why.replace("-", "\N{MINUS SIGN}") in card(view).inner_text()
-    assert view.status() == "1 text: 0 in a category, 1 unknown."
+    assert view.status() == "1 text, unknown."
 
 
 def test_a_text_of_nothing_is_told_to_be_empty(toy, look):

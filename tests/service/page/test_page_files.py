@@ -9,8 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from browser import serving, until
-from conftest import toy_index
+from browser import serving, toy_index, until
 
 ROWS = [
     ("1", "my parcel has not come yet"),
@@ -68,7 +67,7 @@ def test_unknown_and_rejected_rows_are_told_with_line_and_reason(toy, look, tmp_
         str(problem["line"]),
         problem["reason"],
     ]
-    assert view.status().startswith("The file is done: ")
+    assert view.status() == "The file is done and can be downloaded."
 
 
 def test_a_file_can_be_dropped_anywhere(toy, look):

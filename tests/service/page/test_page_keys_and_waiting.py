@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from browser import serving
-from conftest import toy_index
+from browser import serving, toy_index
 
 READ, WRITE = "r" * 32, "w" * 32
 LATE = "my parcel has not come yet"
@@ -94,7 +93,7 @@ def test_a_busy_service_is_waited_for_and_that_is_told(toy, look, status, code):
     wait_for_another(view, seen)
     seen[1].continue_()
     view.page.wait_for_selector("#answers li.card")
-    assert view.status() == "1 text in a category."
+    assert view.status() == "1 text, in a category."
 
 
 def test_a_file_waits_too(toy, look, tmp_path):

@@ -23,9 +23,10 @@ export const shownTexts = () => cards.map((card) => card.text);
 
 export function summary(predictions) {
   const unknown = predictions.filter((prediction) => prediction.label === null).length;
-  const known = predictions.length - unknown;
-  if (!unknown) return `${counted(known, "text")} in a category.`;
-  return `${counted(predictions.length, "text")}: ${known} in a category, ${unknown} unknown.`;
+  const all = predictions.length;
+  const texts = counted(all, "text");
+  if (unknown > 0 && unknown < all) return `${texts}: ${all - unknown} in a category, ${unknown} unknown.`;
+  return `${texts}, ${all > 1 ? "all " : ""}${unknown ? "unknown" : "in a category"}.`;
 }
 
 class Card {

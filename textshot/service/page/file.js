@@ -20,10 +20,13 @@ export class FileView {
   }
 
   progress({ state, fraction, rows }) {
-    if (fraction === null) this.bar.removeAttribute("value");
+    if (fraction === null || !rows) this.bar.removeAttribute("value");
     else this.bar.value = fraction;
+    if (state !== this.state && state === "running") tell("The file has arrived and is worked on.");
+    this.state = state;
     const part = fraction === null ? "" : `, ${percent(fraction)}`;
-    this.words.textContent = state === "reading" ? "Sending…" : `${counted(rows, "row")}${part}`;
+    const begun = state === "reading" ? "Sending…" : "Working…";
+    this.words.textContent = rows ? `${counted(rows, "row")}${part}` : begun;
   }
 
   done(data, fileName, { rows, unknown, rejected, problems }) {
@@ -34,9 +37,10 @@ export class FileView {
     this.words.textContent = told.join(" · ");
     const words = ["Download ", make("bdi", {}, fileName)];
     const download = make("a", { href: link, download: fileName, class: "button main" }, ...words);
-    this.finish(make("p", {}, download), download);
+    this.words.after(make("p", {}, download));
+    this.finish(download);
     this.problems({ rejected, problems });
-    tell(`The file is done: ${told.join(", ")}.`);
+    tell("The file is done and can be downloaded.");
   }
 
   /** The rows that could not be used, each with its line and the reason. */
@@ -55,17 +59,17 @@ export class FileView {
     tell(cancelled ? "The file was cancelled." : "");
     const problem = make("p", { class: "problem", role: "alert" }, cancelled ? "" : sentence(error));
     if (!cancelled) this.end.prepend(problem);
-    this.finish(null, byId("choose-file"));
+    this.finish(byId("choose-file"));
   }
 
   add(node) {
     this.end.append(node);
   }
 
-  /** Put something in the place of progress; who was at its button goes on at another one. */
-  finish(node, next) {
+  /** Take progress away; who was at its button goes on at another one. */
+  finish(next) {
     const wasHere = this.row.contains(document.activeElement);
-    this.row.replaceWith(...(node ? [node] : []));
+    this.row.remove();
     if (wasHere) next.focus();
   }
 }
