@@ -132,6 +132,18 @@ def test_the_column_can_be_named_where_it_is_not_found(toy, look, tmp_path):
     assert "late parcel" in download(view).path().read_text()
 
 
+def test_another_encoding_can_be_said_where_rows_were_left_out(toy, look, tmp_path):
+    view = look(toy)
+    (tmp_path / "inbox.csv").write_bytes("text\nthe parcel for Zoë is late\n".encode("cp1252"))
+    choose(view, tmp_path / "inbox.csv")
+    view.page.wait_for_selector("#upload >> text=1 left out")
+    view.page.get_by_label("Encoding").select_option("cp1252")
+    view.page.click("text=Send again")
+    view.page.wait_for_selector("#upload >> text=/^1 row/ >> visible=true")
+    assert "Zoë" in download(view).path().read_text(encoding="utf-8")
+    assert "left out" not in view.page.inner_text("#upload")
+
+
 def test_a_file_of_no_known_kind_is_told(toy, look, tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(b"\x89PNG")

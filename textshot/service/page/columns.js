@@ -1,9 +1,10 @@
-// When the texts of a file are not found: which column holds them, and what to send again.
+// When a file is not read as it was meant: in which other way to send it again.
 
 import { make } from "./dom.js";
 
 const LOOKED_AT = 65_536;
 const FORMATS = ["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"];
+const ENCODINGS = ["utf-8", "cp1252", "cp1250", "iso-8859-15", "utf-16"];
 
 /** Guess the columns of a file by its first line: only to choose from, the service reads it. */
 export async function columnsOf(file) {
@@ -26,11 +27,13 @@ export function optionsOf(columns, again) {
     ? choice("as the service finds it", columns)
     : make("input", { dir: "auto", autocomplete: "off" });
   const format = choice("as the name ends", FORMATS);
+  const encoding = choice("UTF-8, or by its mark", ENCODINGS);
   const form = make("form", { class: "again" }, labelled("Column with the texts", column));
-  form.append(labelled("Format", format), make("button", {}, "Send again"));
+  form.append(labelled("Format", format), labelled("Encoding", encoding));
+  form.append(make("button", {}, "Send again"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const given = { text_column: column.value, format: format.value };
+    const given = { text_column: column.value, format: format.value, encoding: encoding.value };
     again(Object.fromEntries(Object.entries(given).filter(([, value]) => value)));
   });
   return form;

@@ -38,16 +38,17 @@ function take(files, service) {
 async function run(file, options, service) {
   running = new AbortController();
   const view = new FileView(file.name, () => running?.abort());
+  let again = false;
   try {
-    await send(file, options, view, await service(), running.signal);
+    const { rejected } = await send(file, options, view, await service(), running.signal);
+    again = rejected > 0;
   } catch (error) {
     view.failed(error);
-    if (["unreadable_file", "invalid_request"].includes(error.code)) {
-      view.add(optionsOf(await columnsOf(file), (given) => run(file, given, service)));
-    }
+    again = ["unreadable_file", "invalid_request"].includes(error.code);
   } finally {
     running = null;
   }
+  if (again) view.add(optionsOf(await columnsOf(file), (given) => run(file, given, service)));
 }
 
 async function send(file, options, view, { path, limits }, signal) {
@@ -64,7 +65,9 @@ async function send(file, options, view, { path, limits }, signal) {
     const sent = { method: "POST", body: file, headers, signal };
     const response = await call(`${path}/files?${query}`, sent);
     const data = await whole(response, view, `${path}/files/${id}`);
-    view.done(data, nameOf(file.name, response), await ask(`${path}/files/${id}`));
+    const progress = await ask(`${path}/files/${id}`);
+    view.done(data, nameOf(file.name, response), progress);
+    return progress;
   } finally {
     over.abort();
     await watching;
