@@ -46,8 +46,8 @@ def main() -> None:
         sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
     if not options.tables:
         measure(options)
-    if options.results == RESULTS:
-        found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    found = json.loads(options.results.read_text(encoding="utf-8"))
+    if options.results == RESULTS and "capacity" in found["cells"]:
         PAGE.write_text(page(found), encoding="utf-8")
         plot(found, PICTURE)
 
