@@ -21,8 +21,8 @@ export async function columnsOf(file) {
   }
 }
 
-/** The form that sends a file again; `again(options)` does it. */
-export function optionsOf(columns, again) {
+/** The form that sends a file again; `again(options)` does it. It is open where that is needed. */
+export function optionsOf(columns, open, again) {
   const column = columns.length
     ? choice("as the service finds it", columns)
     : make("input", { dir: "auto", autocomplete: "off" });
@@ -36,7 +36,7 @@ export function optionsOf(columns, again) {
     const given = { text_column: column.value, format: format.value, encoding: encoding.value };
     again(Object.fromEntries(Object.entries(given).filter(([, value]) => value)));
   });
-  return form;
+  return make("details", { open }, make("summary", {}, "Read the file in another way"), form);
 }
 
 function choice(first, values) {

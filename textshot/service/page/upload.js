@@ -39,16 +39,18 @@ async function run(file, options, service) {
   running = new AbortController();
   const view = new FileView(file.name, () => running?.abort());
   let again = false;
+  let failed = false;
   try {
     const { rejected } = await send(file, options, view, await service(), running.signal);
     again = rejected > 0;
   } catch (error) {
     view.failed(error);
-    again = ["unreadable_file", "invalid_request"].includes(error.code);
+    again = failed = ["unreadable_file", "invalid_request"].includes(error.code);
   } finally {
     running = null;
   }
-  if (again) view.add(optionsOf(await columnsOf(file), (given) => run(file, given, service)));
+  if (!again) return;
+  view.add(optionsOf(await columnsOf(file), failed, (given) => run(file, given, service)));
 }
 
 async function send(file, options, view, { path, limits }, signal) {
