@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (the lines of the page)
 """The table of figures."""
 
 from __future__ import annotations
@@ -66,9 +67,17 @@ def _loads(cells: dict[str, Any]) -> str:
         " | anything else | MiB, start to end | generator late, p99, ms |"
     )
     return "\n".join(
-        ["## Latency by load", "", "One text a request; load as a share of the capacity.", "", head]
-        + ["|" + "---|" * 10, *rows]
-        + ["", "Each refusal has a Retry-After."]
+        [
+            "## Latency by load",
+            "",
+            "One text a request; load as a share of the capacity.",
+            "",
+            head,
+            "|" + "---|" * 10,
+            *rows,
+            "",
+            "Each refusal has a Retry-After.",
+        ]
     )
 
 

@@ -9,7 +9,4 @@ url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
 with Client(url) as client:
     texts = ["the money was taken twice", "lovely weather today"]
     for text, prediction in zip(texts, client.classify(texts), strict=True):
-        key = prediction.matches[0].key
-        print(
-            f"{prediction.label or 'unknown'}  {prediction.score:.3f}  {text}  ({key.kind}: {key.text})"
-        )
+        print(f"{prediction.label or 'unknown'}  {prediction.score:.3f}  {text}")
