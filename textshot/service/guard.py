@@ -119,7 +119,7 @@ class _Exchange:
             headers = [*message.get("headers", ()), *_HEADERS, (b"x-request-id", self._id.encode())]
             if self._scope["path"].startswith("/v1/"):
                 headers.append(_NO_STORE)
-            if self._service.reason == "draining":
+            if self._service.reason == "draining" and not self._service.accepting:
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         await self._send(message)

@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
@@ -21,6 +21,7 @@ from textshot.service.service import Service
 _log = logging.getLogger("textshot.service")
 
 _AFTER = 5.0  # seconds beyond the deadline that what is under way may take at the end
+_LINGER = 0.3  # seconds that who has come in has to say what he wants
 _KEEP_ALIVE = 30  # seconds that an idle connection stays
 
 
@@ -30,6 +31,36 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the door first, and let those who have just come in say what they want.
+
+        Who has connected while nobody looked is let in too: the system would hang up on them.
+        """
+        doors = [bound.dup() for bound in sockets or ()]
+        for server in self.servers:
+            server.close()
+        came = [connection for door in doors for connection in _waiting(door)]
+        for door in [*doors, *(sockets or ())]:
+            door.close()
+        loop = asyncio.get_running_loop()
+        for connection in came:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        await asyncio.sleep(_LINGER)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return Protocol(self.config, self.server_state, self.lifespan.state)
+
+
+def _waiting(door: socket.socket) -> list[socket.socket]:
+    """Return the connections that nobody has taken yet."""
+    door.setblocking(False)
+    found = []
+    with suppress(OSError):
+        while True:
+            found.append(door.accept()[0])
+    return found
 
 
 def serve(service: Service, host: str, port: int) -> None:
