@@ -47,7 +47,7 @@ def main() -> None:
     if not options.tables:
         measure(options)
     found = json.loads(options.results.read_text(encoding="utf-8"))
-    if options.results == RESULTS and "capacity" in found["cells"]:
+    if options.results == RESULTS:
         PAGE.write_text(page(found), encoding="utf-8")
         plot(found, PICTURE)
 
