@@ -27,7 +27,7 @@ def look(browser):
 
     def looked(server, *, refused=(), **options) -> View:
         page = browser.new_context(**options).new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         view = View(page, f"{server.url}/", refused=refused)
         opened.append(view)
         view.watch()
