@@ -14,7 +14,7 @@ INDEX = Path(__file__).parents[3] / "indexes" / "support"
 
 @pytest.fixture(scope="module")
 def support(tmp_path_factory):
-    with serving(INDEX) as server:
+    with serving(INDEX, "--deadline", "300") as server:  # 150 texts at once, on any machine
         yield server
 
 
