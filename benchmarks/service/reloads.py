@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import subprocess
@@ -21,6 +22,9 @@ from textshot import Engine
 from textshot.records import Category
 
 N_TEXTS = 20
+NEAR = 2e-3
+"""How far a score may be from that of the library."""
+
 EVERY_COMMAND = 20
 """One generation of so many is written by the command line, in a process of its own."""
 
@@ -43,10 +47,12 @@ def reloads(
     with serving(index, "--poll", "0.1", "--no-access-log") as server:
         writer = _Writer(index, asked, n, n_damaged)
 
+        pick = random.Random(0)
+        places = [pick.choices(range(len(asked)), k=pick.randint(1, 3)) for _ in range(1000)]
+
         async def both() -> list[Answer]:
             done = asyncio.create_task(asyncio.to_thread(writer.write, server))
-            pick = random.Random(0)
-            texts_of = [pick.choices(asked, k=pick.randint(1, 3)) for _ in range(1000)]
+            texts_of = [[asked[place] for place in some] for some in places]
             found = await constant(server.port, rate, 3600, lambda i: texts_of[i % 1000], done.done)
             await done
             return found
@@ -61,21 +67,25 @@ def reloads(
         "damaged": n_damaged,
         "refused_reloads": server.events.count("reload_failed"),
         "taken": server.events.count("loaded") - 1,
-        **_compared([a for a in answers if a.status == 200], writer.known),
+        **_compared(answers, places, writer.known),
     }
 
 
-def _compared(answers: Sequence[Answer], known: Known) -> dict[str, Any]:
-    """Compare each answer with that of the generation that it names."""
+def _compared(
+    answers: Sequence[Answer], places: Sequence[Sequence[int]], known: Known
+) -> dict[str, Any]:
+    """Compare each answer, text by text, with that of the generation that it names."""
     wrong, most = 0, 0.0
-    for answer in answers:
+    for i, answer in enumerate(answers):
+        if answer.status != 200:
+            continue
         found = answer.json()
         generation = known[found["index_generation"]]
-        for prediction in found["predictions"]:
-            # Which text it was is told by its first match: scores of different texts differ.
-            near = min(generation, key=lambda one: abs(one[1] - prediction["score"]))
-            most = max(most, abs(near[1] - prediction["score"]))
-            wrong += near[0] != prediction["label"] or abs(near[1] - prediction["score"]) > 1e-4
+        for place, prediction in zip(places[i % len(places)], found["predictions"], strict=True):
+            label, score = generation[place]
+            apart = abs(score - prediction["score"])
+            most = max(most, apart)
+            wrong += label != prediction["label"] or apart > NEAR
     return {"wrong": wrong, "largest_difference": most}
 
 
@@ -133,8 +143,6 @@ class _Writer:
         os.utime(self._index / "index.json")
 
     def _named(self, role: str) -> str:
-        import json
-
         manifest = json.loads((self._index / "index.json").read_text())
         name: str = manifest["files"][role]["name"]
         return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,23 @@ KEYS_VARIABLE = "TEXTSHOT_API_KEYS"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIB = 1 << 20
+
+Option = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def _at_least_one(name: str, default: int, about: str) -> Option:
+    kind = click.IntRange(min=1)
+    return click.option(name, type=kind, default=default, show_default=True, help=about)
+
+
+def _positive(name: str, default: float, about: str) -> Option:
+    kind = click.FloatRange(min=0, min_open=True)
+    return click.option(name, type=kind, default=default, show_default=True, help=about)
+
+
+def _not_negative(name: str, default: float, about: str) -> Option:
+    kind = click.FloatRange(min=0)
+    return click.option(name, type=kind, default=default, show_default=True, help=about)
 
 
 @click.command()
@@ -44,76 +62,22 @@ _MIB = 1 << 20
 @click.option(
     "--rate-limit", type=click.FloatRange(min=0, min_open=True), help="Requests a second of a key."
 )
-@click.option(
-    "--max-body",
-    type=click.IntRange(min=1),
-    default=2 * _MIB,
-    show_default=True,
-    help="Bytes of a request.",
+@_at_least_one("--max-body", 2 * _MIB, "Bytes of a request.")
+@_at_least_one("--max-file", 100 * _MIB, "Bytes of an uploaded file.")
+@_at_least_one("--max-texts", 256, "Texts of a request.")
+@_at_least_one("--max-characters", 32_768, "Of a text.")
+@_not_negative("--max-wait", 2.0, "Milliseconds that a text waits for others to be encoded with.")
+@_at_least_one("--batch-tokens", 4096, "Tokens that are encoded together at most.")
+@_at_least_one(
+    "--queue-tokens", 65_536, "Tokens that may wait; what comes beyond them is refused (429)."
 )
-@click.option(
-    "--max-file",
-    type=click.IntRange(min=1),
-    default=100 * _MIB,
-    show_default=True,
-    help="Bytes of an uploaded file.",
-)
-@click.option(
-    "--max-texts",
-    type=click.IntRange(min=1),
-    default=256,
-    show_default=True,
-    help="Texts of a request.",
-)
-@click.option(
-    "--max-characters",
-    type=click.IntRange(min=1),
-    default=32_768,
-    show_default=True,
-    help="Of a text.",
-)
-@click.option(
-    "--max-wait",
-    type=click.FloatRange(min=0),
-    default=2.0,
-    show_default=True,
-    help="Milliseconds that a text waits for others to be encoded with.",
-)
-@click.option(
-    "--batch-tokens",
-    type=click.IntRange(min=1),
-    default=4096,
-    show_default=True,
-    help="Tokens that are encoded together at most.",
-)
-@click.option(
-    "--queue-tokens",
-    type=click.IntRange(min=1),
-    default=65_536,
-    show_default=True,
-    help="Tokens that may wait; what comes beyond them is refused (429).",
-)
-@click.option(
+@_positive(
     "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Seconds that a request may take. What would wait half as long is refused at once.",
+    10.0,
+    "Seconds that a request may take. What would wait half as long is refused at once.",
 )
-@click.option(
-    "--grace",
-    type=click.FloatRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="Seconds between not ready and the end of accepting, after SIGTERM.",
-)
-@click.option(
-    "--poll",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Seconds between two looks whether an index has changed on disk.",
-)
+@_not_negative("--grace", 1.0, "Seconds between not ready and the end of accepting, after SIGTERM.")
+@_positive("--poll", 1.0, "Seconds between two looks whether an index has changed on disk.")
 @click.option(
     "--allowed-host",
     "allowed_hosts",

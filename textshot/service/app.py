@@ -69,17 +69,19 @@ def _add_page(app: FastAPI) -> None:
 
 
 def _answering(
-    told: Callable[[Any], Problem],
+    told: Callable[[Any, str], Problem],
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Return what answers an exception in the one shape of errors."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        problem = told(error)
+        request_id = request.scope["state"]["request_id"]
+        problem = told(error, request_id)
         if problem.status == 405:
             problem.headers["Allow"] = _methods(request)
         request.scope["state"]["code"] = problem.code
-        body = problem.body(request.scope["state"]["request_id"])
-        return Response(body, problem.status, problem.headers, "application/json")
+        return Response(
+            problem.body(request_id), problem.status, problem.headers, "application/json"
+        )
 
     return answer
 
@@ -91,12 +93,12 @@ def _methods(request: Request) -> str:
     return ", ".join(method.upper() for method in described) or "GET"
 
 
-def _of_http(error: HTTPException) -> Problem:
+def _of_http(error: HTTPException, _: str) -> Problem:
     code, message = _HTTP.get(error.status_code, ("invalid_request", "the request is refused"))
     return Problem(error.status_code, code, message, headers=error.headers)
 
 
-def _of_library(error: TextshotError) -> Problem:
+def _of_library(error: TextshotError, _: str) -> Problem:
     """Tell what the library refused, in other words: its own may hold names and texts."""
     if isinstance(error, ConflictError):
         return Problem(
@@ -111,14 +113,10 @@ def _of_library(error: TextshotError) -> Problem:
     return Problem(503, "unreadable_index", message, retry_after=10)
 
 
-def _of_anything(error: Exception) -> Problem:
-    return internal(error, "")
-
-
-_TOLD: dict[type[Exception], Callable[[Any], Problem]] = {
-    Problem: lambda error: error,
-    RequestValidationError: lambda error: invalid(list(error.errors())),
+_TOLD: dict[type[Exception], Callable[[Any, str], Problem]] = {
+    Problem: lambda error, _: error,
+    RequestValidationError: lambda error, _: invalid(list(error.errors())),
     HTTPException: _of_http,
     TextshotError: _of_library,
-    Exception: _of_anything,
+    Exception: internal,
 }

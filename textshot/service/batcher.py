@@ -232,7 +232,7 @@ class Batcher:
 
 
 def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a text has; to count them would be a tenth of encoding them."""
+    """Return about how many tokens a text has; to count them costs 4 % of encoding."""
     n_bytes = len(text) if text.isascii() else len(text.encode(errors="replace"))
     return min(2 + n_bytes // _BYTES_A_TOKEN, _LONGEST)
 

@@ -61,6 +61,7 @@ def category_routes(prefix: str, which: Callable[..., Served]) -> APIRouter:
     router = APIRouter(prefix=prefix, route_class=JsonRoute, tags=["categories"])
     _add_reading(router, which)
     _add_writing(router, which)
+    _add_corrections(router, which)
     return router
 
 
@@ -143,6 +144,8 @@ def _add_writing(router: APIRouter, which: Callable[..., Served]) -> None:
         """Remove a category."""
         return await _changed(request, served, remove(name), generation)
 
+
+def _add_corrections(router: APIRouter, which: Callable[..., Served]) -> None:
     @router.post(
         "/corrections", responses=_WRITE, response_model=Corrected, dependencies=_NEEDS_WRITE
     )

@@ -32,7 +32,6 @@ KEPT = 600.0
 
 _MOST_KEPT = 1000
 _MOST_PROBLEMS = 100
-_STALLED = 60.0  # seconds that a caller may take for the next part of the answer
 _PART = 1 << 16
 
 

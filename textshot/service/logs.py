@@ -43,11 +43,11 @@ def places(error: BaseException) -> list[str]:
     ]
 
 
-def log_to_stderr(verbose: bool = False) -> None:
+def log_to_stderr() -> None:
     """Let the service, and the server under it, write JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     for name, level in ((LOGGER, logging.INFO), ("uvicorn.error", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.DEBUG if verbose else level)
+        logger.setLevel(level)
