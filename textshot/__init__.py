@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from textshot.episodes import sample_episodes
     from textshot.errors import TextshotError
     from textshot.evaluation import Evaluation, evaluate, evaluate_episodes, full_way
+    from textshot.explanation import Explanation
     from textshot.index import Index
     from textshot.networks import Network, make_network
     from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
@@ -41,6 +42,7 @@ _HOMES = {
     "Engine": "engine",
     "Evaluation": "evaluation",
     "Example": "records",
+    "Explanation": "explanation",
     "FunctionEncoder": "encoders",
     "Index": "index",
     "Key": "records",
@@ -72,6 +74,7 @@ __all__ = [
     "Engine",
     "Evaluation",
     "Example",
+    "Explanation",
     "FunctionEncoder",
     "Index",
     "Key",

@@ -24,6 +24,7 @@ from textshot.errors import (
     EncoderMismatchError,
     InvalidTextsError,
 )
+from textshot.explanation import Explanation, explain
 from textshot.identity import LazyEncoder, check_identity, load_again
 from textshot.index import PLAIN, Index, State
 from textshot.networks import Network, make_network, network_beside
@@ -207,6 +208,22 @@ class Engine(Changes):
             )
         nothing_blank = np.zeros(len(queries), dtype=bool)
         return predict(self.index.state, queries, k, threshold, nothing_blank)
+
+    def explain(self, text: str, k: int = 3, *, threshold: Threshold = "auto") -> Explanation:
+        """Say why a text gets its answer: the keys that decided, and what each word did.
+
+        Args:
+            text: one text.
+            k: how many matches its prediction carries, 2 at least.
+            threshold: as for `classify`.
+
+        Raises:
+            InvalidTextsError: the text is none, or k is below 2.
+        """
+        if k < 2:
+            raise InvalidTextsError(f"k is {k}; at least 2 is needed, the best and the runner-up")
+        [cleaned] = clean_texts([text])
+        return explain(self.index.state, self._encode, cleaned, k, threshold)
 
     def adapted(self, texts: Iterable[str], *, seed: int = 0) -> Engine:
         """Return an engine whose categories have moved towards unlabelled texts (`adaptation`).

@@ -25,6 +25,7 @@ LEAVES = [
     ("correct",),
     ("distill",),
     ("evaluate",),
+    ("explain",),
     ("index",),
     ("info",),
     ("labels", "add"),

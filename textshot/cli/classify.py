@@ -72,7 +72,7 @@ def classify(
     if texts and path is not None:
         raise click.UsageError("texts are given as arguments and by --file; give one of them")
     engine = options.load_engine(index_path, encoder, device, remember=remember)
-    source = iter(texts) if texts else _read(path or "-", text_columns, input_format, encoding)
+    source = iter(texts) if texts else read_texts(path or "-", text_columns, input_format, encoding)
     found: list[tuple[str, ...]] = []
     reading = Reading()
     while part := list(islice(source, _CHUNK)):
@@ -106,9 +106,10 @@ def _row(text: str, prediction: Prediction, calibrated: bool) -> tuple[str, ...]
     )
 
 
-def _read(
+def read_texts(
     path: str, text_columns: list[str], input_format: Format | None, encoding: str | None
 ) -> Iterator[str]:
+    """Yield the texts of a table, and tell which rows are left out."""
     from textshot.tables import open_table, text_column
     from textshot.tables.categories import text_columns_of
 

@@ -20,6 +20,7 @@ from textshot.cli.classify import classify
 from textshot.cli.correct import correct
 from textshot.cli.distill import distill
 from textshot.cli.evaluate import evaluate
+from textshot.cli.explain import explain
 from textshot.cli.history import info, rollback
 from textshot.cli.index import index
 from textshot.cli.labels import labels
@@ -102,6 +103,7 @@ for _command in (
     classify,
     categorize,
     serve,
+    explain,
     evaluate,
     tune,
     correct,
