@@ -26,6 +26,9 @@ LEAVES = [
     ("distill",),
     ("evaluate",),
     ("explain",),
+    ("import", "classy"),
+    ("import", "semantic-router"),
+    ("import", "setfit"),
     ("index",),
     ("info",),
     ("labels", "add"),
@@ -41,7 +44,7 @@ LEAVES = [
 
 
 def test_these_are_the_commands():
-    assert sorted([*LEAVES, ("labels",)]) == COMMANDS
+    assert sorted([*LEAVES, ("import",), ("labels",)]) == COMMANDS
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)

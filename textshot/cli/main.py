@@ -22,6 +22,7 @@ from textshot.cli.distill import distill
 from textshot.cli.evaluate import evaluate
 from textshot.cli.explain import explain
 from textshot.cli.history import info, rollback
+from textshot.cli.importing import import_
 from textshot.cli.index import index
 from textshot.cli.labels import labels
 from textshot.cli.serve import serve
@@ -112,6 +113,7 @@ for _command in (
     labels,
     info,
     rollback,
+    import_,
 ):
     main.add_command(_command)
 options.name_variables(main, "TEXTSHOT")

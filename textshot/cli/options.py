@@ -166,7 +166,8 @@ def name_variables(command: click.Command, prefix: str) -> None:
             option.envvar = [f"{prefix}_{flag}", *shared]
     if isinstance(command, click.Group):
         for name, member in command.commands.items():
-            name_variables(member, f"{prefix}_{name.upper()}")
+            word = name.replace("-", "_").upper()
+            name_variables(member, f"{prefix}_{word}")
 
 
 def need_format(path: str, format: Format | None) -> None:
