@@ -9,7 +9,7 @@ install: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,ray,serve,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,ray,serve,spacy,dev]"
 	touch $@
 
 demo: install  ## index the example set, categorise its inbox, evaluate

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 from textshot.arrays import FloatArray
 from textshot.encoders import Encoder, PrecomputedEncoder, load_encoder
@@ -118,3 +120,35 @@ def check_identity(encoder: Encoder, identity: EncoderIdentity, where: str) -> N
             " probe text differently. Check the versions of its libraries, or build the index"
             " again"
         )
+
+
+class Encoders:
+    """Encoders that indexes share: one that several of them use is loaded once, and goes with them.
+
+    Args:
+        name: of an encoder in the place of those that the indexes name; it has to be the same one.
+        device, backend, precision: as for `load_encoder`.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        device: str | None = None,
+        backend: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self._arguments = (device, backend, precision)
+        self._name = name
+        self._known: WeakValueDictionary[str, Encoder] = WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    def of(self, identity: EncoderIdentity, where: str) -> Encoder:
+        """Return the encoder that an index was made with, checked on its probe text."""
+        with self._lock:
+            key = f"{identity.fingerprint} {identity.spec.get('precision')}"
+            encoder = self._known.get(key)
+            if encoder is None:
+                encoder = load_again(self._name, identity, *self._arguments)
+            check_identity(encoder, identity, where)
+            self._known[key] = encoder
+            return encoder

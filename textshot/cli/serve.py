@@ -112,8 +112,10 @@ def serve(
       textshot serve support=my-index sales=other-index --host 0.0.0.0 --api-keys keys.txt
     """
     served = _named(indexes)
+    from textshot.identity import Encoders
+
     try:
-        from textshot.service import Encoders, Service, Settings
+        from textshot.service import Service, Settings
         from textshot.service import serve as run
     except ModuleNotFoundError as error:
         raise ServiceError(

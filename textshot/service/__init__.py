@@ -8,14 +8,12 @@ if TYPE_CHECKING:
     from textshot.service.app import make_app
     from textshot.service.keys import Keys
     from textshot.service.run import serve
-    from textshot.service.served import Encoders
     from textshot.service.service import Service
     from textshot.service.settings import Settings
 
-__all__ = ["Encoders", "Keys", "Service", "Settings", "make_app", "serve"]
+__all__ = ["Keys", "Service", "Settings", "make_app", "serve"]
 
 _WHERE = {
-    "Encoders": "served",
     "Keys": "keys",
     "Service": "service",
     "Settings": "settings",

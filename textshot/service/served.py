@@ -15,8 +15,8 @@ import numpy as np
 from textshot.encoders import Encoder
 from textshot.engine import Engine
 from textshot.errors import ConflictError, TextshotError
-from textshot.identity import PROBE, check_identity, load_again
-from textshot.index import EncoderIdentity, Index, State
+from textshot.identity import PROBE, Encoders
+from textshot.index import Index, State
 from textshot.prediction import predict
 from textshot.service.problems import Problem
 
@@ -52,38 +52,6 @@ class Snapshot:
     def encoder(self) -> Encoder:
         """What encodes its texts."""
         return self.engine.encoder
-
-
-class Encoders:
-    """Encoders that indexes share: one that several of them were made with is loaded once.
-
-    Args:
-        name: of an encoder in the place of those that the indexes name; it has to be the same one.
-        device, backend, precision: as for `load_encoder`.
-    """
-
-    def __init__(
-        self,
-        name: str | None = None,
-        device: str | None = None,
-        backend: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self._arguments = (device, backend, precision)
-        self._name = name
-        self._known: dict[str, Encoder] = {}
-        self._lock = threading.Lock()
-
-    def of(self, identity: EncoderIdentity, where: str) -> Encoder:
-        """Return the encoder that an index was made with, checked on its probe text."""
-        with self._lock:
-            key = f"{identity.fingerprint} {identity.spec.get('precision')}"
-            encoder = self._known.get(key)
-            if encoder is None:
-                encoder = load_again(self._name, identity, *self._arguments)
-            check_identity(encoder, identity, where)
-            self._known[key] = encoder
-            return encoder
 
 
 class Served:

@@ -1,0 +1,1 @@
+"""textshot inside other people's frameworks; each module is imported by those who use it alone."""
