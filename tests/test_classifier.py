@@ -160,7 +160,7 @@ def test_classes_come_in_a_column_of_any_kind(classifier, kind):
         (["a", "b"], ["x", "unknown"], InvalidCategoriesError, "cannot be called 'unknown'"),
         (["a", "b"], ["x", ""], InvalidCategoriesError, "empty name"),
         (["a", "b"], None, ValueError, "requires y to be passed.*or a mapping"),
-        ([["a", "b"]], ["x"], ValueError, "1d array"),
+        ([["a", "b"]], ["x"], ValueError, "texts are one"),
         ("a", ["x"], TypeError, r"X is a string; give a list: \['a'\]"),
         ({}, None, InvalidTextsError, "one class at least"),
         ({"x": ["a"]}, ["x"], InvalidTextsError, "the classes are in X: leave y"),
@@ -180,7 +180,7 @@ def test_what_cannot_be_classified_is_refused(classifier):
             method("money")
         with pytest.raises(InvalidTextsError, match="text 1 is missing"):
             method(["money", None])
-        with pytest.raises(ValueError, match="1d array"):
+        with pytest.raises(ValueError, match="texts are one"):
             method([["money", "parcel"]])
     assert classifier.predict([]).shape == (0,)
 
@@ -236,6 +236,7 @@ def test_parameters_are_kept_as_given_and_cloned(encoder):
     made = OneShotClassifier(encoder, names=False, threshold=0.5)
     assert made.get_params() == {
         "encoder": encoder,
+        "keys": "auto",
         "names": False,
         "network": None,
         "threshold": 0.5,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from textshot.networks import Network, make_network
     from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
     from textshot.training import TrainConfig, TrainReport, train
+    from textshot.transformer import TextshotEncoder
 
 _HOMES = {
     "Category": "records",
@@ -53,6 +54,7 @@ _HOMES = {
     "PrecomputedEncoder": "encoders",
     "Prediction": "records",
     "RememberingEncoder": "encoders",
+    "TextshotEncoder": "transformer",
     "TextshotError": "errors",
     "TrainConfig": "training",
     "TrainReport": "training",
@@ -85,6 +87,7 @@ __all__ = [
     "PrecomputedEncoder",
     "Prediction",
     "RememberingEncoder",
+    "TextshotEncoder",
     "TextshotError",
     "TrainConfig",
     "TrainReport",

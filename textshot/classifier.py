@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from textshot.errors import InvalidTextsError
 from textshot.index import PLAIN, Index
 from textshot.networks import Memory, Network, make_network
 from textshot.records import UNKNOWN, Category, Prediction, Threshold, clean_name
+from textshot.transformer import texts_of
 
 PRECOMPUTED = "precomputed"
 
@@ -43,6 +44,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         network: a network, the name of one, or None, as for `Engine.build`.
         names: use class names as keys. Left out by itself where classes are not strings and with
             "precomputed", as names have no embeddings there.
+        keys: how the texts of a class become one: "fused" or "auto", as for `Engine.build`.
         threshold: "auto" derives when to abstain from the classes; a cosine; None never abstains.
 
     Attributes:
@@ -64,11 +66,13 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         network: Network | str | None = None,
         names: bool = True,
+        keys: Literal["auto", "fused"] = "auto",
         threshold: Threshold = "auto",
     ) -> None:
         self.encoder = encoder
         self.network = network
         self.names = names
+        self.keys = keys
         self.threshold = threshold
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -205,6 +209,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             encoder,
             network=_as_parameter(engine),
             names=engine.index.names,
+            keys=_keys_of(engine),
             threshold=settings.threshold if settings.method == "given" else "auto",
         )
         loaded.engine_, loaded.classes_ = engine, np.array(engine.index.labels)
@@ -239,6 +244,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             encoder=encoder,
             network=self.network,
             names=self.names and strings and not self._precomputed,
+            keys=self.keys,
             threshold=self.threshold,
         )
 
@@ -283,9 +289,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         if self._precomputed:
             return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
-        if isinstance(X, str):
-            raise TypeError(f"X is a string; give a list: [{X!r}]")
-        return clean_texts(column_or_1d(np.asarray(X, dtype=object), warn=False))
+        return texts_of(X)
 
 
 def _name_of(label: Any) -> str:
@@ -345,6 +349,11 @@ def _as_parameter(engine: Engine) -> Network | str | None:
     # The default encoder would come with its layer, and an index made without it stays without.
     bare = spec["name"] == DEFAULT_ENCODER and spec.get("layer") is None
     return NO_NETWORK if bare else None
+
+
+def _keys_of(engine: Engine) -> Literal["auto", "fused"]:
+    reads_one_by_one = engine.index.state.attention_share is not None
+    return "auto" if reads_one_by_one or not engine.network.alone else "fused"
 
 
 def _without_missing(y: NDArray[Any]) -> NDArray[Any]:

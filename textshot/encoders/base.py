@@ -21,6 +21,15 @@ _Float = TypeVar("_Float", np.float32, np.float64)
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
+class Shown:
+    """Shows an encoder by its name, where estimators and notebooks print what they hold."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+
 class Encoder(Protocol):
     """Anything that turns texts into unit vectors, and can say which encoder it is."""
 

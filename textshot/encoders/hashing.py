@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot.arrays import FloatArray, IntArray, unit_rows
-from textshot.encoders.base import Spec, clean_texts, with_direction
+from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
 from textshot.errors import EncoderError
 
 HASHING = "hashing"
@@ -29,7 +29,7 @@ _TEXTS_AT_ONCE = 4_096  # 8 MiB of float64 sums at 256 numbers: stays near the p
 _Entries = tuple[IntArray, NDArray[np.float64]]
 
 
-class HashingEncoder:
+class HashingEncoder(Shown):
     """Vectors from the spelling of words: offline, and the same in every process and place.
 
     It knows nothing of meaning: texts are near each other when they share words or parts of

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from textshot.arrays import FloatArray, unit_rows
-from textshot.encoders.base import Spec, clean_texts
+from textshot.encoders.base import Shown, Spec, clean_texts
 from textshot.errors import EncoderError
 
 OWN_PREFIX = "own:"
@@ -18,7 +18,7 @@ OWN_PREFIX = "own:"
 _SAME = 1e-5  # two calls of one model differ by less, through their neighbours in a batch
 
 
-class FunctionEncoder:
+class FunctionEncoder(Shown):
     """Any function from a list of texts to an array, as an encoder.
 
     Args:
@@ -70,7 +70,7 @@ class FunctionEncoder:
         return unit_rows(rows)
 
 
-class PrecomputedEncoder:
+class PrecomputedEncoder(Shown):
     """Vectors that were made beforehand, looked up by their text.
 
     Args:

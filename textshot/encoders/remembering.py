@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from textshot.arrays import FloatArray
-from textshot.encoders.base import Encoder, clean_texts
+from textshot.encoders.base import Encoder, Shown, clean_texts
 from textshot.encoders.own import PrecomputedEncoder
 from textshot.encoders.reading import Reading
 from textshot.errors import EncoderError
@@ -32,7 +32,7 @@ CHUNK = 4096
 _NO_KIND = "own"
 
 
-class RememberingEncoder:
+class RememberingEncoder(Shown):
     """Another encoder, asked once for each text.
 
     Vectors are kept in memory, and with a folder on disk as well, where the next process finds

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from textshot.arrays import FloatArray, unit_rows
-from textshot.encoders.base import Spec, clean_texts, with_direction
+from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
 from textshot.encoders.folder import read_modules
 from textshot.encoders.identity import effective_max_length, model_fingerprint
 from textshot.encoders.layer import Layer, read_layer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
-class SentenceTransformerEncoder:
+class SentenceTransformerEncoder(Shown):
     """A model from a folder; it never downloads, and runs no code that comes with the model.
 
     The vector of a text does not depend on the texts beside it (to 1e-5). It is safe to share
