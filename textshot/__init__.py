@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from textshot.errors import TextshotError
     from textshot.evaluation import Evaluation, evaluate, evaluate_episodes, full_way
     from textshot.explanation import Explanation
+    from textshot.findings import Finding
     from textshot.index import Index
     from textshot.networks import Network, make_network
     from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
@@ -44,6 +45,7 @@ _HOMES = {
     "Evaluation": "evaluation",
     "Example": "records",
     "Explanation": "explanation",
+    "Finding": "findings",
     "FunctionEncoder": "encoders",
     "Index": "index",
     "Key": "records",
@@ -77,6 +79,7 @@ __all__ = [
     "Evaluation",
     "Example",
     "Explanation",
+    "Finding",
     "FunctionEncoder",
     "Index",
     "Key",

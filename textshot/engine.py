@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from textshot.adaptation import FEWEST_TEXTS, LEAST_KNOWN, adapt, sample_texts
 from textshot.arrays import FloatArray, unit_rows
 from textshot.changes import CHUNK, Changes
+from textshot.checking import check_categories, check_texts
 from textshot.decision import TUNED
 from textshot.encoders import (
     Encoder,
@@ -25,6 +26,7 @@ from textshot.errors import (
     InvalidTextsError,
 )
 from textshot.explanation import Explanation, explain
+from textshot.findings import Finding
 from textshot.identity import LazyEncoder, check_identity, load_again
 from textshot.index import PLAIN, Index, State
 from textshot.networks import Network, make_network, network_beside
@@ -39,6 +41,7 @@ from textshot.records import (
     category_dict,
 )
 from textshot.settings import at_rate, decision_of, given
+from textshot.suggestion import suggest
 
 WINDOW = 4096
 """Texts that an encoder is given at once: the more, the more of them are of one length."""
@@ -224,6 +227,31 @@ class Engine(Changes):
             raise InvalidTextsError(f"k is {k}; at least 2 is needed, the best and the runner-up")
         [cleaned] = clean_texts([text])
         return explain(self.index.state, self._encode, cleaned, k, threshold)
+
+    def check(self) -> list[Finding]:
+        """Return what will go wrong with these categories, as far as their keys tell.
+
+        Categories that overlap, examples nearer to another category, names that say nothing, texts
+        that the encoder does not read to their end or was not made for; each with its remedy.
+        """
+        return [*check_categories(self.index.state), *check_texts(self.index.state, self.reading)]
+
+    def suggest(self, texts: Iterable[str], n: int = 10, *, seed: int = 0) -> list[str]:
+        """Return the n texts of which a label would help most, the most helpful first.
+
+        Args:
+            texts: without labels; of more than 5,000 different ones some are looked at.
+            n: how many.
+            seed: of the choice of those.
+
+        Raises:
+            TypeError: a single string in place of a list.
+            InvalidTextsError: n is below 1.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts is one str; give a list")
+        cleaned = (clean_texts([text])[0] for text in texts)
+        return suggest(self.index.state, self._encode, cleaned, n, int(seed))
 
     def adapted(self, texts: Iterable[str], *, seed: int = 0) -> Engine:
         """Return an engine whose categories have moved towards unlabelled texts (`adaptation`).

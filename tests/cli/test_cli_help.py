@@ -21,6 +21,7 @@ def commands(group=main, names=()):
 COMMANDS = sorted(commands())
 LEAVES = [
     ("categorize",),
+    ("check",),
     ("classify",),
     ("correct",),
     ("distill",),
@@ -38,6 +39,7 @@ LEAVES = [
     ("labels", "rename"),
     ("rollback",),
     ("serve",),
+    ("suggest",),
     ("train",),
     ("tune",),
 ]

@@ -36,7 +36,7 @@ class Row:
         probability: that the answer is right; None where that is not known.
         away: how far the score is from the threshold, above or below; infinite without one.
         source: the file of the output.
-        line: where the row begins in it.
+        line: where the row begins in it; 0 where that is not known.
     """
 
     text: str
@@ -104,6 +104,12 @@ def write_review(path: Path, rows: Iterable[Row], worker: Worker, n: int) -> int
     came nearest. A text that is too long for a cell of a spreadsheet is left out: nobody reads it.
     """
     found = most_doubtful((row for row in rows if len(row.text) <= MAX_CELL_CHARS), n)
+    return write_rows(path, found, worker)
+
+
+def write_rows(path: Path, rows: Iterable[Row], worker: Worker) -> int:
+    """Write these rows as `write_review` does, in their order; return how many."""
+    found = [row for row in rows if len(row.text) <= MAX_CELL_CHARS]
     choices = [*worker.engine.index.labels, UNKNOWN]
     data = _table(found, worker)
     with open_review(path, data.schema, fill="label", choices=choices, n_rows=len(found)) as writer:
@@ -129,7 +135,7 @@ def _table(rows: Sequence[Row], worker: Worker) -> pa.RecordBatch:
         "third": pa.array([other[1] for other in others], pa.string()),
         "label": pa.array([""] * len(rows), pa.string()),
         "source": pa.array([row.source for row in rows], pa.string()),
-        "line": pa.array([row.line for row in rows], pa.int64()),
+        "line": pa.array([row.line or None for row in rows], pa.int64()),
     }
     if "probability" not in worker.names:
         del columns["probability"]

@@ -16,6 +16,7 @@ import click
 from textshot._version import __version__
 from textshot.cli import options
 from textshot.cli.categorize import categorize
+from textshot.cli.check import check
 from textshot.cli.classify import classify
 from textshot.cli.correct import correct
 from textshot.cli.distill import distill
@@ -26,6 +27,7 @@ from textshot.cli.importing import import_
 from textshot.cli.index import index
 from textshot.cli.labels import labels
 from textshot.cli.serve import serve
+from textshot.cli.suggest import suggest
 from textshot.cli.train import train
 from textshot.cli.tune import tune
 from textshot.errors import TextshotError
@@ -105,6 +107,8 @@ for _command in (
     categorize,
     serve,
     explain,
+    check,
+    suggest,
     evaluate,
     tune,
     correct,
