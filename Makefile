@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo browser test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service layer bench-layer bench-peers clean
+.PHONY: install demo browser test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service bench-doctor bench-pipelines layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
@@ -67,6 +67,12 @@ bench-job: install  ## make bench-job DATA=folder; half an hour, goes on where i
 
 bench-review: install  ## make bench-review DATA=folder; a minute, goes on where it was stopped
 	$(BIN)/python -m benchmarks.review --data $(DATA)
+
+bench-doctor: install  ## make bench-doctor DATA=folder; minutes, goes on where it was stopped
+	$(BIN)/python -m benchmarks.doctor --data $(DATA)
+
+bench-pipelines: install  ## make bench-pipelines DATA=folder; minutes, on a quiet machine
+	$(BIN)/python -m benchmarks.pipelines --data $(DATA)
 
 bench-service: install  ## make bench-service DATA=folder; an hour, on a quiet machine, goes on where it was stopped
 	$(BIN)/python -m benchmarks.service --data $(DATA)

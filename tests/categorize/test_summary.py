@@ -16,8 +16,9 @@ from textshot import Engine
 from textshot.categorize import Report, categorize
 from textshot.categorize.figures import histogram
 from textshot.categorize.listing import pairs_of, rows_of
-from textshot.categorize.summary import page_of, visible
+from textshot.categorize.summary import page_of
 from textshot.categorize.tally import BINS, Tally
+from textshot.pages import visible
 from textshot.records import Adaptation, Category
 from textshot.testing import HashingEncoder, toy_engine
 

@@ -126,3 +126,35 @@ def test_it_can_try_what_adapting_would_do(run, index):
     texts, truths = zip(*(row.rsplit(",", 1) for row in rows), strict=True)
     expected = evaluate(before.adapted(texts), texts, truths)
     assert json.loads(shown.stdout)["accuracy"] == expected.accuracy
+
+
+def test_a_report_is_written_beside_the_figures(run, index, labelled):
+    result = run("evaluate", index, labelled, "--report", "report.html")
+    assert result.stdout == run("evaluate", index, labelled).stdout
+    assert "it holds texts of yours" in result.stderr
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "<h1>50.0 % right</h1>" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("report.pdf", 2, "give it a name that ends in .html"),
+        ("nowhere/report.html", 1, "is not there. Make it first"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_refused_at_once(
+    run, index, labelled, name, code, message
+):
+    result = run("evaluate", index, labelled, "--report", name, code=code)
+    assert message in " ".join(result.stderr.split())
+    assert result.stdout == ""
+
+
+def test_a_map_is_written(run, index, inbox):
+    assert "map.html: " in run("map", index, "-o", "map.html").stderr
+    assert "5 categories</h1>" in Path("map.html").read_text(encoding="utf-8")
+    run("map", index, inbox, "-o", "map.html")
+    assert "5 categories, 3 texts</h1>" in Path("map.html").read_text(encoding="utf-8")
+    assert "nowhere.csv" in run("map", index, "nowhere.csv", "-o", "map.html", code=1).stderr

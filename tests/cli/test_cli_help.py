@@ -37,6 +37,7 @@ LEAVES = [
     ("labels", "merge"),
     ("labels", "remove"),
     ("labels", "rename"),
+    ("map",),
     ("rollback",),
     ("serve",),
     ("suggest",),

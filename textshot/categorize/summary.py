@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textshot.categorize.doubts import ADVICE, TITLES, doubts_about
 from textshot.categorize.drift import drift_of
@@ -17,10 +15,8 @@ from textshot.categorize.listing import longest, pairs_of, rows_of
 from textshot.categorize.report import Report
 from textshot.categorize.tally import CLOSE
 from textshot.index.files import write_whole
+from textshot.pages import render
 from textshot.records import UNKNOWN
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 PAGE = "summary.html"
 
@@ -29,8 +25,6 @@ _MOST_ROWS = 1000
 _MOST_DOUBTS = 50
 _MOST_FILES = 20
 _MOST_PAIRS = 20
-_JOINERS = "\u200c\u200d"
-"""Scripts and emoji are written with them, and they hide nothing."""
 
 
 def summarised(report: Report, before: Report | None = None) -> Report:
@@ -55,7 +49,9 @@ def forget_page(run: Path) -> None:
 def page_of(report: Report) -> str:
     """Return the page: the same for the same record and the same comparison."""
     about, tally, rows = report.about, report.tally, rows_of(report)
-    return _template().render(
+    return render(
+        __package__,
+        _TEMPLATE,
         report=report,
         about=about,
         tally=tally,
@@ -75,45 +71,6 @@ def page_of(report: Report) -> str:
         most_rows=_MOST_ROWS,
         close=CLOSE,
     )
-
-
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"number": "{:,}".format, "percent": _percent, "cosine": _cosine}
-    source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source)
-
-
-def visible(value: Any) -> Any:
-    """Return text in which nothing is hidden: controls and turns of direction as they are spelt."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):  # markup is the template's own
-        return value
-    return "".join(_spelt(c) if _is_hidden(c) else c for c in value)
-
-
-def _is_hidden(c: str) -> bool:
-    return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in _JOINERS
-
-
-def _spelt(c: str) -> str:
-    return c.encode("unicode_escape").decode("ascii")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _cosine(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3f}"
 
 
 def _doubts(report: Report) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textshot.tables import Format
 
 _SHOWN_CONFUSIONS = 10
+_MATCHES = 5  # of each answer: a report shows what the true category has, if it came near
 
 
 @click.command()
@@ -38,6 +39,14 @@ _SHOWN_CONFUSIONS = 10
 @options.encoder_option
 @options.device_option
 @options.remember_option
+@click.option(
+    "--report",
+    "report_path",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write a page, .html: bars, curves, who was taken for whom, the worst errors with their"
+    " texts. One file that needs nothing but a browser.",
+)
 @options.json_option
 def evaluate(
     index_path: str,
@@ -51,6 +60,7 @@ def evaluate(
     encoder: str | None,
     device: options.Where,
     remember: bool,
+    report_path: str | None,
     as_json: bool,
 ) -> None:
     """Compare the answers with labelled texts.
@@ -59,11 +69,13 @@ def evaluate(
     category. Accuracy is over the others, and counts unknown as wrong.
 
     \b
-    Example:
+    Examples:
       textshot evaluate my-index examples/support/labelled.csv
+      textshot evaluate my-index examples/support/labelled.csv --report report.html
     """
-    from textshot.evaluation import evaluate as run
+    from textshot.evaluation import compared, predicted, wanted_of
 
+    options.check_page(report_path)
     data = options.read_labelled(labelled_path, label_column, text_columns, input_format, encoding)
     engine = options.load_engine(index_path, encoder, device, remember=remember)
     before = engine.decision.threshold if threshold == "auto" else None
@@ -71,8 +83,17 @@ def evaluate(
         engine = engine.adapted(data.texts)
         adaptation = engine.index.state.adaptation
         note_adapted(adaptation, "the input", before, engine.decision.threshold)
+    wanted = wanted_of(engine, data.texts, data.truths)
     with progress("evaluating", len(data.texts)) as advance:
-        found = run(engine, data.texts, data.truths, threshold=threshold, advance=advance)
+        answers = predicted(engine, data.texts, _MATCHES, threshold=threshold, advance=advance)
+    found = compared(answers, wanted)
+    if report_path is not None:
+        from textshot.report import evaluation_page
+
+        page = evaluation_page(
+            found, data.texts, wanted, answers, index=index_path, labelled=labelled_path
+        )
+        options.write_page(report_path, page)
     note_reading(engine.reading(data.texts))
     if as_json:
         print_json({**found.to_dict(), "rejected": len(data.rejects)})

@@ -26,6 +26,7 @@ from textshot.cli.history import info, rollback
 from textshot.cli.importing import import_
 from textshot.cli.index import index
 from textshot.cli.labels import labels
+from textshot.cli.mapping import map_
 from textshot.cli.serve import serve
 from textshot.cli.suggest import suggest
 from textshot.cli.train import train
@@ -109,6 +110,7 @@ for _command in (
     explain,
     check,
     suggest,
+    map_,
     evaluate,
     tune,
     correct,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -174,6 +175,28 @@ def need_format(path: str, format: Format | None) -> None:
     """Ask what stdin holds, as it has no ending to tell by."""
     if path == "-" and format is None:
         raise click.UsageError("say what stdin holds: --format csv, tsv, jsonl or txt")
+
+
+def check_page(path: str | None) -> None:
+    """Refuse a place for a page that cannot be one, before anything long is done."""
+    if path is None:
+        return
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"{path} is a page: give it a name that ends in .html")
+    if not Path(path).absolute().parent.is_dir():
+        raise click.ClickException(f"the folder of {path} is not there. Make it first")
+    if Path(path).is_dir():
+        raise click.ClickException(f"{path} is a folder. Name a file")
+
+
+def write_page(path: str, page: str) -> None:
+    """Write a page, and say how large it is."""
+    from textshot.cli.output import in_bytes, note
+    from textshot.whole import write_whole
+
+    data = page.encode("utf-8")
+    write_whole(Path(path), data)
+    note(f"{path}: {in_bytes(len(data))}; it holds texts of yours")
 
 
 def read_labelled(

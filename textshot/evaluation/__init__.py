@@ -1,6 +1,15 @@
 """How good are the answers: of an engine, and of a network or a plain encoder in episodes."""
 
-from textshot.evaluation.answers import Evaluation, LabelScore, evaluate, score, wilson
+from textshot.evaluation.answers import (
+    Evaluation,
+    LabelScore,
+    compared,
+    evaluate,
+    predicted,
+    score,
+    wanted_of,
+    wilson,
+)
 from textshot.evaluation.calibration import brier_score, calibration_error, risk_coverage
 from textshot.evaluation.curves import (
     PrecisionRecall,
@@ -18,13 +27,16 @@ __all__ = [
     "brier_score",
     "calibration_error",
     "category_curves",
+    "compared",
     "confusion",
     "evaluate",
     "evaluate_episodes",
     "full_way",
     "precision_recall",
+    "predicted",
     "recalls",
     "risk_coverage",
     "score",
+    "wanted_of",
     "wilson",
 ]

@@ -76,15 +76,44 @@ def evaluate(
     Raises:
         InvalidTextsError: lengths differ, nothing to evaluate, or a truth that is no category.
     """
+    wanted = wanted_of(engine, texts, truths)
+    return compared(predicted(engine, texts, threshold=threshold, advance=advance), wanted)
+
+
+def wanted_of(
+    engine: Engine, texts: Sequence[str], truths: Sequence[str | None]
+) -> list[str | None]:
+    """Return the category of each text, None for "fits no category".
+
+    Raises:
+        InvalidTextsError: as for `evaluate`.
+    """
     if len(texts) != len(truths):
         raise InvalidTextsError(f"{len(texts)} texts but {len(truths)} truths")
     wanted = [truth_of(truth) for truth in truths]
     _check_truths(engine, wanted)
+    return wanted
+
+
+def predicted(
+    engine: Engine,
+    texts: Sequence[str],
+    k: int = 1,
+    *,
+    threshold: Threshold = "auto",
+    advance: Callable[[int], None] = lambda done: None,
+) -> list[Prediction]:
+    """Classify texts in parts, telling how far it is; arguments as for `evaluate`."""
     predictions: list[Prediction] = []
     for start in range(0, len(texts), _CHUNK):
         part = texts[start : start + _CHUNK]
-        predictions += engine.classify(part, k=1, threshold=threshold)
+        predictions += engine.classify(part, k, threshold=threshold)
         advance(len(part))
+    return predictions
+
+
+def compared(predictions: Sequence[Prediction], wanted: Sequence[str | None]) -> Evaluation:
+    """Compare predictions with the categories that were wanted, None for "fits none"."""
     found = score([p.label for p in predictions], wanted)
     sure = [
         (p.probability, p.label == truth)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,27 +21,9 @@ import pytest
 from textshot import Engine
 from textshot.testing import HashingEncoder, toy_categories
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 TOLD = """
 addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.blockedURI}`));
 """
-
-
-def chromium() -> str:
-    """Return the path of a browser; without one these tests fail, as they prove nothing."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.fail("the page is tested in a browser: apt-get install chromium")
-    return found
 
 
 def until(true: Callable[[], bool]) -> None:
