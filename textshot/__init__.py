@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from textshot.explanation import Explanation
     from textshot.findings import Finding
     from textshot.index import Index
+    from textshot.integrations.hub import from_hub, push_to_hub
     from textshot.networks import Network, make_network
     from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
     from textshot.training import TrainConfig, TrainReport, train
@@ -62,10 +63,12 @@ _HOMES = {
     "TrainReport": "training",
     "evaluate": "evaluation",
     "evaluate_episodes": "evaluation",
+    "from_hub": "integrations.hub",
     "full_way": "evaluation",
     "load_encoder": "encoders",
     "make_corpus": "corpus",
     "make_network": "networks",
+    "push_to_hub": "integrations.hub",
     "sample_episodes": "episodes",
     "split_categories": "corpus",
     "train": "training",
@@ -97,10 +100,12 @@ __all__ = [
     "__version__",
     "evaluate",
     "evaluate_episodes",
+    "from_hub",
     "full_way",
     "load_encoder",
     "make_corpus",
     "make_network",
+    "push_to_hub",
     "sample_episodes",
     "split_categories",
     "train",

@@ -9,6 +9,7 @@ TextshotError
 ├── PublishError             an index that could not be written; the old one holds (OSError)
 ├── ConflictError            another writer was first
 ├── TrainingError            a training run that cannot begin, or go on
+├── HubError                 the hub of models refuses, or cannot be reached
 ├── ServiceError             the HTTP service cannot be started, or does not answer as asked
 └── EncoderError             an encoder that cannot be loaded or used
     ├── EncoderNotFoundError no encoder there, with the ways to get one
@@ -50,6 +51,10 @@ class ConflictError(TextshotError):
 
 class TrainingError(TextshotError):
     """A training run cannot begin, go on, or write its result."""
+
+
+class HubError(TextshotError):
+    """A repository of the hub cannot be written or read as asked."""
 
 
 class ServiceError(TextshotError):

@@ -27,6 +27,8 @@ LEAVES = [
     ("distill",),
     ("evaluate",),
     ("explain",),
+    ("hub", "pull"),
+    ("hub", "push"),
     ("import", "classy"),
     ("import", "semantic-router"),
     ("import", "setfit"),
@@ -47,7 +49,7 @@ LEAVES = [
 
 
 def test_these_are_the_commands():
-    assert sorted([*LEAVES, ("import",), ("labels",)]) == COMMANDS
+    assert sorted([*LEAVES, ("hub",), ("import",), ("labels",)]) == COMMANDS
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)

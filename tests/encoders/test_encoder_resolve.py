@@ -162,7 +162,7 @@ def test_the_answer_of_the_hub_becomes_one_line(kind, status, message):
 
     response = httpx2.Response(status, request=httpx2.Request("GET", "https://hub.invalid/a/b"))
     error = getattr(errors, kind)("bad\nmore", response=response)
-    assert hub._reason(error, "a/b", "v9") == message
+    assert hub.reason_of(error, "a/b", "v9") == message
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from textshot.cli.distill import distill
 from textshot.cli.evaluate import evaluate
 from textshot.cli.explain import explain
 from textshot.cli.history import info, rollback
+from textshot.cli.hub import hub
 from textshot.cli.importing import import_
 from textshot.cli.index import index
 from textshot.cli.labels import labels
@@ -120,6 +121,7 @@ for _command in (
     info,
     rollback,
     import_,
+    hub,
 ):
     main.add_command(_command)
 options.name_variables(main, "TEXTSHOT")

@@ -63,11 +63,12 @@ def _fetched(fetch: Callable[[], str], name: str, revision: str | None) -> Path:
     try:
         return Path(fetch())
     except Exception as error:  # of two libraries, and of the network
-        reason = _reason(error, name, revision)
+        reason = reason_of(error, name, revision)
     raise EncoderNotFoundError(reason)
 
 
-def _reason(error: Exception, name: str, revision: str | None) -> str:
+def reason_of(error: Exception, name: str, revision: str | None) -> str:
+    """Return in one line why the hub did not do as asked."""
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.GatedRepoError):
