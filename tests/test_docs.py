@@ -1,10 +1,13 @@
 """What the documents and examples show is what happens."""
 
 import json
+import os
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,15 +85,54 @@ def test_the_python_of_the_learning_page_runs(capsys):
 
 EXAMPLES = {
     "library": "late parcel: my package should have been here on Monday (nearest: the ",
+    "router": "please pay me back: to refunds\nnice weather today: to a person\n",
     "scikit_learn": "accuracy with about ten examples each: 0.",
+    "spacy_pipeline": "invoice request: And please send me an invoice for the order.\nof 22 ",
 }
+IN_A_PROCESS = {"datasets_map": "late parcel: ", "workflow": "3: 150 of 150 rows written\n"}
+"""Those whose libraries warn, or keep what they did for a whole process."""
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_the_examples_run(name, capsys):
     runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
     assert EXAMPLES[name] in capsys.readouterr().out
-    assert sorted(EXAMPLES) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+    every = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+    assert sorted(EXAMPLES | IN_A_PROCESS) == every
+
+
+def run_example(name, *words):
+    command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), *map(str, words)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_example_of_datasets_runs():
+    assert IN_A_PROCESS["datasets_map"] in run_example("datasets_map")
+
+
+def test_the_example_of_a_workflow_runs_and_does_nothing_twice(tmp_path):
+    shutil.copy(ROOT / "examples" / "support" / "inbox.csv", tmp_path / "inbox-3.csv")
+    assert IN_A_PROCESS["workflow"] in run_example("workflow", 3, tmp_path)
+    assert (tmp_path / "categorised-3.csv").read_text("utf-8").count("T-1") >= 150
+    assert IN_A_PROCESS["workflow"] not in run_example("workflow", 3, tmp_path)
+
+
+def test_the_pipe_counts_what_comes_in():
+    texts = "my parcel is late\nwhere is my parcel, it is late\nquantum\n"
+    folder = Path(sys.executable).parent
+    done = subprocess.run(
+        ["sh", str(ROOT / "examples" / "pipe.sh")],
+        check=True,
+        capture_output=True,
+        text=True,
+        input=texts,
+        env={
+            **os.environ,
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "INDEX": str(ROOT / "indexes/support"),
+        },
+    )
+    assert done.stdout.split() == ["2", "late", "parcel", "1", "unknown"]
 
 
 def test_annotations_are_shipped():

@@ -1,0 +1,40 @@
+"""Route messages to functions, by what they are about: python examples/router.py."""
+
+from collections.abc import Callable, Sequence
+
+from textshot import Category, Engine
+
+Handler = Callable[[str], str]
+
+
+class Router:
+    """Calls the handler of a message's category, or the fallback where it fits none.
+
+    It is a plain callable: hand it to a bot, a queue or a web framework as it is.
+    """
+
+    def __init__(self, routes: Sequence[tuple[Category, Handler]], fallback: Handler) -> None:
+        self.engine = Engine.build(category for category, _ in routes)
+        self.handlers = {category.name: handler for category, handler in routes}
+        self.fallback = fallback
+
+    def __call__(self, text: str) -> str:
+        [answer] = self.engine.classify([text])
+        return self.handlers.get(answer.label or "", self.fallback)(text)
+
+
+def main() -> None:
+    router = Router(
+        [
+            (Category.of("refund request", "I want my money back"), lambda text: "to refunds"),
+            (Category.of("late parcel", "Where is my parcel?"), lambda text: "to the couriers"),
+            (Category.of("login problem", "I cannot log in"), lambda text: "to the help desk"),
+        ],
+        fallback=lambda text: "to a person",
+    )
+    for text in ("my order has not arrived yet", "please pay me back", "nice weather today"):
+        print(f"{text}: {router(text)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Categorise a day's inbox as a task of a workflow: python examples/workflow.py DAY FOLDER.
+
+Needs luigi: pip install luigi. The job writes aside and renames, and takes up where it was
+stopped, so a task that is run again after a crash loses nothing and does nothing twice.
+"""
+
+import sys
+from pathlib import Path
+
+import luigi
+
+from textshot import Engine
+from textshot.categorize import categorize
+
+HERE = Path(__file__).parent
+
+
+class Inbox(luigi.ExternalTask):
+    """What came in: made by somebody else."""
+
+    day = luigi.Parameter()
+    folder = luigi.Parameter()
+
+    def output(self) -> luigi.LocalTarget:
+        return luigi.LocalTarget(Path(self.folder) / f"inbox-{self.day}.csv")
+
+
+class Categorised(luigi.Task):
+    """The same rows with their categories."""
+
+    day = luigi.Parameter()
+    folder = luigi.Parameter()
+
+    def requires(self) -> Inbox:
+        return Inbox(self.day, self.folder)
+
+    def output(self) -> luigi.LocalTarget:
+        return luigi.LocalTarget(Path(self.folder) / f"categorised-{self.day}.csv")
+
+    def run(self) -> None:
+        engine = Engine.load(HERE.parent / "indexes" / "support")
+        report = categorize(engine, self.input().path, self.output().path)
+        print(f"{self.day}: {report.written} of {report.read} rows written")
+
+
+def main() -> None:
+    day, folder = sys.argv[1:3]
+    if not luigi.build([Categorised(day, folder)], local_scheduler=True, log_level="WARNING"):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
