@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo browser test check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service bench-doctor bench-pipelines layer bench-layer bench-peers clean
+.PHONY: install demo browser test docs check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service bench-doctor bench-pipelines layer bench-layer bench-peers clean
 
 install: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,ray,serve,spacy,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bundled,fast,int8,onnx,static,ray,serve,spacy,docs,dev]"
 	touch $@
 
 demo: install  ## index the example set, categorise its inbox, evaluate
@@ -30,6 +30,9 @@ test: install browser  ## the tests, offline
 
 test-all: install browser  ## with the slow ones
 	$(BIN)/pytest -m ""
+
+docs: install  ## the site of the guides, in build/site; a broken link is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/site
 
 lint: install
 	$(BIN)/ruff check .

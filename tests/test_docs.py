@@ -13,12 +13,19 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from documents import loaded_once
 
 from textshot.cli import main
 
 ROOT = Path(__file__).parent.parent
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_model_once():
+    with loaded_once():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -68,19 +75,6 @@ def test_the_python_of_the_readme_prints_what_it_shows(capsys):
     [block] = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     exec(compile(block, "README.md", "exec"), {})  # our own document
     assert "# " + capsys.readouterr().out.strip() == block.strip().splitlines()[-1]
-
-
-@pytest.mark.parametrize("number", range(6))
-def test_the_python_of_the_python_page_runs(number):
-    blocks = PYTHON.findall((ROOT / "docs" / "python.md").read_text(encoding="utf-8"))
-    assert len(blocks) == 6
-    exec(compile(blocks[number], "docs/python.md", "exec"), {})
-
-
-def test_the_python_of_the_learning_page_runs(capsys):
-    [block] = PYTHON.findall((ROOT / "docs" / "learning.md").read_text(encoding="utf-8"))
-    exec(compile(block, "docs/learning.md", "exec"), {})
-    assert "categories cannot be split" in capsys.readouterr().out
 
 
 EXAMPLES = {
@@ -139,8 +133,9 @@ def test_annotations_are_shipped():
     assert (ROOT / "textshot" / "py.typed").is_file()
 
 
-def test_every_command_is_in_the_guide():
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+def test_every_command_is_in_the_guides():
+    pages = (ROOT / "docs").glob("*.md")
+    guide = "".join(page.read_text(encoding="utf-8") for page in pages)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = [name for name in main.commands if name != "labels"]
     names += [f"labels {name}" for name in main.commands["labels"].commands]

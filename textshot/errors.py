@@ -1,19 +1,21 @@
 """Every error that textshot raises on purpose.
 
-TextshotError
-├── InvalidCategoriesError   categories that cannot be built or changed as asked   (ValueError)
-├── InvalidTextsError        texts or vectors that cannot be classified            (ValueError)
-├── TableError               a file that cannot be read or written as a table
-├── IndexFormatError         an index that is damaged, foreign or newer
-├── IndexNotFoundError       no index there                          (FileNotFoundError)
-├── PublishError             an index that could not be written; the old one holds (OSError)
-├── ConflictError            another writer was first
-├── TrainingError            a training run that cannot begin, or go on
-├── HubError                 the hub of models refuses, or cannot be reached
-├── ServiceError             the HTTP service cannot be started, or does not answer as asked
-└── EncoderError             an encoder that cannot be loaded or used
-    ├── EncoderNotFoundError no encoder there, with the ways to get one
-    └── EncoderMismatchError an index made with another encoder
+::
+
+    TextshotError
+    ├── InvalidCategoriesError   categories that cannot be built or changed as asked   (ValueError)
+    ├── InvalidTextsError        texts or vectors that cannot be classified            (ValueError)
+    ├── TableError               a file that cannot be read or written as a table
+    ├── IndexFormatError         an index that is damaged, foreign or newer
+    ├── IndexNotFoundError       no index there                          (FileNotFoundError)
+    ├── PublishError             an index that could not be written; the old one holds (OSError)
+    ├── ConflictError            another writer was first
+    ├── TrainingError            a training run that cannot begin, or go on
+    ├── HubError                 the hub of models refuses, or cannot be reached
+    ├── ServiceError             the HTTP service cannot be started, or does not answer as asked
+    └── EncoderError             an encoder that cannot be loaded or used
+        ├── EncoderNotFoundError no encoder there, with the ways to get one
+        └── EncoderMismatchError an index made with another encoder
 """
 
 

@@ -33,10 +33,10 @@ REMEDIES = {
     " the index again.",
     FindingKind.ASTRAY: "Take an example that says what the category is about in its own words, or"
     " add a second one: textshot labels add INDEX LABEL TEXT. A sentence on what belongs there"
-    " helps too: --description.",
+    " helps too: the column description of your table of categories.",
     FindingKind.NAME: "Call it what people would say, textshot labels rename INDEX OLD NEW, or"
-    " describe it: textshot labels add INDEX LABEL --description SENTENCE. Names that are codes are"
-    " best left out: textshot index --no-names.",
+    " describe it in the column description of your table of categories, and make the index again."
+    " Names that are codes are best left out: textshot index --no-names.",
     FindingKind.OVERLAP: "Give each an example of what sets it apart, textshot labels add INDEX"
     " LABEL TEXT, or make one of the two: textshot labels merge INDEX LABEL --into LABEL.",
     FindingKind.WIDE: "Make several categories of it, or add an example of each thing that belongs"
