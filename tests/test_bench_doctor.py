@@ -1,4 +1,4 @@
-"""The benchmark of the doctor, on a tiny set; its page is made of its results, and so are claims."""
+"""The benchmark of the doctor, on a tiny set; its page, and what guides claim, is what it found."""
 
 import json
 from pathlib import Path
