@@ -129,6 +129,17 @@ def test_the_pipe_counts_what_comes_in():
     assert done.stdout.split() == ["2", "late", "parcel", "1", "unknown"]
 
 
+def test_the_links_of_the_readme_lead_somewhere():
+    """Those of the guides are checked by `make docs`."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        path, _, anchor = target.partition("#")
+        assert (ROOT / path).exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in heads}
+
+
 def test_annotations_are_shipped():
     assert (ROOT / "textshot" / "py.typed").is_file()
 

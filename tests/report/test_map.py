@@ -80,6 +80,21 @@ def test_an_index_without_categories_is_refused(compass):
         index_map(engine, index="empty")
 
 
+def test_of_very_many_examples_some_are_drawn(compass, monkeypatch):
+    monkeypatch.setattr("textshot.report.map.MOST_TEXTS", 4)
+    many = [Category.of("east", *map(str, range(1, 8))), Category.of("west", "179", "178")]
+    shown = index_map(Engine.build(many, encoder=compass), index="many")
+    assert shown.count('class="e"') == 3
+    assert "rings their examples (3 of 9)" in shown
+
+
+def test_more_categories_than_can_be_laid_out_are_refused(compass, monkeypatch):
+    monkeypatch.setattr("textshot.report.map.MOST_CATEGORIES", 1)
+    engine = Engine.build([Category("east"), Category("west")], encoder=compass)
+    with pytest.raises(InvalidTextsError, match=r"has 2 categories, and a map 1 at most"):
+        index_map(engine, index="many")
+
+
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as started:

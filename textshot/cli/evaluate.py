@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from textshot.tables import Format
 
 _SHOWN_CONFUSIONS = 10
-_MATCHES = 5  # of each answer: a report shows what the true category has, if it came near
+_MATCHES = 5  # of each answer in a report, which shows the true category where it came near
 
 
 @click.command()
@@ -85,7 +85,8 @@ def evaluate(
         note_adapted(adaptation, "the input", before, engine.decision.threshold)
     wanted = wanted_of(engine, data.texts, data.truths)
     with progress("evaluating", len(data.texts)) as advance:
-        answers = predicted(engine, data.texts, _MATCHES, threshold=threshold, advance=advance)
+        k = 1 if report_path is None else _MATCHES
+        answers = predicted(engine, data.texts, k, threshold=threshold, advance=advance)
     found = compared(answers, wanted)
     if report_path is not None:
         from textshot.report import evaluation_page

@@ -21,7 +21,10 @@ from textshot.records import UNKNOWN, KeyKind, Prediction
 from textshot.report.plane import HEIGHT, WIDTH, Label, labels, laid_out
 
 MOST_TEXTS = 5000
-"""More different texts than that are sampled: the plane would be full."""
+"""More different texts than that, or examples, are sampled: the plane would be full."""
+
+MOST_CATEGORIES = 20_000
+"""Beyond that laying them out takes longer than anybody waits."""
 
 _TEMPLATE, _SCRIPT = "map.html.j2", "map.js"
 _GOLDEN = 137.508  # degrees: hues of any number of categories keep apart
@@ -72,11 +75,16 @@ def index_map(
         seed: of the choice of texts, and of the layout.
 
     Raises:
-        InvalidTextsError: there is no category.
+        InvalidTextsError: there is no category, or more than `MOST_CATEGORIES`.
     """
     state = engine.index.state
     if not state.entries:
         raise InvalidTextsError("the index has no categories: there is nothing to show")
+    if len(state.entries) > MOST_CATEGORIES:
+        raise InvalidTextsError(
+            f"the index has {len(state.entries):,} categories, and a map {MOST_CATEGORIES:,} at"
+            " most. Make an index of those that you want to look at"
+        )
     shown = sample_texts((clean_texts([t])[0] for t in texts), MOST_TEXTS, seed)
     vectors = engine.encoder.encode(shown) if shown else np.empty((0, state.dim), np.float32)
     answers = predict(state, vectors, 1, "auto", np.zeros(len(shown), bool))
@@ -86,6 +94,8 @@ def index_map(
         for key, vector in zip(entry.keys, entry.vectors, strict=True)
         if key.kind is KeyKind.EXAMPLE
     ]
+    n_examples = len(examples)
+    examples = examples[:: max(1, -(-n_examples // MOST_TEXTS))]
     fused = np.stack([entry.fused for entry in state.entries])
     kept = np.array([v for _, _, v in examples], np.float32).reshape(-1, state.dim)
     plane = laid_out(np.concatenate([fused, kept, vectors]), seed).round(1)
@@ -101,6 +111,7 @@ def index_map(
             for (x, y), (row, text, _) in zip(parts[1].tolist(), examples, strict=True)
         ],
         points=_points(state.labels, parts[2].tolist(), shown, answers),
+        n_examples=n_examples,
         n_unknown=sum(a.label is None for a in answers),
         width=WIDTH,
         height=HEIGHT,
