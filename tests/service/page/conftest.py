@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from browser import FLAGS, View, chromium, serving, toy_index
+from browser import View, serving, toy_index
+from chromium import FLAGS, chromium
 
 
 @pytest.fixture(scope="module")
