@@ -19,6 +19,7 @@ html_title = "textshot"
 html_copy_source = False
 html_show_sphinx = False
 templates_path: list[str] = []
+default_role = "code"  # of docstrings, which are written as Markdown has it
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
