@@ -36,7 +36,7 @@ DOORS = {
     "sentence_transformers": {"encoders/sentence_transformer.py", "training/"},
     "huggingface_hub": {"encoders/hub.py", "encoders/quiet.py"},
     "transformers": {"encoders/quiet.py"},
-    "sklearn": {"classifier.py", "evaluation/", "networks/linear.py"},
+    "sklearn": {"classifier.py", "evaluation/", "networks/linear.py", "report/", "transformer.py"},
     "openpyxl": {
         "tables/excel_input.py",
         "tables/excel_output.py",
