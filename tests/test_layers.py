@@ -34,7 +34,8 @@ DOORS = {
     "model2vec": {"encoders/distil.py"},
     "tokenizers": {"encoders/twins/tokens.py"},
     "sentence_transformers": {"encoders/sentence_transformer.py", "training/"},
-    "huggingface_hub": {"encoders/hub.py", "encoders/quiet.py"},
+    "huggingface_hub": {"encoders/hub.py", "encoders/quiet.py", "integrations/hub.py"},
+    "spacy": {"integrations/spacy.py", "integrations/stored.py"},
     "transformers": {"encoders/quiet.py"},
     "sklearn": {"classifier.py", "evaluation/", "networks/linear.py", "report/", "transformer.py"},
     "openpyxl": {
