@@ -25,8 +25,13 @@ browser: install
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
 	  || $(BIN)/playwright install chromium
 
+# Two at once, and after them those that measure time or use all cores themselves.
+ALONE := tests/categorize tests/client tests/deploy tests/service
+TOGETHER := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+
 test: install browser  ## the tests, offline
-	$(BIN)/pytest
+	$(BIN)/pytest $(TOGETHER)
+	$(BIN)/pytest $(ALONE)
 
 test-all: install browser  ## with the slow ones
 	$(BIN)/pytest -m ""
@@ -41,7 +46,8 @@ lint: install
 	$(BIN)/lint-imports
 
 check: lint browser  ## lint, types, layers, tests, coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest $(TOGETHER) --cov --cov-report= --cov-fail-under=0
+	$(BIN)/pytest $(ALONE) --cov --cov-append --cov-report=term
 
 fix: install
 	$(BIN)/ruff check --fix .

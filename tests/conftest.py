@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import math
 import os
 import shutil
@@ -22,6 +23,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("TEXTSHOT_BACKEND", "torch")
 os.environ["TEXTSHOT_CACHE"] = tempfile.mkdtemp(prefix="textshot-tests-")
 atexit.register(shutil.rmtree, os.environ["TEXTSHOT_CACHE"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _our_logs_are_heard():
+    """Undo what an earlier test, or a library that it loaded, did to loggers of ours."""
+    logging.disable(logging.NOTSET)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.split(".")[0] == "textshot" and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
+
 
 POINTS = {"east": 0.0, "north": 90.0, "west": 180.0, "south": 270.0}
 ELSEWHERE = 250.0
