@@ -22,8 +22,6 @@ templates_path: list[str] = []
 default_role = "code"  # of docstrings, which are written as Markdown has it
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
-# Examples and other files of the repository are no pages: they are named, not linked.
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 

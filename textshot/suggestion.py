@@ -64,9 +64,11 @@ def suggest(
     vectors = encode(pool)
     keys = [entry.vectors for entry in state.entries]
     keys += [] if state.nothing is None else [state.nothing.vectors]
+    labelled = np.concatenate([np.empty((0, state.dim), np.float32), *keys])
     covered = np.zeros(len(pool), np.float32)
-    if keys:
-        covered = np.maximum(covered, (vectors @ np.concatenate(keys).T).max(axis=1))
+    for start in range(0, len(labelled), _BLOCK):  # of a million keys all cosines are 20 GB
+        cosines = vectors @ labelled[start : start + _BLOCK].T
+        covered = np.maximum(covered, cosines.max(axis=1))
     return [pool[i] for i in most_helpful(vectors, _doubts(state, vectors), covered, n)]
 
 
@@ -115,7 +117,9 @@ def _doubts(state: State, vectors: FloatArray) -> FloatArray:
     """
     if len(state.entries) < 2:
         return np.ones(len(vectors), np.float32)
-    best = np.sort(score(state, vectors).astype(np.float64), axis=1)[:, -2:]
+    parts = [vectors[start : start + _BLOCK] for start in range(0, len(vectors), _BLOCK)]
+    best = np.concatenate([np.partition(score(state, part), -2)[:, -2:] for part in parts])
+    best = best.astype(np.float64)
     doubts = np.exp((best[:, 0] - best[:, 1]) / SURE)
     threshold = decision_of(state).threshold
     if threshold is not None:

@@ -180,6 +180,10 @@ def test_an_error_handler_keeps_the_rest_going(folder):
     # One token has no bounds to miss: the second batch is fine.
     assert [doc.text for doc in nlp.pipe(TEXTS, batch_size=2)] == TEXTS[2:4]
     assert seen == [("textshot", 2), ("textshot", 1)]
+    seen.clear()
+    doc = nlp("My parcel is late.")
+    assert (doc.text, doc.cats) == ("My parcel is late.", {})
+    assert seen == [("textshot", 1)]
 
 
 @pytest.mark.parametrize(

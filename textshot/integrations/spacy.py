@@ -123,7 +123,8 @@ class Textshot:
 
     def __call__(self, doc: Doc) -> Doc:
         """Classify one document, or its sentences."""
-        return next(self.pipe([doc]))
+        self._annotate([doc])
+        return doc
 
     def pipe(self, docs: Iterable[Doc], *, batch_size: int = 1000) -> Iterator[Doc]:
         """Classify documents as they come, those of a batch together.
