@@ -6,10 +6,12 @@ thousand requests a second.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from time import perf_counter
 from urllib.parse import unquote_to_bytes
 
@@ -36,6 +38,9 @@ _HEADERS = [
     ),
 ]
 _NO_STORE = (b"cache-control", b"no-store")
+_LINGER = 2.0
+"""Seconds that the rest of a body is read after an answer that closes the connection: closed with
+something unread, it is reset, and a reset can take the answer with it."""
 
 
 class Guard:
@@ -69,7 +74,7 @@ class _Exchange:
         self._headers = dict(scope["headers"])
         self._id = _request_id(self._headers.get(b"x-request-id"))
         self._most = service.settings.max_body
-        self._got = 0
+        self._got, self._ended, self._closing = 0, False, False
         scope.setdefault("state", {})["request_id"] = self._id
 
     async def run(self, app: App) -> None:
@@ -106,12 +111,26 @@ class _Exchange:
             raise too_large("the request", self._most)
 
     async def _bounded(self) -> Message:
-        message = await self._receive()
+        message = await self._read()
         if message["type"] == "http.request":
             self._got += len(message.get("body", b""))
             if self._got > self._most:
                 raise too_large("the request", self._most)
         return message
+
+    async def _read(self) -> Message:
+        message = await self._receive()
+        self._ended = not message.get("more_body", False)
+        return message
+
+    async def _read_on(self) -> None:
+        """Read what else comes of the body, and forget it; the time is none of the answer's."""
+        answered = perf_counter()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                while not self._ended:
+                    await self._read()
+        self._begun += perf_counter() - answered
 
     async def _answer(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -119,9 +138,14 @@ class _Exchange:
             headers = [*message.get("headers", ()), *_HEADERS, (b"x-request-id", self._id.encode())]
             if self._scope["path"].startswith("/v1/"):
                 headers.append(_NO_STORE)
-            if self._service.reason == "draining" and not self._service.accepting:
+            self._closing = self._closing or self._service.reason == "draining"
+            if self._closing:
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
+        elif self._closing and not self._ended and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._read_on()
+            message = {"type": "http.response.body"}
         await self._send(message)
 
     async def _refuse(self, problem: Problem) -> None:
@@ -134,12 +158,11 @@ class _Exchange:
             (b"content-length", str(len(body)).encode()),
             *((k.lower().encode(), v.encode()) for k, v in problem.headers.items()),
         ]
-        if problem.status == 413:  # what else comes of the body is not read
-            headers.append((b"connection", b"close"))
+        self._closing = problem.status == 413  # what else comes of the body is not kept
         await self._answer(
             {"type": "http.response.start", "status": problem.status, "headers": headers}
         )
-        await self._send({"type": "http.response.body", "body": body})
+        await self._answer({"type": "http.response.body", "body": body})
 
     def _tell(self) -> None:
         """Count the request, and write its line."""

@@ -21,7 +21,8 @@ from textshot.service.service import Service
 _log = logging.getLogger("textshot.service")
 
 _AFTER = 5.0  # seconds beyond the deadline that what is under way may take at the end
-_LINGER = 0.3  # seconds that who has come in has to say what he wants
+_ENTER = 0.3  # seconds in which who came in last becomes a connection
+_LINGER = 2.0  # seconds that a connection has to say what is wanted of it, before it is closed
 _KEEP_ALIVE = 30  # seconds that an idle connection stays
 
 
@@ -33,9 +34,10 @@ class _Server(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the door first, and let those who have just come in say what they want.
+        """Close the door first, and let those who have come in say what they want.
 
-        Who has connected while nobody looked is let in too: the system would hang up on them.
+        Who has connected while nobody looked is let in too: the system would hang up on them. Each
+        answer closes its connection by now; those that are left have not asked yet.
         """
         doors = [bound.dup() for bound in sockets or ()]
         for server in self.servers:
@@ -46,7 +48,10 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for connection in came:
             await loop.connect_accepted_socket(self._protocol, connection)
-        await asyncio.sleep(_LINGER)
+        await asyncio.sleep(_ENTER)
+        until = loop.time() + _LINGER
+        while self.server_state.connections and not self.force_exit and loop.time() < until:
+            await asyncio.sleep(0.05)
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
@@ -67,8 +72,9 @@ def serve(service: Service, host: str, port: int) -> None:
     """Answer requests until SIGTERM or SIGINT; a second one ends it at once.
 
     The socket is there from the start: until the indexes are loaded, /livez answers, and all else
-    is 503. After the signal /readyz is 503 while requests are still answered for the grace time;
-    then new ones are refused, what was taken is answered, and the socket closes.
+    is 503. After the signal /readyz is 503 while requests are still answered for the grace time,
+    and each answer closes its connection; then the socket closes, what was taken is answered, and
+    who has connected but not asked yet has two seconds to do so, and is refused.
 
     Args:
         service: not begun yet.
