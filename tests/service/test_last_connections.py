@@ -69,20 +69,13 @@ def refused(answer: tuple[int, dict[str, str], dict]) -> None:
     assert headers["connection"] == "close"
 
 
-def test_who_has_connected_and_is_slow_to_ask_is_told(service: Process):
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_who_has_connected_and_is_slow_to_ask_is_told(service: Process, asked_before: bool):
     with connect(service) as connection:
-        stop(service)
-        time.sleep(SLOW)
-        connection.sendall(head() + BODY)
-        refused(read(connection))
-    assert service.end() == 0
-
-
-def test_who_was_answered_before_and_asks_again_is_told(service: Process):
-    with connect(service) as connection:
-        connection.sendall(head() + BODY)
-        status, headers, _ = read(connection, until_closed=False)
-        assert (status, "connection" in headers) == (200, False)
+        if asked_before:
+            connection.sendall(head() + BODY)
+            status, headers, _ = read(connection, until_closed=False)
+            assert (status, "connection" in headers) == (200, False)
         stop(service)
         time.sleep(SLOW)
         connection.sendall(head() + BODY)
