@@ -1,5 +1,7 @@
 """Small models of each family in 8 bits: the same in any batch, or refused with the reason."""
 
+import logging
+
 import numpy as np
 import pytest
 from twin_models import FAMILIES, TEXTS, make_model
@@ -54,6 +56,16 @@ def test_a_text_in_8_bits_is_a_unit_vector_the_same_alone_and_in_a_batch(made, f
     alone = np.concatenate([twin.encode([text]) for text in TEXTS])
     np.testing.assert_allclose(alone, together, atol=1e-6)
     assert (together * plain.encode(TEXTS)).sum(axis=1).min() > 0.97
+
+
+def test_handlers_of_a_program_keep_their_level(made):
+    handler, logger = logging.NullHandler(), logging.getLogger("nncf")
+    logger.addHandler(handler)
+    try:
+        load_encoder(made("modernbert"), backend="openvino", precision="int8")
+    finally:
+        logger.removeHandler(handler)
+    assert (handler.level, logger.level) == (logging.NOTSET, logging.ERROR)
 
 
 @pytest.mark.parametrize("family", REFUSED)

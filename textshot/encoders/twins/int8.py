@@ -8,6 +8,7 @@ on each batch, no answer could rely on.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
@@ -109,5 +110,6 @@ def _nncf() -> Any:
     import_openvino()
     import nncf
 
-    nncf.set_log_level(40)
+    # Its own switch would turn a program's handlers of this logger down as well.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
