@@ -1,7 +1,8 @@
 """What a pipeline costs: 5,000 texts through a spaCy component and through the library, in turns.
 
-Both use the fastest twin of the encoder there is; after each turn labels are compared, at the end
-the pipeline is written, and a new process answers for the same texts.
+Both use the fastest twin of the encoder there is; the pipeline has spaCy's batches of 1,000, and
+then as many texts at once as the library. After each turn labels are compared, at the end the
+pipeline is written, and a new process answers for the same texts.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.data import load, save
 from textshot import Category, Engine
+from textshot.engine import WINDOW
 
 RESULTS = Path(__file__).parent / "results" / "pipelines.json"
 N_TEXTS = 5000
@@ -60,26 +64,33 @@ def measure(data: Path, turns: int, n_texts: int) -> dict[str, Any]:
         def through_library() -> list[str | None]:
             return [answer.label for answer in engine.classify(texts)]
 
-        def through_spacy() -> list[str | None]:
-            return [doc._.textshot.label for doc in nlp.pipe(texts)]
+        def through_spacy(size: int) -> list[str | None]:
+            return [doc._.textshot.label for doc in nlp.pipe(texts, batch_size=size)]
 
         engine.classify(texts[:64])
         list(nlp.pipe(texts[:64]))
-        rates: dict[str, list[float]] = {"library": [], "spacy": []}
+        sizes = {"spacy": nlp.batch_size, "spacy, large batches": WINDOW}
+        rates: dict[str, list[float]] = {name: [] for name in ("library", *sizes)}
         equal = True
         for _ in range(turns):
             first = _timed(through_library, rates["library"])
-            equal &= first == _timed(through_spacy, rates["spacy"])
+            for name, size in sizes.items():
+                equal &= first == _timed(partial(through_spacy, size), rates[name])
         again = _in_a_new_process(nlp, texts, Path(folder))
-    shares = sorted(s / e for e, s in zip(rates["library"], rates["spacy"], strict=True))
+    shares = {name: _shares(rates[name], rates["library"]) for name in sizes}
     return {
         "texts": len(texts),
+        "batch_size": sizes,
         "texts_per_second": {name: [round(r, 1) for r in some] for name, some in rates.items()},
-        "share_of_the_library": [round(share, 3) for share in shares],
-        "median_share": round(shares[len(shares) // 2], 3),
+        "share_of_the_library": shares,
+        "median_share": {name: median(some) for name, some in shares.items()},
         "equal": equal,
         "equal_in_a_new_process": again == first,
     }
+
+
+def _shares(rates: Sequence[float], library: Sequence[float]) -> list[float]:
+    return sorted(round(rate / other, 3) for rate, other in zip(rates, library, strict=True))
 
 
 def _one_example_each(texts: Sequence[str], labels: Sequence[str]) -> list[Category]:

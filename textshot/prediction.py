@@ -123,28 +123,30 @@ def predict(
     state: State, queries: FloatArray, k: int, threshold: Threshold, blank: NDArray[np.bool_]
 ) -> list[Prediction]:
     """Put the answers into records, and say which key decided; arguments as for `answer`."""
-    answers = answer(state, queries, k, threshold, blank)
-    if not state.entries:
-        return [Prediction(None, (), -1.0, None, 0.0, None, ())] * len(queries)
-    limits, found = answers.limits, []
+    return list(records(state, queries, answer(state, queries, k, threshold, blank)))
+
+
+def records(state: State, queries: FloatArray, answers: Answers) -> Iterator[Prediction]:
+    """Yield the record of each query: who makes something else of it need not hold them all."""
+    limits = answers.limits
     for i, query in enumerate(queries):
         matches = tuple(
             Match(state.labels[row], float(score), state.entries[row].nearest_key(query))
             for score, row in zip(answers.scores[i], answers.rows[i], strict=True)
         )
+        if not matches:
+            yield Prediction(None, (), -1.0, None, 0.0, None, ())
+            continue
         label = matches[0].label if answers.known[i] else None
-        found.append(
-            Prediction(
-                label=label,
-                labels=() if label is None else (label,),
-                score=matches[0].score,
-                probability=answers.probabilities[i],
-                margin=float(answers.margins[i]),
-                threshold=None if limits is None else float(limits[i]),
-                matches=matches,
-            )
+        yield Prediction(
+            label=label,
+            labels=() if label is None else (label,),
+            score=matches[0].score,
+            probability=answers.probabilities[i],
+            margin=float(answers.margins[i]),
+            threshold=None if limits is None else float(limits[i]),
+            matches=matches,
         )
-    return found
 
 
 def _fits_nothing(state: State, queries: FloatArray, best: FloatArray) -> NDArray[np.bool_]:

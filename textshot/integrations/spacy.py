@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -20,8 +22,8 @@ from textshot.errors import IndexFormatError, IndexNotFoundError, InvalidTextsEr
 from textshot.identity import Encoders, LazyEncoder
 from textshot.index import EncoderIdentity, Index
 from textshot.integrations.packed import packed, unpacked
-from textshot.integrations.stored import Stored, keep
-from textshot.prediction import predict, score
+from textshot.integrations.stored import Stored, keep, stored
+from textshot.prediction import answer, records, score
 from textshot.records import Threshold
 
 Scope = Literal["doc", "sentences"]
@@ -149,21 +151,26 @@ class Textshot:
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
         """Write what is answered for these documents into them."""
-        parts = [self._parts(doc) for doc in docs]
+        engine, state, settings = self._ready(), self.engine.index.state, self.settings
         places: dict[str, int] = {}
         # spaCy joins the tokens each time that a text is asked for: once is enough.
-        found = [[places.setdefault(p.text, len(places)) for p in some] for some in parts]
-        engine, texts = self._ready(), list(places)
-        state, settings = engine.index.state, self.settings
-        vectors = engine.encoder.encode(texts)
-        blank = np.array([not text.strip() for text in texts], dtype=bool)
-        answers = predict(state, vectors, settings.k, settings.threshold, blank)
-        scores = score(state, vectors)
-        for doc, some, rows in zip(docs, parts, found, strict=True):
-            for part, row in zip(some, rows, strict=True):
-                keep(part, self.name, answers[row])
-            if settings.cats and rows and len(state.labels):
-                best = scores[rows].max(axis=0).tolist()
+        found = [
+            (doc, part, places.setdefault(part.text, len(places)))
+            for doc in docs
+            for part in self._parts(doc)
+        ]
+        vectors = engine.encoder.encode(list(places))
+        blank = np.array([not text.strip() for text in places], dtype=bool)
+        answers = answer(state, vectors, settings.k, settings.threshold, blank)
+        # A prediction is stored as it comes: thousands of them together are work for the garbage
+        # collector, which goes through the whole process.
+        plain = [stored(one) for one in records(state, vectors, answers)]
+        for _, part, row in found:
+            keep(part, self.name, plain[row])
+        if settings.cats and state.labels:
+            scores = score(state, vectors)
+            for doc, some in groupby(found, itemgetter(0)):
+                best = scores[[row for _, _, row in some]].max(axis=0).tolist()
                 doc.cats.update(zip(state.labels, best, strict=True))
 
     def _parts(self, doc: Doc) -> list[Doc | Span]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from textshot.client.wire import prediction_of
 from textshot.errors import InvalidTextsError
-from textshot.records import Key, Prediction
+from textshot.records import Key, KeyKind, Match, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Stored:
 
     def __call__(self, part: Doc | Span) -> Prediction | None:
         """Return what was stored of a document or a span."""
-        shown = part.doc.user_data.get(_key(part, self.name))
-        return None if shown is None else prediction_of(shown)
+        plain = part.doc.user_data.get(_key(part, self.name))
+        return None if plain is None else _prediction(plain)
 
 
-def keep(part: Doc | Span, name: str, prediction: Prediction) -> None:
-    """Store a prediction of a document or a span under a component's name."""
-    part.doc.user_data[_key(part, name)] = _plain(prediction)
+def keep(part: Doc | Span, name: str, plain: tuple[Any, ...]) -> None:
+    """Store what `stored` made of a prediction, of a document or a span, for a component."""
+    part.doc.user_data[_key(part, name)] = plain
 
 
 def _key(part: Doc | Span, name: str) -> Any:
@@ -53,25 +53,36 @@ def _key(part: Doc | Span, name: str) -> Any:
     return ("._.", name, part.start_char, part.end_char)
 
 
-def _plain(prediction: Prediction) -> dict[str, Any]:
-    # By hand: dataclasses.asdict copies every field of it, and took a tenth of the whole time.
-    return {
-        "label": prediction.label,
-        "score": prediction.score,
-        "probability": prediction.probability,
-        "margin": prediction.margin,
-        "threshold": prediction.threshold,
-        "matches": [
-            {"label": match.label, "score": match.score, "key": _plain_key(match.key)}
-            for match in prediction.matches
-        ],
-    }
+def stored(prediction: Prediction) -> tuple[Any, ...]:
+    """Return a prediction as numbers and texts, which documents may share."""
+    # Tuples of nothing but numbers and texts cost the garbage collector nothing: with dictionaries
+    # it went through the whole process once more for every few thousand documents.
+    matches = ((match.label, match.score, *_plain_key(match.key)) for match in prediction.matches)
+    return (
+        prediction.label,
+        prediction.score,
+        prediction.probability,
+        prediction.margin,
+        prediction.threshold,
+        tuple(matches),
+    )
 
 
-def _plain_key(key: Key) -> dict[str, Any]:
-    return {
-        "kind": key.kind.value,
-        "text": key.text,
-        "source": key.source,
-        "written": key.written,
-    }
+def _plain_key(key: Key) -> tuple[Any, ...]:
+    return key.kind.value, key.text, key.source, key.written
+
+
+def _prediction(plain: Sequence[Any]) -> Prediction:
+    """Return what `stored` was given; of a Doc that was written the tuples have become lists."""
+    label, score, probability, margin, threshold, matches = plain
+    return Prediction(
+        label=label,
+        labels=() if label is None else (label,),
+        score=score,
+        probability=probability,
+        margin=margin,
+        threshold=threshold,
+        matches=tuple(
+            Match(name, value, Key(KeyKind(kind), *rest)) for name, value, kind, *rest in matches
+        ),
+    )
