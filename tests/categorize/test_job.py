@@ -243,6 +243,23 @@ def test_of_two_jobs_on_one_output_the_second_is_told_and_touches_nothing(engine
     assert content("parts") == before
 
 
+@pytest.mark.parametrize("output", ["parts/", "out.csv"])
+def test_a_stop_right_after_the_line_of_the_first_shard_loses_nothing(engine, monkeypatch, output):
+    append = Run._append
+
+    def stopped(self, record):
+        append(self, record)
+        raise Stop
+
+    write_rows("in.csv", 300)
+    monkeypatch.setattr(Run, "_append", stopped)
+    with pytest.raises(Stop):
+        categorize(engine, "in.csv", output, shard_rows=100)
+    monkeypatch.setattr(Run, "_append", append)
+    report = categorize(engine, "in.csv", output, shard_rows=100)
+    assert (report.read, report.n_known) == (300, 1)
+
+
 def test_an_input_that_cannot_be_used_leaves_nothing_behind(engine):
     Path("in.csv").write_text("a,b\n1,2\n")
     for output in ("parts/", "out.csv"):

@@ -50,6 +50,11 @@ def wait_for(condition, child):
         time.sleep(0.01)
 
 
+def a_shard_is_done():
+    lines = Path("out.csv.run/shards.jsonl")
+    return lines.exists() and lines.read_bytes().endswith(b"\n")
+
+
 def test_without_texts_on_a_terminal_it_says_how_to_give_them(start, index):
     shown, code = on_terminal(start, "classify", index)
     assert code == 2
@@ -148,7 +153,7 @@ def test_ctrl_c_in_the_middle_leaves_what_was_there(start, index, there):
         Path("out.csv").write_text("old")
     before = sorted(p.name for p in Path().iterdir())
     child = start("categorize", index, "big.txt", "-o", "out.csv")
-    wait_for(Path("out.csv.run/shards.jsonl").exists, child)  # in the middle
+    wait_for(a_shard_is_done, child)  # in the middle
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=SECONDS)
     assert child.returncode == 1
@@ -220,7 +225,7 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start, index, times):
         "categorize", index, "big.csv", "-o", "out.csv",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    wait_for(Path("out.csv.run/shards.jsonl").exists, child)
+    wait_for(a_shard_is_done, child)
     for _ in range(times):
         child.send_signal(signal.SIGTERM)
         time.sleep(0.001)

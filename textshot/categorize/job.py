@@ -160,7 +160,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _forget_if_empty(run: Run, place: Output) -> None:
     """Leave nothing of a run of which nothing is done, nor a part that was not noted."""
-    if not run.done and run.finished is None:
+    if not run.has_shards and run.finished is None:
         place.clear()
         run.forget()
 

@@ -169,6 +169,12 @@ class Run:
             return None
         return None if found["failed"] else found
 
+    @property
+    def has_shards(self) -> bool:
+        """Whether a shard is done, as the file has it: a stop may come before it is in `done`."""
+        lines = (line for line in self._log() if line.endswith(b"\n"))
+        return any("end" not in json.loads(line) for line in lines)
+
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write down that all is done."""
         write_whole(self.folder, SUMMARY, _pretty(summary))
