@@ -1,5 +1,6 @@
 """The spaCy component says what the library says, wherever a pipeline is kept or sent."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -132,6 +133,14 @@ def test_documents_are_written_with_their_predictions(folder):
     again = list(DocBin().from_bytes(packed).get_docs(spacy.blank("en").vocab))
     assert [doc._.textshot for doc in again] == [doc._.textshot for doc in docs]
     assert isinstance(again[0]._.textshot, Prediction)
+
+
+def test_the_garbage_collector_lets_go_of_what_is_stored(folder):
+    doc = pipeline(folder)(TEXTS[0])
+    for _ in range(3):  # each finds out of one more level that it holds numbers and texts alone
+        gc.collect()
+    [stored] = [value for key, value in doc.user_data.items() if key[1] == "textshot"]
+    assert not gc.is_tracked(stored)
 
 
 def test_sentences_of_joined_documents_keep_theirs(folder):

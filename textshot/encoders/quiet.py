@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-_TALKERS = ("huggingface_hub", "sentence_transformers", "transformers")
+_TALKERS = ("huggingface_hub", "nncf", "sentence_transformers", "transformers")
 
 # What is silenced belongs to the process: two threads must not restore each other's silence.
 _ONE_AT_A_TIME = threading.RLock()
@@ -25,7 +25,7 @@ def no_telemetry() -> None:
 def quiet_libraries() -> Iterator[None]:
     """Switch off the progress bars and warnings of the model libraries, and restore them after.
 
-    Import the libraries first: transformers sets its own log level when it is imported.
+    Import the libraries first: transformers and nncf set their own log level when imported.
     """
     with _ONE_AT_A_TIME, ExitStack() as restore:
         for name in _TALKERS:

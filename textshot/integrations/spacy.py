@@ -151,7 +151,8 @@ class Textshot:
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
         """Write what is answered for these documents into them."""
-        engine, state, settings = self._ready(), self.engine.index.state, self.settings
+        engine = self._ready()
+        state, settings = engine.index.state, self.settings
         places: dict[str, int] = {}
         # spaCy joins the tokens each time that a text is asked for: once is enough.
         found = [

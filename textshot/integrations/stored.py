@@ -55,9 +55,12 @@ def _key(part: Doc | Span, name: str) -> Any:
 
 def stored(prediction: Prediction) -> tuple[Any, ...]:
     """Return a prediction as numbers and texts, which documents may share."""
-    # Tuples of nothing but numbers and texts cost the garbage collector nothing: with dictionaries
-    # it went through the whole process once more for every few thousand documents.
-    matches = ((match.label, match.score, *_plain_key(match.key)) for match in prediction.matches)
+    # The garbage collector lets go of tuples with nothing but numbers and texts in them: with
+    # dictionaries it went through the whole process more often, see docs/adr/0023.
+    matches = (
+        (m.label, m.score, m.key.kind.value, m.key.text, m.key.source, m.key.written)
+        for m in prediction.matches
+    )
     return (
         prediction.label,
         prediction.score,
@@ -66,10 +69,6 @@ def stored(prediction: Prediction) -> tuple[Any, ...]:
         prediction.threshold,
         tuple(matches),
     )
-
-
-def _plain_key(key: Key) -> tuple[Any, ...]:
-    return key.kind.value, key.text, key.source, key.written
 
 
 def _prediction(plain: Sequence[Any]) -> Prediction:

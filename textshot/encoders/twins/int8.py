@@ -8,12 +8,12 @@ on each batch, no answer could rely on.
 from __future__ import annotations
 
 import io
-import logging
 import os
 from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
+from textshot.encoders.quiet import quiet_libraries
 from textshot.encoders.twins.engines import Batch
 from textshot.encoders.twins.export import INPUTS
 from textshot.encoders.twins.openvino_graph import import_openvino, pack
@@ -57,7 +57,12 @@ def to_int8(graph: bytes, texts: Iterable[Batch], wide: int) -> bytes:
     model = import_openvino().Core().read_model(graph)
     inputs = [dict(zip(INPUTS, some[1:], strict=True)) for some in texts]
     try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # its bars
+        # nncf's own switch of its log would turn a program's handlers down as well.
+        with (
+            quiet_libraries(),
+            redirect_stdout(io.StringIO()),  # its bars
+            redirect_stderr(io.StringIO()),
+        ):
             found = nncf.quantize(
                 model,
                 nncf.Dataset(inputs),
@@ -110,6 +115,4 @@ def _nncf() -> Any:
     import_openvino()
     import nncf
 
-    # Its own switch would turn a program's handlers of this logger down as well.
-    logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
