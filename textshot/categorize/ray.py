@@ -57,7 +57,8 @@ def import_ray() -> Any:
         import ray.data
     except ImportError as error:
         raise TextshotError(
-            f"this needs Ray, which is not installed ({error}): pip install 'textshot[ray]'"
+            f"this needs Ray, which is not installed ({error}):"
+            ' pip install "textshot-classifier[ray]"'
         ) from error
     if tuple(int(part) for part in ray.__version__.split(".")[:2]) < OLDEST:
         raise TextshotError(
