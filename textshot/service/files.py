@@ -66,29 +66,39 @@ class FileJobs:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._running: list[FileJob] = []
         self._jobs: OrderedDict[str, FileJob] = OrderedDict()
 
     def begin(self, request_id: str) -> FileJob:
         """Take one more.
 
+        The caller chooses the id, so it names the progress only: files are counted one by one.
+
         Raises:
             Problem: 429, there are too many.
         """
-        now = monotonic()
-        for key, job in list(self._jobs.items()):
-            if job.ended is not None and now - job.ended > KEPT:
-                del self._jobs[key]
-        if sum(job.ended is None for job in self._jobs.values()) >= self._most:
+        self._running = [job for job in self._running if job.ended is None]
+        if len(self._running) >= self._most:
             raise Problem(
                 429,
                 "too_many_files",
                 f"{self._most} files are worked on, which is the most. Try again when one is done",
                 retry_after=5,
             )
+        self._forget(request_id)
+        self._jobs[request_id] = job = FileJob()
+        self._running.append(job)
+        return job
+
+    def _forget(self, request_id: str) -> None:
+        """Forget what was sent under an id before, and what nobody will ask for any more."""
+        self._jobs.pop(request_id, None)
+        now = monotonic()
+        for key, job in list(self._jobs.items()):
+            if job.ended is not None and now - job.ended > KEPT:
+                del self._jobs[key]
         while len(self._jobs) >= _MOST_KEPT:
             self._jobs.popitem(last=False)
-        self._jobs[request_id] = job = FileJob()
-        return job
 
     def find(self, request_id: str) -> FileJob:
         """Return a file by the id of its request.
