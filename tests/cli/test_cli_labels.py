@@ -185,3 +185,24 @@ def test_merging_a_category_without_examples_says_that_nothing_of_it_is_left(run
 def test_renaming_to_the_same_name_is_refused(run, index):
     result = run("labels", "rename", index, "late parcel", " late parcel ", code=1)
     assert "has that name already" in result.stderr
+
+
+@pytest.mark.parametrize("label", [" late parcel ", "late parcel\t"])
+def test_add_finds_a_category_whose_name_comes_with_blanks(run, index, label):
+    run("labels", "add", index, label, "the courier is slow")
+    found = Engine.load(index).index.entry("late parcel").category
+    assert [e.text for e in found.examples] == ["my parcel has not come yet", "the courier is slow"]
+
+
+def test_add_finds_a_category_whose_name_is_composed_in_another_way(run, index):
+    run("labels", "add", index, "caf\u00e9", "an espresso")
+    run("labels", "add", index, "cafe\u0301", "two cappuccinos")
+    found = Engine.load(index).index.entry("caf\u00e9").category
+    assert [e.text for e in found.examples] == ["an espresso", "two cappuccinos"]
+
+
+def test_merging_says_what_is_lost_of_a_name_with_blanks_and_not_of_the_target(run, index):
+    run("labels", "add", index, "bare")
+    run("labels", "add", index, "target")
+    merged = run("labels", "merge", index, " bare", "target", "late parcel", "--into", "target ")
+    assert merged.stderr == "without an example, so nothing of it is left: bare\n"

@@ -9,7 +9,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import note, print_json, print_saved, print_table
-from textshot.records import UNKNOWN
+from textshot.records import UNKNOWN, clean_name
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -98,7 +98,7 @@ def add(
     """
     from textshot.records import Category
 
-    engine = options.load_engine(index_path, encoder, device)
+    engine, label = options.load_engine(index_path, encoder, device), clean_name(label)
     if _is_unknown(label):
         if not texts or description:
             raise click.UsageError(f"{UNKNOWN} takes texts that fit no category, and no more")
@@ -189,7 +189,8 @@ def merge(
       textshot labels merge my-index "late parcel" --into "parcel not received"
     """
     engine = options.load_engine(index_path, encoder, device, lazy=True)
-    bare = [c.name for c in engine.categories if c.name in names and not c.examples]
+    gone = set(map(clean_name, names)) - {clean_name(into)}
+    bare = [c.name for c in engine.categories if c.name in gone and not c.examples]
     engine.merge(names, into)
     if bare:
         note(f"without an example, so nothing of it is left: {', '.join(bare)}")
@@ -197,7 +198,7 @@ def merge(
 
 
 def _is_unknown(label: str) -> bool:
-    return label.strip().casefold() == UNKNOWN
+    return clean_name(label).casefold() == UNKNOWN
 
 
 def _save(engine: Engine, path: str, *, purge: bool = False) -> None:
