@@ -53,9 +53,8 @@ class Doing:
             return
         rows = self.settings.shard_rows
         read = events(self.plan, rows, over=run.rows_of_ends(), chosen=chosen)
-        size = sum(source.size for source in self.plan.sources)
         encoder = self.worker.engine.encoder
-        processes = self.settings.processes or processes_for(encoder, size)
+        processes = self.settings.processes or processes_for(encoder, self.plan.offsets[-1])
         left = in_order(self.worker, read, lambda shard: shard.key in run.done, processes)
         with closing(left):
             for event, answers in left:
@@ -89,11 +88,10 @@ class Doing:
             self.advance(line.get("read", 0), len(run.ends) / n_files)
 
     def _tell(self, event: Shard | End, *, is_new: bool) -> None:
-        sizes = [source.size for source in self.plan.sources]
-        before, here = sum(sizes[: event.place]), sizes[event.place]
+        start, end = self.plan.offsets[event.place : event.place + 2]
         share = 1.0 if isinstance(event, End) else event.fraction or 0.0
         rows = event.n_read if isinstance(event, Shard) and is_new else 0
-        self.advance(rows, (before + share * here) / max(1, sum(sizes)))
+        self.advance(rows, (start + share * (end - start)) / max(1, self.plan.offsets[-1]))
 
     def _finish(self, n_known: int) -> Report:
         run, place = self.run, self.place

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from textshot.categorize.sources import Source
@@ -38,6 +40,14 @@ class Plan:
     text_columns: tuple[str, ...]
     failed: dict[int, str]
     encoding: str | None = None
+
+    @cached_property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each file begins in the bytes of all files in a row, and where the last one ends.
+
+        (n_files + 1,), computed once: progress asks for it after every shard.
+        """
+        return tuple(accumulate((source.size for source in self.sources), initial=0))
 
     @contextmanager
     def opened(self, place: int, batch_rows: int) -> Iterator[Table]:
