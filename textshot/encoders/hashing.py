@@ -15,12 +15,12 @@ from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
 from textshot.errors import EncoderError
 
 HASHING = "hashing"
+"""The name under which load_encoder gives this encoder."""
+
 HASHING_NAME = re.compile(rf"{HASHING}(?:-([1-9]\d{{0,4}}))?")
 """`hashing`, or with another number of dimensions `hashing-64`."""
 
 _DIM = 256
-"""The name under which load_encoder gives this encoder."""
-
 _WORD = re.compile(r"\w+")
 _TRIGRAM_WEIGHT = 0.4  # a word alone outweighs two of its trigrams: "card" is nearer to "card"
 _CACHED_WORDS = 65_536

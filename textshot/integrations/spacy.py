@@ -78,7 +78,7 @@ def make(
         index: the folder of an index; None where one is loaded by `from_disk` or `from_bytes`.
         encoder: the name or folder of the encoder, where the index's own has moved.
         scope: "doc" classifies whole documents; "sentences" each sentence (`sent._.<name>`).
-        threshold: see `textshot.Threshold`.
+        threshold: see `textshot.records.Threshold`.
         k: how many matches each Prediction carries.
         cats: fill `doc.cats` with the score of every category: of the document, or of the sentence
             that it is highest for.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NAME, DESCRIPTION, EXAMPLE = 0, 1, 2
-"""Kinds of keys, as numbers; the order of `textshot.index.format.KINDS`."""
+"""Kinds of keys, as numbers; the order of `textshot.index.state.KINDS`."""
 
 Setting = str | float | int | bool
 Numbers = Mapping[str, "Tensor"]
