@@ -1,6 +1,7 @@
 """Indexes with many rows: the same answers, and no more memory than is said."""
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -164,10 +165,44 @@ def test_rows_are_scaled_to_the_same_bits_in_blocks(monkeypatch):
 def test_threads_are_for_many_queries_on_many_rows(rows, monkeypatch):
     import faiss
 
-    asked, faiss_set = [], faiss.omp_set_num_threads
+    used, search_rows = [], faiss.IndexFlatIP.search
     search, small = FaissSearch(rows), FaissSearch(rows[:1000])
-    search._threads = small._threads = 2
-    monkeypatch.setattr(faiss, "omp_set_num_threads", lambda n: asked.append(n) or faiss_set(n))
-    for which, n_queries in ((search, 1), (search, 15), (small, 256), (search, 256)):
-        which.search(np.repeat(rows[:1], n_queries, axis=0), 1)
-    assert asked == [1, 1, 1, 2]
+
+    def noted(index, *args):
+        used.append(faiss.omp_get_max_threads())
+        return search_rows(index, *args)
+
+    def searches():
+        faiss.omp_set_num_threads(2)
+        for which, n_queries in ((search, 1), (search, 15), (small, 256), (search, 256)):
+            which.search(np.repeat(rows[:1], n_queries, axis=0), 1)
+
+    monkeypatch.setattr(faiss.IndexFlatIP, "search", noted)
+    in_a_thread(searches)
+    assert used == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_small_search_leaves_the_threads_of_its_caller_as_they_were(rows, monkeypatch, fails):
+    import faiss
+
+    def search():
+        faiss.omp_set_num_threads(3)
+        small = FaissSearch(rows[:10])
+        if fails:
+            monkeypatch.setattr(small, "_index", None)
+            with pytest.raises(AttributeError):
+                small.search(rows[:1], 1)
+        else:
+            small.search(rows[:1], 1)
+        after = faiss.omp_get_max_threads()
+        FaissSearch(rows[:20]).search(rows[:1], 1)  # another index on the same thread
+        return after, faiss.omp_get_max_threads()
+
+    assert in_a_thread(search) == (3, 3)
+
+
+def in_a_thread(function):
+    """Return what the function gives in a thread of its own, whose OpenMP setting goes with it."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()

@@ -8,6 +8,8 @@ takes another path for one query than for many), and FAISS and NumPy agree to th
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -77,19 +79,32 @@ class FaissSearch:
         self._faiss = _faiss()
         self._index = self._faiss.IndexFlatIP(vectors.shape[1])
         self._index.add(vectors)
-        self._threads = self._faiss.omp_get_max_threads()
 
     def search(self, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
         """Return scores and rows, each (n_queries, min(k, size)), best first."""
         return in_blocks(self._vectors, queries, k, self._candidates)
 
     def _candidates(self, queries: FloatArray, n: int) -> IntArray:
-        # The setting belongs to the calling thread, so threads do not disturb each other.
         n_products = len(queries) * len(self._vectors)
         few = len(queries) < _THREADS_FROM or n_products < _PRODUCTS_FROM
-        self._faiss.omp_set_num_threads(1 if few else self._threads)
-        rows: IntArray = self._index.search(queries, n)[1]  # n <= size: no -1 padding
+        with _one_thread(self._faiss) if few else nullcontext():
+            rows: IntArray = self._index.search(queries, n)[1]  # n <= size: no -1 padding
         return rows
+
+
+@contextmanager
+def _one_thread(faiss: Any) -> Iterator[None]:
+    """Search on one thread, then restore what the calling thread had.
+
+    OpenMP keeps the number of threads per calling thread: from OMP_NUM_THREADS, or as the caller
+    set it. Every later search of this thread, and the caller's own use of OpenMP, reads it.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _faiss() -> Any:
