@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from textshot.decision import ENOUGH_CATEGORIES, derive, is_known, leave_one_category_out
+from textshot.decision import ENOUGH_CATEGORIES, above, derive, is_known, leave_one_category_out
 
 
 def at(*degrees):
@@ -154,6 +154,40 @@ def test_few_categories_without_background_always_answer(n):
 def test_no_categories_have_no_threshold():
     found = derive(*each(np.empty((0, 2), np.float32)), BACKGROUND)
     assert (found.threshold, found.n_way) == (None, 0)
+
+
+# The rejection rate
+
+
+def n_rejected(scores, rate):
+    return int((scores < np.float32(above(scores, rate))).sum())
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 10, 100])
+def test_a_rate_rejects_that_share_of_the_scores(n):
+    scores = np.random.default_rng(0).permutation(np.linspace(0.1, 0.99, n)).astype(np.float32)
+    for rejected in range(n + 1):
+        assert n_rejected(scores, rejected / n) == rejected
+
+
+def test_a_rate_between_two_scores_rejects_the_nearest_number_and_of_a_half_the_lower():
+    scores = np.linspace(0.1, 0.9, 5).astype(np.float32)
+    rates = (0.09, 0.1, 0.11, 0.29, 0.31, 0.69, 0.71, 0.91)
+    assert [n_rejected(scores, rate) for rate in rates] == [0, 0, 1, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6, 21])
+def test_half_of_the_scores_are_as_many_as_their_median_rejects(n):
+    scores = np.linspace(-0.5, 0.9, n).astype(np.float32)
+    assert n_rejected(scores, 0.5) == (scores < np.median(scores)).sum()
+
+
+def test_the_threshold_of_a_rate_is_the_lowest_one():
+    scores = np.array([0.5, 0.25, 0.75, 0.25], np.float32)
+    assert above(scores, 0.0) == -1.0
+    assert above(scores, 0.75) == np.nextafter(np.float32(0.5), np.float32(2))
+    assert n_rejected(scores, 0.25) == 2  # equal scores are rejected together
+    assert above(np.ones(4, np.float32), 1.0) == 1.0  # and no threshold is higher than a cosine
 
 
 # Known or not

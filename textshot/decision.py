@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -79,10 +80,18 @@ def derive(
 
 
 def above(scores: FloatArray, rate: float) -> float:
-    """Return the lowest threshold that a share `rate` of these scores (n,) do not reach."""
-    at = np.quantile(scores, rate, method="higher") if rate < 1.0 else scores.max()
+    """Return the lowest threshold that rejects a share `rate` of these scores (n,).
+
+    It rejects `rate * n` of them, rounded to the nearest whole number, a half down: as many as
+    their median rejects at 0.5. A rate of 0 rejects none, a rate of 1 all of them. Scores equal to
+    the highest rejected one are rejected with it; a score of 1 reaches every threshold.
+    """
+    n_rejected = math.ceil(rate * len(scores) - 0.5)
+    if n_rejected <= 0:
+        return -1.0
+    highest = np.partition(scores, n_rejected - 1)[n_rejected - 1]
     # What equals a threshold reaches it.
-    return float(np.clip(np.nextafter(np.float32(at), np.float32(2)), -1.0, 1.0))
+    return float(np.clip(np.nextafter(np.float32(highest), np.float32(2)), -1.0, 1.0))
 
 
 def _quantile(scores: FloatArray, rate: float) -> float:
