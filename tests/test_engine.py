@@ -330,6 +330,10 @@ def test_own_vectors_get_the_answers_of_their_texts(build):
 def test_vectors_that_cannot_be_compared_are_refused(build, vectors, message):
     with pytest.raises(InvalidTextsError, match=message):
         build("east").classify_vectors(vectors)
+    with pytest.raises(InvalidTextsError, match=message):
+        build("east").scores_of_vectors(vectors)
+    with pytest.raises(InvalidTextsError, match=message):
+        build("east").index.search(vectors)
 
 
 def test_scores_are_the_cosines_with_every_category_in_the_order_of_labels(build):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textshot.adaptation import FEWEST_TEXTS, LEAST_KNOWN, adapt, sample_texts
-from textshot.arrays import FloatArray, unit_rows
+from textshot.arrays import FloatArray
 from textshot.changes import CHUNK, Changes
 from textshot.checking import check_categories, check_texts
 from textshot.decision import TUNED
@@ -204,13 +204,10 @@ class Engine(Changes):
         self, vectors: ArrayLike, k: int = 3, *, threshold: Threshold = "auto"
     ) -> list[Prediction]:
         """Do as `classify` for embeddings of your own, (n, dim), of the same encoder."""
-        queries = unit_rows(vectors)
-        if queries.shape[1] != self.index.dim:
-            raise InvalidTextsError(
-                f"vectors have {queries.shape[1]} dimensions, the index has {self.index.dim}"
-            )
+        state = self.index.state
+        queries = state.queries(vectors)
         nothing_blank = np.zeros(len(queries), dtype=bool)
-        return predict(self.index.state, queries, k, threshold, nothing_blank)
+        return predict(state, queries, k, threshold, nothing_blank)
 
     def explain(self, text: str, k: int = 3, *, threshold: Threshold = "auto") -> Explanation:
         """Say why a text gets its answer: the keys that decided, and what each word did.
@@ -306,7 +303,8 @@ class Engine(Changes):
 
     def scores_of_vectors(self, vectors: ArrayLike) -> FloatArray:
         """Do as `scores` for embeddings of your own, (n, dim), of the same encoder."""
-        return score(self.index.state, unit_rows(vectors))
+        state = self.index.state
+        return score(state, state.queries(vectors))
 
     def reading(self, texts: Sequence[str]) -> Reading:
         """Tell how many texts the encoder does not read to their end, and how familiar they are.

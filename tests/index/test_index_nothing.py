@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from textshot import Engine
-from textshot.errors import InvalidCategoriesError, TextshotError
+from textshot.errors import InvalidCategoriesError, InvalidTextsError, TextshotError
 from textshot.index import Index, generations, rollback
 from textshot.index import store as store_module
 from textshot.records import Adaptation, Category, Example
@@ -128,6 +128,13 @@ def test_texts_and_vectors_of_another_number_are_refused(index, at):
 def test_vectors_of_other_dimensions_are_refused(index):
     with pytest.raises(TextshotError, match=r"shape \(1, 3\); \(1, 2\) is needed"):
         index.add_nothing([Example("south")], [[1, 0, 0]])
+
+
+def test_vectors_of_other_dimensions_remove_nothing_and_are_refused(index):
+    before = index.state
+    with pytest.raises(InvalidTextsError, match="vectors have 3 dimensions, the index has 2"):
+        index.remove_nothing([], [[1, 0, 0]])
+    assert index.state is before
 
 
 def test_none_added_is_none(tmp_path):

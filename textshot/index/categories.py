@@ -143,11 +143,7 @@ class Index:
             InvalidTextsError: another number of dimensions, rows that have no direction, k < 1.
         """
         state = self._state
-        queries = unit_rows(vectors)
-        if queries.shape[1] != state.dim:
-            raise InvalidTextsError(
-                f"vectors have {queries.shape[1]} dimensions, the index has {state.dim}"
-            )
+        queries = state.queries(vectors)
         if k < 1:
             raise InvalidTextsError(f"k is {k}; at least 1 is needed")
         return state.search.search(queries, k)
@@ -301,11 +297,12 @@ class Index:
         """
         if isinstance(texts, str):
             raise TypeError(f"texts is one string; give a list: [{texts!r}]")
-        there = self._state.nothing
+        state = self._state
+        there = state.nothing
         if there is None:
             return
         none = np.empty((0, self.dim), np.float32)
-        left = there.without(texts, none if vectors is None else unit_rows(vectors))
+        left = there.without(texts, none if vectors is None else state.queries(vectors))
         if len(left.examples) == len(there.examples):
             return
         _refuse_moved(self._state)

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from textshot.arrays import FloatArray, IntArray
+from textshot.arrays import FloatArray, IntArray, unit_rows
 from textshot.attention import Attention, find_share
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.fusion import category_vectors, fuse, weights_of_keys
@@ -167,6 +167,19 @@ class State:
         # What a frozen dataclass holds stays as it is; cached properties live beside it.
         self.__dict__.update({name: derived[name] for name in _OF_ENTRIES if name in derived})
         return self
+
+    def queries(self, vectors: ArrayLike) -> FloatArray:
+        """Return vectors that come from outside, numbers (n, dim), as float32 unit rows.
+
+        Raises:
+            InvalidTextsError: another number of dimensions, or rows that have no direction.
+        """
+        rows = unit_rows(vectors)
+        if rows.shape[1] != self.dim:
+            raise InvalidTextsError(
+                f"vectors have {rows.shape[1]} dimensions, the index has {self.dim}"
+            )
+        return rows
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
