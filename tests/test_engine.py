@@ -201,6 +201,32 @@ def test_a_category_can_have_a_threshold_of_its_own(build):
     assert [p.label for p in always] == [None, "north"]
 
 
+def test_a_category_without_a_threshold_beside_one_that_has_its_own_never_abstains(build):
+    strict, lax = Category("east", threshold=0.99), Category("west", threshold=-1)
+    engine = build(strict, lax, "north", threshold=None)
+    texts = ["20", "70", "200"]
+    found = engine.classify(texts)
+    assert engine.decision.threshold is None
+    assert [(p.label, p.threshold) for p in found] == [
+        (None, pytest.approx(0.99)),
+        ("north", None),
+        ("west", -1),
+    ]
+    assert engine.answers(texts).limits.tolist() == [pytest.approx(0.99), -np.inf, -1]
+    assert engine.explain("70").reason == "abstaining is off, so the best category is the answer"
+
+
+def test_where_abstaining_is_off_out_of_scope_examples_and_blank_texts_are_answered_too(build):
+    strict = Category("east", threshold=0.5)
+    for categories in (["east", "west"], [strict, "west"]):
+        engine = build(*categories, threshold=None)
+        engine.add_nothing(["10", "170"])
+        found = engine.classify(["170", ""])
+        assert [(p.label, p.threshold) for p in found] == [("west", None)] * 2
+    [unknown] = engine.classify(["10"])
+    assert (unknown.label, unknown.threshold) == (None, 0.5)
+
+
 def test_matches_come_best_first_and_are_as_many_as_asked(build):
     engine = build(*FIVE)
     [three] = engine.classify(["30"])

@@ -19,12 +19,16 @@ from textshot.scoring import scores as scores_of
 from textshot.settings import decision_of, given, only_auto
 from textshot.tuning import Odds, probabilities
 
+_NO_LIMIT = -np.inf  # what a category has to reach that never abstains, beside one that does
 _FEW = 8  # passes over a line that cost less than sorting it
 _BUDGET = 2 << 20  # numbers in one matrix of scores: 16 MiB in double precision
 
 
 def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArray | None:
-    """Return what each best row has to reach, float32 (n,); None for "always answer"."""
+    """Return what each best row has to reach, float32 (n,); None for "always answer".
+
+    Where a category has a threshold of its own and the index has none, _NO_LIMIT stands for none.
+    """
     if not isinstance(threshold, str):
         settings = given(threshold)
         value = settings.threshold if settings else None
@@ -34,7 +38,7 @@ def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArra
     own = [entry.category.threshold for entry in state.entries]
     if value is None and not any(t is not None for t in own):
         return None
-    shared = -1.0 if value is None else value
+    shared = _NO_LIMIT if value is None else value
     each = np.array([shared if t is None else t for t in own], np.float32)
     return each[best]
 
@@ -48,7 +52,8 @@ class Answers:
         rows: int64 of the same shape, the categories that these are of.
         known: bool (n,), False where the answer is "unknown".
         margins: float32 (n,), how far the best category is ahead; of the only one, of -1.
-        limits: float32 (n,), the score that had to be reached; None where abstaining was off.
+        limits: float32 (n,), the score that had to be reached, -inf where abstaining was off for
+            the best category; None where it was off for all.
         probabilities: how likely each answer is right; None where that is not known.
     """
 
@@ -111,7 +116,7 @@ def answer(
     known = is_known(scores[:, 0], limits)
     unfit = blank | _fits_nothing(state, queries, scores[:, 0])
     if limits is not None:
-        known &= ~unfit
+        known &= ~unfit | (limits == _NO_LIMIT)
     runner_up = scores[:, 1] if scores.shape[1] > 1 else np.full(len(scores), -1.0, np.float32)
     sure = _probabilities(state, queries, rows[:, 0], known)
     for i in np.flatnonzero(unfit & ~known):
@@ -144,7 +149,7 @@ def records(state: State, queries: FloatArray, answers: Answers) -> Iterator[Pre
             score=matches[0].score,
             probability=answers.probabilities[i],
             margin=float(answers.margins[i]),
-            threshold=None if limits is None else float(limits[i]),
+            threshold=None if limits is None or limits[i] == _NO_LIMIT else float(limits[i]),
             matches=matches,
         )
 
