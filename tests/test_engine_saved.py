@@ -22,6 +22,25 @@ from textshot.testing import HashingEncoder, toy_categories, toy_engine
 TEXTS = ["my parcel", "log in please", "money money", "the weather", "", "apply for it"]
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_a_lazy_engine_can_be_pickled_and_answers_alike(tmp_path, used):
+    toy_engine().save(tmp_path / "index")
+    engine = Engine.load(tmp_path / "index", lazy=True)
+    if used:
+        engine.classify(TEXTS)  # its encoder is loaded
+    there = pickle.loads(pickle.dumps(engine))
+    assert there.classify(TEXTS) == engine.classify(TEXTS)
+    assert there.index.path == engine.index.path
+
+
+def test_a_pickled_lazy_engine_checks_the_encoder_that_it_was_given(tmp_path):
+    toy_engine().save(tmp_path / "index")
+    wrong = Engine.load(tmp_path / "index", encoder=HashingEncoder(16), lazy=True)
+    there = pickle.loads(pickle.dumps(wrong))
+    with pytest.raises(EncoderMismatchError, match="cannot be compared"):
+        there.classify(TEXTS)
+
+
 @pytest.mark.parametrize("threshold", ["auto", None, 0.4])
 @pytest.mark.parametrize("private", [False, True])
 def test_a_loaded_engine_gives_the_same_answers(tmp_path, threshold, private):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +29,7 @@ from textshot.errors import (
 from textshot.explanation import Explanation, explain
 from textshot.findings import Finding
 from textshot.identity import LazyEncoder, check_identity, load_again
-from textshot.index import PLAIN, Index, State
+from textshot.index import PLAIN, EncoderIdentity, Index, State
 from textshot.networks import Network, make_network, network_beside
 from textshot.prediction import Answers, answer, category_probabilities, joined, predict, score
 from textshot.records import (
@@ -379,16 +380,24 @@ class Engine(Changes):
         identity = index.state.encoder
         if identity is None:
             raise EncoderMismatchError(f"{path} does not say which encoder made it")
-
-        def load() -> Encoder:
-            if encoder is None or isinstance(encoder, str):
-                loaded = load_again(encoder, identity, device, backend, precision)
-            else:
-                loaded = encoder
-            check_identity(loaded, identity, str(path))
-            return loaded
-
+        # No closure: a lazy engine can be pickled.
+        load = partial(_encoder_of, identity, str(path), encoder, device, backend, precision)
         return cls(LazyEncoder(identity, index.dim, load) if lazy else load(), index)
+
+
+def _encoder_of(
+    identity: EncoderIdentity,
+    where: str,
+    given: Encoder | str | None,
+    device: str | None,
+    backend: str,
+    precision: str,
+) -> Encoder:
+    """Return the encoder that the index at `where` was made with, checked."""
+    if given is None or isinstance(given, str):
+        given = load_again(given, identity, device, backend, precision)
+    check_identity(given, identity, where)
+    return given
 
 
 def _encoder_for(network: Network | str | None, given: Encoder | str | None) -> Encoder:
