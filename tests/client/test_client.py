@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from textshot.client import AnswerError, Client
-from textshot.errors import InvalidTextsError, ServiceError
-from textshot.records import Category, KeyKind
+from textshot.client.wire import body_of, category_of
+from textshot.errors import InvalidCategoriesError, InvalidTextsError, ServiceError
+from textshot.records import Category, Example, KeyKind
 
 LIMITS = {"max_body": 4000, "max_texts": 3, "max_characters": 100, "max_file": 1000, "deadline": 1}
 
@@ -232,3 +233,29 @@ def test_a_file_is_sent_again_from_its_beginning(tmp_path: Path):
         "csv",
         ["a", "b"],
     )
+
+
+def test_examples_are_sent_with_what_the_service_has_to_keep_of_them():
+    """Plain ones as plain texts, as services of the first edition take them."""
+    examples = (Example("a"), Example("b", "import"), Example("c", "correction", 7))
+    assert body_of(Category("x", examples=examples))["examples"] == [
+        "a",
+        {"text": "b", "source": "import", "written": 0},
+        {"text": "c", "source": "correction", "written": 7},
+    ]
+
+
+def test_a_service_that_does_not_tell_the_order_of_corrections_is_understood():
+    shown = {"name": "x", "examples": [{"text": "a", "source": "correction"}]}
+    assert category_of(shown).examples == (Example("a", "correction", 0),)
+
+
+@pytest.mark.parametrize(
+    "category", [Category("x", None), Category("x", examples=(Example("a"), Example(None)))]
+)
+def test_a_category_without_its_texts_is_not_sent(category: Category):
+    """Else its private description would be taken for an empty one, and lost."""
+    fake = Fake()
+    with pytest.raises(InvalidCategoriesError, match="'x' is of a private index"):
+        fake.client().put(category)
+    assert fake.asked == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,24 @@ def test_changes_are_those_of_the_library(folder: Path, client: Client):
     with pytest.raises(AnswerError, match="there is no category of that name"):
         client.remove("a/b: ü?")
     assert len(client.categories()) == len(Engine.load(folder).categories)
+
+
+def test_a_category_that_is_read_and_put_back_keeps_its_corrections(folder: Path, client: Client):
+    client.add(Category.of("sky", "the sky is blue"))
+    client.correct("the sky is grey", "sky")
+    client.correct("the sky was grey", "sky")
+    [sky] = [c for c in client.categories() if c.name == "sky"]
+    assert [(e.source, e.written > 0) for e in sky.examples] == [
+        ("example", False), ("correction", True), ("correction", True),
+    ]  # fmt: skip
+    there = Engine.load(folder)
+    assert sky == there.index.entry("sky").category
+    assert client.put(sky) == there.index.generation
+    client.put(replace(sky, description="what is above"))
+    after = Engine.load(folder).index.entry("sky").category
+    assert after.description == "what is above"
+    assert after.examples == sky.examples
+    client.remove("sky")
 
 
 def test_the_library_takes_a_hashing_encoder_too(client: Client):

@@ -11,6 +11,8 @@ from inside import ask
 
 from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
+from textshot.records import Example
+from textshot.service.schemas import MOST_WRITTEN
 
 NAMES = [
     "a/b",
@@ -92,6 +94,41 @@ def test_the_same_put_twice_makes_one_generation(folder: Path):
     assert (first.status_code, second.status_code) == (200, 200)
     assert [r.json()["changed"] for r in (first, second)] == [True, False]
     assert [r.json()["index_generation"] for r in (first, second)] == [2, 2]
+
+
+def test_examples_are_put_as_texts_or_with_their_source_and_order(folder: Path):
+    sent = ["a goal", {"text": "a foul"}, {"text": "a ball", "source": "correction", "written": 4}]
+
+    async def body(client, service):
+        put = await client.put(at("sport"), json={"examples": sent})
+        got = (await client.get(at("sport"))).json()["category"]["examples"]
+        again = await client.put(at("sport"), json={"examples": got})
+        newer = [{**one, "written": 2 * one["written"]} for one in got]
+        return put, got, again, await client.put(at("sport"), json={"examples": newer})
+
+    put, got, again, newer = write(folder, body)
+    assert put.status_code == 200, put.text
+    assert got == [
+        {"text": "a goal", "source": "example", "written": 0},
+        {"text": "a foul", "source": "example", "written": 0},
+        {"text": "a ball", "source": "correction", "written": 4},
+    ]
+    assert [r.json()["changed"] for r in (put, again, newer)] == [True, False, True]
+    found = Engine.load(folder).index.entry("sport").category.examples
+    assert found[2] == Example("a ball", "correction", 8)
+
+
+def test_a_correction_counts_after_whatever_order_was_put(folder: Path):
+    last = {"text": "a ball", "source": "correction", "written": MOST_WRITTEN}
+
+    async def body(client, service):
+        put = await client.put(at("sport"), json={"examples": [last]})
+        said = {"corrections": [{"text": "a ball", "label": "food"}]}
+        return put, await client.post("/v1/corrections", json=said)
+
+    put, corrected = write(folder, body)
+    assert put.status_code == 200, put.text
+    assert corrected.json()["predictions"][0]["label"] == "food"
 
 
 def test_adding_what_is_there_is_a_conflict(folder: Path):
@@ -231,7 +268,7 @@ def test_a_private_index_shows_no_text_and_takes_new_ones(tmp_path: Path):
 
     listed, answer = ask({"p": tmp_path / "p"}, body, writable=True)
     assert [c["examples"] for c in listed["categories"]] == [
-        [{"text": None, "source": "example"}]
+        [{"text": None, "source": "example", "written": 0}]
     ] * 2
     match = answer["predictions"][0]["matches"][0]
     assert (match["label"], match["key"]["text"]) == ("law", None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from textshot.errors import InvalidCategoriesError
 from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
 
 _DOTS = (".", "..")
@@ -39,19 +40,37 @@ def at(name: str) -> str:
 
 
 def body_of(category: Category) -> dict[str, Any]:
-    """Return what is sent of a category, beside its name."""
+    """Return what is sent of a category, beside its name.
+
+    Raises:
+        InvalidCategoriesError: its texts are not known.
+    """
+    if None in (category.description, *(example.text for example in category.examples)):
+        raise InvalidCategoriesError(
+            f"category {category.name!r} is of a private index, which does not show its texts."
+            " Send the category with its description and examples"
+        )
     return {
-        "description": category.description or "",
-        "examples": [example.text for example in category.examples],
+        "description": category.description,
+        "examples": [_example(example) for example in category.examples],
         "parent": category.parent,
         "threshold": category.threshold,
         "metadata": dict(category.metadata),
     }
 
 
+def _example(example: Example) -> str | dict[str, Any]:
+    """Return what is sent of an example: its text, and what else a plain one would not have."""
+    if example == Example(example.text):
+        return example.text or ""
+    return {"text": example.text, "source": example.source, "written": example.written}
+
+
 def category_of(shown: Mapping[str, Any]) -> Category:
     """Return the category that was sent."""
-    examples = tuple(Example(one["text"], one["source"]) for one in shown["examples"])
+    examples = tuple(
+        Example(one["text"], one["source"], one.get("written", 0)) for one in shown["examples"]
+    )
     return Category(**{**shown, "examples": examples})
 
 

@@ -104,7 +104,7 @@ def _add_writing(router: APIRouter, which: Callable[..., Served]) -> None:
     ) -> Any:
         """Add a category; the next answer knows it. One that is there is a 409: PUT replaces."""
         category = new_category(body.name, body)
-        check_lengths(body.examples, service_of(request).settings)
+        check_lengths([e.text for e in body.examples], service_of(request).settings)
         return await _changed(request, served, put(category, replace=False), generation)
 
     @router.put(
@@ -123,7 +123,7 @@ def _add_writing(router: APIRouter, which: Callable[..., Served]) -> None:
     ) -> Any:
         """Add a category (201), or put it in the place of the one of that name (200)."""
         category = new_category(name, body)
-        check_lengths(body.examples, service_of(request).settings)
+        check_lengths([e.text for e in body.examples], service_of(request).settings)
         there = category.name in _now(served).state.rows
         found = await _changed(request, served, put(category, replace=True), generation)
         response.status_code = 200 if there else 201

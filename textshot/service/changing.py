@@ -9,7 +9,7 @@ from textshot.encoders import clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
 from textshot.index import State
-from textshot.records import CORRECTION, Category, clean_name, truth_of
+from textshot.records import CORRECTION, Category, Example, clean_name, truth_of
 from textshot.service.answers import as_dict
 from textshot.service.problems import Problem
 from textshot.service.schemas import CategoryBody, Corrections
@@ -23,17 +23,12 @@ def new_category(name: str, body: CategoryBody) -> Category:
     Raises:
         Problem: 422; names are not repeated, as error bodies hold nothing that was sent.
     """
-    description, *examples = clean_texts([body.description, *body.examples])
+    description, *texts = clean_texts([body.description, *(e.text for e in body.examples)])
+    examples = tuple(
+        Example(text, e.source, e.written) for text, e in zip(texts, body.examples, strict=True)
+    )
     try:
-        category = Category.of(name, *examples, description=description)
-        return Category(
-            category.name,
-            category.description,
-            category.examples,
-            body.parent,
-            body.threshold,
-            body.metadata,
-        )
+        return Category(name, description, examples, body.parent, body.threshold, body.metadata)
     except InvalidCategoriesError:
         raise Problem(
             422,
@@ -121,7 +116,9 @@ def shown(category: Category) -> dict[str, Any]:
         "parent": category.parent,
         "threshold": category.threshold,
         "metadata": dict(category.metadata),
-        "examples": [{"text": e.text, "source": e.source} for e in category.examples],
+        "examples": [
+            {"text": e.text, "source": e.source, "written": e.written} for e in category.examples
+        ],
     }
 
 

@@ -11,7 +11,13 @@ from pydantic_core import from_json
 
 from textshot.service.keys import Caller, Role
 from textshot.service.problems import Problem
-from textshot.service.schemas import Classify, Correction, Corrections, NewCategory
+from textshot.service.schemas import (
+    Classify,
+    Correction,
+    Corrections,
+    NewCategory,
+    NewExample,
+)
 from textshot.service.served import Served
 from textshot.service.service import Service
 
@@ -19,6 +25,7 @@ _SHOWN = 5
 _FIELDS = {
     *Classify.model_fields,
     *NewCategory.model_fields,
+    *NewExample.model_fields,
     *Corrections.model_fields,
     *Correction.model_fields,
     *("generation", "offset", "limit", "format", "output", "text_column", "(unknown field)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from textshot.records import KeyKind
 from textshot.service.keys import Role
@@ -12,6 +13,8 @@ from textshot.service.keys import Role
 MOST_MATCHES = 100
 MOST_NAME = 1000
 MOST_EXAMPLES = 1000
+MOST_WRITTEN = 1 << 52
+"""Half of what the library counts to: whatever is sent, later corrections have numbers left."""
 
 _A_TEXT = "they took the money twice"
 _A_CATEGORY: dict[str, Any] = {"name": "double charge", "description": "", "examples": [_A_TEXT]}
@@ -96,6 +99,30 @@ class Predictions(_Of):
     encoder_fingerprint: str
 
 
+class NewExample(_In):
+    """An example, with where it comes from: so a category can be sent back as it was read."""
+
+    text: Said
+    source: str = Field("example", max_length=MOST_NAME)
+    written: Annotated[int, BeforeValidator(_whole)] = Field(
+        0, ge=0, le=MOST_WRITTEN, description="The order in which corrections came; 0: none."
+    )
+
+
+def _as_example(value: Any) -> Any:
+    """Take a bare text for an example that was there from the start."""
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, dict):
+        return value
+    raise PydanticCustomError("example_type", "a text, or an object with a text, is needed")
+
+
+TextOrExample = Annotated[
+    NewExample, BeforeValidator(_as_example, json_schema_input_type=Said | NewExample)
+]
+
+
 class CategoryBody(_In):
     """What stands for a category beside its name."""
 
@@ -104,7 +131,7 @@ class CategoryBody(_In):
     )
 
     description: str = ""
-    examples: list[Said] = Field(default=[], max_length=MOST_EXAMPLES)
+    examples: list[TextOrExample] = Field(default=[], max_length=MOST_EXAMPLES)
     parent: Name | None = None
     threshold: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
     metadata: dict[str, str] = Field(default={}, max_length=100)
@@ -123,6 +150,7 @@ class Example(_Out):
 
     text: str | None
     source: str
+    written: int = Field(description="The order in which corrections came; 0: no correction.")
 
 
 class Category(_Out):
