@@ -26,7 +26,7 @@ browser: install
 	  || $(BIN)/playwright install chromium
 
 # Two at once, and after them those that measure time or use all cores themselves.
-ALONE := tests/categorize tests/client tests/deploy tests/service
+ALONE := tests/batch tests/client tests/deploy tests/service
 TOGETHER := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
 
 test: install browser  ## the tests, offline

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from textshot.corpus import Corpus, Splits, join, make_corpus, split_categories
+from textshot.training.corpus import Corpus, Splits, join, make_corpus, split_categories
 
 SOURCES = {
     "banking77": "Casanueva et al. 2020, github.com/PolyAI-LDN/task-specific-datasets (CC BY 4.0)",

@@ -21,8 +21,8 @@ from benchmarks.accuracy.sets import SETS, Set
 from benchmarks.data import save
 from textshot import Engine, RememberingEncoder, load_encoder
 from textshot.encoders import PrecomputedEncoder
-from textshot.findings import FindingKind
-from textshot.records import spoken
+from textshot.engine.findings import FindingKind
+from textshot.types import spoken
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "doctor.json", Path("docs/doctor-figures.md")
 PICTURE = Path("docs/images/suggest.png")

@@ -26,7 +26,7 @@ from benchmarks.oneshot import RESULTS
 from benchmarks.setfit import PEERS, SETS, Draw, ask, prepare
 from textshot import Category, Engine, RememberingEncoder, load_encoder
 from textshot.encoders import Encoder
-from textshot.records import spoken
+from textshot.types import spoken
 
 SHOTS, SEEDS = (1, 5), (0, 1, 2)
 CELLS, SETFIT_CELLS = RESULTS / "peers", RESULTS / "learning" / "cells"

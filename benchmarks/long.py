@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.data import load, save
 from textshot import Category, Engine, PrecomputedEncoder, load_encoder
-from textshot.arrays import IntArray
+from textshot._arrays import IntArray
 from textshot.encoders import Encoder
-from textshot.records import spoken
+from textshot.types import spoken
 
 RESULTS = Path(__file__).parent / "results" / "long.json"
 PAGE, PICTURE = Path("docs/long-texts-figures.md"), Path("docs/images/long-texts.png")

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.data import SOURCES, draw_supports, load
 from textshot import Category, Engine, RememberingEncoder, load_encoder
-from textshot.arrays import FloatArray
+from textshot._arrays import FloatArray
 from textshot.encoders import Encoder
 
 SETTINGS = ("name only", "example only", "example + name")

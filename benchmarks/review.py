@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks.accuracy.sets import SETS, Set
 from benchmarks.data import save
 from textshot import Engine, RememberingEncoder, load_encoder
-from textshot.arrays import IntArray
-from textshot.categorize.review import Row, most_doubtful
+from textshot._arrays import IntArray
+from textshot.batch.review import Row, most_doubtful
 from textshot.encoders import PrecomputedEncoder
-from textshot.prediction import Answers
-from textshot.records import UNKNOWN
+from textshot.engine.predict import Answers
+from textshot.types import UNKNOWN
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "review.json", Path("docs/review-figures.md")
 PICTURE = Path("docs/images/review.png")

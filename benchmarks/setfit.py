@@ -24,7 +24,7 @@ from benchmarks.data import draw_supports, load, save
 from benchmarks.oneshot import RESULTS
 from textshot import Category, Engine, RememberingEncoder, load_encoder
 from textshot.encoders import Encoder
-from textshot.records import spoken
+from textshot.types import spoken
 
 SETS = ("banking77", "hwu64")
 SHOTS = (1, 2, 5)

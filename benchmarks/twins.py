@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.accuracy.sets import OPEN, SETS, Set
 from benchmarks.data import load, save
 from textshot import Engine, RememberingEncoder, load_encoder
-from textshot.arrays import FloatArray, IntArray
+from textshot._arrays import FloatArray, IntArray
 from textshot.encoders import Encoder, PrecomputedEncoder
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "twins.json", Path("docs/twins-figures.md")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from textshot import Engine
-from textshot.tables.categories import read_categories
+from textshot.io.categories import read_categories
 
 HERE = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import luigi
 
 from textshot import Engine
-from textshot.categorize import categorize
+from textshot.batch import categorize
 
 HERE = Path(__file__).parent
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from textshot.cli import main
-from textshot.encoders import resolve
+from textshot.encoders import loading as resolve
 
 BLOCK = re.compile(
     r"(?P<comments>(?:^<!--.*?-->\n+)*)^```(?P<language>\w+)\n(?P<body>.*?)^```$",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from textshot.categorize.ray import import_ray
+from textshot.batch.ray import import_ray
 from textshot.errors import TextshotError
 
 ROOT = Path(__file__).parents[1]

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 from textshot._version import __version__
 
 if TYPE_CHECKING:
-    from textshot.classifier import OneShotClassifier
-    from textshot.corpus import Corpus, make_corpus, split_categories
     from textshot.encoders import (
         Encoder,
         FunctionEncoder,
@@ -26,38 +24,39 @@ if TYPE_CHECKING:
         load_encoder,
     )
     from textshot.engine import Engine
-    from textshot.episodes import sample_episodes
+    from textshot.engine.explain import Explanation
+    from textshot.engine.findings import Finding
     from textshot.errors import TextshotError
+    from textshot.estimators import OneShotClassifier, TextshotEncoder
     from textshot.evaluation import Evaluation, evaluate, evaluate_episodes, full_way
-    from textshot.explanation import Explanation
-    from textshot.findings import Finding
+    from textshot.evaluation.sampling import sample_episodes
     from textshot.index import Index
     from textshot.integrations.hub import from_hub, push_to_hub
     from textshot.networks import Network, make_network
-    from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
     from textshot.training import TrainConfig, TrainReport, train
-    from textshot.transformer import TextshotEncoder
+    from textshot.training.corpus import Corpus, make_corpus, split_categories
+    from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
 
 _HOMES = {
-    "Category": "records",
-    "Corpus": "corpus",
+    "Category": "types",
+    "Corpus": "training.corpus",
     "Encoder": "encoders",
     "Engine": "engine",
     "Evaluation": "evaluation",
-    "Example": "records",
-    "Explanation": "explanation",
-    "Finding": "findings",
+    "Example": "types",
+    "Explanation": "engine.explain",
+    "Finding": "engine.findings",
     "FunctionEncoder": "encoders",
     "Index": "index",
-    "Key": "records",
-    "KeyKind": "records",
-    "Match": "records",
+    "Key": "types",
+    "KeyKind": "types",
+    "Match": "types",
     "Network": "networks",
-    "OneShotClassifier": "classifier",
+    "OneShotClassifier": "estimators",
     "PrecomputedEncoder": "encoders",
-    "Prediction": "records",
+    "Prediction": "types",
     "RememberingEncoder": "encoders",
-    "TextshotEncoder": "transformer",
+    "TextshotEncoder": "estimators",
     "TextshotError": "errors",
     "TrainConfig": "training",
     "TrainReport": "training",
@@ -66,11 +65,11 @@ _HOMES = {
     "from_hub": "integrations.hub",
     "full_way": "evaluation",
     "load_encoder": "encoders",
-    "make_corpus": "corpus",
+    "make_corpus": "training.corpus",
     "make_network": "networks",
     "push_to_hub": "integrations.hub",
-    "sample_episodes": "episodes",
-    "split_categories": "corpus",
+    "sample_episodes": "evaluation.sampling",
+    "split_categories": "training.corpus",
     "train": "training",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from textshot.encoders import HashingEncoder
 from textshot.engine import Engine
-from textshot.records import Category, Threshold
+from textshot.types import Category, Threshold
 
 __all__ = ["HashingEncoder", "toy_categories", "toy_engine"]
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.sets import COVERAGES, DRAWS, OPEN, SETS, SHOTS, Set, foreign, zipf
 from benchmarks.data import load
 from textshot import Engine
-from textshot.arrays import FloatArray, IntArray
+from textshot._arrays import FloatArray, IntArray
 from textshot.encoders import Encoder, PrecomputedEncoder
+from textshot.engine.predict import category_probabilities
 from textshot.evaluation import brier_score, calibration_error, risk_coverage
-from textshot.prediction import category_probabilities
-from textshot.records import spoken
+from textshot.types import spoken
 
 LOGISTIC_DRAWS, TUNED_ON = 10, 100
 STREAM_SHOTS = (1, 5)

@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.data import load
 from textshot import Category
-from textshot.arrays import IntArray
+from textshot._arrays import IntArray
 from textshot.encoders import Encoder, PrecomputedEncoder
-from textshot.records import spoken
+from textshot.types import spoken
 
 SETS: Mapping[str, tuple[str, str, str]] = {
     "banking77": ("banking77", "label", "clinc150"),

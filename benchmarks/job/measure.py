@@ -21,7 +21,7 @@ _WORDS = [begin + end for begin in _BEGIN for end in _END]
 
 def growing(kind: str, n_rows: int, processes: int, folder: Path) -> dict[str, float]:
     """Return seconds, and the most memory of this process and of those that it began, MiB."""
-    from textshot.categorize import categorize
+    from textshot.batch import categorize
     from textshot.testing import toy_engine
 
     source, target = make(folder, kind, n_rows), folder / "out"
@@ -71,9 +71,9 @@ def beside(folder: Path, data: Path) -> dict[str, Any]:
     """Return the seconds of a bare loop of the real encoder, and of the job, by turns."""
     from benchmarks.data import load
     from textshot import Engine, load_encoder
-    from textshot.categorize import categorize
-    from textshot.encoders.twins.choose import OPENVINO
-    from textshot.tables.categories import read_categories
+    from textshot.batch import categorize
+    from textshot.encoders.compiled.backends import OPENVINO
+    from textshot.io.categories import read_categories
 
     texts = [t for s in ("banking77", "clinc150") for t in load(data, s, "train")[0]][:N_TEXTS]
     texts = [" ".join(text.split()) for text in texts]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.layer.recipe import CONFIG, LAYERS, SHIPPED, kept_texts, splits_of
 
-PLACE = Path("textshot/encoders/layers") / f"{SHIPPED}.safetensors"
+PLACE = Path("textshot/encoders/adapters") / f"{SHIPPED}.safetensors"
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
 def train(name: str, data: Path, layer: Path) -> None:
     """Train one, and write its difference to the encoder as it came."""
     from textshot import load_encoder
-    from textshot.encoders.layer import write_layer
+    from textshot.encoders.adapter import write_layer
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
     from textshot.training import train_splits
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data import load_corpus, mix, without_domains
-from textshot.corpus import Corpus, Splits
 from textshot.training import TrainConfig
+from textshot.training.corpus import Corpus, Splits
 
 SETS = (
     "banking77",

@@ -13,10 +13,10 @@ from benchmarks.data import SPLITS, load
 from benchmarks.learning.cells import COST_ROWS, Cell
 from benchmarks.learning.fit import Place, fit, versions
 from textshot import load_encoder
-from textshot.arrays import IntArray
-from textshot.corpus import Corpus, Splits, make_corpus, split_categories
-from textshot.episodes import Episode, EpisodeSampler
+from textshot._arrays import IntArray
+from textshot.evaluation.sampling import Episode, EpisodeSampler
 from textshot.training import TrainConfig
+from textshot.training.corpus import Corpus, Splits, make_corpus, split_categories
 
 Rows = list[tuple[str | None, str | None, str]]
 

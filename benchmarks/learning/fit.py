@@ -13,10 +13,10 @@ from typing import Any
 
 from benchmarks.data import load_corpus
 from benchmarks.learning.cells import Cell
-from textshot.corpus import Corpus, Splits
 from textshot.encoders import Encoder
 from textshot.training import TrainConfig, train_splits
 from textshot.training.card import work_folder
+from textshot.training.corpus import Corpus, Splits
 
 TRIAL = {"steps": 20, "eval_every": 20, "draws": 3}
 TRIAL_TEXTS = 24

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from textshot.arrays import FloatArray
-from textshot.corpus import Corpus
+from textshot._arrays import FloatArray
 from textshot.encoders import Encoder
 from textshot.evaluation import evaluate_episodes, full_way
 from textshot.networks import Network
-from textshot.records import spoken
+from textshot.training.corpus import Corpus
+from textshot.types import spoken
 
 DRAWS, EPISODES = 20, 600
 

@@ -10,11 +10,11 @@ import numpy as np
 from benchmarks.data import draw_supports, load
 from benchmarks.learning.cells import TARGETS
 from benchmarks.learning.measure import Encode, Figures, spread_of
-from textshot.arrays import FloatArray, IntArray
-from textshot.fusion import category_vectors
+from textshot._arrays import FloatArray, IntArray
 from textshot.networks import EXAMPLE, NAME, Network, Prototypical
-from textshot.records import spoken
-from textshot.scoring import scores
+from textshot.scoring.exemplars import scores
+from textshot.scoring.prototypes import category_vectors
+from textshot.types import spoken
 
 SUPPORTS = 10
 SHOTS: Mapping[str, tuple[int, ...]] = {"banking77": (1, 2, 5), "hwu64": (1, 2, 5)}

@@ -14,9 +14,9 @@ from benchmarks.learning.fit import Place, fit
 from benchmarks.learning.measure import Encode, of_set, on_categories, remembered
 from benchmarks.learning.targets import Target
 from textshot import load_encoder
-from textshot.corpus import Splits
 from textshot.networks import Network
 from textshot.networks.store import network_beside
+from textshot.training.corpus import Splits
 from textshot.training.train import VALID_SHARE
 
 

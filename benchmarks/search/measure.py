@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.search.vectors import read
-from textshot.arrays import FloatArray, IntArray
+from textshot._arrays import FloatArray, IntArray
 from textshot.engine import Engine
 from textshot.index import Index
-from textshot.index.vectors import FaissSearch, NumpySearch, VectorSearch
-from textshot.records import Category
+from textshot.index.search import FaissSearch, NumpySearch, VectorSearch
+from textshot.types import Category
 
 SIZES = (10, 1_000, 10_000, 50_000, 100_000, 1_000_000)
 BATCH, BEST, SINGLES, REPEATS, COMPARED, ROUNDS = 256, 3, 200, 3, 32, 7

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data import load
-from textshot.arrays import FloatArray, unit_rows
+from textshot._arrays import FloatArray, unit_rows
 from textshot.encoders import Encoder
 
 SETS, TEXTS, QUERIES = ("banking77", "clinc150"), 2000, 512

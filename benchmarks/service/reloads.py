@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.service.client import Answer, constant
 from benchmarks.service.server import BACKEND, Server, serving
 from textshot import Engine
-from textshot.records import Category
+from textshot.types import Category
 
 N_TEXTS = 20
 NEAR = 2e-3

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.engines import DEFAULT, OURS, Encode, Tokens, ours
-from textshot.encoders.twins.batches import filled
+from textshot.encoders.compiled.batches import filled
 
 REPEATS = 3
 SIZES = (1, 8, 64, 512)
@@ -114,9 +114,9 @@ def run_alone(kind: str | tuple[str, str], texts: Sequence[str]) -> None:
 def repeated(texts: Sequence[str]) -> dict[str, Any]:
     """Return the seconds of `categorize` for a file, and for one with every text ten times."""
     from textshot import Engine, load_encoder
-    from textshot.categorize import categorize
-    from textshot.encoders.twins.choose import OPENVINO
-    from textshot.tables.categories import read_categories
+    from textshot.batch import categorize
+    from textshot.encoders.compiled.backends import OPENVINO
+    from textshot.io.categories import read_categories
 
     categories = read_categories("examples/support/categories.csv")
     engine = Engine.build(categories, encoder=load_encoder(device="cpu", backend=OPENVINO))

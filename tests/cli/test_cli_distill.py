@@ -14,7 +14,7 @@ def distilled(monkeypatch):
         say("encoding each token")
         return 29525, dims or 256
 
-    monkeypatch.setattr("textshot.encoders.distil.distil", distil)
+    monkeypatch.setattr("textshot.encoders.distill.distill.distil", distil)
     return calls
 
 

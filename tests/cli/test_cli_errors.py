@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from textshot.index import files
+from textshot.index.disk import files
 
 
 def test_bad_categories_are_said_and_no_index_is_made(run):
@@ -128,7 +128,7 @@ def test_errors_of_the_system_are_one_line(run, index, monkeypatch, error, messa
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("textshot.engine.Engine.classify", fail)
+    monkeypatch.setattr("textshot.engine.engine.Engine.classify", fail)
     result = run("classify", index, "money", code=1)
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1

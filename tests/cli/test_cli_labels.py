@@ -169,7 +169,7 @@ def test_a_category_is_removed_and_merged_without_its_model(run, index, monkeypa
     def gone(*_, **__):
         raise EncoderNotFoundError("gone")
 
-    monkeypatch.setattr("textshot.identity.load_encoder", gone)
+    monkeypatch.setattr("textshot.engine.encoder_identity.load_encoder", gone)
     run("labels", "merge", index, "late parcel", "--into", "refund request", code=0)
     run("labels", "remove", index, "refund request", "--purge", code=0)
     assert "refund request" not in run("labels", "list", index).stdout

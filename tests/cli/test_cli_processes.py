@@ -169,7 +169,7 @@ def test_ctrl_c_in_the_middle_leaves_what_was_there(start, index, there):
 
 
 def test_a_writer_in_another_process_is_waited_for(start, index):
-    held = "import sys, pathlib; from textshot.index.files import writers_lock\n"
+    held = "import sys, pathlib; from textshot.index.disk.files import writers_lock\n"
     held += "with writers_lock(pathlib.Path('index')): print('held', flush=True); sys.stdin.read()"
     holder = subprocess.Popen(
         [sys.executable, "-c", held], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -116,7 +116,7 @@ def _refuse(outcome, final):
 
 
 def test_no_gain_is_an_error_and_nothing_is_there(train, history, monkeypatch):
-    monkeypatch.setattr("textshot.training.run.Outcome.guard", _refuse)
+    monkeypatch.setattr("textshot.training.loop.Outcome.guard", _refuse)
     before = sorted(Path().iterdir())
     result = train(history, "-o", "out", code=1)
     assert (
@@ -130,7 +130,7 @@ def test_no_gain_is_an_error_and_nothing_is_there(train, history, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_is_said(train, history, monkeypatch):
-    monkeypatch.setattr("textshot.training.steps.Step.gradients", lambda self, step: float("nan"))
+    monkeypatch.setattr("textshot.training.step.Step.gradients", lambda self, step: float("nan"))
     result = train(history, "-o", "out", code=1)
     assert (
         "stopped at step 0 of 20: the loss of step 0 is nan; a lower rate may help" in result.output
@@ -320,7 +320,7 @@ def test_an_unfinished_run_of_other_options(train, history, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("textshot.training.run.Run.choose", interrupted)
+        patched.setattr("textshot.training.loop.Run.choose", interrupted)
         result = train(history, "-o", "out", code=1)
     assert "stopped; the state is kept. Go on with: textshot " in result.stderr
     assert result.stderr.rstrip().endswith("Aborted!")

@@ -15,7 +15,7 @@ import pytest
 from textshot.client import AnswerError, Client
 from textshot.client.wire import body_of, category_of
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, ServiceError
-from textshot.records import Category, Example, KeyKind
+from textshot.types import Category, Example, KeyKind
 
 LIMITS = {"max_body": 4000, "max_texts": 3, "max_characters": 100, "max_file": 1000, "deadline": 1}
 

@@ -9,8 +9,8 @@ from model_folders import write_json
 from test_encoder_base import in_new_process
 
 from textshot.encoders import load_encoder
-from textshot.encoders.folder import read_modules
-from textshot.encoders.identity import effective_max_length, model_fingerprint
+from textshot.encoders.fingerprint import effective_max_length, model_fingerprint
+from textshot.encoders.model_folder import read_modules
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError, InvalidTextsError
 

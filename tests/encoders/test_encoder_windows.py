@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from textshot.encoders import load_encoder
-from textshot.encoders.identity import model_fingerprint
+from textshot.encoders.fingerprint import model_fingerprint
 from textshot.encoders.windows import MOST_WINDOWS, OVERLAP, Windows, pooled
 from textshot.errors import EncoderError
 

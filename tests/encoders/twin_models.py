@@ -2,7 +2,7 @@
 
 from model_folders import write_json, write_modules
 
-from textshot.background import BACKGROUND
+from textshot.encoders.general_texts import BACKGROUND
 
 FAMILIES = ("bert", "mpnet", "roberta", "xlm-roberta", "modernbert", "qwen2", "qwen3")
 TEXTS = [

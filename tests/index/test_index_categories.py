@@ -9,8 +9,8 @@ import pytest
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index import Index
-from textshot.records import Category, Example
 from textshot.testing import HashingEncoder, toy_categories, toy_engine
+from textshot.types import Category, Example
 
 DEGREES = {"east": 0, "near east": 20, "north": 90}
 

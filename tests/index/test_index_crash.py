@@ -10,10 +10,11 @@ import pytest
 
 from textshot.engine import Engine
 from textshot.errors import IndexFormatError, IndexNotFoundError, PublishError, TextshotError
-from textshot.index import Index, files, generations, rollback, store
+from textshot.index import Index, generations, rollback
+from textshot.index.disk import files, store
 from textshot.networks import Prototypical
-from textshot.records import Category
 from textshot.testing import HashingEncoder, toy_categories
+from textshot.types import Category
 
 ENCODER = HashingEncoder(dim=16)
 
@@ -23,7 +24,7 @@ class Died(BaseException):
 
 
 class CountedOs:
-    """The `os` of textshot.index.files: counts its calls and asks `before` what to do at each."""
+    """The `os` of textshot.index.disk.files: counts its calls and asks `before` at each."""
 
     def __init__(self, before):
         self.before, self.calls, self.handles = before, [], set()
@@ -292,7 +293,7 @@ LIMITED = """
 import resource, sys
 from textshot.engine import Engine
 from textshot.errors import PublishError
-from textshot.records import Category
+from textshot.types import Category
 from textshot.testing import HashingEncoder
 engine = Engine.load(sys.argv[1], encoder=HashingEncoder())
 engine.add([Category.of("extra", "something else")])

@@ -9,8 +9,8 @@ import pytest
 
 from textshot.engine import Engine
 from textshot.index import Index, generations
-from textshot.records import Category, Example
 from textshot.testing import toy_categories
+from textshot.types import Category, Example
 
 V1 = Path(__file__).parents[1] / "golden" / "v1"
 ANSWERS, OF_A_NETWORK = (

@@ -15,11 +15,12 @@ from two_topics import ENCODER, two_topic_categories
 
 from textshot.engine import Engine
 from textshot.errors import IndexFormatError
-from textshot.index import Index, manifest
-from textshot.index.manifest import seal
+from textshot.index import Index
+from textshot.index.disk import manifest
+from textshot.index.disk.manifest import seal
 from textshot.networks import Matching
+from textshot.scoring.name_weight import Weighing
 from textshot.testing import HashingEncoder, toy_categories
-from textshot.weighing import Weighing
 
 
 class Bundle:
@@ -776,7 +777,7 @@ def test_texts_that_fit_nothing_sealed_again_without_a_change_open(unfit):
 
 def test_a_reader_that_does_not_know_of_them_refuses_the_index(unfit, monkeypatch):
     assert unfit.manifest["requires"] == ["fusion", "nothing"]
-    monkeypatch.setattr("textshot.index.manifest._KNOWN", {"decision", "fusion", "network"})
+    monkeypatch.setattr("textshot.index.disk.manifest._KNOWN", {"decision", "fusion", "network"})
     refused(unfit, r"with \['fusion', 'nothing'\]; .* Upgrade textshot")
 
 

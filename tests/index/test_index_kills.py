@@ -10,15 +10,15 @@ import time
 import pytest
 
 from textshot.engine import Engine
-from textshot.records import Category
 from textshot.testing import HashingEncoder, toy_categories
+from textshot.types import Category
 
 # The parent stays warm and forks a writer for each folder that it reads; a writer tells each
 # generation that it has published.
 WRITERS = """
 import os, sys
 from textshot.engine import Engine
-from textshot.records import Category
+from textshot.types import Category
 from textshot.testing import HashingEncoder
 
 def write(folder):

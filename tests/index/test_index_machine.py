@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from textshot.arrays import unit_rows
+from textshot._arrays import unit_rows
 from textshot.errors import ConflictError, InvalidCategoriesError
-from textshot.fusion import fuse
 from textshot.index import Index
-from textshot.records import Category, Example, spoken
+from textshot.scoring.prototypes import fuse
 from textshot.testing import HashingEncoder
+from textshot.types import Category, Example, spoken
 
 NAMES = st.sampled_from(["a", "b", "card_arrival", "日本", "x/y", "Ünde", "z z"])
 TEXTS = st.sampled_from(["one", "two words", "three\u2028lines", "🎉", "vier", "\ud800", "six"])

@@ -7,12 +7,12 @@ from collections import Counter
 
 import pytest
 
-from textshot.arrays import unit_rows
+from textshot._arrays import unit_rows
 from textshot.engine import Engine
 from textshot.errors import TextshotError
 from textshot.index import Index
-from textshot.records import Category
 from textshot.testing import HashingEncoder, toy_categories
+from textshot.types import Category
 
 ENCODER = HashingEncoder(dim=16)
 
@@ -20,7 +20,7 @@ ENCODER = HashingEncoder(dim=16)
 PUBLISHER = """
 import sys
 from textshot.engine import Engine
-from textshot.records import Category
+from textshot.types import Category
 from textshot.testing import HashingEncoder
 folder, times, purge = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "purge"
 engine = Engine.load(folder, encoder=HashingEncoder(dim=16))

@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from textshot import arrays
-from textshot.arrays import unit_rows
-from textshot.index import Index, settling, store
+from textshot import _arrays as arrays
+from textshot._arrays import unit_rows
+from textshot.index import Index
+from textshot.index import rerank as settling
+from textshot.index.disk import store
+from textshot.index.search import FaissSearch, NumpySearch
 from textshot.index.state import _OF_ENTRIES
-from textshot.index.vectors import FaissSearch, NumpySearch
-from textshot.records import Category, Example
 from textshot.testing import toy_engine
+from textshot.types import Category, Example
 
 SIZE, DIM = 20_000, 16
 ENGINES = {"faiss": FaissSearch, "numpy": NumpySearch}

@@ -12,10 +12,10 @@ import pytest
 from textshot.engine import Engine
 from textshot.errors import ConflictError, IndexFormatError, IndexNotFoundError, PublishError
 from textshot.index import EncoderIdentity, Index, generations, rollback
-from textshot.index import files as files_module
-from textshot.index import store as store_module
-from textshot.records import Category, DecisionSettings, Example
+from textshot.index.disk import files as files_module
+from textshot.index.disk import store as store_module
 from textshot.testing import HashingEncoder, toy_categories, toy_engine
+from textshot.types import Category, DecisionSettings, Example
 
 SECRET = "my secret text, grüße 🎉"
 
@@ -389,7 +389,7 @@ def test_a_relative_path_is_the_same_place(folder, monkeypatch):
 HOLDER = """
 import sys
 from pathlib import Path
-from textshot.index.files import writers_lock
+from textshot.index.disk.files import writers_lock
 with writers_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from textshot.arrays import unit_rows
+from textshot._arrays import unit_rows
 from textshot.errors import InvalidTextsError
-from textshot.index.vectors import FaissSearch, NumpySearch, make_search
+from textshot.index.search import FaissSearch, NumpySearch, make_search
 
 SIZES = (0, 1, 2, 5, 1000)
 BATCHES = (1, 15, 16, 17, 600)  # FAISS changes its way at 16 queries
@@ -132,7 +132,7 @@ import numpy as np
 def peak():  # not ru_maxrss: a child process begins with what its parent had
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
-from textshot.index.vectors import make_search
+from textshot.index.search import make_search
 rows = np.random.default_rng(0).normal(size=(4000, 256)).astype(np.float32)
 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
 search = make_search(rows)

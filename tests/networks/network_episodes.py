@@ -7,10 +7,10 @@ import math
 import numpy as np
 import torch
 
-from textshot.arrays import unit_rows
-from textshot.fusion import category_vectors
+from textshot._arrays import unit_rows
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, Views
-from textshot.scoring import scores
+from textshot.scoring.exemplars import scores
+from textshot.scoring.prototypes import category_vectors
 
 # Loops.
 

@@ -122,7 +122,8 @@ def test_an_episode_where_nothing_stands_for_a_way_is_refused(name):
 def test_importing_and_using_networks_takes_no_torch():
     code = (
         "import sys, numpy as np; from textshot.networks import make_network;"
-        "from textshot.fusion import category_vectors; from textshot.scoring import scores;"
+        "from textshot.scoring.prototypes import category_vectors;"
+        "from textshot.scoring.exemplars import scores;"
         "keys = np.eye(4, dtype=np.float32); rows = np.arange(4); kinds = np.full(4, 2)\n"
         "for name in ('matching', 'memory', 'siamese'):\n"
         "    network = make_network(name)\n"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from network_episodes import cross_entropy, dot, leaves, make_views, of_use, prototypes, unit, used
 
-from textshot.arrays import unit_rows
+from textshot._arrays import unit_rows
 from textshot.errors import InvalidTextsError
-from textshot.fusion import category_vectors
 from textshot.networks import make_network
+from textshot.scoring.prototypes import category_vectors
 
 
 @pytest.mark.parametrize("kind", [{}, {"n_shot": 0}, {"names": False}], ids=str)

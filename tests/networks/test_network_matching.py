@@ -20,9 +20,9 @@ from network_episodes import (
 )
 
 from textshot.errors import InvalidTextsError
-from textshot.fusion import category_vectors
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, make_network
-from textshot.scoring import scores
+from textshot.scoring.exemplars import scores
+from textshot.scoring.prototypes import category_vectors
 
 ALL = (NAME, DESCRIPTION, EXAMPLE)
 VARIANTS = [

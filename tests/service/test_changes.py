@@ -11,8 +11,8 @@ from inside import ask
 
 from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
-from textshot.records import Example
 from textshot.service.schemas import MOST_WRITTEN
+from textshot.types import Example
 
 NAMES = [
     "a/b",

@@ -12,7 +12,7 @@ from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
 from textshot.errors import IndexFormatError, InvalidCategoriesError, TextshotError
 from textshot.service.problems import Problem
-from textshot.service.served import Encoders, Served
+from textshot.service.served_index import Encoders, Served
 
 CATEGORIES = [Category.of("sport", "the match was won"), Category.of("food", "bread and soup")]
 

@@ -6,8 +6,8 @@ import pytest
 from tiny_learner import easy_rows, write_tiny_model
 
 from textshot import load_encoder
-from textshot.corpus import make_corpus, split_categories
 from textshot.training import TrainConfig, train_splits
+from textshot.training.corpus import make_corpus, split_categories
 
 QUICK = {
     "steps": 20,

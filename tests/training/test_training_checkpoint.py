@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 
 from textshot import load_encoder
 from textshot.errors import TrainingError
-from textshot.training import run, train_splits
+from textshot.training import loop as run
+from textshot.training import train_splits
 from textshot.training.checkpoint import NAME
 
 OTHER = r"unfinished training of other texts, another encoder or other options\. Say --restart"

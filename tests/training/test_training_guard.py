@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from textshot.errors import TrainingError
-from textshot.training import run
+from textshot.training import loop as run
 from textshot.training.config import ALPHAS
-from textshot.training.judge import MOST_LOST, Judgement, best_share
-from textshot.training.run import Outcome
+from textshot.training.loop import Outcome
+from textshot.training.validation import MOST_LOST, Judgement, best_share
 
 
 def judged(*by_category, domains=None):

@@ -6,11 +6,11 @@ from tiny_learner import TOPICS
 
 from textshot import load_encoder
 from textshot.errors import TrainingError
-from textshot.training import run
-from textshot.training.judge import Judgement
-from textshot.training.material import count_texts, prepare
-from textshot.training.steps import Step
-from textshot.training.tower import Tower
+from textshot.training import loop as run
+from textshot.training.data import count_texts, prepare
+from textshot.training.split_encoder import Tower
+from textshot.training.step import Step
+from textshot.training.validation import Judgement
 
 KEEP = tuple(f"{a} {b} x" for a in TOPICS[40:] for b in TOPICS[40:])
 

@@ -23,7 +23,7 @@ import json, os, signal, sys
 import torch
 torch.set_num_threads(1)
 from textshot import load_encoder
-from textshot.corpus import make_corpus, split_categories
+from textshot.training.corpus import make_corpus, split_categories
 from textshot.index import files
 from textshot.training import TrainConfig, run, train_splits
 

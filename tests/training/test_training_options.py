@@ -5,12 +5,12 @@ import pytest
 from safetensors.numpy import load_file
 from tiny_learner import TOPICS, easy_rows
 
-from textshot.corpus import Splits, join, make_corpus, split_categories
 from textshot.errors import EncoderError, InvalidTextsError
 from textshot.testing import HashingEncoder
 from textshot.training import TrainConfig, train, train_splits
-from textshot.training.material import NOWHERE, count_texts, prepare
-from textshot.training.tower import Tower
+from textshot.training.corpus import Splits, join, make_corpus, split_categories
+from textshot.training.data import NOWHERE, count_texts, prepare
+from textshot.training.split_encoder import Tower
 
 
 def losses(report):
@@ -114,8 +114,8 @@ def test_two_domains_are_judged_apart(go):
 
 def test_a_domain_that_loses_is_not_sold(go, tmp_path, monkeypatch):
     # Half of the texts get better by 30 points, the others worse by one.
-    from textshot.training import run
-    from textshot.training.judge import Judgement
+    from textshot.training import loop as run
+    from textshot.training.validation import Judgement
 
     def judged(self, network, *, exact=False):
         frozen = network is None

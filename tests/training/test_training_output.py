@@ -109,7 +109,7 @@ def test_no_pickles_and_nothing_of_the_texts(go, tmp_path):
 )
 def test_the_network_that_learned_is_beside_it_and_used(go, tmp_path, monkeypatch, network, kind):
     if network == "linear":  # as it comes, it is too good here for the guard
-        monkeypatch.setattr("textshot.training.run.Outcome.kept", True)
+        monkeypatch.setattr("textshot.training.loop.Outcome.kept", True)
     _, folder, encoder = made(go, tmp_path, network=network)
     beside = network_beside(folder)
     assert type(beside) is kind
@@ -171,6 +171,6 @@ def test_train_takes_texts_and_labels(learner, quick, tmp_path):
 
 
 def test_states_in_a_file_leave_no_file(go, tmp_path, monkeypatch):
-    monkeypatch.setattr("textshot.training.tower._MOST_BYTES", 0)
+    monkeypatch.setattr("textshot.training.split_encoder._MOST_BYTES", 0)
     made(go, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from textshot.training import checkpoint, run
-from textshot.training.steps import Step
+from textshot.training import checkpoint
+from textshot.training import loop as run
+from textshot.training.step import Step
 
 
 class Broken(Exception):

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from textshot.networks import Matching
-from textshot.training.material import prepare
-from textshot.training.steps import Step, _rate, seeded, use_bf16
-from textshot.training.tower import Tower
+from textshot.training.data import prepare
+from textshot.training.split_encoder import Tower
+from textshot.training.step import Step, _rate, seeded, use_bf16
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from safetensors.numpy import load_file
 
 from textshot.errors import TrainingError
 from textshot.networks import Matching
-from textshot.training import run, steps
-from textshot.training.judge import Judgement
+from textshot.training import loop as run
+from textshot.training import step as steps
+from textshot.training.validation import Judgement
 
 
 def nan_from(monkeypatch, step):

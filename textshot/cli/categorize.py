@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.categorized import in_words, note_reading_of, say, say_estimate
+from textshot.cli.categorize_output import in_words, note_reading_of, say, say_estimate
 from textshot.cli.output import counted, note
 from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
-    from textshot.categorize import Report
-    from textshot.records import Threshold
-    from textshot.tables import Format
+    from textshot.batch import Report
+    from textshot.io import Format
+    from textshot.types import Threshold
 
 STDOUT = "-"
 
@@ -164,8 +164,8 @@ def categorize(
       textshot categorize my-index "logs/2026-*.jsonl.gz" archive/ -o categorised/
       textshot categorize my-index week-2.csv -o second.csv --compare first.csv
     """
-    from textshot.categorize import categorize as run
-    from textshot.categorize import estimate
+    from textshot.batch import categorize as run
+    from textshot.batch import estimate
 
     for path in inputs:
         options.need_format(path, input_format)

@@ -18,8 +18,8 @@ from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
-    from textshot.findings import Finding
-    from textshot.tables import Format
+    from textshot.engine.findings import Finding
+    from textshot.io import Format
 
 _SHOWN = 10
 _TEXT = 90  # signs of an example
@@ -83,7 +83,7 @@ def _engine(path: str, encoder: str | None, device: options.Where, remember: boo
         return options.load_engine(path, encoder, device, remember=remember)
     from textshot.encoders import load_encoder
     from textshot.engine import Engine
-    from textshot.tables.categories import read_categories
+    from textshot.io.categories import read_categories
 
     categories = read_categories(path)
     loaded = load_encoder(encoder, **device._asdict())
@@ -97,8 +97,8 @@ def _about_texts(
     input_format: Format | None,
     encoding: str | None,
 ) -> list[dict[str, Any]]:
-    from textshot.categorize.doubts import ADVICE, TITLES
-    from textshot.categorize.looking import doubts_of_texts
+    from textshot.batch.diagnostics import ADVICE, TITLES
+    from textshot.batch.preview import doubts_of_texts
 
     texts = read_texts(path, text_columns, input_format, encoding)
     with progress("reading texts") as advance:
@@ -118,7 +118,7 @@ def _about_texts(
 
 def _say(found: Sequence[Finding], about: Sequence[dict[str, Any]]) -> None:
     """Print what was found, by kind, with the remedy of each kind once."""
-    from textshot.findings import TITLES
+    from textshot.engine.findings import TITLES
 
     shown = [(TITLES[finding.kind], finding.remedy, _lines(finding)) for finding in found] + [
         (one["title"], one["remedy"], [f"{one['label']}: {one['reason']}"]) for one in about

@@ -13,11 +13,11 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import note_reading, print_json, print_table, warn
-from textshot.records import UNKNOWN
+from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
-    from textshot.records import Prediction, Threshold
-    from textshot.tables import Format
+    from textshot.io import Format
+    from textshot.types import Prediction, Threshold
 
 _CHUNK = 256
 
@@ -110,8 +110,8 @@ def read_texts(
     path: str, text_columns: list[str], input_format: Format | None, encoding: str | None
 ) -> Iterator[str]:
     """Yield the texts of a table, and tell which rows are left out."""
-    from textshot.tables import open_table, text_column
-    from textshot.tables.categories import text_columns_of
+    from textshot.io import open_table, text_column
+    from textshot.io.categories import text_columns_of
 
     with open_table(path, format=input_format, encoding=encoding, batch_rows=_CHUNK) as table:
         columns = text_columns_of(table, text_columns)

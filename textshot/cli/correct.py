@@ -11,12 +11,12 @@ import click
 from textshot.cli import options
 from textshot.cli.output import counted, note, print_json, print_saved, print_table, warn
 from textshot.errors import InvalidCategoriesError
-from textshot.records import UNKNOWN, truth_of
+from textshot.types import UNKNOWN, truth_of
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
-    from textshot.tables import Format
-    from textshot.tables.categories import Labelled
+    from textshot.io import Format
+    from textshot.io.categories import Labelled
 
 _Pairs = list[tuple[str, str]]
 
@@ -109,7 +109,7 @@ def _read(
     encoding: str | None,
 ) -> tuple[_Pairs, int, int]:
     """Return the texts with their labels, and how many rows were skipped and rejected."""
-    from textshot.tables.categories import read_labelled
+    from textshot.io.categories import read_labelled
 
     data = read_labelled(
         path, label=label_column, text=text_columns, format=input_format, encoding=encoding
@@ -135,10 +135,10 @@ def _said(
 
     In a review somebody wrote "unknown"; elsewhere it may be what `categorize` answered, unread.
     """
-    from textshot.categorize.reviewed import is_review
-    from textshot.tables import Format
-    from textshot.tables.formats import format_of
-    from textshot.tables.text_output import unescaped
+    from textshot.batch.review_import import is_review
+    from textshot.io import Format
+    from textshot.io.formats import format_of
+    from textshot.io.text_output import unescaped
 
     if not is_review(data.columns):
         return data.texts, data.truths

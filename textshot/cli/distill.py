@@ -54,11 +54,11 @@ def distill(
       textshot distill -o encoders/static
       textshot distill -o encoders/inbox --texts inbox.csv
     """
-    from textshot.adaptation import sample_texts
     from textshot.encoders import load_encoder
-    from textshot.encoders.distil import distil
+    from textshot.encoders.distill.distill import distil
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
     from textshot.errors import EncoderError
+    from textshot.scoring.transduction import sample_texts
 
     loaded = load_encoder(encoder, revision=revision, backend="torch", device="cpu")
     if not isinstance(loaded, SentenceTransformerEncoder):

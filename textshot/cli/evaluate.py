@@ -20,8 +20,8 @@ from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
-    from textshot.records import Threshold
-    from textshot.tables import Format
+    from textshot.io import Format
+    from textshot.types import Threshold
 
 _SHOWN_CONFUSIONS = 10
 _MATCHES = 5  # of each answer in a report, which shows the true category where it came near
@@ -89,7 +89,7 @@ def evaluate(
         answers = predicted(engine, data.texts, k, threshold=threshold, advance=advance)
     found = compared(answers, wanted)
     if report_path is not None:
-        from textshot.report import evaluation_page
+        from textshot.reports import evaluation_page
 
         page = evaluation_page(
             found, data.texts, wanted, answers, index=index_path, labelled=labelled_path

@@ -12,11 +12,11 @@ import click
 from textshot.cli import options
 from textshot.cli.classify import read_texts
 from textshot.cli.output import counted, note, note_reading, print_json
-from textshot.records import UNKNOWN
+from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
-    from textshot.explanation import Explanation, Word
-    from textshot.records import Match, Threshold
+    from textshot.engine.explain import Explanation, Word
+    from textshot.types import Match, Threshold
 
 _BAR = 20  # signs of the longest one
 

@@ -14,8 +14,8 @@ def make_ready(folder: str) -> None:
     Where torch is what would be taken anyway, nothing is made and nothing said.
     """
     from textshot.encoders import load_encoder
-    from textshot.encoders.twins.choose import AUTO, TORCH, choose
-    from textshot.encoders.twins.encoder import CompiledEncoder
+    from textshot.encoders.compiled.backends import AUTO, TORCH, choose
+    from textshot.encoders.compiled.encoder import CompiledEncoder
 
     try:
         if choose(AUTO, AUTO, None)[0] == TORCH:

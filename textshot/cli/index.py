@@ -25,9 +25,9 @@ from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
-    from textshot.records import Category
-    from textshot.tables import Format
-from textshot.records import HALF, Threshold
+    from textshot.io import Format
+    from textshot.types import Category
+from textshot.types import HALF, Threshold
 
 
 @click.command()
@@ -106,7 +106,7 @@ def index(
     """
     from textshot.encoders import load_encoder
     from textshot.engine import Engine
-    from textshot.tables.categories import read_categories
+    from textshot.io.categories import read_categories
 
     if unknown_rate is not None and threshold != "auto":
         raise click.UsageError("--unknown-rate is the rate of an auto threshold, and one is given")

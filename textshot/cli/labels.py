@@ -9,7 +9,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import note, print_json, print_saved, print_table
-from textshot.records import UNKNOWN, clean_name
+from textshot.types import UNKNOWN, clean_name
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -96,7 +96,7 @@ def add(
       textshot labels add my-index "spare parts" --description "Orders of single parts."
       textshot labels add my-index unknown "out of office until Monday"
     """
-    from textshot.records import Category
+    from textshot.types import Category
 
     engine, label = options.load_engine(index_path, encoder, device), clean_name(label)
     if _is_unknown(label):

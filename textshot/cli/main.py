@@ -24,10 +24,10 @@ from textshot.cli.evaluate import evaluate
 from textshot.cli.explain import explain
 from textshot.cli.history import info, rollback
 from textshot.cli.hub import hub
-from textshot.cli.importing import import_
+from textshot.cli.import_ import import_
 from textshot.cli.index import index
 from textshot.cli.labels import labels
-from textshot.cli.mapping import map_
+from textshot.cli.map import map_
 from textshot.cli.serve import serve
 from textshot.cli.suggest import suggest
 from textshot.cli.train import train

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from textshot.cli.output import warn
-from textshot.records import Threshold
+from textshot.types import Threshold
 
 if TYPE_CHECKING:
     from textshot.encoders import Encoder
     from textshot.engine import Engine
-    from textshot.tables import Format
-    from textshot.tables.categories import Labelled
+    from textshot.io import Format
+    from textshot.io.categories import Labelled
 
 _Command = Callable[..., Any]
 
@@ -27,7 +27,7 @@ class _FormatName(click.Choice[str]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Format:
-        from textshot.tables import Format
+        from textshot.io import Format
 
         return Format(super().convert(value, param, ctx))
 
@@ -94,7 +94,7 @@ label_column_option = click.option("--label-column", help="Column with the label
 NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
 """Those of `textshot.networks.NETWORKS`; here too, as a help page loads no NumPy."""
 NO_NETWORK = "none"
-"""That of `textshot.engine`."""
+"""That of `textshot.engine.engine`."""
 
 network_option = click.option(
     "--network",
@@ -191,8 +191,8 @@ def check_page(path: str | None) -> None:
 
 def write_page(path: str, page: str) -> None:
     """Write a page, and say how large it is."""
+    from textshot._files import write_whole
     from textshot.cli.output import in_bytes, note
-    from textshot.whole import write_whole
 
     data = page.encode("utf-8")
     write_whole(Path(path), data)
@@ -207,7 +207,7 @@ def read_labelled(
     encoding: str | None,
 ) -> Labelled:
     """Read texts and truths, and warn of each row that cannot be used."""
-    from textshot.tables.categories import read_labelled as read
+    from textshot.io.categories import read_labelled as read
 
     need_format(path, format)
     data = read(path, label=label_column, text=text_columns, format=format, encoding=encoding)
@@ -218,8 +218,8 @@ def read_labelled(
 
 def read_texts(path: str) -> list[str]:
     """Read the texts of a table, and warn of each row that cannot be used."""
-    from textshot.tables import open_table, text_column
-    from textshot.tables.categories import text_columns_of
+    from textshot.io import open_table, text_column
+    from textshot.io.categories import text_columns_of
 
     found: list[str] = []
     with open_table(path) as table:
@@ -255,7 +255,7 @@ def load_engine(
 def remembering(encoder: Encoder) -> Encoder:
     """Return an encoder that keeps its vectors in the cache."""
     from textshot.encoders import RememberingEncoder
-    from textshot.encoders.twins.store import cache_folder
+    from textshot.encoders.compiled.store import cache_folder
 
     return RememberingEncoder(encoder, folder=cache_folder() / "vectors")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.index import State
     from textshot.networks import Network
-    from textshot.records import Adaptation, DecisionSettings
+    from textshot.types import Adaptation, DecisionSettings
 
 PLAIN_NETWORK = "matching"
 _GAP = "  "

@@ -112,7 +112,7 @@ def serve(
       textshot serve support=my-index sales=other-index --host 0.0.0.0 --api-keys keys.txt
     """
     served = _named(indexes)
-    from textshot.identity import Encoders
+    from textshot.engine.encoder_identity import Encoders
 
     try:
         from textshot.service import Service, Settings
@@ -157,7 +157,7 @@ def _keys(path: str | None) -> Keys | None:
 
 def _check_there(served: dict[str, str]) -> None:
     """Tell at once, and not after the door is open, that an index is not there."""
-    from textshot.index.store import manifest_of
+    from textshot.index.disk.store import manifest_of
 
     for path in served.values():
         manifest_of(Path(path))

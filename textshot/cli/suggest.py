@@ -11,12 +11,12 @@ import click
 from textshot.cli import options
 from textshot.cli.classify import as_dict, read_texts
 from textshot.cli.output import counted, note, note_reading, print_json, print_table
-from textshot.records import UNKNOWN
+from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
-    from textshot.records import Prediction
-    from textshot.tables import Format
+    from textshot.io import Format
+    from textshot.types import Prediction
 
 
 @click.command()
@@ -101,8 +101,8 @@ def _lines(
 ) -> dict[str, int]:
     """Return where each text is first; nothing of stdin, which cannot be read again."""
     from textshot.encoders import clean_texts
-    from textshot.tables import open_table, text_column
-    from textshot.tables.categories import text_columns_of
+    from textshot.io import open_table, text_column
+    from textshot.io.categories import text_columns_of
 
     found: dict[str, int] = {}
     if path == "-":
@@ -125,8 +125,8 @@ def _write(
     answers: list[Prediction],
     lines: dict[str, int],
 ) -> int:
-    from textshot.categorize.review import Row, write_rows
-    from textshot.categorize.worker import Worker
+    from textshot.batch.review import Row, write_rows
+    from textshot.batch.worker import Worker
 
     worker = Worker.beside(engine, ["text"], ["text"])
     rows = [

@@ -16,9 +16,9 @@ from textshot.cli.progress import progress
 from textshot.errors import InvalidTextsError
 
 if TYPE_CHECKING:
-    from textshot.corpus import Splits
-    from textshot.tables import Format
+    from textshot.io import Format
     from textshot.training import TrainConfig, TrainReport
+    from textshot.training.corpus import Splits
 
 
 def _layers(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
@@ -207,8 +207,8 @@ def _read(
     columns: dict[str, Any],
 ) -> Splits:
     """Read each table as a domain, split it by category, and put the parts together."""
-    from textshot.corpus import Splits, join, split_lists
-    from textshot.tables.history import read_split
+    from textshot.io.labelled_texts import read_split
+    from textshot.training.corpus import Splits, join, split_lists
 
     for path in paths:
         options.need_format(path, columns["format"])
@@ -227,8 +227,8 @@ def _read_domain(
     config: TrainConfig,
     columns: dict[str, Any],
 ) -> Splits:
-    from textshot.corpus import make_corpus, split_categories
-    from textshot.tables.history import read_history
+    from textshot.io.labelled_texts import read_history
+    from textshot.training.corpus import make_corpus, split_categories
     from textshot.training.train import VALID_SHARE
 
     history = read_history(path, **columns)

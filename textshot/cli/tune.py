@@ -10,12 +10,12 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import counted, note, percent, print_json, threshold_text
-from textshot.records import HALF
+from textshot.types import HALF
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
-    from textshot.records import DecisionSettings
-    from textshot.tables import Format
+    from textshot.io import Format
+    from textshot.types import DecisionSettings
 
 
 @click.command()

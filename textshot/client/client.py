@@ -16,7 +16,7 @@ import httpx
 from textshot.client.sending import AnswerError, Sender, checked
 from textshot.client.wire import at, body_of, category_of, parts, prediction_of
 from textshot.encoders.base import clean_texts
-from textshot.records import Category, Prediction, Threshold
+from textshot.types import Category, Prediction, Threshold
 
 _PART = 1 << 20
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from textshot.errors import InvalidCategoriesError
-from textshot.records import Category, Example, Key, KeyKind, Match, Prediction
+from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
 
 _DOTS = (".", "..")
 _JSON_ROOM = 1024

@@ -1,11 +1,11 @@
 """Encoders: texts in, unit vectors out. Importing this loads no model and no heavy library."""
 
 from textshot.encoders.base import Encoder, clean_texts
+from textshot.encoders.cache import RememberingEncoder
+from textshot.encoders.custom import FunctionEncoder, PrecomputedEncoder
 from textshot.encoders.hashing import HashingEncoder
-from textshot.encoders.own import FunctionEncoder, PrecomputedEncoder
-from textshot.encoders.reading import Reading
-from textshot.encoders.remembering import RememberingEncoder
-from textshot.encoders.resolve import DEFAULT_ENCODER, load_encoder
+from textshot.encoders.loading import DEFAULT_ENCODER, load_encoder
+from textshot.encoders.text_stats import Reading
 
 __all__ = [
     "DEFAULT_ENCODER",

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from textshot.arrays import FloatArray
+from textshot._arrays import FloatArray
 from textshot.errors import InvalidTextsError
 
 Spec = Mapping[str, str | int | None]

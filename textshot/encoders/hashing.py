@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from textshot.arrays import FloatArray, IntArray, unit_rows
+from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
 from textshot.errors import EncoderError
 

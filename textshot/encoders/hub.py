@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from textshot.encoders.folder import read_modules
+from textshot.encoders.model_folder import read_modules
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
 from textshot.errors import EncoderError, EncoderNotFoundError
 

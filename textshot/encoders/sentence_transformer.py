@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from textshot.arrays import FloatArray, unit_rows
+from textshot._arrays import FloatArray, unit_rows
+from textshot.encoders.adapter import Layer, read_layer
 from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
-from textshot.encoders.folder import read_modules
-from textshot.encoders.identity import effective_max_length, model_fingerprint
-from textshot.encoders.layer import Layer, read_layer
+from textshot.encoders.fingerprint import effective_max_length, model_fingerprint
+from textshot.encoders.model_folder import read_modules
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
-from textshot.encoders.reading import Reader, Reading
+from textshot.encoders.text_stats import Reader, Reading
 from textshot.encoders.windows import CUT, WINDOWS, Windows, pooled
 from textshot.errors import EncoderError
 
@@ -39,7 +39,8 @@ class SentenceTransformerEncoder(Shown):
         max_length: tokens after which a text is cut; None keeps the model's.
         long_texts: "windows": texts that are longer than that are read in windows that overlap,
             and their vectors pooled; "cut": what is longer is not read.
-        layer: the name of a layer that changes the model (`textshot.encoders.layer`), or its file.
+        layer: the name of a layer that changes the model (`textshot.encoders.adapter`), or its
+            file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from textshot.arrays import FloatArray, IntArray
+from textshot._arrays import FloatArray, IntArray
 
 MOST_WINDOWS = 64
 """What is behind them is not read, and counted (`Encoder.reading`); about 12,000 words."""

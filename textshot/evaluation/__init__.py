@@ -1,6 +1,14 @@
 """How good are the answers: of an engine, and of a network or a plain encoder in episodes."""
 
-from textshot.evaluation.answers import (
+from textshot.evaluation.calibration import brier_score, calibration_error, risk_coverage
+from textshot.evaluation.curves import (
+    PrecisionRecall,
+    category_curves,
+    confusion,
+    precision_recall,
+)
+from textshot.evaluation.episodes import EpisodeScore, evaluate_episodes, full_way, recalls
+from textshot.evaluation.metrics import (
     Evaluation,
     LabelScore,
     compared,
@@ -10,14 +18,6 @@ from textshot.evaluation.answers import (
     wanted_of,
     wilson,
 )
-from textshot.evaluation.calibration import brier_score, calibration_error, risk_coverage
-from textshot.evaluation.curves import (
-    PrecisionRecall,
-    category_curves,
-    confusion,
-    precision_recall,
-)
-from textshot.evaluation.episodes import EpisodeScore, evaluate_episodes, full_way, recalls
 
 __all__ = [
     "EpisodeScore",

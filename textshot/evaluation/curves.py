@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from textshot.arrays import IntArray
+from textshot._arrays import IntArray
 from textshot.errors import InvalidTextsError
 
 _Floats = NDArray[np.float64]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from textshot.arrays import FloatArray, IntArray
-from textshot.episodes import EpisodeSampler, stream
+from textshot._arrays import FloatArray, IntArray
 from textshot.errors import InvalidTextsError
-from textshot.fusion import category_vectors
+from textshot.evaluation.sampling import EpisodeSampler, stream
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, Network, Prototypical
-from textshot.scoring import scores
+from textshot.scoring.exemplars import scores
+from textshot.scoring.prototypes import category_vectors
 
 _Z = 1.959964  # of a two-sided 95 % interval
 

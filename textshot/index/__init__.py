@@ -1,7 +1,7 @@
 """The index: categories and their vectors in memory (`Index`), and the folder that keeps them."""
 
-from textshot.index.categories import Index
-from textshot.index.history import Generation, generations, rollback
+from textshot.index.disk.generations import Generation, generations, rollback
+from textshot.index.index import Index
 from textshot.index.state import PLAIN, EncoderIdentity, Entry, Nothing, State
 
 __all__ = [

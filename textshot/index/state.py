@@ -10,15 +10,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from textshot.arrays import FloatArray, IntArray, unit_rows
-from textshot.attention import Attention, find_share
+from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.fusion import category_vectors, fuse, weights_of_keys
-from textshot.index.vectors import VectorSearch, make_search
+from textshot.index.search import VectorSearch, make_search
 from textshot.networks import NETWORKS, Matching, Network
-from textshot.networks.shared import scale_in_use
-from textshot.records import Adaptation, Category, DecisionSettings, Example, Key, KeyKind
-from textshot.weighing import Weighing, weigh
+from textshot.networks.attend import scale_in_use
+from textshot.scoring.attention import Attention, find_share
+from textshot.scoring.name_weight import Weighing, weigh
+from textshot.scoring.prototypes import category_vectors, fuse, weights_of_keys
+from textshot.types import Adaptation, Category, DecisionSettings, Example, Key, KeyKind
 
 KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
 """The kinds of keys in the order of their numbers, in files and for networks."""

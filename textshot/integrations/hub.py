@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from textshot.encoders import Encoder
-from textshot.encoders.folder import read_modules
 from textshot.encoders.hub import reason_of
+from textshot.encoders.model_folder import read_modules
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
 from textshot.engine import Engine
 from textshot.errors import HubError, IndexNotFoundError
 from textshot.evaluation import Evaluation
 from textshot.index import Index
-from textshot.integrations.card import index_card
+from textshot.integrations.hub_card import index_card
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -18,13 +18,13 @@ from spacy.util import minibatch, raise_error
 
 from textshot.encoders import Encoder
 from textshot.engine import Engine
+from textshot.engine.encoder_identity import Encoders, LazyEncoder
+from textshot.engine.predict import answer, records, score
 from textshot.errors import IndexFormatError, IndexNotFoundError, InvalidTextsError
-from textshot.identity import Encoders, LazyEncoder
 from textshot.index import EncoderIdentity, Index
-from textshot.integrations.packed import packed, unpacked
-from textshot.integrations.stored import Stored, keep, stored
-from textshot.prediction import answer, records, score
-from textshot.records import Threshold
+from textshot.integrations.spacy_index import packed, unpacked
+from textshot.integrations.spacy_predictions import Stored, keep, stored
+from textshot.types import Threshold
 
 Scope = Literal["doc", "sentences"]
 _ENCODERS = Encoders()  # components of one process share them
@@ -78,7 +78,7 @@ def make(
         index: the folder of an index; None where one is loaded by `from_disk` or `from_bytes`.
         encoder: the name or folder of the encoder, where the index's own has moved.
         scope: "doc" classifies whole documents; "sentences" each sentence (`sent._.<name>`).
-        threshold: see `textshot.records.Threshold`.
+        threshold: see `textshot.types.Threshold`.
         k: how many matches each Prediction carries.
         cats: fill `doc.cats` with the score of every category: of the document, or of the sentence
             that it is highest for.

@@ -4,8 +4,8 @@ from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Network, Numbers,
 from textshot.networks.linear import Linear
 from textshot.networks.matching import Matching
 from textshot.networks.memory import Memory
-from textshot.networks.names import NETWORKS, make_network
 from textshot.networks.prototypical import Prototypical
+from textshot.networks.registry import NETWORKS, make_network
 from textshot.networks.siamese import Siamese
 from textshot.networks.store import (
     from_bytes,

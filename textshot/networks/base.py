@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from textshot.arrays import FloatArray, IntArray
+from textshot._arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch import Tensor

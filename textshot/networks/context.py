@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from textshot.arrays import FloatArray
+from textshot._arrays import FloatArray
 
 
 def shapes(kind: str, dim: int) -> dict[str, tuple[int, ...]]:

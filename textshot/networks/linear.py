@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from textshot.arrays import FloatArray, IntArray, unit_rows
+from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidTextsError
-from textshot.networks.base import Network, Numbers, Views
-from textshot.networks.shared import (
+from textshot.networks.attend import (
     cross_entropy,
     full_precision,
     keys_of,
@@ -19,6 +18,7 @@ from textshot.networks.shared import (
     start_scale,
     unit,
 )
+from textshot.networks.base import Network, Numbers, Views
 
 if TYPE_CHECKING:
     from torch import Tensor

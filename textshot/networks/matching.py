@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from textshot.arrays import FloatArray, IntArray, unit_rows
+from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidTextsError
 from textshot.networks import context as contexts
-from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Network, Numbers, Views
-from textshot.networks.shared import (
+from textshot.networks.attend import (
     EVERY_KIND,
     Keys,
     attend,
@@ -23,6 +22,7 @@ from textshot.networks.shared import (
     scale_of,
     start_scale,
 )
+from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Network, Numbers, Views
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from textshot.arrays import FloatArray
+from textshot._arrays import FloatArray
 from textshot.errors import InvalidTextsError
-from textshot.networks.base import Network, Numbers, Views
-from textshot.networks.shared import (
+from textshot.networks.attend import (
     bounded,
     cross_entropy,
     full_precision,
@@ -20,6 +19,7 @@ from textshot.networks.shared import (
     start_scale,
     unit,
 )
+from textshot.networks.base import Network, Numbers, Views
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class Memory(Network):
     slot wins. A way starts with its fused keys as one slot and each example as another. A slot of
     a single example scores 1 - slope * (1 - cos): it is sure of its like only. Gradients flow
     through the writes of an episode, in the order of its queries. When used, nothing is moved:
-    a new example joins the fused keys and is a slot of its own (`textshot.scoring`).
+    a new example joins the fused keys and is a slot of its own (`textshot.scoring.exemplars`).
 
     Loss, for each query before it is written: the memory loss [cos(nearest wrong slot) -
     cos(nearest right slot) + margin]_+ plus the cross-entropy of scale * score per way.

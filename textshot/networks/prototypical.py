@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textshot.arrays import FloatArray
-from textshot.networks.base import Network, Numbers, Views
-from textshot.networks.shared import (
+from textshot._arrays import FloatArray
+from textshot.networks.attend import (
     cross_entropy,
     full_precision,
     keys_of,
@@ -15,6 +14,7 @@ from textshot.networks.shared import (
     scale_of,
     start_scale,
 )
+from textshot.networks.base import Network, Numbers, Views
 
 if TYPE_CHECKING:
     from torch import Tensor

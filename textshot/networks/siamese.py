@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from textshot.arrays import FloatArray
+from textshot._arrays import FloatArray
 from textshot.errors import InvalidTextsError
+from textshot.networks.attend import SCALE, full_precision, keys_of, prototypes
 from textshot.networks.base import Network, Numbers, Views
-from textshot.networks.shared import SCALE, full_precision, keys_of, prototypes
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textshot.arrays import FloatArray
+from textshot._arrays import FloatArray
+from textshot._files import write_whole
 from textshot.errors import EncoderError, IndexFormatError, TextshotError
 from textshot.networks.base import Network, Setting
-from textshot.networks.names import NETWORKS, make_network
-from textshot.whole import write_whole
+from textshot.networks.registry import NETWORKS, make_network
 
 __all__ = [
     "NETWORKS",

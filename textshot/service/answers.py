@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from textshot.prediction import predict
-from textshot.records import Prediction, Threshold
+from textshot.engine.predict import predict
 from textshot.service.batcher import Job
-from textshot.service.served import Snapshot
+from textshot.service.served_index import Snapshot
+from textshot.types import Prediction, Threshold
 
 Parts = Sequence[tuple[Job, list[int]]]
 Done = list[tuple[Job, Any]]

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from textshot.service.changing import (
+from textshot.service.classify import check_lengths
+from textshot.service.edits import (
     correct,
     correction_texts,
     find,
@@ -16,7 +17,6 @@ from textshot.service.changing import (
     remove,
     shown,
 )
-from textshot.service.classify import check_lengths
 from textshot.service.problems import not_ready
 from textshot.service.requests import JsonRoute, needs_write, service_of
 from textshot.service.schemas import (
@@ -31,7 +31,7 @@ from textshot.service.schemas import (
     Written,
     errors,
 )
-from textshot.service.served import Served, Snapshot
+from textshot.service.served_index import Served, Snapshot
 
 MOST_LISTED = 10_000
 

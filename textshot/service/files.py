@@ -15,17 +15,17 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
-from textshot.arrays import FloatArray
-from textshot.categorize.settings import Settings as JobSettings
-from textshot.categorize.stream import run_stream
+from textshot._arrays import FloatArray
+from textshot.batch.options import Settings as JobSettings
+from textshot.batch.stream import run_stream
 from textshot.encoders import Encoder, Reading
 from textshot.engine import Engine
 from textshot.errors import TextshotError
-from textshot.records import UNKNOWN
 from textshot.service.answers import Wanted
 from textshot.service.batcher import Batcher
 from textshot.service.problems import Problem
-from textshot.service.served import Snapshot
+from textshot.service.served_index import Snapshot
+from textshot.types import UNKNOWN
 
 KEPT = 600.0
 """Seconds that the progress of a finished file can be asked for."""

@@ -11,8 +11,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from textshot._version import __version__
-from textshot.records import UNKNOWN, Prediction
-from textshot.service.served import Served
+from textshot.service.served_index import Served
+from textshot.types import UNKNOWN, Prediction
 
 MOST_CATEGORIES = 50
 """Categories of an index with series of their own, the first that are answered; then "(others)"."""

@@ -18,7 +18,7 @@ from textshot.service.schemas import (
     NewCategory,
     NewExample,
 )
-from textshot.service.served import Served
+from textshot.service.served_index import Served
 from textshot.service.service import Service
 
 _SHOWN = 5

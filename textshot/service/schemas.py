@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from textshot.records import KeyKind
 from textshot.service.keys import Role
+from textshot.types import KeyKind
 
 MOST_MATCHES = 100
 MOST_NAME = 1000

@@ -9,15 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from textshot.engine.encoder_identity import Encoders
 from textshot.errors import ServiceError
-from textshot.identity import Encoders
 from textshot.service.answers import Answerer
 from textshot.service.batcher import Batcher
 from textshot.service.files import FileJobs
 from textshot.service.keys import ANONYMOUS, Caller, Keys, Rates
 from textshot.service.metrics import Metrics
 from textshot.service.problems import Problem, not_ready
-from textshot.service.served import Served, Snapshot
+from textshot.service.served_index import Served, Snapshot
 from textshot.service.settings import Settings
 
 _log = logging.getLogger("textshot.service")

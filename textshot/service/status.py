@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from textshot._version import __version__
+from textshot.engine.decision import decision_of
 from textshot.service.requests import caller_of, may_write, service_of
 from textshot.service.schemas import Info, Live, Ready, errors
-from textshot.service.served import Served
-from textshot.settings import decision_of
+from textshot.service.served_index import Served
 
 
 def status_routes() -> APIRouter:

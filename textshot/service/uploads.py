@@ -13,16 +13,16 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from textshot.categorize.settings import Settings as JobSettings
+from textshot.batch.options import Settings as JobSettings
 from textshot.errors import TableError
-from textshot.records import Threshold
+from textshot.io import Format
+from textshot.io.formats import format_of
 from textshot.service.files import FileRun
 from textshot.service.problems import Problem
 from textshot.service.requests import service_of
 from textshot.service.schemas import FileProgress, errors
-from textshot.service.served import Served
-from textshot.tables import Format
-from textshot.tables.formats import format_of
+from textshot.service.served_index import Served
+from textshot.types import Threshold
 
 _SIMPLE = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 _KINDS = {

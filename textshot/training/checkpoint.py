@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from textshot.errors import TrainingError
-from textshot.index import files
-from textshot.training.steps import Step
+from textshot.index.disk import files
+from textshot.training.step import Step
 
 NAME = "checkpoint.safetensors"
 _VERSION = "1"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from textshot.augment import AUGMENTATIONS
 from textshot.errors import InvalidTextsError
 from textshot.networks import NETWORKS, Network, make_network
 from textshot.networks.base import Setting
+from textshot.training.augmentation import AUGMENTATIONS
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the way from the starting weights to the trained ones that are tried by default."""
@@ -39,7 +39,7 @@ class TrainConfig:
         weight_decay: of the encoder; `clip`: largest norm of its gradient.
         warmup: share of the steps in which the rate rises; it falls as a cosine after it.
         dropout: None keeps the encoder's own.
-        augment: kinds of `textshot.augment` by which a query may be changed.
+        augment: kinds of `textshot.training.augmentation` by which a query may be changed.
         keep_weight: of the loss that holds the vectors of other texts in place, where there are
             any (`train_splits`): what is learned then costs texts of quite another kind less.
         precision: "bf16", "fp32", or "auto": bf16 where the CPU has it.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from textshot.corpus import Splits
 from textshot.encoders import Encoder
 from textshot.training.config import TrainConfig
+from textshot.training.corpus import Splits
 
 if TYPE_CHECKING:
     from textshot.training.checkpoint import Progress
-    from textshot.training.run import Outcome
+    from textshot.training.loop import Outcome
 
 
 @dataclass(frozen=True)

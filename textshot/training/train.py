@@ -9,19 +9,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textshot.corpus import Splits, check_enough, make_corpus, split_categories
 from textshot.encoders import Encoder, clean_texts, load_encoder
-from textshot.encoders.remembering import innermost
+from textshot.encoders.cache import innermost
 from textshot.errors import EncoderError, InvalidTextsError
 from textshot.training.card import alone, check_output, clear, put_encoder, work_folder
 from textshot.training.config import TrainConfig
+from textshot.training.corpus import Splits, check_enough, make_corpus, split_categories
 from textshot.training.report import TrainReport, make_report
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
-    from textshot.training.run import Run
+    from textshot.training.loop import Run
 
 VALID_SHARE = 0.25
 """Of the categories, held out to judge by, where no split is given."""
@@ -138,9 +138,9 @@ def _begin(
     reading: Advance,
     learning: Advance,
 ) -> tuple[Run, SentenceTransformer]:
-    from textshot.training.material import count_texts, prepare
-    from textshot.training.run import Run
-    from textshot.training.tower import Tower
+    from textshot.training.data import count_texts, prepare
+    from textshot.training.loop import Run
+    from textshot.training.split_encoder import Tower
 
     model = encoder.fresh_model()
     tower = Tower(model, config.layers, str(encoder.spec["prompt"] or ""), work)
@@ -176,9 +176,9 @@ def _begin(
 
 
 def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder:
+    from textshot.encoders.compiled.encoder import CompiledEncoder
+    from textshot.encoders.compiled.static import StaticEncoder
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
-    from textshot.encoders.twins.encoder import CompiledEncoder
-    from textshot.encoders.twins.static import StaticEncoder
 
     if encoder is None or isinstance(encoder, str):
         found = load_encoder(encoder, backend="torch", precision="fp32")

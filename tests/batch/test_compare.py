@@ -1,0 +1,254 @@
+"""Drift, with a pencil: shares, their chance, scores; and the earlier run that it is told from."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from job_files import content, write_rows
+
+from textshot.batch import categorize
+from textshot.batch.compare import Side, drift_of
+from textshot.batch.significance import stability, standard_errors
+from textshot.errors import TableError
+from textshot.testing import toy_engine
+from textshot.types import Category
+
+
+def side(counts, **other):
+    known = {
+        "fingerprint": "f",
+        "generation": 1,
+        "content": "c",
+        "encoder": "e",
+        "threshold": 0.3,
+        "written": sum(counts.values()),
+        "counts": counts,
+        "categories": [label for label in counts if label != "unknown"],
+        "scores": [sum(counts.values())],
+    }
+    return Side(**{**known, **other})
+
+
+def marks(drift):
+    return {change.label: change.mark for change in drift.changes}
+
+
+def test_two_shares_are_apart_by_standard_errors():
+    # 60 % in both together; 0.6 * 0.4 * (1/100 + 1/100) = 0.0048
+    assert standard_errors(50, 100, 70, 100) == pytest.approx(0.2 / math.sqrt(0.0048))
+    assert standard_errors(70, 100, 50, 100) == pytest.approx(-0.2 / math.sqrt(0.0048))
+    assert standard_errors(10, 100, 20, 200) == 0.0
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        (3, 100, 4, 100),  # 3.5 expected
+        (97, 100, 96, 100),  # of the others
+        (30, 1000, 1, 10),
+        (0, 0, 5, 10),
+        (5, 10, 0, 0),
+    ],
+)
+def test_of_too_few_nothing_is_said(counts):
+    assert standard_errors(*counts) is None
+
+
+def test_the_same_scores_are_stable():
+    assert stability([10, 20, 30], [10, 20, 30]) == 0.0
+    assert stability([10, 20, 30], [100, 200, 300]) == pytest.approx(0.0)
+
+
+def test_the_stability_index_with_a_pencil():
+    # halves become three quarters and one: 0.25 ln 1.5 - 0.25 ln 0.5 = 0.25 ln 3
+    assert stability([50, 50], [75, 25]) == pytest.approx(0.25 * math.log(3))
+    assert stability([50, 50], [750, 250]) == pytest.approx(0.25 * math.log(3))
+
+
+def test_bins_are_joined_to_a_tenth_of_the_earlier_rows_each():
+    assert stability([4, 6, 90], [6, 4, 90]) == 0.0
+    assert stability([50, 48, 2], [50, 2, 48]) == 0.0  # the rest is of the last class
+    assert stability([0, 0, 100], [30, 30, 40]) == 0.0  # one class says nothing
+
+
+def test_a_class_that_is_empty_now_counts_as_half_a_row():
+    expected = (0.005 - 0.5) * math.log(0.005 / 0.5) + (1 - 0.5) * math.log(1 / 0.5)
+    assert stability([50, 50], [0, 100]) == pytest.approx(expected)
+
+
+def test_what_is_more_than_chance_is_marked():
+    # three comparisons, "unknown" is one: 0.01 / 3 is beyond 2.94 standard errors
+    before = side({"a": 50, "b": 50})
+    assert marks(drift_of(before, side({"a": 70, "b": 30}))) == {"a": "", "b": ""}  # 2.89
+    assert marks(drift_of(before, side({"a": 75, "b": 25}))) == {"a": "more", "b": "less"}  # 3.65
+
+
+def test_the_more_categories_the_rarer_is_a_mark():
+    others = {f"c{i}": 0 for i in range(100)}
+    drift = drift_of(side({"a": 50, "b": 50} | others), side({"a": 75, "b": 25} | others))
+    assert set(marks(drift).values()) == {""}  # 0.01 / 103 is beyond 3.9
+
+
+def test_unknown_is_compared_as_well():
+    drift = drift_of(side({"a": 90, "unknown": 10}), side({"a": 60, "unknown": 40}))
+    assert (drift.unknown.before, drift.unknown.now, drift.unknown.mark) == (0.1, 0.4, "more")
+    assert drift.unknown.points == pytest.approx(30)
+    assert "unknown" not in marks(drift)
+
+
+def test_categories_are_new_or_gone_and_come_first():
+    before = side({"a": 50, "b": 30, "c": 20})
+    now = side({"a": 20, "b": 31, "d": 49})
+    drift = drift_of(before, now)
+    assert [(c.label, c.before, c.now, c.words) for c in drift.changes] == [
+        ("d", None, 0.49, "new"),
+        ("c", 0.2, None, "gone"),
+        ("a", 0.5, 0.2, "less"),
+        ("b", 0.3, 0.31, "no"),
+    ]
+    assert drift.n_marked == 3
+
+
+def test_a_category_that_no_row_got_is_not_gone():
+    drift = drift_of(side({"a": 50}), replace(side({"b": 50}), categories=["a", "b"]))
+    assert [(c.label, c.now, c.mark) for c in drift.changes] == [
+        ("b", 1.0, "new"),
+        ("a", 0, "less"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "psi", "words"),
+    [
+        ([250, 250], 0.0, "no shift worth mentioning"),
+        ([320, 180], 0.14 * math.log(0.64 / 0.36), "no shift worth mentioning"),
+        ([340, 160], 0.18 * math.log(0.68 / 0.32), "a shift"),
+        ([375, 125], 0.25 * math.log(3), "a large shift"),
+    ],
+)
+def test_words_for_the_scores(now, psi, words):
+    drift = drift_of(side({"a": 500}, scores=[250, 250]), side({"a": 500}, scores=now))
+    assert drift.psi == pytest.approx(psi)
+    assert drift.scores == words
+
+
+def test_scores_that_cannot_be_compared():
+    few = drift_of(side({"a": 499}), side({"a": 5000}))
+    assert (few.psi, few.scores) == (None, "too few texts to tell: 500 in each run are needed")
+    other = drift_of(side({"a": 500}), side({"a": 500}, encoder="another"))
+    assert (other.psi, other.scores) == (None, "not comparable: another encoder")
+
+
+def test_what_differs_beside_the_texts_is_said():
+    before = side({"a": 1})
+    assert drift_of(before, before).notes == ()
+    assert drift_of(before, replace(before, generation=3, content="d")).notes == (
+        "the index was generation 1, now 3",
+    )
+    assert drift_of(before, replace(before, content="d", encoder="f", threshold=None)).notes == (
+        "the index has other numbers: another one, or adapted to other texts",
+        "the encoder is another one",
+        "the threshold was 0.300, now none",
+    )
+
+
+def test_nothing_can_be_compared_with_nothing():
+    drift = drift_of(side({}), side({}))
+    assert (drift.changes, drift.unknown.words, drift.psi) == ((), "too few to tell", None)
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_rows("in.csv", 300)
+    write_rows("next.csv", 200, bad_every=2)
+    return toy_engine(threshold=0.25)
+
+
+@pytest.mark.parametrize(
+    ("output", "named"),
+    [
+        ("old.csv", "old.csv"),
+        ("old.csv", "old.csv.run"),
+        ("old.csv", "old.csv.run/summary.json"),
+        ("old/", "old"),
+        ("old/", "old/_textshot/summary.json"),
+    ],
+)
+def test_an_earlier_run_is_found_by_what_there_is_of_it(engine, output, named):
+    engine.save("index")
+    first = categorize(engine, "in.csv", output)
+    engine.add([Category.of("lost card", "my card is gone")])
+    engine.save("index")
+    second = categorize(engine, "next.csv", "out.csv", compare=named)
+    assert second.drift.before == first.fingerprint
+    assert (second.drift.generations, second.drift.rows) == ((1, 2), (297, 100))
+    assert second.drift.changes[0].label == "lost card"
+    assert second.drift == drift_of(first.side(), second.side())
+
+
+def test_a_copy_of_a_summary_will_do(engine):
+    first = categorize(engine, "in.csv", "out.csv")
+    shutil.copy("out.csv.run/summary.json", "last-week.json")
+    second = categorize(engine, "next.csv", "out.csv", compare=Path("last-week.json"))
+    assert second.drift.before == first.fingerprint
+
+
+def test_the_comparison_is_no_part_of_the_run(engine):
+    categorize(engine, "in.csv", "old.csv")
+    plain = categorize(engine, "next.csv", "out.csv")
+    before = content(".")
+    again = categorize(engine, "next.csv", "out.csv", compare="old.csv")
+    assert (again.fingerprint, again.n_known) == (plain.fingerprint, 1)
+    assert again.drift is not None
+    assert again.record() == plain.record()
+    changed = {name for name, data in content(".").items() if before[name] != data}
+    assert changed == {"out.csv.run/summary.html"}
+    categorize(engine, "next.csv", "out.csv")
+    assert content(".") == before
+
+
+def test_a_run_is_not_compared_with_itself(engine):
+    categorize(engine, "in.csv", "out.csv")
+    before = content(".")
+    for named in ("out.csv", "out.csv.run", "./out.csv.run/summary.json"):
+        with pytest.raises(TableError, match=r"where the run itself writes.*keep a copy of"):
+            categorize(engine, "next.csv", "out.csv", compare=named)
+    assert content(".") == before
+
+
+def test_a_run_that_is_not_finished_has_no_summary(engine):
+    categorize(engine, "in.csv", "old/")
+    Path("old/_textshot/summary.json").unlink()
+    with pytest.raises(TableError, match=r"old: its run is not finished. Finish it first"):
+        categorize(engine, "next.csv", "out.csv", compare="old")
+
+
+@pytest.mark.parametrize(
+    ("named", "body", "message"),
+    [
+        ("nowhere.csv", None, "nowhere.csv: there is no summary of a run beside it. Name the"),
+        ("in.csv", None, "in.csv: there is no summary of a run beside it"),
+        ("a.json", "{", "a.json: is no summary of textshot, or is damaged"),
+        ("a.json", "[]", "a.json: is no summary of textshot, or is damaged"),
+        ("a.json", json.dumps({"tally": {}}), "a.json: is no summary of textshot, or is damaged"),
+    ],
+)
+def test_what_is_no_summary_is_said_before_anything_is_done(engine, named, body, message):
+    if body is not None:
+        Path(named).write_text(body)
+    before = content(".")
+    with pytest.raises(TableError, match=message):
+        categorize(engine, "next.csv", "out.csv", compare=named)
+    assert content(".") == before
+
+
+def test_a_pipe_has_nothing_to_compare(engine):
+    categorize(engine, "in.csv", "old.csv")
+    with pytest.raises(TableError, match=r"a pipe leaves no summary to compare. Name files"):
+        categorize(engine, "next.csv", "-", compare="old.csv")

@@ -1,0 +1,84 @@
+"""The benchmark of the doctor, on a tiny set; its page, and what guides claim, is what it found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import doctor
+from benchmarks.accuracy.sets import Set
+from textshot.encoders import PrecomputedEncoder
+from textshot.testing import HashingEncoder
+
+ROOT = Path(__file__).parents[2]
+WORDS = {
+    "parcel": ["late", "lost", "broken", "wet"],
+    "money": ["back", "twice", "gone", "owed"],
+    "login": ["fails", "slow", "locked", "lost"],
+}
+
+
+@pytest.fixture
+def some(tmp_path):
+    for split, ending in (("train", ""), ("test", " please")):
+        rows = [
+            {"text": f"{word} {kind} {n}{ending}", "label": kind}
+            for kind, words in WORDS.items()
+            for word in words
+            for n in range(5)
+        ]
+        (tmp_path / "tiny").mkdir(exist_ok=True)
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / "tiny" / f"{split}.jsonl").write_text(lines)
+    return Set(tmp_path, "tiny", "label")
+
+
+@pytest.fixture
+def table(some):
+    texts = list(dict.fromkeys([*some.kinds, *some.texts, *some.tests]))
+    return PrecomputedEncoder(texts, HashingEncoder().encode(texts), name="hashing")
+
+
+def test_rounds_of_labels_are_those_of_the_picks(some, table):
+    asked = []
+
+    def first(engine, pool, n, seed):
+        asked.append(len(pool))
+        return list(pool[:n])
+
+    found = doctor.rounds(some, table, first, draws=2, n_rounds=2)
+    assert [len(draw) for draw in found] == [3, 3]
+    assert asked == [57, 54] * 2  # three examples, and three labels a round, are not asked again
+    assert all(0 <= share <= 100 for draw in found for share in draw)
+
+
+def test_flags_are_counted_against_what_fails(some, table):
+    found = doctor.checks(some, table, 1, draws=2)
+    for draw in found:
+        assert draw["categories"] == 3
+        flagged, right = draw["kinds"][doctor.ANY]
+        assert 0 <= right <= min(flagged, draw["failing"])
+    assert found == doctor.checks(some, table, 1, draws=2)
+
+
+def measured():
+    return json.loads(doctor.RESULTS.read_text(encoding="utf-8"))
+
+
+def test_the_page_is_made_of_the_results():
+    assert (ROOT / doctor.PAGE).read_text(encoding="utf-8") == doctor.page(measured())
+
+
+def test_what_the_guides_claim_was_measured():
+    ways = measured()["banking77"]["suggest"]
+    gains = {
+        way: sum(draw[1] - draw[0] for draw in draws) / len(draws) for way, draws in ways.items()
+    }
+    shots = (ROOT / "docs/shots.md").read_text(encoding="utf-8")
+    assert f"gained {gains['suggest']:.1f} points where it chose the texts" in shots
+    assert f"and {gains['random']:.1f} at random" in shots
+    shares = json.loads((ROOT / "benchmarks/results/pipelines.json").read_text())["median_share"]
+    usual, large = (f"{100 * share:.0f} %" for share in shares.values())
+    pipelines = (ROOT / "docs/pipelines.md").read_text(encoding="utf-8")
+    assert f"ran at {usual} of the rate of the library alone" in pipelines
+    assert f"`nlp.batch_size = 4096`, as the library has, at {large}" in pipelines

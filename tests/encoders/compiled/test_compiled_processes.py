@@ -1,0 +1,119 @@
+"""What only a process of its own shows: imports, two at once, one that is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_encoder_base import in_new_process
+from twin_models import TEXTS
+
+import textshot
+from textshot import Category, Engine
+from textshot.encoders import load_encoder
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+SECONDS = 120
+HEAVY = ("torch", "transformers", "sentence_transformers", "sklearn", "onnx", "openvino_telemetry")
+THERE = f"print([name for name in {HEAVY} if sys.modules.get(name) is not None])"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache, for this process and those it starts."""
+    monkeypatch.setenv("TEXTSHOT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def loading(folder, backend="openvino"):
+    return (
+        "import sys, logging; logging.basicConfig(level=logging.INFO);"
+        "from textshot.encoders import load_encoder;"
+        f"twin = load_encoder({str(folder)!r}, backend={backend!r}, precision='fp32');"
+        f"rows = twin.encode({TEXTS[:20]!r}); twin.reading(['a']);"
+    )
+
+
+def started(code):
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"PYTHONPATH": str(Path(textshot.__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnx"])
+def test_a_twin_that_is_made_starts_without_torch(tiny_folder, backend):
+    load_encoder(str(tiny_folder), backend=backend, precision="fp32")
+    cache = os.environ["TEXTSHOT_CACHE"]
+    told = in_new_process(loading(tiny_folder, backend) + THERE, TEXTSHOT_CACHE=cache)
+    assert told.stdout.strip() == "[]"
+
+
+def test_making_one_asks_no_telemetry_and_prints_nothing(tiny_folder, cache):
+    code = loading(tiny_folder) + "print(sys.modules.get('openvino_telemetry'))"
+    told = in_new_process(code)
+    assert told.stdout.strip() == "None"
+    lines = told.stderr.splitlines()
+    assert [line for line in lines if not line.startswith("INFO:")] == []
+
+
+def test_the_command_classifies_without_torch(tiny_folder, tmp_path):
+    options = {"backend": "openvino", "precision": "fp32"}
+    encoder = load_encoder(str(tiny_folder), **options)
+    Engine.build([Category.of("card", "my card"), Category.of("money")], encoder=encoder).save(
+        tmp_path / "index"
+    )
+    words = ["classify", str(tmp_path / "index"), "where is my card"]
+    words += ["--backend", "openvino", "--precision", "fp32"]
+    code = (
+        f"import sys; from textshot.cli import main;main({words!r}, standalone_mode=False);" + THERE
+    )
+    told = in_new_process(code, TEXTSHOT_CACHE=os.environ["TEXTSHOT_CACHE"])
+    *_, last = told.stdout.splitlines()
+    assert last == "[]"
+    assert told.stderr == ""
+
+
+def test_of_two_processes_one_makes_the_twin(tiny_folder, cache):
+    code = loading(tiny_folder) + "print(rows[0, :3].tolist())"
+    both = [started(code) for _ in range(2)]
+    told = [child.communicate(timeout=SECONDS) for child in both]
+    assert [child.returncode for child in both] == [0, 0], told
+    assert "".join(err for _, err in told).count("making its compiled twin") == 1
+    np.testing.assert_allclose(*[eval(out) for out, _ in told], atol=1e-6)
+
+
+def test_one_that_is_killed_while_it_makes_it_is_not_in_the_way(tiny_folder, cache):
+    child = started(loading(tiny_folder))
+    end = time.monotonic() + SECONDS
+    while not list(cache.glob("twins/*/.*")) and child.poll() is None:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    child.send_signal(signal.SIGKILL)
+    with child:
+        child.wait(SECONDS)
+    twin = load_encoder(str(tiny_folder), backend="openvino", precision="fp32")
+    expected = load_encoder(str(tiny_folder), backend="torch", device="cpu").encode(TEXTS)
+    np.testing.assert_allclose(twin.encode(TEXTS), expected, atol=1e-5)
+
+
+def test_one_that_is_killed_while_it_exports_is_not_in_the_way(tiny_folder, cache):
+    child = started(
+        "import time; from textshot.encoders.compiled import export;"
+        "export.to_onnx = lambda _: (print('now', flush=True), time.sleep(99));"
+        + loading(tiny_folder)
+    )
+    assert child.stdout.readline() == "now\n"  # it holds the lock
+    child.send_signal(signal.SIGKILL)
+    with child:
+        child.wait(SECONDS)
+    twin = load_encoder(str(tiny_folder), backend="onnx", precision="fp32")
+    assert twin.encode(["a"]).shape == (1, 32)

@@ -1,0 +1,198 @@
+"""A static model in NumPy: equal to the reference, without torch, and only where it is one."""
+
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from test_encoder_base import in_new_process
+from twin_models import TEXTS
+
+from textshot.encoders import load_encoder
+from textshot.encoders.compiled import means as means_module
+from textshot.encoders.compiled.means import means
+from textshot.encoders.compiled.static import StaticEncoder, is_static
+from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+from textshot.errors import EncoderError
+from textshot.training.train import _that_can_learn
+
+
+@pytest.fixture
+def nothing_asked(monkeypatch):
+    monkeypatch.delenv("TEXTSHOT_BACKEND")
+
+
+@pytest.fixture
+def changed(static_folder, tmp_path):
+    return shutil.copytree(static_folder, tmp_path / "changed")
+
+
+def write(path, **settings):
+    found = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**found, **settings}))
+
+
+def pair(folder, **settings):
+    return load_encoder(str(folder), **settings), load_encoder(
+        str(folder), backend="torch", **settings
+    )
+
+
+MANY = [*TEXTS, "", "  ", "where " * 1000, "qqq 世界"]
+
+
+def test_it_is_the_default_and_equal_to_the_reference(static_folder, nothing_asked):
+    twin, plain = pair(static_folder)
+    assert isinstance(twin, StaticEncoder)
+    assert isinstance(plain, SentenceTransformerEncoder)
+    np.testing.assert_allclose(twin.encode(MANY), plain.encode(MANY), atol=1e-5)
+    for name in ("name", "dim", "fingerprint", "spec", "folder"):
+        assert getattr(twin, name) == getattr(plain, name)
+    assert (twin.kind, twin.source) == ("numpy-fp32", f"{plain.source}, numpy fp32")
+    assert twin.reading(MANY) == plain.reading(MANY)
+    assert twin.encode([]).shape == (0, 8)
+
+
+def test_a_text_of_many_tokens_is_exact_where_the_reference_drifts(static_folder, nothing_asked):
+    """Adding up one by one in single precision, torch is off by 2e-4 here."""
+    twin, plain = pair(static_folder)
+    long = ["where " * 20_000]
+    np.testing.assert_allclose(twin.encode(long), twin.encode(["where"]), atol=1e-5)
+    np.testing.assert_allclose(plain.encode(long), twin.encode(long), atol=1e-3)
+
+
+def test_a_prompt_a_limit_and_fewer_dimensions_are_kept(changed, nothing_asked):
+    write(changed / "config_sentence_transformers.json", truncate_dim=5)
+    cut = {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}
+    write(changed / "tokenizer.json", truncation=cut)
+    twin, plain = pair(changed, prompt="query: ")
+    assert twin.dim == 5
+    np.testing.assert_allclose(twin.encode(MANY), plain.encode(MANY), atol=1e-5)
+    assert twin.fingerprint == plain.fingerprint
+
+
+def test_a_module_that_makes_rows_unit_changes_nothing(changed, nothing_asked):
+    modules = json.loads((changed / "modules.json").read_text())
+    modules.append(
+        {"idx": 1, "name": "1", "path": "1_Normalize", "type": "sentence_transformers.x.Normalize"}
+    )
+    (changed / "modules.json").write_text(json.dumps(modules))
+    assert is_static(changed)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnx"])
+def test_it_is_taken_under_every_engine_but_torch(static_folder, backend):
+    assert load_encoder(str(static_folder), backend=backend).kind == "numpy-fp32"
+    assert load_encoder(str(static_folder), backend="torch").kind == "torch-fp32"
+
+
+def test_a_text_has_the_very_same_vector_alone_and_in_any_batch(
+    static_folder, nothing_asked, monkeypatch
+):
+    twin = load_encoder(str(static_folder))
+    together = twin.encode(MANY)
+    assert (np.concatenate([twin.encode([text]) for text in MANY]) == together).all()
+    monkeypatch.setattr("textshot.encoders.compiled.static.CHUNK", 3)
+    assert (twin.encode(MANY) == together).all()
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 7, 1000])
+def test_means_do_not_depend_on_how_many_tokens_are_held(monkeypatch, budget):
+    monkeypatch.setattr(means_module, "PART", budget)
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(9, 4)).astype(np.float32)
+    numbers = [rng.integers(0, 9, n) for n in (0, 1, 6, 0, 7, 8, 2, 14, 0)]
+    expected = [table[row].mean(axis=0) if len(row) else np.zeros(4) for row in numbers]
+    np.testing.assert_allclose(means(table, numbers), expected, atol=1e-6)
+    assert means(table, []).shape == (0, 4)
+
+
+def test_it_travels_by_name_and_loads_no_torch(static_folder, nothing_asked, tmp_path):
+    twin = load_encoder(str(static_folder))
+    (tmp_path / "sent").write_bytes(pickle.dumps(twin))
+    code = (
+        "import pickle, sys, numpy; from pathlib import Path;"
+        f"twin = pickle.loads(Path({str(tmp_path / 'sent')!r}).read_bytes());"
+        f"numpy.save({str(tmp_path / 'rows.npy')!r}, twin.encode({TEXTS!r}));"
+        "print(twin.fingerprint, {'torch', 'transformers', 'sentence_transformers', 'openvino'}"
+        " & set(sys.modules))"
+    )
+    assert in_new_process(code).stdout.strip() == f"{twin.fingerprint} set()"
+    assert (np.load(tmp_path / "rows.npy") == twin.encode(TEXTS)).all()
+
+
+def test_what_learns_is_the_reference(static_folder, nothing_asked):
+    found = _that_can_learn(load_encoder(str(static_folder)))
+    assert isinstance(found, SentenceTransformerEncoder)
+
+
+def half(folder):
+    path = folder / "model.safetensors"
+    save_file({n: w.astype(np.float16) for n, w in load_file(path).items()}, path)
+
+
+def mapped(folder):
+    path = folder / "model.safetensors"
+    [table] = load_file(path).values()
+    save_file({"embeddings": table, "weights": np.ones(len(table), np.float32)}, path)
+
+
+def left(folder):
+    cut = {"direction": "Left", "max_length": 3, "strategy": "LongestFirst", "stride": 0}
+    write(folder / "tokenizer.json", truncation=cut)
+
+
+def damaged(folder):
+    (folder / "model.safetensors").write_bytes(b"no weights")
+
+
+@pytest.mark.parametrize("change", [half, mapped, left, damaged])
+def test_what_numpy_does_not_do_is_left_to_torch(changed, change):
+    assert is_static(changed)
+    change(changed)
+    assert not is_static(changed)
+
+
+def test_a_matrix_as_model2vec_names_it_is_read(changed, nothing_asked):
+    path = changed / "model.safetensors"
+    [table] = load_file(path).values()
+    save_file({"embeddings": table}, path)
+    twin, plain = pair(changed)
+    np.testing.assert_allclose(twin.encode(MANY), plain.encode(MANY), atol=1e-5)
+
+
+def not_finite(folder):
+    path = folder / "model.safetensors"
+    save_file({n: np.full_like(w, np.nan) for n, w in load_file(path).items()}, path)
+    return "a value that is not finite: it is damaged"
+
+
+def too_short(folder):
+    path = folder / "model.safetensors"
+    save_file({n: w[:4].copy() for n, w in load_file(path).items()}, path)
+    return "and the matrix beside it 4 rows: they do not belong together"
+
+
+def no_tokenizer(folder):
+    write(folder / "tokenizer.json", model={"type": "nonsense"})
+    return "tokenizer.json cannot be read as a tokenizer: "
+
+
+@pytest.mark.parametrize("change", [not_finite, too_short, no_tokenizer])
+def test_what_is_damaged_is_refused(changed, nothing_asked, change):
+    reason = change(changed)
+    with pytest.raises(EncoderError, match=reason):
+        StaticEncoder(load_encoder_model(changed))
+
+
+def load_encoder_model(folder):
+    from textshot.encoders.compiled.load import Model
+
+    return Model(folder, "m", "m")
+
+
+def test_a_max_length_without_effect_is_refused(static_folder, nothing_asked):
+    with pytest.raises(EncoderError, match=r"has a fixed max_length\. Leave max_length out"):
+        load_encoder(str(static_folder), max_length=8)

@@ -1,0 +1,1 @@
+"""Static encoders: distilled from another encoder (extra `static`)."""

@@ -1,0 +1,148 @@
+"""What will go wrong with these categories, from their keys alone: before a text has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from textshot.encoders import Reading
+from textshot.engine.category_geometry import FEWEST, Sides, best_other
+from textshot.engine.findings import Finding, FindingKind
+from textshot.index import State
+from textshot.types import Key, KeyKind
+
+ASTRAY = 0.3
+"""How much nearer to another category an example has to be, as a share of `Sides.scale`."""
+
+SAYS_NOTHING = 0.2
+"""A name this little nearer to its own examples than to those of others says nothing of them."""
+
+WIDE = 0.3
+"""Examples with this share of what those of a usual category have in common have too little."""
+
+SAME = 0.75
+"""Two categories this far on the way from a usual cosine of two categories to 1 get mixed up."""
+
+
+def check_categories(state: State) -> list[Finding]:
+    """Return what is found in the keys of the categories; nothing is encoded.
+
+    The worst of a kind comes first. What counts as near depends on the encoder, so all is measured
+    against how much nearer examples usually are to their own name than to others (`Sides.scale`).
+    """
+    found = list(_conflicts(state))
+    if len(state.entries) < 2:
+        return found
+    sides = Sides.of(state)
+    if state.weighing is not None and state.weighing.opaque:
+        reason = 'names tell nothing about the examples, as "c17" would'
+        found.append(Finding(FindingKind.NAME, None, None, None, reason))
+    else:
+        found += _names(sides)
+    found += [*_astray(state, sides), *_overlaps(state), *_wide(sides)]
+    order = list(FindingKind)
+    return sorted(found, key=lambda finding: order.index(finding.kind))
+
+
+def _conflicts(state: State) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for entry in state.entries:
+        for example in entry.category.examples:
+            if example.text is None:
+                continue
+            said = " ".join(example.text.casefold().split())
+            first = seen.setdefault(said, entry.category.name)
+            if first != entry.category.name:
+                reason = f"“{first}” has the same example"
+                yield Finding(
+                    FindingKind.CONFLICT, entry.category.name, first, example.text, reason
+                )
+
+
+def _astray(state: State, sides: Sides) -> Iterator[Finding]:
+    gaps, others = sides.gaps()
+    for row in np.argsort(-gaps, kind="stable"):
+        if gaps[row] > ASTRAY * sides.scale:
+            label, other = sides.labels[row], sides.labels[others[row]]
+            key, own, theirs = _worst(state, int(row), int(others[row]))
+            reason = (
+                f"its example has a cosine of {theirs:.2f} with “{other}” and"
+                f" {own:.2f} with what else stands for “{label}”"
+            )
+            yield Finding(FindingKind.ASTRAY, label, other, key.text, reason)
+
+
+def _worst(state: State, row: int, other: int) -> tuple[Key, float, float]:
+    """Return the example of a category that is nearest to another one, and its two cosines."""
+    entry, against = state.entries[row], state.entries[other].fused
+    rows = [i for i, key in enumerate(entry.keys) if key.kind is KeyKind.EXAMPLE]
+    vectors = entry.vectors.astype(np.float64)
+    own = np.array([_cosine(vectors[i], np.delete(vectors, i, 0).sum(axis=0)) for i in rows])
+    theirs = vectors[rows] @ against
+    worst = int((theirs - own).argmax())
+    return entry.keys[rows[worst]], float(own[worst]), float(theirs[worst])
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
+
+
+def _names(sides: Sides) -> Iterator[Finding]:
+    ahead = sides.names_ahead()
+    for row in np.argsort(ahead, kind="stable"):
+        if ahead[row] < SAYS_NOTHING * sides.scale:
+            reason = (
+                f"what it is called is {ahead[row]:+.2f} nearer to its own examples than to others'"
+                f" (usual: {sides.scale:+.2f})"
+            )
+            yield Finding(FindingKind.NAME, sides.labels[row], None, None, reason)
+
+
+def _overlaps(state: State) -> Iterator[Finding]:
+    vectors = np.stack([entry.fused for entry in state.entries])
+    n, total = len(vectors), vectors.sum(axis=0, dtype=np.float64)
+    # Of two or three categories one cannot tell what is usual among them.
+    usual = float((total @ total - n) / (n * (n - 1))) if n >= FEWEST else 0.0
+    best, others = best_other(vectors, np.arange(n), vectors)
+    for row in np.argsort(-best, kind="stable"):
+        # A pair is told once, under the first of its names.
+        told = others[others[row]] == row and others[row] < row
+        if best[row] >= usual + SAME * (1 - usual) and not told:
+            label, other = state.labels[row], state.labels[others[row]]
+            reason = f"its vector has a cosine of {best[row]:.2f} with that of “{other}”"
+            yield Finding(FindingKind.OVERLAP, label, other, None, f"{reason} (usual: {usual:.2f})")
+
+
+def _wide(sides: Sides) -> Iterator[Finding]:
+    within, between, usual = sides.within()
+    for row in np.argsort(within, kind="stable"):
+        if within[row] < between + WIDE * (usual - between):
+            reason = (
+                f"the mean cosine of its examples is {within[row]:.2f}; of a usual category"
+                f" {usual:.2f}, of texts from two categories {between:.2f}"
+            )
+            yield Finding(FindingKind.WIDE, sides.labels[row], None, None, reason)
+
+
+def check_texts(state: State, read: Callable[[Sequence[str]], Reading]) -> list[Finding]:
+    """Return which descriptions and examples the encoder does not read well; private ones pass."""
+    keys = [
+        (entry.category.name, key.text)
+        for entry in state.entries
+        for key in entry.keys
+        if key.text is not None
+    ]
+    reading, found = read([text for _, text in keys]), []
+    # One by one only where there is one to be found: a tokenizer is asked for each.
+    for label, text in keys if reading.n_long else ():
+        if read([text]).n_long:
+            reason = f"longer than the {reading.limit} tokens that are read; the rest is not"
+            found.append(Finding(FindingKind.LONG, label, None, text, reason))
+    if reading.unfamiliar is not None:
+        reason = (
+            f"{100 * reading.unfamiliar:.0f} % of the word pieces are parts of words that the"
+            " encoder does not know (everyday English: about 5 %)"
+        )
+        found.append(Finding(FindingKind.LANGUAGE, None, None, None, reason))
+    return found

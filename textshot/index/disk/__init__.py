@@ -1,0 +1,1 @@
+"""An index on disk: format, manifest, files and generations."""

@@ -1,0 +1,255 @@
+"""The files of format 1: a `State` to bytes and back. The loader trusts nothing that it reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textshot._arrays import FloatArray, are_unit_rows
+from textshot.errors import IndexFormatError, TextshotError
+from textshot.index.disk.manifest import (
+    NETWORK,
+    NOTHING,
+    Manifest,
+    no_constants,
+    share_of,
+    weighing_of,
+)
+from textshot.index.state import (
+    PLAIN,
+    EncoderIdentity,
+    Entry,
+    Nothing,
+    State,
+    check_network,
+    kind_numbers,
+)
+from textshot.networks import Network, from_bytes, make_network, to_bytes
+from textshot.types import Category, DecisionSettings, Example
+
+MOST_FILE_BYTES = 1 << 36
+
+# Made once: json.loads and json.dumps with options make one for each line.
+_READER = json.JSONDecoder(parse_constant=no_constants)
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+_ENDING = {
+    "vectors": "safetensors",
+    "categories": "jsonl",
+    NETWORK: "safetensors",
+    NOTHING: "jsonl",
+}
+
+
+def to_files(state: State) -> dict[str, tuple[str, bytes]]:
+    """Return {role: (file name, bytes)}; names carry the first 8 hex digits of the sha256."""
+    found = {"vectors": _vector_bytes(state), "categories": _category_bytes(state)}
+    if state.network.numbers:
+        found[NETWORK] = to_bytes(state.network)
+    if state.nothing is not None:
+        found[NOTHING] = _nothing_bytes(state.nothing, private=state.private)
+    return {
+        role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_ENDING[role]}", data)
+        for role, data in found.items()
+    }
+
+
+def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> State:
+    """Rebuild a state from bytes whose size and sha256 were not yet checked."""
+    for role, entry in manifest["files"].items():
+        if hashlib.sha256(files[role]).hexdigest() != entry["sha256"]:
+            raise IndexFormatError(
+                f"{where}/{entry['name']} does not match the manifest's sha256: it is damaged"
+            )
+    tensors = _tensors(
+        manifest, files["vectors"], f"{where}/{manifest['files']['vectors']['name']}"
+    )
+    place = f"{where}/{manifest['files']['categories']['name']}"
+    categories = _categories(files["categories"], place)
+    entries = _entries(manifest, tensors, categories, place)
+    encoder, decision, probe = manifest["encoder"], manifest["decision"], tensors["probe"]
+    state = State(
+        dim=manifest["dim"],
+        names=manifest["fusion"]["names"],
+        entries=entries,
+        encoder=encoder
+        and EncoderIdentity(
+            encoder["fingerprint"], encoder["spec"], probe[0] if len(probe) else None
+        ),
+        decision=decision and DecisionSettings(**decision),
+        private=manifest["private"],
+        network=_network(manifest, files, where),
+        weighing=weighing_of(manifest),
+        attention_share=share_of(manifest),
+        nothing=_nothing(files[NOTHING], tensors, where) if NOTHING in files else None,
+    )
+    return state.knowing({"vectors": tensors["vectors"], "key_vectors": tensors["keys"]})
+
+
+def _vector_bytes(state: State) -> bytes:
+    from safetensors.numpy import save
+
+    probe = state.encoder.probe if state.encoder else None
+    nothing = (
+        {} if state.nothing is None else {NOTHING: np.ascontiguousarray(state.nothing.vectors)}
+    )
+    return save(
+        {
+            "vectors": np.ascontiguousarray(state.vectors),
+            "keys": np.ascontiguousarray(state.key_vectors),
+            "probe": np.empty((0, state.dim), np.float32) if probe is None else probe[None, :],
+            "key_category": state.key_rows.astype(np.int32),
+            "key_kind": state.key_kinds.astype(np.int32),
+            **nothing,
+        }
+    )
+
+
+def _nothing_bytes(nothing: Nothing, *, private: bool) -> bytes:
+    shown = (replace(e, text=None) if private else e for e in nothing.examples)
+    lines = (json.dumps(_example_line(e), ensure_ascii=False) + "\n" for e in shown)
+    return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def _nothing(data: bytes, tensors: Mapping[str, NDArray[Any]], where: str) -> Nothing:
+    try:
+        lines = data.decode("utf-8", "surrogatepass").split("\n")[:-1]
+        examples = tuple(_example(json.loads(x, parse_constant=no_constants)) for x in lines)
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError, TextshotError) as e:
+        raise IndexFormatError(f"{where}: the texts that fit nothing: {e}") from None
+    vectors = tensors.get(NOTHING)
+    if vectors is None or len(vectors) != len(examples) or not len(examples):
+        raise IndexFormatError(
+            f"{where}: {len(examples)} texts that fit nothing and their vectors do not belong"
+            " together"
+        )
+    return Nothing(examples, vectors)
+
+
+def _example(raw: Mapping[str, Any]) -> Example:
+    return Example(raw["text"], raw["source"], raw.get("written", 0))
+
+
+def _category_bytes(state: State) -> bytes:
+    lines = []
+    for entry in state.entries:
+        c = entry.category.without_texts() if state.private else entry.category
+        line = {
+            "name": c.name,
+            "description": c.description,
+            "parent": c.parent,
+            "threshold": c.threshold,
+            "metadata": dict(c.metadata),
+            "examples": [_example_line(e) for e in c.examples],
+        }
+        lines.append(_WRITER.encode(line) + "\n")
+    return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def _example_line(example: Example) -> dict[str, Any]:
+    line = {"text": example.text, "source": example.source}
+    return line | {"written": example.written} if example.written else line
+
+
+def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        found = load(data)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise IndexFormatError(f"{where} is not a safetensors file ({error})") from None
+    n, keys, dim = manifest["categories"], manifest["keys"], manifest["dim"]
+    probes = _rows(found, "probe")
+    shapes = {
+        "vectors": ((n, dim), np.float32),
+        "keys": ((keys, dim), np.float32),
+        "probe": ((min(probes, 1), dim), np.float32),
+        "key_category": ((keys,), np.int32),
+        "key_kind": ((keys,), np.int32),
+    }
+    if NOTHING in manifest["files"] and NOTHING in found:
+        shapes[NOTHING] = ((_rows(found, NOTHING), dim), np.float32)
+    if set(found) != set(shapes):
+        raise IndexFormatError(f"{where} holds {sorted(found)}; {sorted(shapes)} are needed")
+    for name, (shape, dtype) in shapes.items():
+        array = found[name]
+        if array.shape != shape or array.dtype != dtype:
+            raise IndexFormatError(
+                f"{where}: {name} is {array.dtype} {array.shape}; {np.dtype(dtype)} {shape}"
+                " is needed"
+            )
+        if dtype is np.float32 and not are_unit_rows(array):
+            raise IndexFormatError(f"{where}: {name} has rows that are not unit vectors")
+    return found
+
+
+def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> int:
+    return tensors[name].shape[0] if name in tensors and tensors[name].ndim else 0
+
+
+def _categories(data: bytes, where: str) -> list[Category]:
+    found: list[Category] = []
+    try:
+        # Not splitlines: a text may hold other line separators of Unicode.
+        for line in data.decode("utf-8", "surrogatepass").split("\n")[:-1]:
+            raw = _READER.decode(line)
+            examples = tuple(_example(e) for e in raw.pop("examples"))
+            category = Category(examples=examples, **raw)
+            if category.name != raw["name"] or len(category.examples) != len(examples):
+                raise ValueError("a name or the examples are not as an index writes them")
+            found.append(category)
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError, TextshotError) as e:
+        raise IndexFormatError(f"{where}, line {len(found) + 1}: {e}") from None
+    names = [c.name for c in found]
+    if names != sorted(set(names)):
+        raise IndexFormatError(f"{where}: names are not unique and in order")
+    return found
+
+
+def _entries(
+    manifest: Manifest, tensors: Mapping[str, NDArray[Any]], categories: list[Category], where: str
+) -> tuple[Entry, ...]:
+    names = manifest["fusion"]["names"]
+    try:
+        keys = [category.keys(names=names) for category in categories]
+    except TextshotError as error:
+        raise IndexFormatError(f"{where}: {error}") from None
+    rows = np.repeat(np.arange(len(keys)), [len(k) for k in keys])
+    kinds = kind_numbers([key for each in keys for key in each])
+    if (
+        len(categories) != manifest["categories"]
+        or not np.array_equal(tensors["key_category"], rows)
+        or not np.array_equal(tensors["key_kind"], kinds)
+    ):
+        raise IndexFormatError(f"{where} and the vectors do not belong together")
+    ends = np.cumsum([len(k) for k in keys], dtype=np.int64)
+    vectors: FloatArray = tensors["keys"]
+    return tuple(
+        Entry(category, each, vectors[end - len(each) : end], fused)
+        for category, each, end, fused in zip(
+            categories, keys, ends, tensors["vectors"], strict=True
+        )
+    )
+
+
+def _network(manifest: Manifest, files: Mapping[str, bytes], where: str) -> Network:
+    found = manifest.get(NETWORK)
+    if found is None:
+        return PLAIN
+    name, settings = found["name"], found["settings"]
+    try:
+        if NETWORK in files:
+            network = from_bytes(name, settings, files[NETWORK])
+        else:
+            network = make_network(name, **settings)
+        check_network(network, manifest["dim"])
+    except (TextshotError, TypeError) as error:  # TypeError: a setting called "name"
+        raise IndexFormatError(f"{where}: the network cannot be read: {error}") from None
+    return network

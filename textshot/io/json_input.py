@@ -1,0 +1,137 @@
+"""Read JSON Lines: every value is kept as the JSON text that it was, so nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from textshot.errors import TableError
+from textshot.io.batches import (
+    MAX_BATCH_CHARS,
+    Batch,
+    Reading,
+    fewer_rows,
+    record_batch,
+    rejected,
+)
+from textshot.io.cells import json_field
+from textshot.io.inputs import TextInput
+from textshot.io.json_objects import DECODER, object_texts
+from textshot.io.lines import Slice, bounded_lines, line_slices, parsed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_COLUMNS = 10_000
+"""More keys are no columns, but data that stands in the place of keys."""
+
+
+def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None = None) -> Reading:
+    """Return the columns and the slices of a JSON Lines file.
+
+    The columns are all the keys in a file, and the keys of the first slice of a pipe, which cannot
+    be read twice; or those that the caller knows.
+    """
+    import pyarrow as pa
+
+    keys: dict[str, None] = dict.fromkeys(columns or ())
+    new_key = "of a pipe, only the first rows make the columns. Save it as a file, and all do"
+    if text.again is not None:
+        if not keys:
+            keys = _all_keys(text)
+            text = text.again()
+        new_key = "which was not there before: the file changed while it was read"
+        batch_rows = fewer_rows(batch_rows, len(keys))
+    slices = line_slices(text, batch_rows, object_texts)
+    if not keys:
+        first = next(slices, None)
+        keys = _first_keys(first, text.source)
+        slices = chain([first] if first else [], slices)
+    schema = pa.schema([json_field(key) for key in keys])
+    return schema, _batches(slices, schema, text.source, new_key)
+
+
+def _all_keys(text: TextInput) -> dict[str, None]:
+    keys: dict[str, None] = {}
+    chars = 0
+    for line in _lines_before_a_break(text):
+        for key in _texts_if_new(line, keys, text.encoding):
+            if key not in keys:
+                keys[key] = None
+                chars += len(key)
+        # Few names that are very long would fill the memory as well.
+        if len(keys) > MAX_COLUMNS or chars > MAX_BATCH_CHARS:
+            raise _too_many_keys(text.source)
+    return keys
+
+
+def _lines_before_a_break(text: TextInput) -> Iterator[str]:
+    with suppress(TableError):  # it is told when the rows before it are read
+        yield from bounded_lines(text)
+
+
+def _texts_if_new(line: str, known: Mapping[str, None], encoding: str) -> dict[str, str]:
+    """Return what is in a line with a new key; nothing for any other line, or for a bad one."""
+    try:
+        # Most lines bring nothing new, and then the whole of the line at once is several times
+        # faster than value by value. It nests one deeper, so that it may fail where that does not.
+        with suppress(RecursionError):
+            found = DECODER.decode(line)
+            if not isinstance(found, dict) or found.keys() <= known.keys():
+                return {}
+        return parsed(line, encoding, object_texts)
+    except ValueError:
+        return {}
+
+
+def _first_keys(first: Slice[dict[str, str]] | None, source: str) -> dict[str, None]:
+    if first is None:
+        raise TableError(f"{source}: the file is empty. It needs one JSON object a line")
+    keys = dict.fromkeys(key for row in first.values for key in row)
+    if not keys:
+        raise TableError(f"{source}: {_no_keys(first)}. It needs one JSON object a line")
+    if len(keys) > MAX_COLUMNS:
+        raise _too_many_keys(source)
+    return keys
+
+
+def _too_many_keys(source: str) -> TableError:
+    return TableError(
+        f"{source}: the objects have more than {MAX_COLUMNS:,} different keys, or"
+        f" {MAX_BATCH_CHARS:,} characters in them, and each key would become a column. Put what"
+        " varies into the values"
+    )
+
+
+def _batches(
+    slices: Iterator[Slice[dict[str, str]]], schema: pa.Schema, source: str, new_key: str
+) -> Iterator[Batch]:
+    names = set(schema.names)
+    for part in slices:
+        rows: list[dict[str, str]] = []
+        lines: list[int] = []
+        for line, row in zip(part.lines, part.values, strict=True):
+            if row.keys() <= names:
+                rows.append(row)
+                lines.append(line)
+            else:
+                new = ", ".join(repr(key) for key in row if key not in names)
+                reason = f"has the new key {new}; {new_key}"
+                part.rejects.append(rejected(source, line, reason, _shown(row)))
+        part.rejects.sort(key=lambda reject: reject.line)
+        columns = [[row.get(name) for row in rows] for name in schema.names]
+        yield Batch(record_batch(columns, schema), lines, part.rejects)
+
+
+def _shown(row: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in row.items()) + "}"
+
+
+def _no_keys(first: Slice[dict[str, str]]) -> str:
+    if first.rejects:
+        reject = first.rejects[0]
+        return f"line {reject.line} {reject.reason}, and no line near it is better"
+    return "no object has a key"

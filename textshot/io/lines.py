@@ -1,0 +1,134 @@
+"""Read lines of text of any length without holding more of one than a row may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from textshot.errors import TableError
+from textshot.io import batches
+from textshot.io.batches import Reject, rejected
+from textshot.io.cells import SURROGATES
+from textshot.io.inputs import BREAK, TextInput
+
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Slice(Generic[Value]):
+    """Some lines: the values in them, where these begin, and the lines that are no value."""
+
+    values: list[Value] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def bounded_lines(text: TextInput) -> Iterator[str]:
+    """Yield each line with its ending; one of more than MAX_ROW_CHARS is cut to one more.
+
+    Raises:
+        TableError: the text breaks there: it is damaged, or not in its encoding.
+    """
+    limit = batches.MAX_ROW_CHARS + 1
+    readline = text.stream.readline
+    number = 0
+    try:
+        while line := readline(limit):
+            if BREAK in line:
+                raise UnicodeError("half a character")
+            number += 1
+            yield line
+            if len(line) == limit and line[-1] not in "\r\n":
+                line = ""  # or two long lines would be held while the next is read
+                _skip_line(readline)
+    except UnicodeError as error:  # what surrogateescape cannot carry: half a UTF-16 unit
+        raise TableError(
+            f"{text.source}: not {text.encoding} after line {number} ({error}). Check that the file"
+            " is whole, or name its encoding with --encoding"
+        ) from error
+    except OSError as error:
+        raise TableError(
+            f"{text.source}: cannot be read after line {number} ({error}). Check that the file is"
+            " whole"
+        ) from error
+
+
+def too_long() -> str:
+    """Return why a row of more than MAX_ROW_CHARS is rejected."""
+    return f"is longer than {batches.MAX_ROW_CHARS:,} characters, the most that a row may have"
+
+
+def damage(row: str, encoding: str) -> str | None:
+    """Return why a row cannot be text: bytes that are not in the encoding, or a NUL."""
+    if "\0" in row:
+        return "has a NUL byte, so it is not text; if the file is UTF-16, give --encoding utf-16"
+    found = None if row.isascii() else SURROGATES.search(row)
+    if found is None:
+        return None
+    code = ord(found[0][0])
+    if not 0xDC80 <= code <= 0xDCFF:
+        return f"has half a character (U+{code:04X})"
+    other = "cp1252" if encoding == "utf-8" else "with the right name"
+    return (
+        f"byte 0x{code - 0xDC00:02x} is not {encoding}; if the file is in another encoding give"
+        f" --encoding {other}"
+    )
+
+
+def parsed(line: str, encoding: str, parse: Callable[[str], Value]) -> Value:
+    """Return the value in a line, or raise ValueError with the reason why there is none."""
+    reason = too_long() if len(line) > batches.MAX_ROW_CHARS else damage(line, encoding)
+    if reason is not None:
+        raise ValueError(reason)
+    return parse(line)
+
+
+def slices(fill: Callable[[Slice[Value]], bool]) -> Iterator[Slice[Value]]:
+    """Yield slices as `fill` fills them, until it returns False: there is no more.
+
+    Where it raises TableError, what it filled in before that is yielded first.
+    """
+    more, broken = True, None
+    while more:
+        part = Slice[Value]()
+        try:
+            more = fill(part)
+        except TableError as error:
+            more, broken = False, error
+        if part.lines or part.rejects:
+            yield part
+    if broken is not None:
+        raise broken
+
+
+def line_slices(
+    text: TextInput, batch_rows: int, parse: Callable[[str], Value]
+) -> Iterator[Slice[Value]]:
+    """Yield slices of a format that has one row a line; `parse` raises ValueError with a reason."""
+    numbered = enumerate(bounded_lines(text), 1)
+
+    def fill(part: Slice[Value]) -> bool:
+        chars = 0
+        for number, line in numbered:
+            if not line.strip():
+                continue
+            try:
+                part.values.append(parsed(line, text.encoding, parse))
+                part.lines.append(number)
+                chars += len(line)
+            except ValueError as error:
+                part.rejects.append(rejected(text.source, number, str(error), line.rstrip("\r\n")))
+            if len(part.lines) + len(part.rejects) == batch_rows or chars > batches.MAX_BATCH_CHARS:
+                return True
+        return False
+
+    return slices(fill)
+
+
+def _skip_line(readline: Callable[[int], str]) -> None:
+    while piece := readline(1 << 16):
+        if BREAK in piece:
+            raise UnicodeError("half a character")
+        if piece[-1] in "\r\n":
+            return

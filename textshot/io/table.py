@@ -1,0 +1,127 @@
+"""Open a table for reading, whatever its format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+from textshot.errors import TableError
+from textshot.io.batches import Batch, Reading
+from textshot.io.delimited_input import read_delimited
+from textshot.io.excel_input import read_excel
+from textshot.io.formats import STDIO, Format, format_of, is_binary, packing_of
+from textshot.io.inputs import TextInput, decoded, open_bytes, seekable
+from textshot.io.json_input import read_jsonl
+from textshot.io.parquet_input import read_parquet
+from textshot.io.text_input import read_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_ROWS = 4096
+
+
+class Table:
+    """An opened input; use it in a `with` statement, and read its batches once.
+
+    Attributes:
+        source: The file, as messages show it.
+        format: What it is read as.
+        schema: Its columns, with their types.
+        columns: The names of its columns.
+    """
+
+    def __init__(
+        self, source: str, format: Format, reading: Reading, stream: BinaryIO, stack: ExitStack
+    ) -> None:
+        self.source = source
+        self.format = format
+        self.schema: pa.Schema = reading[0]
+        self.columns: tuple[str, ...] = tuple(self.schema.names)
+        self._batches: Iterator[Batch] | None = reading[1]
+        self._stream = stream
+        self._stack = stack
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the file has been read, 0 to 1, for showing progress; None of a pipe."""
+        if self.source == "<stdin>" or not self._stream.seekable():
+            return None
+        size = _size(self._stream)
+        return min(self._stream.tell() / size, 1.0) if size else None
+
+    def batches(self) -> Iterator[Batch]:
+        """Return the slices of the table, each read when it is asked for."""
+        if self._batches is None:
+            raise TableError(f"{self.source}: is read only once. Open it again to read it again")
+        batches, self._batches = self._batches, None
+        return batches
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stack.close()
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _size(stream: BinaryIO) -> int:
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except OSError:  # of a place elsewhere, which knows it without a number of this system
+        return int(stream.raw.size())  # type: ignore[attr-defined]
+
+
+def open_table(
+    path: str | Path,
+    *,
+    format: Format | None = None,
+    encoding: str | None = None,
+    batch_rows: int = BATCH_ROWS,
+    columns: Sequence[str] | None = None,
+) -> Table:
+    """Open a file, or "-" for the standard input, and read its header.
+
+    Args:
+        path: The file.
+        format: What it is; None to tell from its ending, and plain text for "-".
+        encoding: Of a text format; None for UTF-8, or what a byte order mark says. Parquet and
+            Excel have their own.
+        batch_rows: How many rows a slice has at most.
+        columns: Of JSON Lines, the keys that are known to occur: the file is not read twice then.
+    """
+    name = str(path)
+    kind = format_of(name, format, stdio=Format.TEXT)
+    source = "<stdin>" if name == STDIO else name
+    with ExitStack() as stack:
+        stream = open_bytes(name, stack)
+        if is_binary(kind):
+            read = read_parquet if kind is Format.PARQUET else read_excel
+            reading = read(seekable(stream, source, stack), source, batch_rows)
+        else:
+            packing = packing_of(name, kind)
+            text = decoded(stream, source, packing=packing, encoding=encoding, stack=stack)
+            reading = _read_text_format(text, kind, batch_rows, columns)
+        return Table(source, kind, reading, stream, stack.pop_all())
+
+
+def _read_text_format(
+    text: TextInput, format: Format, batch_rows: int, columns: Sequence[str] | None
+) -> Reading:
+    if format is Format.JSONL:
+        return read_jsonl(text, batch_rows, columns)
+    if format is Format.TEXT:
+        return read_text(text, batch_rows)
+    return read_delimited(text, format, batch_rows)

@@ -1,0 +1,1 @@
+"""From keys to scores, thresholds and probabilities. Pure arrays."""

@@ -1,0 +1,158 @@
+"""Probabilities and a threshold from labelled texts. Pure arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textshot._arrays import FloatArray, IntArray
+from textshot.types import MOST_UNKNOWN
+
+FEWEST_FITTING = 30
+"""Fewer labelled texts that fit a category tell too little about probabilities."""
+
+FEWEST_FOREIGN = 10
+"""Fewer texts that fit none tell too little about "unknown"."""
+
+_LEAST_SCALE, _MOST_SCALE = 1e-3, 200.0
+_STEPS = 100
+
+_Wide = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How scores become probabilities: softmax(score / temperature).
+
+    Attributes:
+        temperature: of a cosine.
+        unknown: the score that "fits none" counts as, one more category; None: no text that fits
+            none was seen, and probabilities hold for texts that fit one.
+    """
+
+    temperature: float
+    unknown: float | None = None
+
+
+def fit_odds(scores: FloatArray, truths: IntArray) -> Odds:
+    """Fit a temperature by the likelihood of the truths (Platt 1999; Guo et al. 2017).
+
+    Ours: "fits none" is one more outcome with a score of its own, the same for every text, fitted
+    together with the temperature. In the scale and the scaled score of that outcome the likelihood
+    is concave, so Newton's method finds the one maximum.
+
+    Args:
+        scores: float32 (n, n_categories).
+        truths: int64 (n,), the category of each, or -1: fits none.
+
+    Returns:
+        The odds; without a single -1 among the truths their `unknown` is None.
+    """
+    with_none = bool((truths < 0).any())
+    wide = scores.astype(np.float64)
+    outcome = np.where(truths < 0, wide.shape[1], truths)
+    # Columns of the design: each outcome's logit is its score times the scale, plus the constant
+    # of the last outcome.
+    point: _Wide = np.array([20.0, 20.0 * float(np.median(wide.max(axis=1)))])
+    for _ in range(_STEPS):
+        gradient, curvature = _derivatives(wide, outcome, point, with_none)
+        step = _newton(point, gradient, curvature)
+        point = _within(wide, outcome, point, step, with_none)
+        if np.abs(step).max() < 1e-9:
+            break
+    scale = float(point[0])
+    unknown = float(np.clip(point[1] / scale, -MOST_UNKNOWN, MOST_UNKNOWN))
+    return Odds(1.0 / scale, unknown if with_none else None)
+
+
+def probabilities(scores: FloatArray, odds: Odds) -> _Wide:
+    """Return the probability of each category, float64 (n, n_categories).
+
+    A row adds up to one less the probability that the text fits none, if `odds` knows of that.
+    """
+    shares = _shares(scores.astype(np.float64), _point(odds), odds.unknown is not None)
+    return shares[:, : scores.shape[1]]
+
+
+def best_threshold(best: FloatArray, right: NDArray[np.bool_], foreign: FloatArray) -> float:
+    """Return the threshold with the best mean of two shares, or the lowest of equal ones.
+
+    Args:
+        best: float32 (n,), the best score of each text that fits a category.
+        right: bool (n,), whether its best category is the true one.
+        foreign: float32 (m,), the best score of each text that fits none.
+
+    Returns:
+        A cosine halfway between two scores; the shares are those of the fitting texts that are
+        answered rightly, and of the others that are not answered.
+    """
+    every = np.unique(np.concatenate([best, foreign]).astype(np.float64))
+    between = np.concatenate([[every[0] - 1e-3], (every[1:] + every[:-1]) / 2, [every[-1] + 1e-3]])
+    hits, strange = np.sort(best[right]), np.sort(foreign)
+    answered = len(hits) - np.searchsorted(hits, between)
+    rejected = np.searchsorted(strange, between)
+    value = answered / len(best) + rejected / len(foreign)
+    return float(np.clip(between[int(value.argmax())], -1.0, 1.0))
+
+
+def _point(odds: Odds) -> _Wide:
+    return np.array([1.0, odds.unknown or 0.0]) / odds.temperature
+
+
+def _shares(scores: _Wide, point: _Wide, with_none: bool) -> _Wide:
+    logits = scores * point[0]
+    if with_none:
+        logits = np.concatenate([logits, np.full((len(scores), 1), point[1])], axis=1)
+    logits -= logits.max(axis=1, keepdims=True)
+    exponents = np.exp(logits)
+    shares: _Wide = exponents / exponents.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _likelihood(scores: _Wide, outcome: IntArray, point: _Wide, with_none: bool) -> float:
+    shares = _shares(scores, point, with_none)
+    return float(np.log(shares[np.arange(len(shares)), outcome] + 1e-300).mean())
+
+
+def _derivatives(
+    scores: _Wide, outcome: IntArray, point: _Wide, with_none: bool
+) -> tuple[_Wide, _Wide]:
+    """Return the gradient of the mean log-likelihood, and its curvature with the sign turned."""
+    shares, rows = _shares(scores, point, with_none), np.arange(len(scores))
+    padded = np.concatenate([scores, np.zeros((len(scores), 1))], axis=1)[:, : shares.shape[1]]
+    mean = (shares * padded).sum(axis=1)
+    square = (shares * padded**2).sum(axis=1)
+    gradient = [(padded[rows, outcome] - mean).mean()]
+    curvature = [[(square - mean**2).mean()]]
+    if with_none:
+        none = shares[:, -1]
+        gradient.append(((outcome == scores.shape[1]) - none).mean())
+        both = (-mean * none).mean()
+        curvature = [[curvature[0][0], both], [both, (none * (1 - none)).mean()]]
+    return np.array(gradient), np.array(curvature)
+
+
+def _newton(point: _Wide, gradient: _Wide, curvature: _Wide) -> _Wide:
+    """Return the step to the maximum of the parabola there; along a bound that holds the scale."""
+    damped = curvature + 1e-9 * np.eye(len(gradient))
+    outward = point[0] <= _LEAST_SCALE if gradient[0] < 0 else point[0] >= _MOST_SCALE
+    if not outward:
+        return np.asarray(np.linalg.solve(damped, gradient), np.float64)
+    step = np.zeros(len(gradient))
+    step[1:] = gradient[1:] / np.diag(damped)[1:]
+    return step
+
+
+def _within(scores: _Wide, outcome: IntArray, point: _Wide, step: _Wide, with_none: bool) -> _Wide:
+    """Take the step, or as much of it as does not make things worse."""
+    before = _likelihood(scores, outcome, point, with_none)
+    for _ in range(40):
+        new = point.copy()
+        new[: len(step)] += step
+        new[0] = min(max(new[0], _LEAST_SCALE), _MOST_SCALE)
+        if _likelihood(scores, outcome, new, with_none) >= before - 1e-12:
+            return new
+        step = step / 2
+    return point
