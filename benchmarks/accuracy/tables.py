@@ -34,7 +34,7 @@ _LAYER_HEAD = """# The layer: the figures
 Made by `make layer DATA=folder` and `python -m benchmarks.accuracy --data DIR --layers build/layer`
 out of `benchmarks/results/accuracy/layer`. Everything as in [accuracy](accuracy-figures.md), but
 with a layer that was trained without the set that is measured and without its relatives
-([how](layer.md)): what is to be expected on texts of your own.
+([how](adapter.md)): what is to be expected on texts of your own.
 
 ![Accuracy by number of examples, with the layer](images/accuracy-layer.png)
 

@@ -18,7 +18,7 @@ from textshot.encoders.fingerprint import file_sha256
 from textshot.errors import EncoderError, EncoderNotFoundError
 
 GENERAL = "general-1"
-"""The layer that comes with textshot, for the default encoder: docs/layer.md."""
+"""The layer that comes with textshot, for the default encoder: docs/adapter.md."""
 
 DEFAULT_LAYER: str | None = GENERAL
 """The layer of the default encoder: what was measured is in docs/layer-figures.md."""

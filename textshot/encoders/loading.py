@@ -67,7 +67,7 @@ def load_encoder(
         long_texts: "windows": texts longer than that are read in windows that overlap by 64
             tokens, and their vectors pooled; "cut": what is longer is not read.
         layer: "auto": with the default encoder the layer that was trained for it
-            (docs/layer.md), with others none. None: the encoder as it came. Otherwise the name
+            (docs/adapter.md), with others none. None: the encoder as it came. Otherwise the name
             of a layer, or its file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
         backend: "torch", the reference; "openvino" or "onnx", a compiled twin of it on the CPU,
