@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo browser test docs check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-twins bench-job bench-review bench-service bench-doctor bench-pipelines layer bench-layer bench-peers clean
+.PHONY: install demo browser test docs check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-compiled bench-job bench-review bench-service bench-check bench-pipelines adapter bench-adapter bench-peers clean
 
 install: .venv/.ready
 
@@ -68,8 +68,8 @@ bench-speed: install  ## make bench-speed DATA=folder; minutes, on a quiet machi
 bench-search: install  ## make bench-search DATA=folder; ten minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.search --data $(DATA)
 
-bench-twins: install  ## make bench-twins DATA=folder; half an hour, goes on where it was stopped
-	$(BIN)/python -m benchmarks.twins --data $(DATA)
+bench-compiled: install  ## make bench-compiled DATA=folder; half an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.compiled --data $(DATA)
 
 bench-job: install  ## make bench-job DATA=folder; half an hour, goes on where it was stopped
 	$(BIN)/python -m benchmarks.job --data $(DATA)
@@ -77,8 +77,8 @@ bench-job: install  ## make bench-job DATA=folder; half an hour, goes on where i
 bench-review: install  ## make bench-review DATA=folder; a minute, goes on where it was stopped
 	$(BIN)/python -m benchmarks.review --data $(DATA)
 
-bench-doctor: install  ## make bench-doctor DATA=folder; minutes, goes on where it was stopped
-	$(BIN)/python -m benchmarks.doctor --data $(DATA)
+bench-check: install  ## make bench-check DATA=folder; minutes, goes on where it was stopped
+	$(BIN)/python -m benchmarks.check --data $(DATA)
 
 bench-pipelines: install  ## make bench-pipelines DATA=folder; minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.pipelines --data $(DATA)
@@ -86,13 +86,13 @@ bench-pipelines: install  ## make bench-pipelines DATA=folder; minutes, on a qui
 bench-service: install  ## make bench-service DATA=folder; an hour, on a quiet machine, goes on where it was stopped
 	$(BIN)/python -m benchmarks.service --data $(DATA)
 
-layer: install  ## make layer DATA=folder; half an hour, goes on where it was stopped
-	$(BIN)/python -m benchmarks.layer --data $(DATA)
+adapter: install  ## make adapter DATA=folder; half an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.adapter --data $(DATA)
 
-bench-layer: layer  ## make bench-layer DATA=folder; an hour, goes on where it was stopped
-	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --layers build/layer
+bench-adapter: adapter  ## make bench-adapter DATA=folder; an hour, goes on where it was stopped
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --adapters build/adapter
 
-bench-peers: layer  ## make bench-peers DATA=folder; hours, goes on where it was stopped
+bench-peers: adapter  ## make bench-peers DATA=folder; hours, goes on where it was stopped
 	$(BIN)/python -m benchmarks.setfit --data $(DATA)
 	$(BIN)/python -m benchmarks.fastfit --data $(DATA)
 

@@ -1,10 +1,10 @@
 """textshot beside FastFit and SetFit: one example and five, names given to all, three draws.
 
 Same weights, same draws (those of benchmarks/setfit.py, whose cells are read), whole test split,
-nothing abstains. textshot: the encoder as it came, and with the layer that saw neither the set nor
-its relatives; nothing is trained on the examples. FastFit lives in an environment of its own (made
-from benchmarks/peers/fastfit.txt where it is missing) and takes the settings of its own page. Each
-cell is a file; a run that was stopped goes on where it was.
+nothing abstains. textshot: the encoder as it came, and with the adapter that saw neither the set
+nor its relatives; nothing is trained on the examples. FastFit has its own environment (made
+from benchmarks/peers/fastfit.txt if it is missing) and uses the settings of its own page. Each
+cell is a file; run the same command again to resume.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.__main__ import EMBEDDINGS, layer_for
+from benchmarks.accuracy.__main__ import EMBEDDINGS, adapter_for
 from benchmarks.data import save
 from benchmarks.oneshot import RESULTS
 from benchmarks.setfit import PEERS, SETS, Draw, ask, prepare
@@ -33,7 +33,7 @@ CELLS, SETFIT_CELLS = RESULTS / "peers", RESULTS / "learning" / "cells"
 PAGE = Path("docs/peers-figures.md")
 COLUMNS = {
     "textshot": "textshot",
-    "textshot, no layer": "textshot_plain",
+    "textshot, no adapter": "textshot_plain",
     "FastFit": "fastfit",
     "SetFit": "setfit",
     "logistic regression": "logistic",
@@ -43,7 +43,9 @@ COLUMNS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
-    parser.add_argument("--layers", type=Path, default=Path("build/layer"), help="of `make layer`")
+    parser.add_argument(
+        "--adapters", type=Path, default=Path("build/adapter"), help="folder of `make adapter`"
+    )
     parser.add_argument("--peer", type=Path, default=Path("build/peers/fastfit"))
     parser.add_argument("--tables", action="store_true", help="the page alone")
     options = parser.parse_args()
@@ -51,13 +53,13 @@ def main() -> None:
         sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
     try:
         if not options.tables:
-            run(options.data, options.layers, options.peer)
+            run(options.data, options.adapters, options.peer)
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on with the cells that are missing")
     PAGE.write_text(page(CELLS, SETFIT_CELLS), encoding="utf-8")
 
 
-def run(data: Path, layers: Path, peer: Path) -> None:
+def run(data: Path, adapters: Path, peer: Path) -> None:
     prepare(peer, PEERS / "fastfit.txt")
     plain = load_encoder(layer=None, device="cpu")
     folder = plain.folder
@@ -72,8 +74,8 @@ def run(data: Path, layers: Path, peer: Path) -> None:
             begun = time.monotonic()
             draw = Draw(data, name, n_shot, names=False, seed=seed)
             if ours:
-                layered = load_encoder(layer=layer_for(name, layers), device="cpu")
-                for key, encoder in (("textshot", layered), ("textshot_plain", plain)):
+                with_adapter = load_encoder(layer=adapter_for(name, adapters), device="cpu")
+                for key, encoder in (("textshot", with_adapter), ("textshot_plain", plain)):
                     cell[key] = _ours(draw, RememberingEncoder(encoder, folder=EMBEDDINGS))
             else:
                 cell |= _fastfit(draw, peer, folder)
@@ -103,8 +105,8 @@ def page(cells: Path, setfit: Path) -> str:
         "# Beside FastFit and SetFit\n",
         "`make bench-peers DATA=folder`. Accuracy in % on the whole test split, of all-MiniLM-L6-v2"
         " and what each tool makes of it, mean ± standard deviation over draws (their number, where"
-        " it is not three, in brackets). All know the names of the categories. textshot trains"
-        " nothing on the examples; its layer is one that saw neither the set nor its relatives.\n",
+        " it is not three, in brackets). Every tool gets the category names. textshot trains"
+        " nothing on the examples; its adapter saw neither the set nor related sets.\n",
         f"| set | examples | {' | '.join(COLUMNS)} |",
         f"|---|---|{'---|' * len(COLUMNS)}",
     ]

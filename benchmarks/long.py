@@ -31,7 +31,7 @@ _HEAD = """# Long texts: the figures
 
 Made by `python -m benchmarks.long --data DIR` out of `benchmarks/results/long.json`. Accuracy in %,
 names and examples, abstaining off, ± the standard deviation over draws of examples (30 of the
-document desk, 10 of 20 Newsgroups); default encoder with its layer, which saw neither. *cut*:
+document desk, 10 of 20 Newsgroups); default encoder with its adapter, which saw neither. *cut*:
 what is behind the first 254 tokens is not read; *windows*: windows of up to 254 tokens that overlap
 by about 64, their mean. Of the document desk (`examples/documents`) the 120 documents
 but the examples are tests; of 20 Newsgroups 2,000 of the test split, a fifth of which is longer

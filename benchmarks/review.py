@@ -2,7 +2,7 @@
 
 One example and the name of each category; the test split is categorised, a hundred rows of it are
 answered by their true labels, and the rows that were in neither hundred are categorised again. The
-encoder is as it came: its layer has seen these sets.
+encoder runs without its adapter, which was trained on these sets.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ all rows, those asked included.
 As one answer among seventy, unknown rows were too few to teach which of them do fit a category:
 of hwu64 2.5 points fewer rows got the right label in the output than after a random hundred. Turns
 cost 0.2 to 0.4 points beside the most doubtful rows as they come; they are taken because people
-then see every category. With the layer, which has seen these sets, it was much the same.
+then see every category. With the adapter, which was trained on these sets, it was much the same.
 """
 WAYS = {"doubtful": "#c0504d", "random": "#1f3b57"}
 
@@ -146,8 +146,9 @@ def page(found: Mapping[str, Any]) -> str:
         "# Review: the figures\n",
         f"Made by `make bench-review DATA=folder`: {DRAWS} draws of one example and the name of"
         f" each category; the test split is categorised, {ROWS} rows of it get their true label by"
-        " `correct`, and what was in neither hundred is categorised again. The encoder is as it"
-        " came, as its layer has seen these sets. Means over the draws, ± their standard deviation."
+        " `correct`, and what was in neither hundred is categorised again. The encoder runs"
+        " without its adapter, which was trained on these sets. Means over the samples, ±"
+        " their standard deviation."
         " *Asked, wrong*: of the rows asked about, how many had another best category than the true"
         " one. *Right*: with abstaining off. *Written*: rows whose label in the output is right;"
         " `unknown` is not.\n",

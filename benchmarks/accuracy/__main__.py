@@ -17,11 +17,11 @@ from benchmarks.accuracy.sets import DRAWS, OPEN, SETS
 from benchmarks.data import save
 
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
-LAYER_RESULTS = RESULTS / "layer"
+ADAPTER_RESULTS = RESULTS / "adapter"
 EMBEDDINGS = Path("build/embeddings")
 PAGES = {
     RESULTS: (Path("docs/accuracy-figures.md"), Path("docs/images/accuracy.png")),
-    LAYER_RESULTS: (Path("docs/layer-figures.md"), Path("docs/images/accuracy-layer.png")),
+    ADAPTER_RESULTS: (Path("docs/adapter-figures.md"), Path("docs/images/accuracy-adapter.png")),
 }
 
 
@@ -31,10 +31,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="in place of the published figures")
     parser.add_argument("--draws", type=int, default=DRAWS, help="fewer only with another --out")
     parser.add_argument(
-        "--layers",
+        "--adapters",
         type=Path,
-        help="folder of `make layer`: with the layer that saw nothing of a set. Without it the"
-        " encoder is as it came",
+        help="folder of `make adapter`: measure each set with the adapter that never saw it;"
+        " without it, the plain encoder",
     )
     parser.add_argument("--encoder", help="another one than the default; only with another --out")
     parser.add_argument("--only", nargs="+", default=_names(), choices=_names(), metavar="CELL")
@@ -42,14 +42,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.data is None and not options.tables:
         sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
-    if options.encoder and options.layers:
-        sys.exit("--layers are those of the default encoder: leave --encoder out")
+    if options.encoder and options.adapters:
+        sys.exit("--adapters are those of the default encoder: leave --encoder out")
     if options.out is None:
         if options.draws != DRAWS:
             sys.exit(f"fewer than {DRAWS} draws are no published figure: say --out FOLDER")
         if options.encoder:
             sys.exit("the published figures are those of the default encoder: say --out FOLDER")
-        options.out = LAYER_RESULTS if options.layers else RESULTS
+        options.out = ADAPTER_RESULTS if options.adapters else RESULTS
     try:
         if not options.tables:
             run(options)
@@ -67,9 +67,9 @@ def run(options: argparse.Namespace) -> None:
         path = options.out / f"{name}.json"
         if path.exists():
             continue
-        layer = layer_for(name, options.layers) if options.layers else None
+        adapter = adapter_for(name, options.adapters) if options.adapters else None
         # What windows over long texts are worth is a benchmark of its own (benchmarks/long.py).
-        loaded = load_encoder(options.encoder, layer=layer, long_texts="cut", device="cpu")
+        loaded = load_encoder(options.encoder, layer=adapter, long_texts="cut", device="cpu")
         encoder = RememberingEncoder(loaded, folder=EMBEDDINGS)
         begun = time.monotonic()
         kind, _, about = name.partition("-")
@@ -77,21 +77,22 @@ def run(options: argparse.Namespace) -> None:
         make, about = (set_cell, name) if other is None else (other, about)
         cell = make(about, options.data, encoder, options.draws)
         cell |= {"draws": options.draws, "encoder": encoder.name, "versions": versions()}
-        cell["layer"] = layer and Path(layer).stem
+        cell["layer"] = adapter and Path(adapter).stem
         save(path, cell)
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         write(options.out)
 
 
-def layer_for(name: str, folder: Path) -> str:
-    """Return the layer that saw nothing of what a cell measures."""
-    from benchmarks.layer.recipe import LAYERS
+def adapter_for(name: str, folder: Path) -> str:
+    """Return the adapter that saw nothing of what a cell measures."""
+    from benchmarks.adapter.recipe import ADAPTERS
 
     about = name.removeprefix("sure-")
-    layer = folder / f"{next(k for k, left in LAYERS.items() if about in left.targets)}.safetensors"
-    if not layer.is_file():
-        sys.exit(f"{layer} is not there: make layer DATA=... trains it")
-    return str(layer)
+    stem = next(name for name, left in ADAPTERS.items() if about in left.targets)
+    adapter = folder / f"{stem}.safetensors"
+    if not adapter.is_file():
+        sys.exit(f"{adapter} is not there: make adapter DATA=... trains it")
+    return str(adapter)
 
 
 def write(out: Path) -> None:
@@ -100,7 +101,7 @@ def write(out: Path) -> None:
     from benchmarks.accuracy.tables import page
 
     path, picture = PAGES.get(out, (out / "accuracy.md", out / "accuracy.png"))
-    plain = read_cells(RESULTS) if out == LAYER_RESULTS else None
+    plain = read_cells(RESULTS) if out == ADAPTER_RESULTS else None
     cells = read_cells(out)
     path.write_text(page(cells, plain), encoding="utf-8")
     plot(cells, picture)

@@ -17,8 +17,8 @@ _HEAD = """# Accuracy: the figures
 Made by `make bench-accuracy DATA=folder` out of `benchmarks/results/accuracy`, a file for each set.
 Accuracy in %, whole test split, all categories at once, abstaining off, ± the standard deviation
 over 30 draws of examples from the training split (10 for logistic regression). Encoder
-all-MiniLM-L6-v2 as it came (`--network none`); [with its layer](layer-figures.md). No option was
-chosen on a test split ([what a name is worth](adr/0009-what-a-name-is-worth.md), [the
+all-MiniLM-L6-v2 as it came (`--network none`); [with its adapter](adapter-figures.md).
+No option was chosen on a test split ([what a name is worth](adr/0009-what-a-name-is-worth.md), [the
 batch](adr/0010-the-unlabelled-batch.md)).
 
 - *example*: the examples alone; *name*: the names alone;
@@ -29,16 +29,17 @@ batch](adr/0010-the-unlabelled-batch.md)).
 
 ![Accuracy by number of examples](images/accuracy.png)
 """
-_LAYER_HEAD = """# The layer: the figures
+_ADAPTER_HEAD = """# The adapter: the figures
 
-Made by `make layer DATA=folder` and `python -m benchmarks.accuracy --data DIR --layers build/layer`
-out of `benchmarks/results/accuracy/layer`. Everything as in [accuracy](accuracy-figures.md), but
-with a layer that was trained without the set that is measured and without its relatives
+Made by `make adapter DATA=folder` and
+`python -m benchmarks.accuracy --data DIR --adapters build/adapter`
+out of `benchmarks/results/accuracy/adapter`. Everything as in [accuracy](accuracy-figures.md), but
+with an adapter that was trained without the set that is measured and without its relatives
 ([how](adapter.md)): what is to be expected on texts of your own.
 
-![Accuracy by number of examples, with the layer](images/accuracy-layer.png)
+![Accuracy by number of examples, with the adapter](images/accuracy-adapter.png)
 
-## With the layer against without, names and examples
+## With the adapter against without, names and examples
 
 Points of accuracy, mean over the same 30 draws.
 
@@ -76,15 +77,15 @@ def page(cells: Cells, plain: Cells | None = None) -> str:
 
     Args:
         cells: what was measured.
-        plain: the same without the layer, if `cells` are with it.
+        plain: the same without the adapter, if `cells` are with it.
     """
-    parts = [_HEAD] if plain is None else [_LAYER_HEAD, _gains(cells, plain)]
+    parts = [_HEAD] if plain is None else [_ADAPTER_HEAD, _gains(cells, plain)]
     for n_shot in SHOTS:
         some = "example" if n_shot == 1 else "examples"
         parts += [f"\n## {n_shot} {some} of each category\n\n", _accuracy(cells, n_shot)]
     parts += ["\n## Both against the better of name alone and example alone\n\n", _better(cells)]
     parts += [_STREAMS, "\n", _streams(cells), _OPEN, "\n", _open(cells)]
-    picture = "risk-coverage.png" if plain is None else "risk-coverage-layer.png"
+    picture = "risk-coverage.png" if plain is None else "risk-coverage-adapter.png"
     parts += [_SURE.format(picture=f"images/{picture}"), "\n", _sure(cells)]
     return "".join(parts)
 

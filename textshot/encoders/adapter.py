@@ -21,7 +21,7 @@ GENERAL = "general-1"
 """The layer that comes with textshot, for the default encoder: docs/adapter.md."""
 
 DEFAULT_LAYER: str | None = GENERAL
-"""The layer of the default encoder: what was measured is in docs/layer-figures.md."""
+"""The layer of the default encoder: what was measured is in docs/adapter-figures.md."""
 
 SHIPPED = Path(__file__).parent / "adapters"
 _FORMAT, _SCALE = "textshot-layer-1", ".scale"

@@ -1,11 +1,11 @@
-"""The benchmark of the doctor, on a tiny set; its page, and what guides claim, is what it found."""
+"""The benchmark of `textshot check` on a tiny set; the page and the guides match its results."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks import doctor
+from benchmarks import check
 from benchmarks.accuracy.sets import Set
 from textshot.encoders import PrecomputedEncoder
 from textshot.testing import HashingEncoder
@@ -46,27 +46,27 @@ def test_rounds_of_labels_are_those_of_the_picks(some, table):
         asked.append(len(pool))
         return list(pool[:n])
 
-    found = doctor.rounds(some, table, first, draws=2, n_rounds=2)
+    found = check.rounds(some, table, first, draws=2, n_rounds=2)
     assert [len(draw) for draw in found] == [3, 3]
     assert asked == [57, 54] * 2  # three examples, and three labels a round, are not asked again
     assert all(0 <= share <= 100 for draw in found for share in draw)
 
 
 def test_flags_are_counted_against_what_fails(some, table):
-    found = doctor.checks(some, table, 1, draws=2)
+    found = check.checks(some, table, 1, draws=2)
     for draw in found:
         assert draw["categories"] == 3
-        flagged, right = draw["kinds"][doctor.ANY]
+        flagged, right = draw["kinds"][check.ANY]
         assert 0 <= right <= min(flagged, draw["failing"])
-    assert found == doctor.checks(some, table, 1, draws=2)
+    assert found == check.checks(some, table, 1, draws=2)
 
 
 def measured():
-    return json.loads(doctor.RESULTS.read_text(encoding="utf-8"))
+    return json.loads(check.RESULTS.read_text(encoding="utf-8"))
 
 
 def test_the_page_is_made_of_the_results():
-    assert (ROOT / doctor.PAGE).read_text(encoding="utf-8") == doctor.page(measured())
+    assert (ROOT / check.PAGE).read_text(encoding="utf-8") == check.page(measured())
 
 
 def test_what_the_guides_claim_was_measured():

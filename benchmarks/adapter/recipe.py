@@ -1,4 +1,4 @@
-"""What the layer is trained on, and how. docs/adr/0013 says what was tried."""
+"""What the adapter is trained on, and how. docs/adr/0013 says what was tried."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MONEY = {"clinc150": ("banking", "credit_cards")}
 
 @dataclass(frozen=True)
 class Left:
-    """What a layer is not trained on, and the sets that are measured with it.
+    """What an adapter is not trained on, and the sets that are measured with it.
 
     Attributes:
         targets: cells of `benchmarks.accuracy`.
@@ -50,7 +50,7 @@ class Left:
 
 
 SHIPPED = "general-1"
-LAYERS: Mapping[str, Left] = {
+ADAPTERS: Mapping[str, Left] = {
     SHIPPED: Left(("trec", "trec-fine", "ag_news", "20newsgroups")),
     "without-banking77": Left(
         (

@@ -1,9 +1,9 @@
-"""What the doctor's warnings are worth, and how much the texts that `suggest` picks teach.
+"""Measure the warnings of `check`, and the gain from labelling what `suggest` picks.
 
 `check` sees the categories of a draw (names and examples); then the test split is answered, and a
-category fails that gets less than half of the mean accuracy. `suggest` picks one training text for
+category fails if its accuracy is below half of the mean. `suggest` picks one training text for
 each category, their true labels are told by `correct`, and the test split is answered again; three
-rounds. The encoder is as it came: its layer has seen these sets.
+rounds. The encoder runs without its adapter, which was trained on these sets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from textshot.encoders import PrecomputedEncoder
 from textshot.engine.findings import FindingKind
 from textshot.types import spoken
 
-RESULTS, PAGE = Path(__file__).parent / "results" / "doctor.json", Path("docs/doctor-figures.md")
+RESULTS, PAGE = Path(__file__).parent / "results" / "check.json", Path("docs/check-figures.md")
 PICTURE = Path("docs/images/suggest.png")
 NAMES, TUNED_ON = ("banking77", "clinc150"), ("hwu64", "massive_intent_en")
 DRAWS, SHOTS, ROUNDS = 10, (1, 3, 5), 3
@@ -148,11 +148,11 @@ COLOURS = {"suggest": "#c0504d", "least margin": "#7f8fa6", "random": "#1f3b57"}
 def page(found: Mapping[str, Any]) -> str:
     """Return the page."""
     lines = [
-        "# The doctor and its suggestions: the figures\n",
-        f"Made by `make bench-doctor DATA=folder`: {DRAWS} draws of examples, names as they are in"
-        " the sets; the encoder is as it came, as its layer has seen these sets. The limits of the"
-        f" doctor, and how `suggest` weighs, were found on {' and '.join(TUNED_ON)}; banking77 and"
-        " clinc150 were looked at once, afterwards.\n",
+        "# `check` and `suggest`: figures\n",
+        f"Made by `make bench-check DATA=folder`: {DRAWS} random samples of examples. Category"
+        " names are those of the sets. The encoder runs without its adapter, which was trained"
+        " on these sets. The limits of `check` and the weights of `suggest` were chosen on"
+        f" {' and '.join(TUNED_ON)}; banking77 and clinc150 were measured once, afterwards.\n",
         "## Does what it flags fail?\n",
         "*Failing*: a category of which less than half of the mean accuracy is answered right, with"
         " abstaining off. *Precision*: of the categories flagged, how many fail. *Recall*: of those"

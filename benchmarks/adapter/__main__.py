@@ -1,7 +1,7 @@
-"""Train the layer that comes with textshot, and its stand-ins without a set and its relatives.
+"""Train the adapter that comes with textshot, and its stand-ins without a set and its relatives.
 
 Each is a file; what is there is not trained again, and a run that was stopped goes on where it
-was. `python -m benchmarks.accuracy --layers FOLDER` then says what it is worth.
+was. `python -m benchmarks.accuracy --adapters FOLDER` then says what it is worth.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.layer.recipe import CONFIG, LAYERS, SHIPPED, kept_texts, splits_of
+from benchmarks.adapter.recipe import ADAPTERS, CONFIG, SHIPPED, kept_texts, splits_of
 
 PLACE = Path("textshot/encoders/adapters") / f"{SHIPPED}.safetensors"
 
@@ -20,22 +20,22 @@ PLACE = Path("textshot/encoders/adapters") / f"{SHIPPED}.safetensors"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
-    parser.add_argument("--work", type=Path, default=Path("build/layer"))
-    parser.add_argument("--only", nargs="+", default=list(LAYERS), choices=LAYERS)
+    parser.add_argument("--work", type=Path, default=Path("build/adapter"))
+    parser.add_argument("--only", nargs="+", default=list(ADAPTERS), choices=ADAPTERS)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     try:
         for name in options.only:
-            layer = options.work / f"{name}.safetensors"
-            if not layer.exists():
-                train(name, options.data, layer)
+            adapter = options.work / f"{name}.safetensors"
+            if not adapter.exists():
+                train(name, options.data, adapter)
             if name == SHIPPED:
-                shutil.copyfile(layer, PLACE)
+                shutil.copyfile(adapter, PLACE)
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on")
 
 
-def train(name: str, data: Path, layer: Path) -> None:
+def train(name: str, data: Path, adapter: Path) -> None:
     """Train one, and write its difference to the encoder as it came."""
     from textshot import load_encoder
     from textshot.encoders.adapter import write_layer
@@ -44,20 +44,21 @@ def train(name: str, data: Path, layer: Path) -> None:
 
     encoder = load_encoder(layer=None, long_texts="cut", device="cpu")
     if not isinstance(encoder, SentenceTransformerEncoder):
-        sys.exit(f"the encoder {encoder.name} has no weights that a layer could change")
-    splits, folder, begun = splits_of(data, LAYERS[name]), layer.with_suffix(""), time.monotonic()
+        sys.exit(f"the encoder {encoder.name} has no weights that an adapter could change")
+    splits, folder = splits_of(data, ADAPTERS[name]), adapter.with_suffix("")
+    begun = time.monotonic()
     report = train_splits(
         encoder,
         splits,
         CONFIG,
         output=folder,
-        keep=kept_texts(data, LAYERS[name]),
+        keep=kept_texts(data, ADAPTERS[name]),
         overwrite=True,
         say=lambda line: print(f"  {line}", flush=True),
     )
     if not report.kept:
         sys.exit(f"{name}: nothing was learned: {report.refused}")
-    size = write_layer(layer, encoder.folder, folder)
+    size = write_layer(adapter, encoder.folder, folder)
     print(f"{name}: {size / 1e6:.1f} MB, {time.monotonic() - begun:.0f} s", flush=True)
 
 

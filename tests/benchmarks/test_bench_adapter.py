@@ -1,4 +1,4 @@
-"""The layer's recipe: what is measured with a layer was never learned by it."""
+"""The adapter's recipe: what is measured with an adapter was never learned by it."""
 
 import json
 
@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy.sets import OPEN, SETS
-from benchmarks.layer.recipe import CONFIG, LAYERS, SHIPPED, kept_texts, splits_of
-from benchmarks.layer.recipe import SETS as LEARNED
+from benchmarks.adapter.recipe import ADAPTERS, CONFIG, SHIPPED, kept_texts, splits_of
+from benchmarks.adapter.recipe import SETS as LEARNED
 from benchmarks.long import SHOTS, Texts, measure
 from textshot import Category, Engine, load_encoder
 
@@ -43,14 +43,14 @@ def data(tmp_path_factory):
     return folder
 
 
-def test_each_cell_has_one_layer():
-    targets = [target for left in LAYERS.values() for target in left.targets]
+def test_each_cell_has_one_adapter():
+    targets = [target for left in ADAPTERS.values() for target in left.targets]
     assert sorted(targets) == sorted([*SETS, *(f"open-{name}" for name in OPEN)])
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_nothing_of_a_target_is_learned(data, name):
-    left = LAYERS[name]
+    left = ADAPTERS[name]
     splits = splits_of(data, left)
     learned = {text for part in (splits.train, splits.valid) for text in part.texts}
     learned |= {t for text in kept_texts(data, left) for t in text.split(". ")}
@@ -65,15 +65,17 @@ def test_nothing_of_a_target_is_learned(data, name):
         assert not any(text.split()[2] in "ab" for text in texts)  # the banking domains
 
 
-def test_the_layer_that_ships_left_nothing_out(data):
-    splits = splits_of(data, LAYERS[SHIPPED])
+def test_the_adapter_that_ships_left_nothing_out(data):
+    splits = splits_of(data, ADAPTERS[SHIPPED])
     assert splits.train.domain_names == LEARNED
     assert not CONFIG.guard
 
 
 def test_a_stand_in_that_is_not_there_is_asked_for(tmp_path):
-    with pytest.raises(SystemExit, match=r"without-banking77.safetensors is not there: make layer"):
-        accuracy.layer_for("sure-banking77", tmp_path)
+    with pytest.raises(
+        SystemExit, match=r"without-banking77.safetensors is not there: make adapter"
+    ):
+        accuracy.adapter_for("sure-banking77", tmp_path)
 
 
 def test_the_documents_of_the_desk_are_drawn_and_the_others_are_tests(data):

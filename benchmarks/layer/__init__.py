@@ -1,1 +1,0 @@
-"""The layer that comes with textshot, and what it is worth on sets that it was not trained on."""
