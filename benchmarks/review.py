@@ -21,7 +21,7 @@ from benchmarks.accuracy.sets import SETS, Set
 from benchmarks.data import save
 from textshot import Engine, RememberingEncoder, load_encoder
 from textshot._arrays import IntArray
-from textshot.batch.review import Row, most_doubtful
+from textshot.batch.review import ReviewRow, most_uncertain
 from textshot.encoders import PrecomputedEncoder
 from textshot.engine.predict import Answers
 from textshot.types import UNKNOWN
@@ -121,7 +121,7 @@ def _doubtful(engine: Engine, answers: Answers, texts: Sequence[str], n: int) ->
     """Return the places of the rows that a review asks about."""
     limits = np.full(len(texts), inf) if answers.limits is None else answers.limits
     rows = [
-        Row(
+        ReviewRow(
             text,
             engine.index.labels[answers.rows[i, 0]] if answers.known[i] else UNKNOWN,
             score=float(answers.scores[i, 0]),
@@ -131,7 +131,7 @@ def _doubtful(engine: Engine, answers: Answers, texts: Sequence[str], n: int) ->
         )
         for i, text in enumerate(texts)
     ]
-    return [row.line for row in most_doubtful(rows, n)]
+    return [row.line for row in most_uncertain(rows, n)]
 
 
 def _random(texts: Sequence[str], n: int, seed: int) -> list[int]:

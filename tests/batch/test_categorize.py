@@ -292,7 +292,7 @@ def test_progress_counts_every_row_and_how_much_of_the_input_that_is(engine):
     Path("in.csv").write_text("text\n" + "my money\n" * 9999 + '""\n')
     seen = []
     report = categorize(
-        engine, "in.csv", "out.csv", rejects="bad.csv", advance=lambda *made: seen.append(made)
+        engine, "in.csv", "out.csv", rejects="bad.csv", on_progress=lambda *made: seen.append(made)
     )
     assert report.read == 10_000
     assert sum(rows for rows, _ in seen) == 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from textshot.batch.diagnostics import ADVICE, TITLES, Kind, doubts_about
+from textshot.batch.diagnostics import REMEDIES, TITLES, Kind, diagnose
 from textshot.batch.tally import Tally
 
 
@@ -16,7 +16,7 @@ def told(counts, *, categories=None, threshold=None, own=None, **other):
         "sums": {label: float(n) for label, n in counts.items()},
     }
     names = [label for label in counts if label != "unknown"]
-    found = doubts_about(Tally(**{**known, **other}), categories or names, threshold, own)
+    found = diagnose(Tally(**{**known, **other}), categories or names, threshold, own)
     return [(doubt.kind, doubt.label, doubt.reason) for doubt in found]
 
 
@@ -111,7 +111,7 @@ def test_a_category_has_its_own_threshold():
 @pytest.mark.parametrize("kind", Kind)
 def test_each_kind_has_a_title_and_says_what_to_do(kind):
     assert TITLES[kind]
-    assert ADVICE[kind].endswith(".")
+    assert REMEDIES[kind].endswith(".")
 
 
 def test_the_kinds_come_in_their_order():

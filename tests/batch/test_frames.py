@@ -14,7 +14,7 @@ import pytest
 from job_files import text_of
 
 from textshot import Category, Engine, Example
-from textshot.batch import categorize, frame
+from textshot.batch import categorize, categorize_frame
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.testing import HashingEncoder, toy_engine
 
@@ -68,7 +68,7 @@ def expected(engine, table, **options):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_frame_gets_what_the_job_writes(engine, kind):
     given = KINDS[kind](table_of(TEXTS))
-    found = frame(given, engine)
+    found = categorize_frame(given, engine)
     assert type(found) is type(given)
     assert rows_of(found) == expected(engine, table_of(TEXTS))
     assert [row["label"] for row in rows_of(found)[60:]] == [
@@ -95,7 +95,7 @@ def test_names_that_are_taken_metadata_and_several_columns(kind):
     )
     table = table_of(["my", "money", None], body=["parcel", None, "money back"], label=[1, 2, 3])
     options = {"metadata": ["team"], "threshold": 0.1}
-    found = rows_of(frame(KINDS[kind](table), engine, ["Text", "body"], **options))
+    found = rows_of(categorize_frame(KINDS[kind](table), engine, ["Text", "body"], **options))
     assert found == expected(engine, table, text_columns=["text", "body"], **options)
     assert list(found[0]) == [
         "id",
@@ -112,9 +112,9 @@ def test_names_that_are_taken_metadata_and_several_columns(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_frame_without_rows_and_one_without_texts(engine, kind):
-    found = as_arrow(frame(KINDS[kind](table_of([None, ""])), engine))
+    found = as_arrow(categorize_frame(KINDS[kind](table_of([None, ""])), engine))
     assert found["score"].null_count == found["label"].null_count == 2
-    none = frame(KINDS[kind](table_of(["a"])).__getitem__(slice(0, 0)), engine)
+    none = categorize_frame(KINDS[kind](table_of(["a"])).__getitem__(slice(0, 0)), engine)
     assert as_arrow(none).num_rows == 0
     assert as_arrow(none).column_names == ["id", "text", "label", "score", "margin"]
 
@@ -123,22 +123,26 @@ def test_a_frame_without_rows_and_one_without_texts(engine, kind):
 def test_frames_longer_than_a_shard_and_with_probabilities(engine, kind, monkeypatch):
     labels = engine.index.labels
     engine.tune([text_of(i) for i in range(60)], [labels[i % 3] for i in range(60)])
-    whole = rows_of(frame(KINDS[kind](table_of(TEXTS)), engine))
+    whole = rows_of(categorize_frame(KINDS[kind](table_of(TEXTS)), engine))
     assert whole == expected(engine, table_of(TEXTS))
     assert whole[0]["probability"] > 0
     monkeypatch.setattr("textshot.batch.frames.SHARD_ROWS", 7)
-    assert rows_of(frame(KINDS[kind](table_of(TEXTS)), engine)) == whole
+    assert rows_of(categorize_frame(KINDS[kind](table_of(TEXTS)), engine)) == whole
 
 
 def test_an_index_by_its_folder_and_one_that_adapts(engine):
     engine.save("index")
     table = table_of([text_of(i) for i in range(200)])
-    assert frame(table, "index").equals(frame(table, engine))
-    assert frame(table, Path("index")).equals(frame(table, engine))
-    assert rows_of(frame(table, engine, adapt=True)) == expected(engine, table, adapt=True)
+    assert categorize_frame(table, "index").equals(categorize_frame(table, engine))
+    assert categorize_frame(table, Path("index")).equals(categorize_frame(table, engine))
+    assert rows_of(categorize_frame(table, engine, adapt=True)) == expected(
+        engine, table, adapt=True
+    )
     labels = engine.index.labels
     engine.tune([text_of(i) for i in range(60)], [labels[i % 3] for i in range(60)])
-    assert rows_of(frame(table, engine, adapt=True)) == expected(engine, table, adapt=True)
+    assert rows_of(categorize_frame(table, engine, adapt=True)) == expected(
+        engine, table, adapt=True
+    )
 
 
 def test_pandas_keeps_its_index_its_types_and_its_columns(engine):
@@ -150,7 +154,7 @@ def test_pandas_keeps_its_index_its_types_and_its_columns(engine):
         },
         index=pd.Index([5, 5, 2], name="nr"),
     )
-    found = frame(given, engine)
+    found = categorize_frame(given, engine)
     pd.testing.assert_frame_equal(found[list(given.columns)], given)
     assert list(found.columns) == [*given.columns, "label", "score", "margin"]
     assert found["label"].isna().tolist() == [False, True, False]
@@ -167,7 +171,7 @@ def test_pandas_keeps_its_index_its_types_and_its_columns(engine):
     ],
 )
 def test_pandas_texts_of_any_type_are_read_as_people_see_them(engine, texts):
-    found = frame(pd.DataFrame({"text": texts}), engine)
+    found = categorize_frame(pd.DataFrame({"text": texts}), engine)
     shown = [p.label or "unknown" for p in engine.classify(["my parcel", "7"])]
     assert found["label"].dropna().tolist() == shown
     assert found["label"].isna().tolist() == [False, True, False]
@@ -178,7 +182,7 @@ def test_polars_keeps_its_types(engine):
         {"text": ["my parcel", None], "n": [1, 2]}, schema_overrides={"n": pl.Int8}
     )
     given = given.with_columns(pl.col("text").cast(pl.Categorical).alias("kind"))
-    found = frame(given, engine, "kind")
+    found = categorize_frame(given, engine, "kind")
     assert found.select(given.columns).equals(given)
     assert found.schema["n"] == pl.Int8
     assert found["label"].to_list() == ["late parcel", None]
@@ -186,18 +190,18 @@ def test_polars_keeps_its_types(engine):
 
 def test_what_is_no_frame_is_told_with_what_to_do(engine):
     with pytest.raises(TableError, match=r"a LazyFrame has no rows yet. Give what its collect\(\)"):
-        frame(pl.LazyFrame({"text": ["a"]}), engine)
+        categorize_frame(pl.LazyFrame({"text": ["a"]}), engine)
     with pytest.raises(TableError, match=r"a builtins.list is no frame that is known"):
-        frame(["my parcel"], engine)
+        categorize_frame(["my parcel"], engine)
     with pytest.raises(
         TableError, match="the frame: there is no column 'body'; it has 'id', 'text'"
     ):
-        frame(table_of(["a"]), engine, "body")
+        categorize_frame(table_of(["a"]), engine, "body")
     twice = pd.DataFrame([["a", "b"]], columns=["text", "text"])
     with pytest.raises(TableError, match=r"2 columns are called 'text'\. Rename one"):
-        frame(twice, engine)
+        categorize_frame(twice, engine)
     with pytest.raises(InvalidCategoriesError, match="no category has 'team'"):
-        frame(table_of(["a"]), engine, metadata=["team"])
+        categorize_frame(table_of(["a"]), engine, metadata=["team"])
 
 
 WITHOUT = """
@@ -210,10 +214,10 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 import pyarrow as pa
-from textshot.batch import frame
+from textshot.batch import categorize_frame
 from textshot.testing import toy_engine
 
-print(frame(pa.table({"text": ["my parcel"]}), toy_engine())["label"][0])
+print(categorize_frame(pa.table({"text": ["my parcel"]}), toy_engine())["label"][0])
 """
 
 

@@ -78,7 +78,7 @@ def answers_counted(monkeypatch):
 def test_a_job_goes_on_where_it_stopped(engine, monkeypatch, output):
     write_rows("in.csv", 1000)
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", output, shard_rows=100, advance=stop_after(4))
+        categorize(engine, "in.csv", output, shard_rows=100, on_progress=stop_after(4))
     assert not Path("out.csv").exists()
     counted = answers_counted(monkeypatch)
     report = categorize(engine, "in.csv", output, shard_rows=100)
@@ -95,7 +95,7 @@ def test_a_job_that_stopped_ends_as_one_that_did_not(engine, output):
         os.utime("in.csv", (1, 1))
         for n in stops:
             with pytest.raises(Stop):
-                categorize(engine, "in.csv", output, shard_rows=100, advance=stop_after(n))
+                categorize(engine, "in.csv", output, shard_rows=100, on_progress=stop_after(n))
         categorize(engine, "in.csv", output, shard_rows=100)
         os.chdir("..")
     assert content("one") == content("two")
@@ -128,7 +128,7 @@ def test_an_output_that_was_touched_is_made_again(engine, monkeypatch):
 def test_a_part_that_is_gone_is_made_again(engine, monkeypatch):
     write_rows("in.csv", 300)
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "parts/", shard_rows=100, advance=stop_after(2))
+        categorize(engine, "in.csv", "parts/", shard_rows=100, on_progress=stop_after(2))
     Path("parts/part-00000-00000.csv").unlink()
     counted = answers_counted(monkeypatch)
     report = categorize(engine, "in.csv", "parts/", shard_rows=100)
@@ -161,7 +161,7 @@ def test_other_readers_see_a_folder_of_parquet_as_one_table(engine):
 def test_rows_of_another_index_are_never_among_those_of_this_one(engine):
     write_rows("in.csv", 300)
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "parts/", shard_rows=100, advance=stop_after(2))
+        categorize(engine, "in.csv", "parts/", shard_rows=100, on_progress=stop_after(2))
     before = content("parts")
     engine.add([Category.of("lost card", "my card is gone")])
     with pytest.raises(
@@ -180,7 +180,7 @@ def test_one_file_is_made_anew_for_another_index_and_whole_at_every_moment(engin
     before = Path("out.csv").read_bytes()
     engine.add([Category.of("lost card", "my card is gone")])
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "out.csv", shard_rows=100, advance=stop_after(2))
+        categorize(engine, "in.csv", "out.csv", shard_rows=100, on_progress=stop_after(2))
     assert Path("out.csv").read_bytes() == before
     report = categorize(engine, "in.csv", "out.csv", shard_rows=100)
     assert report.n_known == 2
@@ -233,7 +233,7 @@ def test_a_folder_with_something_else_is_left_alone(engine):
 def test_of_two_jobs_on_one_output_the_second_is_told_and_touches_nothing(engine):
     write_rows("in.csv", 300)
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "parts/", shard_rows=100, advance=stop_after(1))
+        categorize(engine, "in.csv", "parts/", shard_rows=100, on_progress=stop_after(1))
     before = content("parts")
     with (
         locked(Path("parts/_textshot"), "parts/"),
@@ -317,7 +317,7 @@ def test_progress_is_told_by_rows_and_by_the_share_of_all_files(engine):
     write_rows("b.csv", 200)
     told = []
     categorize(
-        engine, ["a.csv", "b.csv"], "out.csv", shard_rows=100, advance=lambda *x: told.append(x)
+        engine, ["a.csv", "b.csv"], "out.csv", shard_rows=100, on_progress=lambda *x: told.append(x)
     )
     assert sum(n for n, _ in told) == 400
     shares = [share for _, share in told]
@@ -337,7 +337,9 @@ def test_several_processes_write_what_one_writes(engine):
 def test_an_adapted_job_adapts_once(engine, monkeypatch):
     write_rows("in.csv", 1000)
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "parts/", adapt=True, shard_rows=100, advance=stop_after(3))
+        categorize(
+            engine, "in.csv", "parts/", adapt=True, shard_rows=100, on_progress=stop_after(3)
+        )
     with monkeypatch.context() as patched:
         patched.setattr("textshot.batch.adaptation.sample_texts", None)  # is not asked again
         report = categorize(engine, "in.csv", "parts/", adapt=True, shard_rows=100)
@@ -351,9 +353,13 @@ def test_what_was_answered_so_far_is_told_with_what_was_done_before(engine):
     write_rows("in.csv", 1000)
     told = []
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "parts/", shard_rows=100, advance=stop_after(4))
+        categorize(engine, "in.csv", "parts/", shard_rows=100, on_progress=stop_after(4))
     report = categorize(
-        engine, "in.csv", "parts/", shard_rows=100, counted=lambda counts: told.append(dict(counts))
+        engine,
+        "in.csv",
+        "parts/",
+        shard_rows=100,
+        on_counts=lambda counts: told.append(dict(counts)),
     )
     totals = [sum(counts.values()) for counts in told]
     assert len(totals) == 6
@@ -393,7 +399,7 @@ def test_what_is_kept_in_memory_of_a_shard_does_not_grow_with_the_categories(tmp
     )
     Path("in.csv").write_text("text\n" + "".join(f"number {i % 300}\n" for i in range(3000)))
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "parts/", shard_rows=300, advance=stop_after(9))
+        categorize(engine, "in.csv", "parts/", shard_rows=300, on_progress=stop_after(9))
     run = Run(Path("parts/_textshot"), {})
     run.read(lambda key: Path(f"parts/part-{key[0]:05d}-{key[1]:05d}.csv").stat().st_size)
     assert len(run.done) == 9

@@ -280,7 +280,7 @@ def test_an_input_that_changes_ends_where_it_did(engine):
             with Path("b.csv").open("a") as file:
                 file.write("more,my parcel\n")
 
-    report, found = job(engine, "b.csv", advance=advance)
+    report, found = job(engine, "b.csv", on_progress=advance)
     assert found == [text_of(i) for i in range(300)]
     [(name, reason)] = report.failed
     assert (name, reason[:35]) == ("b.csv", "b.csv: changed while it was read; w")

@@ -47,7 +47,7 @@ def test_the_share_that_is_done_is_that_of_the_bytes(tmp_path):
         ["a.csv", "b.csv", "c.csv"],
         "out.csv",
         processes=1,
-        advance=lambda rows, fraction: told.append((rows, fraction)),
+        on_progress=lambda rows, fraction: told.append((rows, fraction)),
     )
     ends = [sum(sizes[: i + 1]) / sum(sizes) for i in range(3)]
     assert told == [(n, end) for n, end in zip((1, 7, 2), ends, strict=True) for n in (n, 0)]

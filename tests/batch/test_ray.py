@@ -75,7 +75,7 @@ def test_ray_and_this_machine_write_the_same(cluster, engine, place):
     told = []
     two = categorize(
         engine, "*.csv", "ray/", shard_rows=250, cluster=cluster.address,
-        advance=lambda rows, share: told.append((rows, share)),
+        on_progress=lambda rows, share: told.append((rows, share)),
     )  # fmt: skip
     assert one.tally == two.tally
     assert one.failed == two.failed
@@ -100,7 +100,7 @@ def test_a_node_that_dies_in_the_middle_loses_and_doubles_nothing(cluster, engin
             cluster.remove_node(victims.pop(), allow_graceful=False)
 
     report = categorize(
-        engine, "*.csv", "ray/", shard_rows=100, cluster=cluster.address, advance=advance
+        engine, "*.csv", "ray/", shard_rows=100, cluster=cluster.address, on_progress=advance
     )
     assert not victims
     assert report.read == 12_000
@@ -114,7 +114,12 @@ from textshot.testing import toy_engine
 def told(rows, share):
     print(rows, flush=True)
 categorize(
-    toy_engine(threshold=0.25), "*.csv", "ray/", shard_rows=100, cluster=sys.argv[1], advance=told
+    toy_engine(threshold=0.25),
+    "*.csv",
+    "ray/",
+    shard_rows=100,
+    cluster=sys.argv[1],
+    on_progress=told,
 )
 """
 
@@ -144,10 +149,10 @@ def test_a_run_that_began_on_ray_ends_here_and_the_other_way_round(cluster, engi
         raise Stop
 
     with pytest.raises(Stop):
-        categorize(engine, "*.csv", "a/", shard_rows=500, cluster=cluster.address, advance=stop)
+        categorize(engine, "*.csv", "a/", shard_rows=500, cluster=cluster.address, on_progress=stop)
     assert categorize(engine, "*.csv", "a/", shard_rows=500).n_known > 0
     with pytest.raises(Stop):
-        categorize(engine, "*.csv", "b/", shard_rows=500, advance=stop)
+        categorize(engine, "*.csv", "b/", shard_rows=500, on_progress=stop)
     categorize(engine, "*.csv", "b/", shard_rows=500, cluster=cluster.address)
     assert parts("a") == parts("b")
 
@@ -173,7 +178,7 @@ import_ray()
 from ray.cluster_utils import Cluster
 node = {"num_cpus": 2, "object_store_memory": 100 << 20, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args=node)
-words = [sys.executable, "-m", "textshot", "categorize", "index", "in0.csv", "--engine", "ray"]
+words = [sys.executable, "-m", "textshot", "categorize", "index", "in0.csv", "--runner", "ray"]
 words += ["--ray-address", cluster.address, "--encoder", "hashing", "-o"]
 for name, token in (("right/", os.environ["RAY_AUTH_TOKEN"]), ("wrong/", "w" * 64)):
     done = subprocess.run(

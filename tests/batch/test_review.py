@@ -12,8 +12,7 @@ import pytest
 from job_files import content, text_of, write_rows
 
 from textshot.batch import categorize
-from textshot.batch.review import Row, most_doubtful
-from textshot.batch.review_import import is_review
+from textshot.batch.review import ReviewRow, is_review, most_uncertain
 from textshot.errors import TableError
 from textshot.io import open_table, text_column
 from textshot.testing import toy_engine
@@ -48,17 +47,17 @@ def texts(chosen):
 
 def test_the_most_doubtful_of_each_category_comes_first_and_then_the_next_of_each():
     given = [
-        Row("a", "x", 0.5, 0.05),
-        Row("b", "x", 0.5, 0.01),
-        Row("c", "y", 0.5, 0.30),
-        Row("d", "x", 0.5, 0.02),
-        Row("e", "z", 0.1, 0.20),
-        Row("f", "y", 0.5, 0.40),
+        ReviewRow("a", "x", 0.5, 0.05),
+        ReviewRow("b", "x", 0.5, 0.01),
+        ReviewRow("c", "y", 0.5, 0.30),
+        ReviewRow("d", "x", 0.5, 0.02),
+        ReviewRow("e", "z", 0.1, 0.20),
+        ReviewRow("f", "y", 0.5, 0.40),
     ]
-    assert texts(most_doubtful(given, 6)) == ["b", "e", "c", "d", "f", "a"]
-    assert texts(most_doubtful(given, 2)) == ["b", "e"]
-    assert texts(most_doubtful(given, 99)) == texts(most_doubtful(given, 6))
-    assert most_doubtful([], 5) == []
+    assert texts(most_uncertain(given, 6)) == ["b", "e", "c", "d", "f", "a"]
+    assert texts(most_uncertain(given, 2)) == ["b", "e"]
+    assert texts(most_uncertain(given, 99)) == texts(most_uncertain(given, 6))
+    assert most_uncertain([], 5) == []
 
 
 @pytest.mark.parametrize(
@@ -67,9 +66,9 @@ def test_the_most_doubtful_of_each_category_comes_first_and_then_the_next_of_eac
 def test_unknown_rows_get_their_share_but_half_at_most_while_there_are_others(
     n_known, n_unknown, expected
 ):
-    given = [Row(f"k{i}", f"c{i % 3}", 0.5, i / 100) for i in range(n_known)]
-    given += [Row(f"u{i}", "unknown", 0.1, i / 1000) for i in range(n_unknown)]
-    found = texts(most_doubtful(given, 20))
+    given = [ReviewRow(f"k{i}", f"c{i % 3}", 0.5, i / 100) for i in range(n_known)]
+    given += [ReviewRow(f"u{i}", "unknown", 0.1, i / 1000) for i in range(n_unknown)]
+    found = texts(most_uncertain(given, 20))
     assert len(found) == 20
     assert [text for text in found if text[0] == "u"] == [f"u{i}" for i in range(expected)]
     half = [text for text in found[:10] if text[0] == "u"]
@@ -77,19 +76,21 @@ def test_unknown_rows_get_their_share_but_half_at_most_while_there_are_others(
 
 
 def test_what_is_close_to_the_threshold_is_doubtful_and_a_probability_goes_before_the_margin():
-    clear = Row("a", "x", 0.5, 0.3, away=0.2)
+    clear = ReviewRow("a", "x", 0.5, 0.3, away=0.2)
     close = replace(clear, text="b", away=0.01)
-    assert texts(most_doubtful([clear, close], 2)) == ["b", "a"]
+    assert texts(most_uncertain([clear, close], 2)) == ["b", "a"]
     sure, unsure = (replace(clear, text=f"{p}", probability=p) for p in (0.9, 0.4))
     tight = replace(sure, text="tight", margin=0.001)
-    assert texts(most_doubtful([sure, unsure, tight], 3)) == ["0.4", "0.9", "tight"]
+    assert texts(most_uncertain([sure, unsure, tight], 3)) == ["0.4", "0.9", "tight"]
     on_it = replace(sure, text="on it", away=0.0)
-    assert texts(most_doubtful([sure, unsure, on_it], 1)) == ["on it"]
+    assert texts(most_uncertain([sure, unsure, on_it], 1)) == ["on it"]
 
 
 def test_a_text_that_comes_twice_is_asked_once():
-    given = [Row("a", "x", 0.5, 0.1, line=i) for i in range(3)] + [Row("b", "x", 0.5, 0.2)]
-    found = most_doubtful(given, 3)
+    given = [ReviewRow("a", "x", 0.5, 0.1, line=i) for i in range(3)] + [
+        ReviewRow("b", "x", 0.5, 0.2)
+    ]
+    found = most_uncertain(given, 3)
     assert [(row.text, row.line) for row in found] == [("a", 0), ("b", 0)]
 
 
@@ -97,7 +98,7 @@ def test_a_text_that_comes_twice_is_asked_once():
 def test_a_stream_of_rows_gives_what_all_of_them_give_at_once(seed, monkeypatch):
     rng = random.Random(seed)
     given = [
-        Row(
+        ReviewRow(
             f"text {rng.randrange(2000)}",
             rng.choice(["unknown", *(f"c{int(rng.expovariate(0.2))}" for _ in range(4))]),
             rng.random(),
@@ -107,9 +108,9 @@ def test_a_stream_of_rows_gives_what_all_of_them_give_at_once(seed, monkeypatch)
         for i in range(3000)
     ]
     given = list({row.text: row for row in given}.values())
-    at_once = most_doubtful(given, 40)  # held until the end
+    at_once = most_uncertain(given, 40)  # held until the end
     monkeypatch.setattr("textshot.batch.review._FEWEST_HELD", 1)
-    assert most_doubtful(given, 40) == at_once
+    assert most_uncertain(given, 40) == at_once
     counted = Counter(row.answer for row in at_once)
     n_unknown = counted.pop("unknown")
     assert n_unknown == pytest.approx(

@@ -145,7 +145,7 @@ def test_a_page_of_what_is_gone_is_gone(engine, report):
 
     engine.add([Category.of("lost card", "my card is gone")])
     with pytest.raises(Stop):
-        categorize(engine, "in.csv", "out.csv", shard_rows=100, advance=stop)
+        categorize(engine, "in.csv", "out.csv", shard_rows=100, on_progress=stop)
     assert not (report.run / "summary.html").exists()
 
 

@@ -80,7 +80,12 @@ def test_a_run_goes_on_elsewhere_too(engine, store):
 
     with pytest.raises(Stop):
         categorize(
-            engine, "memory://in/a.csv", "memory://out/", shard_rows=100, run="run", advance=stop
+            engine,
+            "memory://in/a.csv",
+            "memory://out/",
+            shard_rows=100,
+            run="run",
+            on_progress=stop,
         )
     assert 0 < told[0] <= told[-1] <= 1
     store.rm("/out/part-00000-00001.csv")

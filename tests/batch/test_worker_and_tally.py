@@ -27,7 +27,7 @@ def batch_of(texts):
 
 
 def worker_of(engine, **options):
-    return Worker.beside(engine, ["text"], ["text"], **options)
+    return Worker.for_columns(engine, ["text"], ["text"], **options)
 
 
 def test_answers_are_those_of_classify(engine):

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textshot.batch.estimate import Estimate, estimate_job
-from textshot.batch.frames import frame
+from textshot.batch.frames import categorize_frame
 from textshot.batch.job import run_job
-from textshot.batch.options import Advance, Counted, Settings
+from textshot.batch.options import JobOptions, OnCounts, OnProgress
 from textshot.batch.row_selection import Choice
 from textshot.batch.run_report import Report
 from textshot.batch.shards import SHARD_ROWS
@@ -19,7 +19,15 @@ from textshot.errors import TableError
 from textshot.io import STDIO, Format
 from textshot.types import Threshold
 
-__all__ = ["SHARD_ROWS", "Estimate", "Report", "Tally", "categorize", "estimate", "frame"]
+__all__ = [
+    "SHARD_ROWS",
+    "Estimate",
+    "Report",
+    "Tally",
+    "categorize",
+    "categorize_frame",
+    "estimate",
+]
 
 
 def categorize(
@@ -47,8 +55,8 @@ def categorize(
     compare: str | Path | None = None,
     review: str | Path | None = None,
     review_rows: int = 100,
-    advance: Advance = lambda rows, fraction: None,
-    counted: Counted = lambda counts: None,
+    on_progress: OnProgress = lambda rows, fraction: None,
+    on_counts: OnCounts = lambda counts: None,
 ) -> Report:
     """Write the rows of tables with label, score and margin added.
 
@@ -90,16 +98,16 @@ def categorize(
         review: where the most doubtful rows go when all is done, for people to fill in the column
             `label`; `textshot correct --from` takes it back. Excel, or another table by its ending.
         review_rows: so many of them.
-        advance: called with the number of rows done since the last call, and how much of the input
-            that makes, 0 to 1, or None when its size is not known.
-        counted: called now and then with how many rows each category has so far, "unknown" among
+        on_progress: called with the number of rows done since the last call, and how much of the
+            input that makes, 0 to 1, or None when its size is not known.
+        on_counts: called now and then with how many rows each category has so far, "unknown" among
             them; of a pipe it is not.
 
     Raises:
         TableError: an input that cannot be used at all, or an output that belongs to another run.
         ConflictError: another process works on this output.
     """
-    settings = Settings(
+    options = JobOptions(
         text_columns=text_columns,
         threshold=threshold,
         input_format=input_format,
@@ -122,7 +130,7 @@ def categorize(
         raise TableError("rejected rows cannot go to the standard output. Name a file for them")
     inputs = [source] if isinstance(source, str | Path) else list(source)
     if not any(is_stream(str(place)) for place in (*inputs, target)):
-        return run_job(engine, inputs, target, settings, advance, compare, counted)
+        return run_job(engine, inputs, target, options, on_progress, compare, on_counts)
     if compare is not None:
         raise TableError("a pipe leaves no summary to compare. Name files for input and output")
     if len(inputs) != 1 or Path(inputs[0]).is_dir():
@@ -132,7 +140,7 @@ def categorize(
             f"{review}: rows that went down a pipe, or came out of one, cannot be read again for a"
             " review. Name files for the input and the output"
         )
-    return run_stream(engine, str(inputs[0]), str(target), settings, advance)
+    return run_stream(engine, str(inputs[0]), str(target), options, on_progress)
 
 
 def estimate(
@@ -161,7 +169,7 @@ def estimate(
     inputs = [source] if isinstance(source, str | Path) else list(source)
     if any(is_stream(str(place)) for place in inputs):
         raise TableError("what comes out of a pipe is not known beforehand. Name files")
-    settings = Settings(
+    options = JobOptions(
         text_columns=text_columns,
         threshold=threshold,
         input_format=input_format,
@@ -171,4 +179,4 @@ def estimate(
         metadata=metadata,
         choice=Choice(limit, sample),
     )
-    return estimate_job(engine, inputs, target, settings)
+    return estimate_job(engine, inputs, target, options)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
-from textshot.batch.tally import Tally
+from textshot.batch.tally import Tally, tally_of
+from textshot.batch.worker import Worker
+from textshot.engine import Engine
 from textshot.types import UNKNOWN
 
 FEWEST_ROWS = 20
@@ -28,6 +31,9 @@ FAINT = 0.03
 """A mean score that is no further above the threshold is barely above it."""
 
 
+_TEXTS = 4096
+
+
 class Kind(StrEnum):
     """What can look wrong, the most important first."""
 
@@ -46,7 +52,7 @@ TITLES = {
     Kind.FAINT: "Barely above the threshold",
 }
 
-ADVICE = {
+REMEDIES = {
     Kind.UNKNOWN: "Look at some of them. What does belong to a category makes a good example of it:"
     " textshot correct INDEX TEXT LABEL. What belongs to none of yours may want a new one. With"
     " labelled texts, textshot tune INDEX LABELLED finds the threshold that suits them.",
@@ -62,7 +68,7 @@ ADVICE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Diagnostic:
     """A category that looks wrong.
 
     Attributes:
@@ -76,12 +82,12 @@ class Doubt:
     reason: str
 
 
-def doubts_about(
+def diagnose(
     tally: Tally,
     categories: Sequence[str],
     threshold: float | None,
     own: Mapping[str, float] | None = None,
-) -> list[Doubt]:
+) -> list[Diagnostic]:
     """Return what looks wrong, by kind, in each of them what weighs most first.
 
     Args:
@@ -100,13 +106,13 @@ def doubts_about(
     ]
 
 
-def _unknown(tally: Tally) -> Iterator[Doubt]:
+def _unknown(tally: Tally) -> Iterator[Diagnostic]:
     n = tally.counts.get(UNKNOWN, 0)
     if tally.written >= FEWEST_ROWS and n > MANY_UNKNOWN * tally.written:
-        yield Doubt(Kind.UNKNOWN, UNKNOWN, f"{_of(n, tally.written)} texts")
+        yield Diagnostic(Kind.UNKNOWN, UNKNOWN, f"{_of(n, tally.written)} texts")
 
 
-def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Doubt]:
+def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
     known = tally.written - tally.counts.get(UNKNOWN, 0)
     if known < FEWEST_ROWS or len(categories) < 3:
         return
@@ -115,14 +121,14 @@ def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Doubt]:
         n = tally.counts.get(label, 0)
         if n > known * min(TIMES * equal, LARGE_SHARE):
             times = n / known / equal
-            yield Doubt(
+            yield Diagnostic(
                 Kind.LARGE,
                 label,
                 f"{_of(n, known)} texts that got a category; {times:.1f} times an equal share",
             )
 
 
-def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Doubt]:
+def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
     known = tally.written - tally.counts.get(UNKNOWN, 0)
     if not categories or known < FEWEST_ROWS * len(categories):
         return  # that none of so few is among them is no wonder
@@ -132,22 +138,22 @@ def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Doubt]:
         if n < known / len(categories) / TIMES:
             most = f"; second to “{other}” in {times:,} close calls" if times else ""
             got = _of(n, known) if n else f"none of {known:,}"
-            yield Doubt(Kind.SMALL, label, f"{got} texts that got a category{most}")
+            yield Diagnostic(Kind.SMALL, label, f"{got} texts that got a category{most}")
 
 
-def _close(tally: Tally, categories: Sequence[str]) -> Iterator[Doubt]:
+def _close(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
     others = _others(tally.pairs)
     for label in categories:
         n, close = tally.counts.get(label, 0), tally.close.get(label, 0)
         if n >= FEWEST_ROWS and close >= MANY_CLOSE * n:
             other, times = others.get(label, ("", 0))
             most = f", {times:,} of them with “{other}”" if times else ""
-            yield Doubt(Kind.CLOSE, label, f"{_of(close, n)} texts{most}")
+            yield Diagnostic(Kind.CLOSE, label, f"{_of(close, n)} texts{most}")
 
 
 def _faint(
     tally: Tally, categories: Sequence[str], threshold: float | None, own: Mapping[str, float]
-) -> Iterator[Doubt]:
+) -> Iterator[Diagnostic]:
     for label in categories:
         n, limit = tally.counts.get(label, 0), own.get(label, threshold)
         if n < FEWEST_ROWS or limit is None:
@@ -155,7 +161,7 @@ def _faint(
         mean = tally.sums[label] / n
         if mean - limit < FAINT:
             reason = f"mean score {mean:.3f} of {n:,} texts; the threshold is {limit:.3f}"
-            yield Doubt(Kind.FAINT, label, reason)
+            yield Diagnostic(Kind.FAINT, label, reason)
 
 
 def _others(pairs: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]:
@@ -168,3 +174,28 @@ def _others(pairs: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]
 
 def _of(n: int, whole: int) -> str:
     return f"{n:,} of {whole:,} ({100 * n / whole:.1f} %)"
+
+
+def diagnose_texts(
+    engine: Engine, texts: Iterable[str], *, on_progress: Callable[[int], None] = lambda done: None
+) -> tuple[Tally, list[Diagnostic]]:
+    """Answer texts; return what was counted of them, and which categories look wrong by that.
+
+    Args:
+        engine: what answers.
+        texts: read one after another; what is held does not grow with their number.
+        on_progress: called with how many were answered since the last call.
+    """
+    import pyarrow as pa
+
+    worker = Worker.for_columns(engine, ["text"], ["text"])
+    source = iter(texts)
+    found: Tally | None = None
+    while part := list(islice(source, _TEXTS)):
+        data = pa.RecordBatch.from_pydict({"text": pa.array(part, pa.string())})
+        counted = tally_of(worker.answered(data), 0, engine.reading(part))
+        found = counted if found is None else found.__iadd__(counted)
+        on_progress(len(part))
+    tally = found or Tally()
+    own = {c.name: c.threshold for c in engine.categories if c.threshold is not None}
+    return tally, diagnose(tally, engine.index.labels, engine.decision.threshold, own)

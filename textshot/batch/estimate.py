@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from textshot.batch.inputs import Source, find_sources
-from textshot.batch.options import Settings
+from textshot.batch.options import JobOptions
 from textshot.batch.outputs import FolderOutput, output_of
 from textshot.batch.plan import Plan, make_plan
 from textshot.batch.shards import Shard, events_of
@@ -61,26 +61,26 @@ class Estimate:
 
 
 def estimate_job(
-    engine: Engine, inputs: Iterable[str | Path], output: str | Path, settings: Settings
+    engine: Engine, inputs: Iterable[str | Path], output: str | Path, options: JobOptions
 ) -> Estimate:
     """Say what a job would take; arguments as for `run_job`.
 
     Raises:
         TableError: the input cannot be used.
     """
-    sources = find_sources(inputs, settings.input_format).sources
-    plan = make_plan(sources, settings.text_columns, settings.encoding)
+    sources = find_sources(inputs, options.input_format).sources
+    plan = make_plan(sources, options.text_columns, options.encoding)
     shards = _beginnings(plan)
     rows, is_counted = _rows(plan, shards)
-    chosen = settings.choice
+    chosen = options.choice
     rows = round(rows * chosen.share)
     rows = rows if chosen.limit is None else min(rows, chosen.limit)
-    worker = Worker.beside(
+    worker = Worker.for_columns(
         engine,
         plan.schema.names,
         plan.text_columns,
-        threshold=settings.threshold,
-        metadata=settings.metadata,
+        threshold=options.threshold,
+        metadata=options.metadata,
     )
     data = _some(plan, shards)
     if not data.num_rows:
@@ -97,7 +97,7 @@ def estimate_job(
         is_counted=is_counted,
         rate=rate,
         seconds=rows / rate,
-        written_bytes=round(rows * _bytes_of(answered, str(output), sources, settings)),
+        written_bytes=round(rows * _bytes_of(answered, str(output), sources, options)),
         text_columns=tuple(plan.text_columns),
     )
 
@@ -160,14 +160,14 @@ def _some(plan: Plan, shards: Sequence[Shard]) -> pa.RecordBatch:
 
 
 def _bytes_of(
-    answered: pa.RecordBatch, output: str, sources: Sequence[Source], settings: Settings
+    answered: pa.RecordBatch, output: str, sources: Sequence[Source], options: JobOptions
 ) -> float:
     """Return the bytes of a row in the output."""
-    kind = settings.output_format or (Format.CSV if output == STDIO else None)
+    kind = options.output_format or (Format.CSV if output == STDIO else None)
     with TemporaryDirectory() as folder:
         place = output_of(output, kind, sources, run=Path(folder))
         name = place.part((0, 0)) if isinstance(place, FolderOutput) else place.path
         path = Path(folder, Path(name).name)
-        with open_writer(path, answered.schema, format=kind, escape=settings.escape) as writer:
+        with open_writer(path, answered.schema, format=kind, escape=options.escape) as writer:
             writer.write(answered)
         return float(path.stat().st_size / answered.num_rows)

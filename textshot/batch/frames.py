@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _WHERE = "the frame"
 
 
-def frame(
+def categorize_frame(
     df: Any,
     index: Engine | str | Path,
     column: str | Sequence[str] = "text",
@@ -82,7 +82,7 @@ def _answers(
     calibrated = engine.calibrated
     if adapt:
         engine = engine.adapted(text_column(kept, columns))
-    worker = Worker.beside(
+    worker = Worker.for_columns(
         that_remembers(engine),
         names,
         columns,

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from textshot.batch.adaptation import adapted_once
 from textshot.batch.inputs import find_sources
-from textshot.batch.options import Advance, Counted, Settings
+from textshot.batch.options import JobOptions, OnCounts, OnProgress
 from textshot.batch.output_reader import Finished
 from textshot.batch.outputs import Output, output_of
 from textshot.batch.plan import Plan, make_plan
 from textshot.batch.previous_run import earlier_report
-from textshot.batch.review import write_review
-from textshot.batch.review_import import check_review
+from textshot.batch.review import check_review, write_review
 from textshot.batch.run_identity import identity_of
 from textshot.batch.run_log import Run, earlier, locked
 from textshot.batch.run_report import Report
@@ -34,10 +33,10 @@ def run_job(
     engine: Engine,
     inputs: Iterable[str | Path],
     output: str | Path,
-    settings: Settings,
-    advance: Advance,
+    options: JobOptions,
+    on_progress: OnProgress,
     compare: str | Path | None = None,
-    counted: Counted = lambda counts: None,
+    on_counts: OnCounts = lambda counts: None,
 ) -> Report:
     """Write the rows of all inputs to a file, or to a folder of parts, with their answers.
 
@@ -49,65 +48,65 @@ def run_job(
         engine: what answers.
         inputs: files, folders and patterns, see `find_sources`.
         output: a file, or a folder (one that is there, ends in a slash, or has no ending).
-        settings: how.
-        advance: called with the rows that are done since the last call, and how much of the input
-            that makes, 0 to 1.
-        counted: called after each shard with how many rows each category has so far.
+        options: how.
+        on_progress: called with the rows that are done since the last call, and how much of the
+            input that makes, 0 to 1.
+        on_counts: called after each shard with how many rows each category has so far.
         compare: the summary or the output of an earlier run, which this one is compared with.
 
     Raises:
         TableError: an input that cannot be used at all, or an output that belongs to another run.
         ConflictError: another process works on this output.
     """
-    sources = find_sources(inputs, settings.input_format).sources
+    sources = find_sources(inputs, options.input_format).sources
     place = output_of(
         str(output),
-        settings.output_format,
+        options.output_format,
         sources,
-        escape=settings.escape,
-        run=settings.run,
-        rejects=settings.rejects,
+        escape=options.escape,
+        run=options.run,
+        rejects=options.rejects,
     )
     before = None if compare is None else earlier_report(compare, place.run)
     place.check()
-    if settings.review is not None:
-        check_review(settings.review, [*inputs, *(s.path for s in sources), place.path])
+    if options.review is not None:
+        check_review(options.review, [*inputs, *(s.path for s in sources), place.path])
     with ExitStack() as stack:
         stack.enter_context(_full_disk_told(place))
         _make_folders(place, stack)
         stack.enter_context(locked(place.run, place.path))
-        plan = make_plan(sources, settings.text_columns, settings.encoding)
+        plan = make_plan(sources, options.text_columns, options.encoding)
         _check_places(place, plan)
         calibrated = engine.calibrated  # the column stays, and is empty, where vectors moved
-        if settings.adapt:
+        if options.adapt:
             engine = adapted_once(engine, plan, place.run)
-        worker = Worker.beside(
+        worker = Worker.for_columns(
             engine,
             plan.schema.names,
             plan.text_columns,
-            threshold=settings.threshold,
-            metadata=settings.metadata,
+            threshold=options.threshold,
+            metadata=options.metadata,
             calibrated=calibrated,
         )
-        run = _begun(Run(place.run, identity_of(worker, plan, _options(settings))), place, settings)
+        run = _begun(Run(place.run, identity_of(worker, plan, _options(options))), place, options)
         if run.finished is not None:
             place.clean()
             report = Report.of_record(run.finished, run.folder, len(run.done))
         else:
             stack.callback(_forget_if_empty, run, place)
-            report = Doing(run, place, plan, worker, settings, advance, counted).go()
+            report = Doing(run, place, plan, worker, options, on_progress, on_counts).go()
         report = summarised(report, before)
-        return _reviewed(report, place, worker.schema(plan.schema).names, worker, settings)
+        return _reviewed(report, place, worker.schema(plan.schema).names, worker, options)
 
 
 def _reviewed(
-    report: Report, place: Output, columns: Sequence[str], worker: Worker, settings: Settings
+    report: Report, place: Output, columns: Sequence[str], worker: Worker, options: JobOptions
 ) -> Report:
     """Write the review that was asked for."""
-    if settings.review is None:
+    if options.review is None:
         return report
-    output = Finished(place.files(), settings.output_format, columns, settings.escape, worker)
-    n_review = write_review(settings.review, output.rows(), worker, settings.review_rows)
+    output = Finished(place.files(), options.output_format, columns, options.escape, worker)
+    n_review = write_review(options.review, output.rows(), worker, options.review_rows)
     return replace(report, n_review=n_review)
 
 
@@ -125,15 +124,15 @@ def _full_disk_told(place: Output) -> Iterator[None]:
         ) from error
 
 
-def _options(settings: Settings) -> dict[str, object]:
-    choice = settings.choice
+def _options(options: JobOptions) -> dict[str, object]:
+    choice = options.choice
     return {
-        "output_format": settings.output_format,
-        "escape": settings.escape,
-        "adapt": settings.adapt,
-        "rejects": None if settings.rejects is None else str(settings.rejects),
+        "output_format": options.output_format,
+        "escape": options.escape,
+        "adapt": options.adapt,
+        "rejects": None if options.rejects is None else str(options.rejects),
         "rows": [choice.limit, choice.share, choice.seed],
-        "shard_rows": settings.shard_rows,
+        "shard_rows": options.shard_rows,
     }
 
 
@@ -174,9 +173,9 @@ def _check_places(place: Output, plan: Plan) -> None:
         )
 
 
-def _begun(run: Run, place: Output, settings: Settings) -> Run:
+def _begun(run: Run, place: Output, options: JobOptions) -> Run:
     """Take up what is done of a run, or begin it where that may be done."""
-    there = None if settings.restart else earlier(run.folder)
+    there = None if options.restart else earlier(run.folder)
     other = "" if there is None else run.differs_from(*there)
     if other and not place.replaces:
         raise TableError(

@@ -12,12 +12,12 @@ from textshot.errors import TableError
 from textshot.io import Format
 from textshot.types import Threshold
 
-Advance = Callable[[int, float | None], None]
-Counted = Callable[[Mapping[str, int]], None]
+OnProgress = Callable[[int, float | None], None]
+OnCounts = Callable[[Mapping[str, int]], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class JobOptions:
     """How a job is done; all but the last ones make the run what it is.
 
     Attributes:

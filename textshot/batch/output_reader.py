@@ -8,7 +8,7 @@ from itertools import repeat
 from math import inf
 from typing import TYPE_CHECKING
 
-from textshot.batch.review import Row
+from textshot.batch.review import ReviewRow
 from textshot.batch.worker import Worker
 from textshot.io import Batch, Format, open_table
 from textshot.io.cells import texts
@@ -37,7 +37,7 @@ class Finished:
     escape: bool
     worker: Worker
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ReviewRow]:
         """Yield the rows; memory does not grow with their number."""
         limits = _limits(self.worker)
         for path in self.files:
@@ -48,7 +48,7 @@ class Finished:
 
     def _rows_of(
         self, batch: Batch, source: str, limits: Mapping[str, float], *, escaped: bool
-    ) -> Iterator[Row]:
+    ) -> Iterator[ReviewRow]:
         names = self.worker.names
 
         def cells(name: str) -> list[str]:
@@ -65,7 +65,7 @@ class Finished:
             probability = float(cell[2]) if cell[2] else None
             text = "\n".join(filter(None, some))
             away = abs(score - limits.get(answer, inf))
-            yield Row(text, answer, score, margin, probability, away, source, line)
+            yield ReviewRow(text, answer, score, margin, probability, away, source, line)
 
 
 def _cells(data: pa.RecordBatch, place: int) -> list[str]:

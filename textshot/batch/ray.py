@@ -111,7 +111,7 @@ def categorize(
     """
     ray = import_ray()
     engine = index if isinstance(index, Engine) else Engine.load(index)
-    worker = Worker.beside(
+    worker = Worker.for_columns(
         engine,
         dataset.schema().names,
         tuple(text_columns),

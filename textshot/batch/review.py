@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from textshot.batch.tally import CLOSE
 from textshot.batch.worker import Worker
+from textshot.errors import TableError
+from textshot.io import STDIO, Format, open_table, text_column
 from textshot.io.excel_output import MAX_CELL_CHARS
 from textshot.io.excel_review import open_review
+from textshot.io.formats import format_of
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ _FEWEST_HELD = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReviewRow:
     """An answered row of an output.
 
     Attributes:
@@ -56,14 +59,14 @@ class Row:
         return min(self.probability, self.away / CLOSE)
 
 
-def most_doubtful(rows: Iterable[Row], n: int) -> list[Row]:
+def most_uncertain(rows: Iterable[ReviewRow], n: int) -> list[ReviewRow]:
     """Return the n most doubtful rows.
 
     Unknown rows get their share of them, half at most. Over the others the categories take turns:
     first comes the most doubtful row of each. A text that comes twice is there once. Of rows that
     are equally doubtful those come first that stand first. A few times n rows are held at most.
     """
-    held: tuple[dict[str, Row], dict[str, Row]] = ({}, {})
+    held: tuple[dict[str, ReviewRow], dict[str, ReviewRow]] = ({}, {})
     counted = [0, 0]
     for row in rows:
         is_unknown = row.answer == UNKNOWN
@@ -81,15 +84,15 @@ def most_doubtful(rows: Iterable[Row], n: int) -> list[Row]:
     return _spread(known[: n - n_unknown], unknown[:n_unknown])
 
 
-def _spread(*parts: Sequence[Row]) -> list[Row]:
+def _spread(*parts: Sequence[ReviewRow]) -> list[ReviewRow]:
     """Mix parts, each spread over the whole: who stops half way has seen half of each."""
     placed = [((i + 0.5) / len(part), row) for part in parts for i, row in enumerate(part)]
     return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
 
 
-def _in_turn(rows: Iterable[Row], n: int) -> list[Row]:
+def _in_turn(rows: Iterable[ReviewRow], n: int) -> list[ReviewRow]:
     turns: Counter[str] = Counter()
-    ordered: list[tuple[int, Row]] = []
+    ordered: list[tuple[int, ReviewRow]] = []
     for row in sorted(rows, key=lambda row: (row.sure, row.source, row.line)):
         turns[row.answer] += 1
         ordered.append((turns[row.answer], row))
@@ -97,17 +100,17 @@ def _in_turn(rows: Iterable[Row], n: int) -> list[Row]:
     return [row for _, row in ordered[:n]]
 
 
-def write_review(path: Path, rows: Iterable[Row], worker: Worker, n: int) -> int:
+def write_review(path: Path, rows: Iterable[ReviewRow], worker: Worker, n: int) -> int:
     """Write the most doubtful rows to a table with an empty column `label`; return how many.
 
     Beside each answer stand the two categories that come next, or of an unknown row the two that
     came nearest. A text that is too long for a cell of a spreadsheet is left out: nobody reads it.
     """
-    found = most_doubtful((row for row in rows if len(row.text) <= MAX_CELL_CHARS), n)
-    return write_rows(path, found, worker)
+    found = most_uncertain((row for row in rows if len(row.text) <= MAX_CELL_CHARS), n)
+    return write_review_rows(path, found, worker)
 
 
-def write_rows(path: Path, rows: Iterable[Row], worker: Worker) -> int:
+def write_review_rows(path: Path, rows: Iterable[ReviewRow], worker: Worker) -> int:
     """Write these rows as `write_review` does, in their order; return how many."""
     found = [row for row in rows if len(row.text) <= MAX_CELL_CHARS]
     choices = [*worker.engine.index.labels, UNKNOWN]
@@ -117,7 +120,7 @@ def write_rows(path: Path, rows: Iterable[Row], worker: Worker) -> int:
     return len(found)
 
 
-def _table(rows: Sequence[Row], worker: Worker) -> pa.RecordBatch:
+def _table(rows: Sequence[ReviewRow], worker: Worker) -> pa.RecordBatch:
     import pyarrow as pa
 
     texts = [row.text for row in rows]
@@ -140,3 +143,56 @@ def _table(rows: Sequence[Row], worker: Worker) -> pa.RecordBatch:
     if "probability" not in worker.names:
         del columns["probability"]
     return pa.RecordBatch.from_pydict(columns)
+
+
+_MARKS = frozenset({"text", "answer", "second", "third", "label"})
+
+
+def is_review(columns: Iterable[str]) -> bool:
+    """Tell by its columns whether a table is a review: there "unknown" is what somebody said."""
+    return set(columns) >= _MARKS
+
+
+def check_review(path: Path, taken: Iterable[str | Path]) -> None:
+    """Refuse a place for a review where it would do harm, before anything is answered.
+
+    Args:
+        path: the file.
+        taken: the input, its files, and the output: what reads a folder would take the review for
+            a part of it.
+
+    Raises:
+        TableError: why.
+    """
+    if str(path) == STDIO:
+        raise TableError("a review cannot go to the standard output. Name a file for it")
+    if format_of(str(path), None, stdio=Format.CSV, output=True) is Format.TEXT:
+        raise TableError(f"{path}: a review is a table. Name a file that ends in .xlsx, or .csv")
+    place = path.resolve()
+    if {place, *place.parents} & {Path(one).resolve() for one in taken}:
+        raise TableError(
+            f"{path}: the review would replace the input or the output, or lie in it. Name another"
+            " file"
+        )
+    if not path.parent.is_dir():
+        raise TableError(f"{path}: the folder {path.parent} does not exist. Make it first")
+    if path.exists():
+        _check_replaceable(path)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to replace what people have filled in, or any other table."""
+    with open_table(path) as table:
+        if not is_review(table.columns):
+            raise TableError(f"{path}: is there already and no review. Name another file")
+        cells = (cell for batch in table.batches() for cell in text_column(batch.data, ["label"]))
+        filled = sum(bool(cell.strip()) for cell in cells)
+    if filled:
+        raise TableError(
+            f"{path}: {_labels(filled)} filled in there already. Give them back by `textshot"
+            f" correct INDEX --from {path}`, and name another file for the next review"
+        )
+
+
+def _labels(n: int) -> str:
+    return "1 label is" if n == 1 else f"{n} labels are"

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from textshot.batch.options import Advance, Counted, Settings
+from textshot.batch.options import JobOptions, OnCounts, OnProgress
 from textshot.batch.outputs import Output
 from textshot.batch.plan import Plan
 from textshot.batch.run_log import Key, Line, Run, end_line, shard_line
@@ -27,9 +27,9 @@ class Doing:
     place: Output
     plan: Plan
     worker: Worker
-    settings: Settings
-    advance: Advance
-    counted: Counted
+    options: JobOptions
+    on_progress: OnProgress
+    on_counts: OnCounts
 
     def go(self) -> Report:
         """Do what is left."""
@@ -42,19 +42,19 @@ class Doing:
                 self.run.commit(line)
                 if "tally" in line:
                     counts.update(line["tally"]["counts"])
-                    self.counted(counts)
+                    self.on_counts(counts)
         return self._finish(n_known)
 
     def _lines(self) -> Generator[Line, None, None]:
         """Answer what is left, shard by shard."""
-        run, chosen = self.run, self.settings.choice
-        if self.settings.cluster is not None:
-            yield from self._lines_of_ray(self.settings.cluster)
+        run, chosen = self.run, self.options.choice
+        if self.options.cluster is not None:
+            yield from self._lines_of_ray(self.options.cluster)
             return
-        rows = self.settings.shard_rows
+        rows = self.options.shard_rows
         read = events(self.plan, rows, over=run.rows_of_ends(), chosen=chosen)
         encoder = self.worker.engine.encoder
-        processes = self.settings.processes or processes_for(encoder, self.plan.offsets[-1])
+        processes = self.options.processes or processes_for(encoder, self.plan.offsets[-1])
         left = in_order(self.worker, read, lambda shard: shard.key in run.done, processes)
         with closing(left):
             for event, answers in left:
@@ -77,21 +77,21 @@ class Doing:
             self.plan,
             self.place,
             note=run.fingerprint,
-            rows=self.settings.shard_rows,
-            chosen=self.settings.choice,
+            rows=self.options.shard_rows,
+            chosen=self.options.choice,
             done=frozenset(run.done),
             places=[place for place in range(n_files) if place not in run.ends],
         ):
             if rejects:
                 self.place.write_rejects((line["place"], line["number"]), rejects)
             yield line
-            self.advance(line.get("read", 0), len(run.ends) / n_files)
+            self.on_progress(line.get("read", 0), len(run.ends) / n_files)
 
     def _tell(self, event: Shard | End, *, is_new: bool) -> None:
         start, end = self.plan.offsets[event.place : event.place + 2]
         share = 1.0 if isinstance(event, End) else event.fraction or 0.0
         rows = event.n_read if isinstance(event, Shard) and is_new else 0
-        self.advance(rows, (start + share * (end - start)) / max(1, self.plan.offsets[-1]))
+        self.on_progress(rows, (start + share * (end - start)) / max(1, self.plan.offsets[-1]))
 
     def _finish(self, n_known: int) -> Report:
         run, place = self.run, self.place

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from textshot.batch.adaptation import adapt_to
-from textshot.batch.options import Advance, Settings
+from textshot.batch.options import JobOptions, OnProgress
 from textshot.batch.run_report import Report
 from textshot.batch.shards import only_texts
 from textshot.batch.tally import Tally
@@ -25,29 +25,29 @@ def is_stream(name: str) -> bool:
 
 
 def run_stream(
-    engine: Engine, source: str, output: str, settings: Settings, advance: Advance
+    engine: Engine, source: str, output: str, options: JobOptions, on_progress: OnProgress
 ) -> Report:
     """Write the rows of one input to one output, of which one at least is a pipe.
 
     An output that is a file appears when it is complete; until then, and after any failure, what
     was there before is there.
     """
-    read = partial(open_table, source, format=settings.input_format, encoding=settings.encoding)
-    rejects = settings.rejects or default_rejects(output)
+    read = partial(open_table, source, format=options.input_format, encoding=options.encoding)
+    rejects = options.rejects or default_rejects(output)
     from_stream = is_stream(source)
     with read() as table:
-        columns = text_columns_of(table, settings.text_columns)
+        columns = text_columns_of(table, options.text_columns)
         batches: Iterator[Batch] = table.batches()
         calibrated = engine.calibrated
-        if settings.adapt:
+        if options.adapt:
             again = None if from_stream else read
             engine, batches = adapt_to(engine, batches, columns, again)
-        worker = Worker.beside(
+        worker = Worker.for_columns(
             that_remembers(engine),
             table.columns,
             columns,
-            threshold=settings.threshold,
-            metadata=settings.metadata,
+            threshold=options.threshold,
+            metadata=options.metadata,
             calibrated=calibrated,
         )
         tally = Tally()
@@ -55,18 +55,18 @@ def run_stream(
             open_writer(
                 output,
                 worker.schema(table.schema),
-                format=settings.output_format,
-                escape=settings.escape,
+                format=options.output_format,
+                escape=options.escape,
             ) as writer,
             RejectsFile(rejects) as bad,  # in place first: no output without its rejects
         ):
-            for batch in settings.choice.of_all(batches):
+            for batch in options.choice.of_all(batches):
                 kept = only_texts(batch, columns, table.source)
                 bad.write(*kept.rejects)
                 data, counted = work(worker, kept.data, len(kept.rejects))
                 writer.write(data)
                 tally += counted
-                advance(counted.read, table.fraction)
+                on_progress(counted.read, table.fraction)
         return Report(
             tally=tally,
             columns=dict(worker.names) | dict(worker.metadata),

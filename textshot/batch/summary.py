@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textshot.batch.compare import drift_of
-from textshot.batch.diagnostics import ADVICE, TITLES, doubts_about
+from textshot.batch.diagnostics import REMEDIES, TITLES, diagnose
 from textshot.batch.histogram import histogram
 from textshot.batch.run_report import Report
 from textshot.batch.summary_tables import longest, pairs_of, rows_of
@@ -75,6 +75,6 @@ def page_of(report: Report) -> str:
 
 def _doubts(report: Report) -> Iterator[dict[str, Any]]:
     about = report.about
-    found = doubts_about(report.tally, about["categories"], about["threshold"], about["thresholds"])
+    found = diagnose(report.tally, about["categories"], about["threshold"], about["thresholds"])
     for kind, members in groupby(found, key=lambda doubt: doubt.kind):
-        yield {"title": TITLES[kind], "advice": ADVICE[kind], "members": list(members)}
+        yield {"title": TITLES[kind], "advice": REMEDIES[kind], "members": list(members)}

@@ -72,7 +72,7 @@ class Worker:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def beside(
+    def for_columns(
         cls,
         engine: Engine,
         columns: Iterable[str],

@@ -100,7 +100,7 @@ def in_order(
     # Never by fork: threads of OpenMP do not live on in a copy.
     context = get_context("spawn")
     with (
-        _cores_shared(processes),
+        divide_cores(processes),
         ProcessPoolExecutor(processes, context, _begin, (worker,)) as pool,
     ):
         try:
@@ -115,7 +115,7 @@ def in_order(
 
 
 @contextmanager
-def _cores_shared(processes: int) -> Iterator[None]:
+def divide_cores(processes: int) -> Iterator[None]:
     """Give each process that is begun meanwhile its part of the cores, unless somebody has."""
     name = "OMP_NUM_THREADS"
     if name in os.environ:

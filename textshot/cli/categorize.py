@@ -85,7 +85,7 @@ STDOUT = "-"
     help="Where the run is kept; asked for where the output is a URL. [default: beside the output]",
 )
 @click.option(
-    "--engine",
+    "--runner",
     "runner",
     type=click.Choice(["local", "ray"]),
     default="local",
@@ -170,7 +170,7 @@ def categorize(
     for path in inputs:
         options.need_format(path, input_format)
     if ray_address is not None and runner != "ray":
-        raise click.UsageError("--ray-address goes with --engine ray")
+        raise click.UsageError("--ray-address goes with --runner ray")
     engine = options.load_engine(index_path, encoder, device, remember=remember)
     of_both: dict[str, Any] = {
         "text_columns": text_columns,
@@ -204,8 +204,8 @@ def categorize(
                 compare=compare,
                 review=review,
                 review_rows=review_rows,
-                advance=advance,
-                counted=lambda counts: advance.say(in_words(counts)),
+                on_progress=advance,
+                on_counts=lambda counts: advance.say(in_words(counts)),
             )
     except KeyboardInterrupt:
         if STDOUT in inputs and output != STDOUT:

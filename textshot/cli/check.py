@@ -97,12 +97,11 @@ def _about_texts(
     input_format: Format | None,
     encoding: str | None,
 ) -> list[dict[str, Any]]:
-    from textshot.batch.diagnostics import ADVICE, TITLES
-    from textshot.batch.preview import doubts_of_texts
+    from textshot.batch.diagnostics import REMEDIES, TITLES, diagnose_texts
 
     texts = read_texts(path, text_columns, input_format, encoding)
     with progress("reading texts") as advance:
-        tally, doubts = doubts_of_texts(engine, texts, advance=advance)
+        tally, doubts = diagnose_texts(engine, texts, on_progress=advance)
     note_reading(tally.reading)
     return [
         {
@@ -110,7 +109,7 @@ def _about_texts(
             "label": doubt.label,
             "reason": doubt.reason,
             "title": TITLES[doubt.kind],
-            "remedy": ADVICE[doubt.kind],
+            "remedy": REMEDIES[doubt.kind],
         }
         for doubt in doubts
     ]

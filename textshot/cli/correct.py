@@ -135,7 +135,7 @@ def _said(
 
     In a review somebody wrote "unknown"; elsewhere it may be what `categorize` answered, unread.
     """
-    from textshot.batch.review_import import is_review
+    from textshot.batch.review import is_review
     from textshot.io import Format
     from textshot.io.formats import format_of
     from textshot.io.text_output import unescaped

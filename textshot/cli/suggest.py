@@ -125,12 +125,12 @@ def _write(
     answers: list[Prediction],
     lines: dict[str, int],
 ) -> int:
-    from textshot.batch.review import Row, write_rows
+    from textshot.batch.review import ReviewRow, write_review_rows
     from textshot.batch.worker import Worker
 
-    worker = Worker.beside(engine, ["text"], ["text"])
+    worker = Worker.for_columns(engine, ["text"], ["text"])
     rows = [
-        Row(
+        ReviewRow(
             text=text,
             answer=answer.label or UNKNOWN,
             score=answer.score,
@@ -141,4 +141,4 @@ def _write(
         )
         for text, answer in zip(texts, answers, strict=True)
     ]
-    return write_rows(Path(output), rows, worker)
+    return write_review_rows(Path(output), rows, worker)

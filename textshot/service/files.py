@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any
 
 from textshot._arrays import FloatArray
-from textshot.batch.options import Settings as JobSettings
+from textshot.batch.options import JobOptions
 from textshot.batch.stream import run_stream
 from textshot.encoders import Encoder, Reading
 from textshot.engine import Engine
@@ -157,7 +157,7 @@ class FileRun:
         ending: of the file's name, which tells how it is packed.
     """
 
-    def __init__(self, job: FileJob, settings: JobSettings, ending: str) -> None:
+    def __init__(self, job: FileJob, settings: JobOptions, ending: str) -> None:
         self._job, self._settings = job, settings
         self._folder = TemporaryDirectory(prefix="textshot-")
         self.path = Path(self._folder.name, f"in{ending}")

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from textshot.batch.options import Settings as JobSettings
+from textshot.batch.options import JobOptions
 from textshot.errors import TableError
 from textshot.io import Format
 from textshot.io.formats import format_of
@@ -100,7 +100,7 @@ def upload_routes(prefix: str, which: Callable[..., Served]) -> APIRouter:
 
 
 async def _categorized(
-    request: Request, served: Served, name: str, settings: JobSettings
+    request: Request, served: Served, name: str, settings: JobOptions
 ) -> StreamingResponse:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _SIMPLE:
@@ -139,7 +139,7 @@ def _settings(
     format: Format | None,
     output: OutputFormat | None,
     threshold: float | str,
-) -> JobSettings:
+) -> JobOptions:
     try:
         kind = format_of(_plain(name) or "-", format, stdio=Format.CSV)
     except TableError:
@@ -153,7 +153,7 @@ def _settings(
         raise Problem(422, "invalid_request", "threshold: a cosine lies in -1 to 1")
     back = Format(output) if output else (Format.CSV if kind is Format.TEXT else kind)
     limit: Threshold = None if threshold == "none" else threshold  # type: ignore[assignment]
-    return JobSettings(threshold=limit, input_format=kind, output_format=back)
+    return JobOptions(threshold=limit, input_format=kind, output_format=back)
 
 
 def _plain(name: str) -> str:

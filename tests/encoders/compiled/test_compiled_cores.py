@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from textshot.batch.worker_pool import _cores_shared
+from textshot.batch.worker_pool import divide_cores
 from textshot.encoders.compiled.onnx_graph import all_cores, n_cores
 
 
@@ -20,10 +20,10 @@ def test_omp_num_threads_bounds_the_cores(monkeypatch, told, expected):
 def test_processes_share_the_cores_while_they_begin(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     each = str(max(1, n_cores() // 2))
-    with _cores_shared(2):
+    with divide_cores(2):
         assert os.environ["OMP_NUM_THREADS"] == each
     assert "OMP_NUM_THREADS" not in os.environ
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    with _cores_shared(2):
+    with divide_cores(2):
         assert os.environ["OMP_NUM_THREADS"] == "3"
     assert os.environ["OMP_NUM_THREADS"] == "3"
