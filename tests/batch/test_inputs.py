@@ -117,7 +117,7 @@ def test_names_of_folders_are_columns_as_hive_writes_them():
         (["empty"], "empty: no file is there"),
         (["*.csv"], r"\*.csv: no file is there"),
         (["odd"], r"odd: of 1 files none has an ending .* \(odd/a.xyz\). Name it with --format"),
-        (["a.xyz"], "a.xyz: the ending does not tell the format"),
+        (["a.xyz"], "a.xyz: the extension does not tell the format"),
     ],
 )
 def test_an_input_without_a_file_is_an_error(inputs, message):

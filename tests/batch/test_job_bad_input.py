@@ -19,7 +19,7 @@ from job_files import content, text_of, write_rows
 
 from textshot.batch import categorize
 from textshot.errors import TableError
-from textshot.io import batches, open_table, packing, text_column
+from textshot.io import batches, formats, open_table, text_column
 from textshot.testing import toy_engine
 
 TEXTS = [text_of(i) for i in range(400)]
@@ -166,14 +166,14 @@ def test_a_packed_file_that_is_cut_off(engine):
 
 
 def test_a_bomb(engine, monkeypatch):
-    monkeypatch.setattr(packing, "MAX_UNPACKED_BYTES", 1 << 16)
-    monkeypatch.setattr(packing, "MAX_TIMES", 20)
+    monkeypatch.setattr(formats, "MAX_DECOMPRESSED_BYTES", 1 << 16)
+    monkeypatch.setattr(formats, "MAX_COMPRESSION_RATIO", 20)
     Path("b.txt.xz").write_bytes(lzma.compress(b"my parcel is late\n" * 200_000))
     report, found = job(engine, "b.txt.xz", processes=1)
     assert 3000 < len(found) < 100_000
     assert set(found) == {"my parcel is late"}
     [(_, reason)] = report.failed
-    assert "b.txt.xz: unpacks to more than 20 times its size" in reason
+    assert "b.txt.xz: expands to more than 20 times its size" in reason
     assert "unpack it yourself if it is meant" in reason
 
 

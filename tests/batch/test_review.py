@@ -259,7 +259,7 @@ def test_what_people_filled_in_is_never_replaced(engine):
         ("out.csv", "would replace the input or the output"),
         ("in.csv", "would replace the input or the output"),
         ("-", "cannot go to the standard output"),
-        ("review", "the ending does not tell the format"),
+        ("review", "the extension does not tell the format"),
         ("review.txt", "a review is a table"),
         ("nowhere/review.csv", "the folder nowhere does not exist"),
         ("table.csv", "is there already and no review"),

@@ -11,8 +11,7 @@ from job_files import write_rows
 from textshot.batch import categorize
 from textshot.batch.inputs import find_sources
 from textshot.errors import TableError
-from textshot.io import Format
-from textshot.io import urls as places
+from textshot.io import Format, urls
 from textshot.testing import toy_engine
 
 
@@ -157,8 +156,8 @@ def test_what_cannot_be_done_is_said(engine, store, source, target, options, mes
 
 def test_what_is_known_about_a_file(store):
     store.pipe_file("/a.csv", b"12345")
-    assert places.about("memory://a.csv").size == 5
-    assert places.about("memory://b.csv") is None
-    places.remove("memory://a.csv")
+    assert urls.file_info("memory://a.csv").size == 5
+    assert urls.file_info("memory://b.csv") is None
+    urls.remove("memory://a.csv")
     with pytest.raises(TableError, match=r"memory://a\.csv: there is no such file"):
-        places.open_url("memory://a.csv")
+        urls.open_url("memory://a.csv")

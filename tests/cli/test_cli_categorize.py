@@ -115,12 +115,12 @@ def test_everything_unknown_still_is_an_output(run, index, inbox):
         ("inbox.csv", ["--text-column", "body"], "there is no column 'body'; it has 'id', 'text'"),
         ("inbox.csv", ["-o", "no/out.csv"], "no/out.csv: the folder no does not exist. Make it"),
         ("inbox.csv", ["-o", "index"], "index: there is something in this folder"),
-        ("inbox.csv", ["-o", "out.doc"], "out.doc: the ending does not tell the format"),
+        ("inbox.csv", ["-o", "out.doc"], "out.doc: the extension does not tell the format"),
         ("inbox.csv", ["-o", "out.txt"], "a table cannot be written as plain text"),
         ("inbox.csv", ["-o", "out.csv", "--rejects", "out.csv"], "would replace the input or"),
         ("inbox.csv", ["-o", ""], "the name of the output is empty"),
         ("inbox.csv", ["--encoding", "nope"], "there is no encoding 'nope'"),
-        ("inbox", [], "inbox: the ending does not tell the format"),
+        ("inbox", [], "inbox: the extension does not tell the format"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_leaves_nothing(

@@ -18,8 +18,8 @@ from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import STDIO, Format, open_writer
-from textshot.io.packing import packing_by_ending
-from textshot.io.parquet_input import count_rows
+from textshot.io.formats import compression_of
+from textshot.io.parquet import count_rows
 from textshot.io.urls import is_url
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _beginnings(plan: Plan) -> list[Shard]:
     places = [p for found in kinds.values() for p in found[:: -(-len(found) // FILES)]]
     shards = []
     for place in places:
-        is_packed = packing_by_ending(plan.sources[place].path) is not None
+        is_packed = compression_of(plan.sources[place].path) is not None
         rows = PACKED_ROWS if is_packed else ROWS
         found = (e for e in events_of(plan, place, rows) if isinstance(e, Shard))
         shards += [shard for shard in (next(found, None),) if shard is not None]

@@ -11,10 +11,9 @@ from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote
 
 from textshot.errors import TableError
-from textshot.io import Format
-from textshot.io import urls as places
-from textshot.io.formats import format_of, known_format
-from textshot.io.urls import About, is_url
+from textshot.io import Format, urls
+from textshot.io.formats import format_by_extension, format_of
+from textshot.io.urls import FileInfo, is_url
 
 _KEY = re.compile(r"([^=/\\]+)=([^/\\]*)")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -41,7 +40,7 @@ class Source:
 
     def is_as_it_was(self) -> bool:
         """Tell whether the file is still the one that was found."""
-        now = places.about(self.path) if is_url(self.path) else _here(Path(self.path))
+        now = urls.file_info(self.path) if is_url(self.path) else _here(Path(self.path))
         return now is not None and (now.size, now.modified) == (self.size, self.modified)
 
 
@@ -73,7 +72,7 @@ def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> 
     names = list(map(str, inputs))
     for name in names:
         for path, root in _elsewhere(name) if is_url(name) else _expanded(name):
-            if root is not None and format is None and known_format(path) is None:
+            if root is not None and format is None and format_by_extension(path) is None:
                 skipped[path] = None
                 continue
             same = path if is_url(path) else str(Path(path).resolve())
@@ -90,12 +89,12 @@ def _elsewhere(url: str) -> Iterator[tuple[str, str | None]]:
         raise TableError(f"{url}: settings behind a ? are not read. Set them as variables")
     if has_magic(rest):
         root = f"{start}://{'/'.join(_until_magic(rest.split('/')))}"
-        files = places.files_that_match(url, root)
-    elif places.about(url) is not None:
+        files = urls.match_files(url, root)
+    elif urls.file_info(url) is not None:
         yield url, None
         return
     else:
-        root, files = url.rstrip("/"), places.files_below(url)
+        root, files = url.rstrip("/"), urls.list_files(url)
     for file in files:
         inside = PurePosixPath(file.url[len(root) :].lstrip("/"))
         if not any(part.startswith((".", "_")) for part in inside.parts):
@@ -142,7 +141,7 @@ def _until_magic(parts: Sequence[str]) -> Iterator[str]:
 
 def _source(path: str, root: str | None, format: Format | None) -> Source:
     kind = format_of(path, format, stdio=Format.TEXT)
-    found = places.about(path) if is_url(path) else _here(Path(path))
+    found = urls.file_info(path) if is_url(path) else _here(Path(path))
     if found is None:
         raise TableError(f"{path}: there is no such file. Check the name and the folder")
     inside = "" if root is None else path[len(root) :] if is_url(path) else relpath(path, root)
@@ -150,13 +149,13 @@ def _source(path: str, root: str | None, format: Format | None) -> Source:
     return Source(path, kind, found.size, found.modified, _partition(folders))
 
 
-def _here(path: Path) -> About | None:
+def _here(path: Path) -> FileInfo | None:
     """Return what is known about a file of this machine."""
     try:
         status = path.stat()
     except (OSError, ValueError):
         return None
-    return About(str(path), status.st_size, status.st_mtime_ns)
+    return FileInfo(str(path), status.st_size, status.st_mtime_ns)
 
 
 def _partition(folders: Iterable[str]) -> dict[str, str | None]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from textshot.batch.review import ReviewRow
 from textshot.batch.worker import Worker
 from textshot.io import Batch, Format, open_table
-from textshot.io.cells import texts
-from textshot.io.text_output import unescaped
+from textshot.io.delimited import unescaped
+from textshot.io.values import texts
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:

@@ -14,10 +14,9 @@ from textshot.batch.inputs import Source
 from textshot.batch.run_log import RUN, Key
 from textshot.errors import TableError
 from textshot.index.disk.files import write_whole
-from textshot.io import Format, Reject, RejectsFile, open_writer
-from textshot.io import urls as places
-from textshot.io.arrow_files import read_arrow, write_arrow
+from textshot.io import Format, Reject, RejectsFile, open_writer, urls
 from textshot.io.outputs import open_output, remove_temporary
+from textshot.io.parquet import read_arrow, write_arrow
 from textshot.io.urls import is_url
 from textshot.io.writer import output_format
 
@@ -157,7 +156,7 @@ class FolderOutput(Output):
     def files(self) -> list[str]:
         """Return the parts."""
         if is_url(self.path):
-            return [one.url for one in places.files_below(self.path) if _is_part(one.url)]
+            return [one.url for one in urls.list_files(self.path) if _is_part(one.url)]
         return [str(path) for path in sorted(Path(self.path).glob("part-*"))]
 
     def close(self, parts: Sequence[Key], schema: pa.Schema, note: str) -> None:
@@ -177,7 +176,7 @@ class FolderOutput(Output):
 
     def _holds_something(self) -> bool:
         if is_url(self.path):
-            return bool(places.files_below(self.path))
+            return bool(urls.list_files(self.path))
         folder, own = Path(self.path), {_FOLDER}
         return folder.is_dir() and any(path.name not in own for path in folder.iterdir())
 
@@ -196,7 +195,7 @@ class FolderOutput(Output):
         super().clear()
         for name in self.files():
             if is_url(name):
-                places.remove(name)
+                urls.remove(name)
             else:
                 Path(name).unlink()
 
@@ -329,7 +328,7 @@ def run_in(path: str) -> Path:
 def size_of(name: str) -> int | None:
     """Return the size of a file, here or elsewhere; None: it is not there."""
     if is_url(name):
-        found = places.about(name)
+        found = urls.file_info(name)
         return None if found is None else found.size
     try:
         return Path(name).stat().st_size

@@ -13,7 +13,7 @@ from textshot.batch.inputs import Source
 from textshot.errors import TableError
 from textshot.io import Format, Table, open_table
 from textshot.io.categories import text_columns_of
-from textshot.io.cells import is_json, texts
+from textshot.io.values import is_json, texts
 
 if TYPE_CHECKING:
     import pyarrow as pa

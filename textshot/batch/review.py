@@ -13,7 +13,7 @@ from textshot.batch.tally import CLOSE
 from textshot.batch.worker import Worker
 from textshot.errors import TableError
 from textshot.io import STDIO, Format, open_table, text_column
-from textshot.io.excel_output import MAX_CELL_CHARS
+from textshot.io.excel import MAX_CELL_CHARS
 from textshot.io.excel_review import open_review
 from textshot.io.formats import format_of
 from textshot.types import UNKNOWN

@@ -11,7 +11,7 @@ from textshot.batch.plan import Plan
 from textshot.batch.row_selection import EVERY_ROW, Choice
 from textshot.errors import TableError
 from textshot.io import Batch, Reject, rejected, text_column
-from textshot.io.arrow_values import plain
+from textshot.io.values import to_python
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,7 +182,7 @@ def only_texts(batch: Batch, columns: Sequence[str], source: str) -> Batch:
     if not empty:
         return batch
     reason = f"the text is empty ({', '.join(columns)})"
-    rows = zip(*map(plain, batch.data.take(pa.array(empty, pa.int64())).columns), strict=True)
+    rows = zip(*map(to_python, batch.data.take(pa.array(empty, pa.int64())).columns), strict=True)
     rejects = [
         rejected(source, batch.lines[i], reason, row) for i, row in zip(empty, rows, strict=True)
     ]

@@ -16,7 +16,7 @@ from textshot.types import UNKNOWN, truth_of
 if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.io import Format
-    from textshot.io.categories import Labelled
+    from textshot.io.categories import LabelledTexts
 
 _Pairs = list[tuple[str, str]]
 
@@ -109,9 +109,9 @@ def _read(
     encoding: str | None,
 ) -> tuple[_Pairs, int, int]:
     """Return the texts with their labels, and how many rows were skipped and rejected."""
-    from textshot.io.categories import read_labelled
+    from textshot.io.categories import read_labelled_texts
 
-    data = read_labelled(
+    data = read_labelled_texts(
         path, label=label_column, text=text_columns, format=input_format, encoding=encoding
     )
     source = "<stdin>" if path == "-" else path
@@ -129,7 +129,7 @@ def _read(
 
 
 def _said(
-    data: Labelled, path: str, format: Format | None
+    data: LabelledTexts, path: str, format: Format | None
 ) -> tuple[Sequence[str], Sequence[str | None]]:
     """Return the texts, and what is said of each; None: nothing.
 
@@ -137,8 +137,8 @@ def _said(
     """
     from textshot.batch.review import is_review
     from textshot.io import Format
+    from textshot.io.delimited import unescaped
     from textshot.io.formats import format_of
-    from textshot.io.text_output import unescaped
 
     if not is_review(data.columns):
         return data.texts, data.truths

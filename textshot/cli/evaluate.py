@@ -76,7 +76,9 @@ def evaluate(
     from textshot.evaluation import compared, predicted, wanted_of
 
     options.check_page(report_path)
-    data = options.read_labelled(labelled_path, label_column, text_columns, input_format, encoding)
+    data = options.read_labelled_texts(
+        labelled_path, label_column, text_columns, input_format, encoding
+    )
     engine = options.load_engine(index_path, encoder, device, remember=remember)
     before = engine.decision.threshold if threshold == "auto" else None
     if adapt:

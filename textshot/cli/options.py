@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textshot.encoders import Encoder
     from textshot.engine import Engine
     from textshot.io import Format
-    from textshot.io.categories import Labelled
+    from textshot.io.categories import LabelledTexts
 
 _Command = Callable[..., Any]
 
@@ -199,15 +199,15 @@ def write_page(path: str, page: str) -> None:
     note(f"{path}: {in_bytes(len(data))}; it holds texts of yours")
 
 
-def read_labelled(
+def read_labelled_texts(
     path: str,
     label_column: str | None,
     text_columns: list[str],
     format: Format | None,
     encoding: str | None,
-) -> Labelled:
+) -> LabelledTexts:
     """Read texts and truths, and warn of each row that cannot be used."""
-    from textshot.io.categories import read_labelled as read
+    from textshot.io.categories import read_labelled_texts as read
 
     need_format(path, format)
     data = read(path, label=label_column, text=text_columns, format=format, encoding=encoding)

@@ -207,7 +207,7 @@ def _read(
     columns: dict[str, Any],
 ) -> Splits:
     """Read each table as a domain, split it by category, and put the parts together."""
-    from textshot.io.labelled_texts import read_split
+    from textshot.io.categories import read_split
     from textshot.training.corpus import Splits, join, split_lists
 
     for path in paths:
@@ -227,11 +227,11 @@ def _read_domain(
     config: TrainConfig,
     columns: dict[str, Any],
 ) -> Splits:
-    from textshot.io.labelled_texts import read_history
+    from textshot.io.categories import read_training_rows
     from textshot.training.corpus import make_corpus, split_categories
     from textshot.training.train import VALID_SHARE
 
-    history = read_history(path, **columns)
+    history = read_training_rows(path, **columns)
     for reject in history.rejects:
         warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
     try:

@@ -68,7 +68,7 @@ def tune(
     else:
         from textshot.evaluation import evaluate
 
-        data = options.read_labelled(
+        data = options.read_labelled_texts(
             labelled_path, label_column, text_columns, input_format, encoding
         )
         earlier = evaluate(engine, data.texts, data.truths)

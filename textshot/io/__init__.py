@@ -5,18 +5,19 @@ file. Bad rows do not stop the reading; they come out beside the good ones, each
 the reason. Files that cannot be read or written at all raise TableError.
 """
 
-from textshot.io.batches import Batch, Reject, rejected
-from textshot.io.columns import (
+from textshot.io.batches import (
+    Batch,
+    Reject,
     find_column,
     free_names,
+    rejected,
     text_column,
     with_columns,
     with_fields,
 )
 from textshot.io.formats import STDIO, Format
-from textshot.io.rejects import RejectsFile
 from textshot.io.table import Table, open_table
-from textshot.io.writer import Writer, open_writer
+from textshot.io.writer import RejectsFile, Writer, open_writer
 
 __all__ = [
     "STDIO",

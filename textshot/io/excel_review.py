@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from textshot.io.cells import Cell
-from textshot.io.excel_output import ExcelEncoder
+from textshot.io.delimited import escaped
+from textshot.io.excel import ExcelEncoder
 from textshot.io.formats import STDIO, Format, format_of
-from textshot.io.text_output import Encoder, escaped
-from textshot.io.writer import Writer, open_writer
+from textshot.io.values import Cell
+from textshot.io.writer import Encoder, Writer, open_writer
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Open what the user named for reading: a file, a pipe, packed or not, in whatever encoding."""
+"""Open files, pipes and URLs for reading, and decompress and decode them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from textshot.errors import TableError
-from textshot.io.formats import STDIO
-from textshot.io.packing import Packing, Unpacked
+from textshot.io.formats import STDIO, Compression, DecompressedStream
 from textshot.io.urls import is_url, open_url
 
 BREAK = "\ud800"
-"""Stands in decoded text where it breaks: bytes that no lone surrogate carries, as half a unit."""
+"""Marks bytes in decoded text that no lone surrogate can carry, such as half a UTF-16 unit."""
 
-_ERRORS = "textshot.break"
+_ERROR_HANDLER = "textshot.break"
 
-# The longest first: a UTF-32 mark begins with a UTF-16 mark.
-_MARKS = (
+# Longest first: the UTF-32 mark begins with the UTF-16 mark.
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -34,23 +33,27 @@ _MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class TextInput:
-    """Decoded text, with undecodable bytes kept as lone surrogates (PEP 383), or as BREAK.
+    """Decoded text. Undecodable bytes are kept as lone surrogates (PEP 383) or as BREAK.
 
     Attributes:
-        source: The file, as messages show it.
+        source: The file, as messages name it.
         encoding: Its encoding.
         stream: The text.
-        again: Goes back to the beginning and returns the text anew; None of a pipe.
+        reopen: Goes back to the start and returns the text again; None for a pipe.
     """
 
     source: str
     encoding: str
     stream: io.TextIOWrapper
-    again: Callable[[], TextInput] | None
+    reopen: Callable[[], TextInput] | None
 
 
 def open_bytes(path: str, stack: ExitStack) -> BinaryIO:
-    """Open a file, or take the standard input; `stack` closes it."""
+    """Open a file, a URL or standard input; `stack` closes it.
+
+    Raises:
+        TableError: It cannot be opened.
+    """
     if path == STDIO:
         return _peekable(sys.stdin.buffer, stack)
     if is_url(path):
@@ -70,8 +73,8 @@ def open_bytes(path: str, stack: ExitStack) -> BinaryIO:
 
 
 def seekable(stream: BinaryIO, source: str, stack: ExitStack) -> BinaryIO:
-    """Return the stream itself, or for a pipe a temporary file with all that came out of it."""
-    if _rewindable(stream, source):
+    """Return the stream itself, or a temporary file with the content of a pipe."""
+    if _can_reopen(stream, source):
         return stream
     spooled = temporary_file(stack)
     try:
@@ -79,14 +82,14 @@ def seekable(stream: BinaryIO, source: str, stack: ExitStack) -> BinaryIO:
         spooled.seek(0)
     except OSError as error:
         raise TableError(
-            f"{source}: cannot be kept in a temporary file ({error}). Free some space in"
+            f"{source}: cannot be copied to a temporary file ({error}). Free some space in"
             f" {tempfile.gettempdir()}, or set TMPDIR"
         ) from error
     return spooled
 
 
 def temporary_file(stack: ExitStack) -> BinaryIO:
-    """Return a new file that is gone when `stack` closes it."""
+    """Return a new file that is deleted when `stack` closes it."""
     file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the stack closes it)
     return stack.enter_context(file)
 
@@ -95,60 +98,61 @@ def decoded(
     stream: BinaryIO,
     source: str,
     *,
-    packing: Packing | None,
+    compression: Compression | None,
     encoding: str | None,
     stack: ExitStack,
 ) -> TextInput:
-    """Return the text of a stream; without an encoding its byte order mark decides, else UTF-8."""
-    whole = stream
-    if packing is not None:
-        stream = stack.enter_context(io.BufferedReader(Unpacked(stream, packing, source)))
-    name = _codec(encoding) if encoding is not None else _marked(stream, source)
-    # A mark at the beginning of UTF-8 is no part of the first column's name.
+    """Return the text of a stream. Without an encoding: by its byte order mark, else UTF-8."""
+    file = stream
+    if compression is not None:
+        decompressed = DecompressedStream(stream, compression, source)
+        stream = stack.enter_context(io.BufferedReader(decompressed))
+    name = _codec(encoding) if encoding is not None else _detect_encoding(stream, source)
+    # The byte order mark of UTF-8 must not become part of the first column's name.
     codec = "utf-8-sig" if name == "utf-8" else name
-    text = io.TextIOWrapper(stream, codec, errors=_ERRORS, newline="")
-    stack.callback(text.detach)  # or it would close the standard input with itself
+    text = io.TextIOWrapper(stream, codec, errors=_ERROR_HANDLER, newline="")
+    stack.callback(text.detach)  # or it would close standard input with itself
 
-    def again() -> TextInput:
-        # All anew, as what unpacks may hold a small file whole and would not go back in `whole`.
-        whole.seek(0)
-        return decoded(whole, source, packing=packing, encoding=name, stack=stack)
+    def reopen() -> TextInput:
+        # From the file: a decompressor that holds a small file in memory cannot be rewound.
+        file.seek(0)
+        return decoded(file, source, compression=compression, encoding=name, stack=stack)
 
-    return TextInput(source, name, text, again if _rewindable(whole, source) else None)
-
-
-def _rewindable(stream: BinaryIO, source: str) -> bool:
-    return stream.seekable() and source != "<stdin>"  # stdin may stand in the middle of a file
+    return TextInput(source, name, text, reopen if _can_reopen(file, source) else None)
 
 
-def _marked(stream: BinaryIO, source: str) -> str:
+def _can_reopen(stream: BinaryIO, source: str) -> bool:
+    return stream.seekable() and source != "<stdin>"  # stdin may start in the middle of a file
+
+
+def _detect_encoding(stream: BinaryIO, source: str) -> str:
     try:
         head = cast(io.BufferedReader, stream).peek(4)
     except OSError as error:
         raise TableError(
-            f"{source}: cannot be read ({error}). Check that the file is whole"
+            f"{source}: cannot be read ({error}). Check that the file is complete"
         ) from error
-    return next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")
+    return next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), "utf-8")
 
 
 def _peekable(stdin: BinaryIO, stack: ExitStack) -> BinaryIO:
     if isinstance(stdin, io.BufferedReader):
         return stdin
-    # Programs (and click's test runner) may put another kind of stream in its place.
+    # Programs (and click's test runner) may replace it with another kind of stream.
     buffered = io.BufferedReader(cast(io.RawIOBase, stdin))
     stack.callback(buffered.detach)
     return buffered
 
 
-def _or_break(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Decode what cannot be decoded, as the text before it would be lost with an exception."""
+def _surrogate_or_break(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Replace undecodable bytes; an exception would lose the text before them."""
     try:
         return codecs.lookup_error("surrogateescape")(error)
-    except UnicodeDecodeError as broken:
-        return BREAK, broken.end
+    except UnicodeDecodeError as failure:
+        return BREAK, failure.end
 
 
-codecs.register_error(_ERRORS, _or_break)
+codecs.register_error(_ERROR_HANDLER, _surrogate_or_break)
 
 
 def _codec(encoding: str) -> str:

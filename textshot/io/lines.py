@@ -1,4 +1,4 @@
-"""Read lines of text of any length without holding more of one than a row may have."""
+"""Read lines of text, with a limit on the length of a row."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 from textshot.errors import TableError
 from textshot.io import batches
-from textshot.io.batches import Reject, rejected
-from textshot.io.cells import SURROGATES
+from textshot.io.batches import Batch, Reading, Reject, record_batch, rejected
 from textshot.io.inputs import BREAK, TextInput
+from textshot.io.values import SURROGATES
 
 Value = TypeVar("Value")
 
@@ -132,3 +132,19 @@ def _skip_line(readline: Callable[[int], str]) -> None:
             raise UnicodeError("half a character")
         if piece[-1] in "\r\n":
             return
+
+
+COLUMN = "text"
+
+
+def read_text(text: TextInput, batch_rows: int) -> Reading:
+    """Return the column "text" and the slices of a file of lines; blank lines are skipped."""
+    import pyarrow as pa
+
+    schema = pa.schema([pa.field(COLUMN, pa.string())])
+
+    def batches() -> Iterator[Batch]:
+        for part in line_slices(text, batch_rows, lambda line: line.rstrip("\r\n")):
+            yield Batch(record_batch([part.values], schema), part.lines, part.rejects)
+
+    return schema, batches()

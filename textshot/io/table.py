@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from textshot.errors import TableError
 from textshot.io.batches import Batch, Reading
-from textshot.io.delimited_input import read_delimited
-from textshot.io.excel_input import read_excel
-from textshot.io.formats import STDIO, Format, format_of, is_binary, packing_of
+from textshot.io.delimited import read_delimited
+from textshot.io.excel import read_excel
+from textshot.io.formats import STDIO, Format, compression_of, format_of, is_binary
 from textshot.io.inputs import TextInput, decoded, open_bytes, seekable
-from textshot.io.json_input import read_jsonl
-from textshot.io.parquet_input import read_parquet
-from textshot.io.text_input import read_text
+from textshot.io.jsonl import read_jsonl
+from textshot.io.lines import read_text
+from textshot.io.parquet import read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,8 +111,8 @@ def open_table(
             read = read_parquet if kind is Format.PARQUET else read_excel
             reading = read(seekable(stream, source, stack), source, batch_rows)
         else:
-            packing = packing_of(name, kind)
-            text = decoded(stream, source, packing=packing, encoding=encoding, stack=stack)
+            compression = compression_of(name, kind)
+            text = decoded(stream, source, compression=compression, encoding=encoding, stack=stack)
             reading = _read_text_format(text, kind, batch_rows, columns)
         return Table(source, kind, reading, stream, stack.pop_all())
 

@@ -26,7 +26,7 @@ def is_url(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class FileInfo:
     """What is known about a file: its URL, size in bytes, and when it was written (ns; 0: not)."""
 
     url: str
@@ -34,7 +34,7 @@ class About:
     modified: int
 
 
-def about(url: str) -> About | None:
+def file_info(url: str) -> FileInfo | None:
     """Return what is known about a file; None: there is none of that name.
 
     Raises:
@@ -43,20 +43,20 @@ def about(url: str) -> About | None:
     system, path = _found(url)
     with _told(url):
         info = system.get_file_info(path)
-    return About(url, info.size, info.mtime_ns or 0) if info.is_file else None
+    return FileInfo(url, info.size, info.mtime_ns or 0) if info.is_file else None
 
 
-def files_below(url: str) -> list[About]:
+def list_files(url: str) -> list[FileInfo]:
     """Return all files below a name, by their names."""
     return sorted(_below(url), key=lambda file: file.url)
 
 
-def files_that_match(url: str, root: str) -> list[About]:
+def match_files(url: str, root: str) -> list[FileInfo]:
     """Return the files below `root` whose URLs a pattern (`*`, `**`, `[...]`) matches."""
     from fsspec.utils import glob_translate
 
     matches = re.compile(glob_translate(url)).match
-    return [file for file in files_below(root) if matches(file.url)]
+    return [file for file in list_files(root) if matches(file.url)]
 
 
 def open_url(url: str) -> BinaryIO:
@@ -99,7 +99,7 @@ class UrlFile:
         self._stack.close()
 
 
-def _below(url: str) -> Iterator[About]:
+def _below(url: str) -> Iterator[FileInfo]:
     from pyarrow.fs import FileSelector
 
     system, path = _found(url)
@@ -109,7 +109,7 @@ def _below(url: str) -> Iterator[About]:
         for info in system.get_file_info(chosen):
             if info.is_file:
                 inside = info.path[len(base) :].lstrip("/")
-                yield About(f"{url.rstrip('/')}/{inside}", info.size, info.mtime_ns or 0)
+                yield FileInfo(f"{url.rstrip('/')}/{inside}", info.size, info.mtime_ns or 0)
 
 
 def _found(url: str) -> tuple[Any, str]:

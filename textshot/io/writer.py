@@ -1,4 +1,4 @@
-"""Write a table, whatever its format: complete or not at all."""
+"""Write tables of any format, complete or not at all."""
 
 from __future__ import annotations
 
@@ -6,18 +6,33 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from textshot.errors import TableError
-from textshot.io.excel_output import ExcelEncoder
-from textshot.io.formats import STDIO, Format, format_of, is_binary, packing_of
+from textshot.io.batches import Reject
+from textshot.io.delimited import DelimitedEncoder
+from textshot.io.excel import ExcelEncoder
+from textshot.io.formats import STDIO, Format, compressed, compression_of, format_of, is_binary
+from textshot.io.jsonl import JsonEncoder
 from textshot.io.outputs import kept, open_output
-from textshot.io.packing import packed
-from textshot.io.parquet_output import ParquetEncoder
-from textshot.io.text_output import DelimitedEncoder, Encoder, JsonEncoder
+from textshot.io.parquet import ParquetEncoder
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class Encoder(Protocol):
+    """Turns batches into the bytes of one format."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows."""
+
+    def close(self) -> None:
+        """Write what comes last."""
+
+    def discard(self) -> None:
+        """Let go of everything; what was written is not wanted."""
+
 
 NewEncoder: TypeAlias = Callable[[BinaryIO], Encoder]
 
@@ -50,9 +65,9 @@ class Writer:
             self._output = open_output(self._path, whole=is_binary(self.format))
             undo.callback(self._output.discard)
             self._sink = self._output.stream
-            packing = packing_of(self._path, self.format)
-            if packing is not None:
-                self._sink = packed(self._sink, packing)
+            compression = compression_of(self._path, self.format)
+            if compression is not None:
+                self._sink = compressed(self._sink, compression)
                 undo.callback(_close_quietly, self._sink)
             self._encoder = self._new_encoder(self._sink)
             undo.callback(self._encoder.discard)
@@ -150,3 +165,62 @@ def output_format(path: str, given: Format | None) -> Format:
 def _close_quietly(stream: BinaryIO) -> None:
     with suppress(OSError, ValueError):
         stream.close()
+
+
+COLUMNS = ("source", "line", "reason", "row")
+
+
+class RejectsFile:
+    """A CSV file of rejected rows (source, line, reason, row); use it in a `with` statement.
+
+    It is made at the first reject and put into its place, complete, at the end. No rejects, no
+    file: one of an earlier run under that name is removed.
+
+    Attributes:
+        path: The file.
+        count: How many rows were rejected.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.count = 0
+        self._writer: Writer | None = None
+        self._stack = ExitStack()
+
+    def write(self, *rejects: Reject) -> None:
+        """Add rejected rows."""
+        if not rejects:
+            return
+        import pyarrow as pa
+
+        kinds = (pa.string(), pa.int64(), pa.string(), pa.string())
+        columns = {
+            name: pa.array([getattr(reject, name) for reject in rejects], kind)
+            for name, kind in zip(COLUMNS, kinds, strict=True)
+        }
+        batch = pa.RecordBatch.from_pydict(columns)
+        if self._writer is None:
+            writer = open_writer(self.path, batch.schema, format=Format.CSV)
+            self._writer = self._stack.enter_context(writer)
+        self._writer.write(batch)
+        self.count += len(rejects)
+
+    def __enter__(self) -> RejectsFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+        if error is None and not self.count and self._is_of_an_earlier_run():
+            self.path.unlink()  # or it would seem to belong to this one
+
+    def _is_of_an_earlier_run(self) -> bool:
+        try:
+            with self.path.open("rb") as file:
+                return file.readline(100).strip() == ",".join(COLUMNS).encode()
+        except OSError:
+            return False

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from textshot.errors import TableError
-from textshot.io import Format, batches, json_input, open_table
+from textshot.io import Format, batches, jsonl, open_table
 
 LATE = b"".join(b'{"b": %d}\n' % n for n in range(9)) + b'{"new": 9, "b": 8}\n{"a": 10}\n'
 
@@ -103,7 +103,7 @@ def test_progress_begins_at_0_after_the_keys_were_collected(tmp_path, name):
 
 
 def test_more_keys_than_columns_can_be_are_an_error(tmp_path, read_bytes, stdin, monkeypatch):
-    monkeypatch.setattr(json_input, "MAX_COLUMNS", 20)
+    monkeypatch.setattr(jsonl, "MAX_COLUMNS", 20)
     lines = [b'{"k%d": 1}\n' % n for n in range(21)]
     assert len(read_bytes("a.jsonl", b"".join(lines[:20])).columns) == 20
     (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
@@ -115,7 +115,7 @@ def test_more_keys_than_columns_can_be_are_an_error(tmp_path, read_bytes, stdin,
 
 
 def test_very_long_keys_are_an_error_before_they_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(json_input, "MAX_BATCH_CHARS", 1000)
+    monkeypatch.setattr(jsonl, "MAX_BATCH_CHARS", 1000)
     (tmp_path / "a.jsonl").write_bytes(b"".join(b'{"%0400d": 1}\n' % n for n in range(3)))
     with pytest.raises(TableError, match=r"or 1,000 characters in them"):
         open_table(tmp_path / "a.jsonl")

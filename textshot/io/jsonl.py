@@ -1,12 +1,13 @@
-"""Read JSON Lines: every value is kept as the JSON text that it was, so nothing is lost."""
+"""Read and write JSON Lines."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from textshot.errors import TableError
 from textshot.io.batches import (
@@ -17,13 +18,13 @@ from textshot.io.batches import (
     record_batch,
     rejected,
 )
-from textshot.io.cells import json_field
 from textshot.io.inputs import TextInput
-from textshot.io.json_objects import DECODER, object_texts
 from textshot.io.lines import Slice, bounded_lines, line_slices, parsed
+from textshot.io.values import SURROGATES, json_field, json_text, json_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 MAX_COLUMNS = 10_000
 """More keys are no columns, but data that stands in the place of keys."""
@@ -39,10 +40,10 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
 
     keys: dict[str, None] = dict.fromkeys(columns or ())
     new_key = "of a pipe, only the first rows make the columns. Save it as a file, and all do"
-    if text.again is not None:
+    if text.reopen is not None:
         if not keys:
             keys = _all_keys(text)
-            text = text.again()
+            text = text.reopen()
         new_key = "which was not there before: the file changed while it was read"
         batch_rows = fewer_rows(batch_rows, len(keys))
     slices = line_slices(text, batch_rows, object_texts)
@@ -135,3 +136,90 @@ def _no_keys(first: Slice[dict[str, str]]) -> str:
         reject = first.rejects[0]
         return f"line {reject.line} {reject.reason}, and no line near it is better"
     return "no object has a key"
+
+
+_skip_space = re.compile(r"[ \t\r\n]*").match
+
+
+def object_texts(line: str) -> dict[str, str]:
+    """Return the JSON text of each value of one object, by key, exactly as it stands there."""
+    try:
+        return _split(line.rstrip("\r\n"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON: {error.msg} at character {error.pos + 1}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _split(line: str) -> dict[str, str]:
+    position = _after_space(line, 0)
+    if line[position] != "{":
+        DECODER.decode(line)
+        raise ValueError("is JSON, but not an object. Each line must be like {...}")
+    found: dict[str, str] = {}
+    position = _after_space(line, position + 1)
+    while line[position : position + 1] != "}":
+        if found:
+            position = _after_space(line, _expect(line, position, ","))
+        key, position = _key(line, position)
+        begin = _after_space(line, _expect(line, _after_space(line, position), ":"))
+        _, end = DECODER.raw_decode(line, begin)
+        if key in found:
+            raise ValueError(f"has the key {key!r} twice")
+        found[key] = line[begin:end]
+        position = _after_space(line, end)
+    if _after_space(line, position + 1) != len(line):
+        raise json.JSONDecodeError("something follows the object", line, position + 1)
+    return found
+
+
+def _key(line: str, position: int) -> tuple[str, int]:
+    if line[position : position + 1] != '"':
+        raise json.JSONDecodeError("a key in double quotes is missing", line, position)
+    key, end = DECODER.raw_decode(line, position)
+    if SURROGATES.search(key):
+        raise ValueError(f"has the key {key!r} with half a character in it")
+    return key, end
+
+
+def _after_space(line: str, position: int) -> int:
+    found = _skip_space(line, position)
+    return found.end() if found else position
+
+
+def _expect(line: str, position: int, mark: str) -> int:
+    if line[position : position + 1] != mark:
+        raise json.JSONDecodeError(f"{mark!r} is missing", line, position)
+    return position + 1
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"has {name}, which JSON does not know. Write null")
+
+
+# Only the ends of the values are wanted: numbers are not turned into numbers, whatever their size.
+DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+"""Takes a whole line or the value at a place in it."""
+
+
+class JsonEncoder:
+    """JSON Lines: one object a line; a key that was absent stays absent."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
+        self._stream = stream
+        self._keys = [f"{json_text(name)}: " for name in schema.names]
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows."""
+        columns = [
+            [None if value is None else key + value for value in json_texts(column, field)]
+            for key, column, field in zip(self._keys, batch.columns, batch.schema, strict=True)
+        ]
+        rows = (", ".join(filter(None, row)) for row in zip(*columns, strict=True))
+        self._stream.write("".join(f"{{{row}}}\n" for row in rows).encode("utf-8"))
+
+    def close(self) -> None:
+        """Do nothing: nothing comes last."""
+
+    def discard(self) -> None:
+        """Do nothing: nothing is held."""

@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from textshot.errors import TableError
-from textshot.io import excel_input, excel_output, open_table
+from textshot.io import excel, open_table
 
 DAY = datetime.datetime(2026, 3, 4, 5, 6, 7)
 
@@ -125,7 +125,7 @@ def test_a_wrong_size_in_the_file_is_not_believed(tmp_path, read):
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     path = workbook(tmp_path / "a.xlsx", {1: ["a"], 2: ["b"]})
-    monkeypatch.setattr(excel_input, "MAX_UNPACKED_BYTES", 100)
+    monkeypatch.setattr(excel, "MAX_DECOMPRESSED_BYTES", 100)
     with pytest.raises(TableError, match="bytes besides its sheets; at most 100 are read"):
         open_table(path)
 
@@ -145,13 +145,13 @@ def test_characters_that_xml_lacks_are_replaced(tmp_path, write, read):
 
 
 def test_more_than_a_sheet_holds_is_an_error_and_no_file(tmp_path, write, monkeypatch):
-    monkeypatch.setattr(excel_output, "MAX_ROWS", 3)
+    monkeypatch.setattr(excel, "MAX_ROWS", 3)
     write(tmp_path / "fits.xlsx", {"a": ["1", "2", "3"]})
     with pytest.raises(TableError, match=r"at most 3 rows below its header, and here\s+are 4"):
         write(tmp_path / "a.xlsx", {"a": ["1", "2", "3", "4"]})
     with pytest.raises(TableError, match="row 1 has a cell of 32,768 characters"):
         write(tmp_path / "a.xlsx", {"a": ["x" * 32_768]})
-    monkeypatch.setattr(excel_output, "MAX_COLUMNS", 2)
+    monkeypatch.setattr(excel, "MAX_COLUMNS", 2)
     with pytest.raises(TableError, match="at most 2 columns, and here are 3"):
         write(tmp_path / "a.xlsx", {"a": ["x"], "b": ["x"], "c": ["x"]})
     assert [path.name for path in tmp_path.iterdir()] == ["fits.xlsx"]

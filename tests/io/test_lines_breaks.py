@@ -117,7 +117,7 @@ def test_a_damaged_row_group_of_parquet(tmp_path, read_until, batch_rows):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": rows_of(1000)}), path, row_group_size=300, compression="zstd")
     damage(path, group=2)
-    message = r"cannot be read as Parquet after row 600 \(.*Check that the file is whole"
+    message = r"cannot be read as Parquet after row 600 \(.*Check that the file is complete"
     found = read_until(path, message, batch_rows=batch_rows)
     assert [row[0] for row in found.rows] == rows_of(600)
     assert found.lines == list(range(1, 601))

@@ -3,7 +3,7 @@
 import pytest
 
 from textshot.errors import TableError
-from textshot.io.labelled_texts import read_history, read_split
+from textshot.io.categories import read_split, read_training_rows
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def written(tmp_path):
 
 def test_texts_labels_and_places(written):
     path = written('label,text\nrefund,"my money\nback"\nparcel,where is it\n')
-    found = read_history(path)
+    found = read_training_rows(path)
     assert found.rows == [
         ("my money\nback", "refund", f"{path}:2"),
         ("where is it", "parcel", f"{path}:4"),
@@ -28,32 +28,32 @@ def test_texts_labels_and_places(written):
 
 
 def test_the_order_of_the_columns_and_their_capitals_do_not_matter(written):
-    found = read_history(written("Text,LABEL\nmy money,refund\n"))
+    found = read_training_rows(written("Text,LABEL\nmy money,refund\n"))
     assert [row[:2] for row in found.rows] == [("my money", "refund")]
 
 
 def test_the_one_column_beside_the_label_is_the_text(written):
-    found = read_history(written("label,message\nrefund,my money\n"))
+    found = read_training_rows(written("label,message\nrefund,my money\n"))
     assert [row[:2] for row in found.rows] == [("my money", "refund")]
-    found = read_history(written("label,description,message\nrefund,Money.,my money\n"))
+    found = read_training_rows(written("label,description,message\nrefund,Money.,my money\n"))
     assert [row[:2] for row in found.rows] == [("my money", "refund")]
 
 
 def test_named_columns(written):
     path = written("topic,subject,body,text\nrefund,hello,my money,no\n")
-    found = read_history(path, label="topic", text=["subject", "body"])
+    found = read_training_rows(path, label="topic", text=["subject", "body"])
     assert [row[1] for row in found.rows] == ["refund"]
     assert "hello" in found.rows[0][0]
     assert "my money" in found.rows[0][0]
 
 
 def test_rows_without_a_text_or_a_label_are_among_them(written):
-    found = read_history(written("label,text\n,a text\nrefund,\nrefund,more\n"))
+    found = read_training_rows(written("label,text\n,a text\nrefund,\nrefund,more\n"))
     assert [row[:2] for row in found.rows] == [("a text", ""), ("", "refund"), ("more", "refund")]
 
 
 def test_the_first_description_of_a_label_is_taken(written):
-    found = read_history(
+    found = read_training_rows(
         written(
             "label,text,Description\n"
             "refund,a,\n"
@@ -69,16 +69,18 @@ def test_the_first_description_of_a_label_is_taken(written):
 
 def test_bad_rows_are_told_and_the_others_read(written):
     path = written("label,text\nrefund,a\nrefund,b,c,d\nparcel,e\n")
-    found = read_history(path)
+    found = read_training_rows(path)
     assert [row[0] for row in found.rows] == ["a", "e"]
     [reject] = found.rejects
     assert reject.line == 3
 
 
 def test_other_formats(written):
-    found = read_history(written('{"label": "refund", "text": "my money"}\n', "history.jsonl"))
+    found = read_training_rows(
+        written('{"label": "refund", "text": "my money"}\n', "history.jsonl")
+    )
     assert [row[:2] for row in found.rows] == [("my money", "refund")]
-    found = read_history(written("label\ttext\nrefund\tmy money\n", "history.tsv"))
+    found = read_training_rows(written("label\ttext\nrefund\tmy money\n", "history.tsv"))
     assert [row[:2] for row in found.rows] == [("my money", "refund")]
 
 
@@ -92,18 +94,18 @@ def test_other_formats(written):
 )
 def test_columns_that_are_missing(written, text, message):
     with pytest.raises(TableError, match=message):
-        read_history(written(text))
+        read_training_rows(written(text))
 
 
 @pytest.mark.parametrize("named", [{"label": "topic"}, {"text": ["body"]}])
 def test_named_columns_that_are_missing(written, named):
     with pytest.raises(TableError, match=r"topic|body"):
-        read_history(written("label,text\na,b\n"), **named)
+        read_training_rows(written("label,text\na,b\n"), **named)
 
 
 def test_a_file_that_is_missing(tmp_path):
     with pytest.raises(TableError, match=r"nowhere\.csv"):
-        read_history(tmp_path / "nowhere.csv")
+        read_training_rows(tmp_path / "nowhere.csv")
 
 
 def test_a_split(written):

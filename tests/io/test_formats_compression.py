@@ -12,9 +12,8 @@ import pyarrow as pa
 import pytest
 
 from textshot.errors import TableError
-from textshot.io import open_table, open_writer, packing
-from textshot.io.formats import known_format
-from textshot.io.packing import Packing, packed
+from textshot.io import formats, open_table, open_writer
+from textshot.io.formats import Compression, compressed, format_by_extension
 
 ENDINGS = [".gz", ".bz2", ".xz", ".zst"]
 ROWS = "id,text\n" + "".join(f"{i},text {i * i % 977} of a row\n" for i in range(20_000))
@@ -22,7 +21,7 @@ ROWS = "id,text\n" + "".join(f"{i},text {i * i % 977} of a row\n" for i in range
 
 def zstd(data):
     file = io.BytesIO()
-    with packed(file, Packing.ZSTD) as stream:
+    with compressed(file, Compression.ZSTD) as stream:
         stream.write(data)
     return file.getvalue()
 
@@ -83,10 +82,10 @@ def test_a_file_that_is_packed_otherwise_or_not_at_all_is_an_error(tmp_path, end
 
 
 def test_a_binary_format_is_not_packed_again():
-    assert known_format("a.parquet.zst") is None
-    assert known_format("a.xlsx.bz2") is None
-    assert known_format("a.csv.zip") is None
-    with pytest.raises(TableError, match=r"behind a text format \.gz, \.bz2, \.xz, \.zst;"):
+    assert format_by_extension("a.parquet.zst") is None
+    assert format_by_extension("a.xlsx.bz2") is None
+    assert format_by_extension("a.csv.zip") is None
+    with pytest.raises(TableError, match=r"after a text format \.gz, \.bz2, \.xz, \.zst;"):
         open_table("a.csv.zip")
 
 
@@ -94,18 +93,18 @@ def test_a_binary_format_is_not_packed_again():
 def test_a_bomb_is_stopped_after_the_rows_that_came_before(
     tmp_path, read_until, monkeypatch, ending
 ):
-    monkeypatch.setattr(packing, "MAX_UNPACKED_BYTES", 1 << 20)
-    monkeypatch.setattr(packing, "MAX_TIMES", 50)
+    monkeypatch.setattr(formats, "MAX_DECOMPRESSED_BYTES", 1 << 20)
+    monkeypatch.setattr(formats, "MAX_COMPRESSION_RATIO", 50)
     row = b"the same text all over again\n"
     (tmp_path / f"a.txt{ending}").write_bytes(PACK[ending](row * 300_000))
-    message = r"unpacks to more than 50 times .* unpack it yourself if it is meant"
+    message = r"expands to more than 50 times .* decompress it yourself"
     lines = read_until(tmp_path / f"a.txt{ending}", message).lines
     assert lines == list(range(1, len(lines) + 1))
     assert (1 << 20) / len(row) - 600 < len(lines) < 300_000
 
 
 def test_what_packs_well_is_no_bomb_below_the_limit(read_bytes, monkeypatch):
-    monkeypatch.setattr(packing, "MAX_TIMES", 50)
+    monkeypatch.setattr(formats, "MAX_COMPRESSION_RATIO", 50)
     data = b"text\n" + b"the same text all over again\n" * 50_000
     assert len(read_bytes("a.csv.xz", lzma.compress(data)).rows) == 50_000
 
@@ -129,13 +128,13 @@ print(int(time.monotonic() - begin), resource.getrusage(resource.RUSAGE_SELF).ru
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_real_bomb_takes_neither_memory_nor_time(tmp_path, ending):
     path = tmp_path / f"a.txt{ending}"
-    with path.open("wb") as file, packed(file, Packing(ending)) as stream:
+    with path.open("wb") as file, compressed(file, Compression(ending)) as stream:
         for _ in range(1100):
             stream.write(bytes(1 << 20))
     run = [sys.executable, "-c", BOMB, str(path)]
     done = subprocess.run(run, capture_output=True, text=True, timeout=300)
     message, figures = done.stdout.splitlines()
-    assert "unpacks to more than 500 times its size, and more than 1,073,741,824" in message
+    assert "expands to more than 500 times its size and more than 1,073,741,824" in message
     seconds, mebibytes = map(int, figures.split())
     assert seconds < 120
     assert mebibytes < 400
@@ -152,7 +151,7 @@ def test_no_rows_are_a_header_or_nothing(tmp_path, write, read, ending):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_written_stays_open_behind_what_packs(ending):
     file = io.BytesIO()
-    packed(file, Packing(ending)).close()
+    compressed(file, Compression(ending)).close()
     assert not file.closed
 
 

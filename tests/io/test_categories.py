@@ -11,7 +11,7 @@ import pytest
 from textshot import Category
 from textshot.errors import TableError
 from textshot.io import Format, open_table, open_writer
-from textshot.io.categories import read_categories, read_labelled, text_columns_of
+from textshot.io.categories import read_categories, read_labelled_texts, text_columns_of
 
 SHOP = (
     "label,text,description,team\n"
@@ -166,14 +166,14 @@ def test_a_named_column_has_to_be_there(file):
 
 def test_labelled_texts_are_read_with_their_truths(file):
     content = 'text,label\none,a\n"two\nlines", b \nthree,\nfour,unknown\n'
-    found = read_labelled(file(content))
+    found = read_labelled_texts(file(content))
     assert found.texts == ["one", "two\nlines", "three", "four"]
     assert found.truths == ["a", "b", None, None]
     assert found.rejects == []
 
 
 def test_labelled_rows_that_cannot_be_used_are_left_out_with_line_and_reason(file):
-    found = read_labelled(file("text,label\none,a\n,b\nx,y,z\nlast,c\n"))
+    found = read_labelled_texts(file("text,label\none,a\n,b\nx,y,z\nlast,c\n"))
     assert found.texts == ["one", "last"]
     assert found.truths == ["a", "c"]
     assert sorted((r.line, r.source) for r in found.rejects) == [(3, "c.csv"), (4, "c.csv")]
@@ -181,14 +181,14 @@ def test_labelled_rows_that_cannot_be_used_are_left_out_with_line_and_reason(fil
 
 
 def test_the_text_of_labelled_rows_can_be_in_any_column_or_in_several(file):
-    assert read_labelled(file("body,label\nhello,a\n")).texts == ["hello"]
+    assert read_labelled_texts(file("body,label\nhello,a\n")).texts == ["hello"]
     path = file("subject,body,label\nhello,you,a\n,there,b\n")
-    assert read_labelled(path, text=["subject", "body"]).texts == ["hello\nyou", "there"]
-    assert read_labelled(path, label="subject", text=["body"]).truths == ["hello", None]
+    assert read_labelled_texts(path, text=["subject", "body"]).texts == ["hello\nyou", "there"]
+    assert read_labelled_texts(path, label="subject", text=["body"]).truths == ["hello", None]
     with pytest.raises(TableError, match="there is no column 'text'; it has 'subject', 'body'"):
-        read_labelled(path)
+        read_labelled_texts(path)
     with pytest.raises(TableError, match="there is no column 'label'"):
-        read_labelled(file("text\nhello\n"))
+        read_labelled_texts(file("text\nhello\n"))
 
 
 def test_the_text_column_is_the_one_named_or_called_text_or_the_only_one(file):

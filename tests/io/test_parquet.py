@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from textshot.errors import TableError
-from textshot.io import open_table, parquet_output
-from textshot.io.cells import json_field
+from textshot.io import open_table, parquet
+from textshot.io.values import json_field
 
 
 def every_type() -> pa.Table:
@@ -97,7 +97,7 @@ def test_lines_are_row_numbers_across_batches(tmp_path, read):
 
 
 def test_small_batches_become_large_row_groups(tmp_path, convert, monkeypatch):
-    monkeypatch.setattr(parquet_output, "GROUP_ROWS", 6000)
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 6000)
     (tmp_path / "a.csv").write_text("n\n" + "1\n" * 20_000)
     convert(tmp_path / "a.csv", tmp_path / "a.parquet")
     file = pq.ParquetFile(tmp_path / "a.parquet")

@@ -1,12 +1,13 @@
-"""Read the first sheet of an Excel workbook, row by row, as JSON texts."""
+"""Read and write Excel workbooks of one sheet."""
 
 from __future__ import annotations
 
 import datetime
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -19,14 +20,15 @@ from textshot.io.batches import (
     record_batch,
     rejected,
 )
-from textshot.io.cells import EXACT_INTEGER, json_field, json_text
 from textshot.io.lines import Slice, slices
+from textshot.io.values import EXACT_INTEGER, Cell, json_field, json_text, sheet_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
 MAX_SHEET_ROWS = 1_048_576
-MAX_UNPACKED_BYTES = 1 << 30
+MAX_DECOMPRESSED_BYTES = 1 << 30
 """What a workbook's parts other than sheets may unpack to: they are held in memory."""
 
 _OLD_OR_LOCKED = bytes.fromhex("d0cf11e0a1b11ae1")  # the OLE container of .xls and of passwords
@@ -132,10 +134,10 @@ def _check_container(stream: BinaryIO, source: str) -> None:
             " .xlsx, or name another format with --format"
         ) from error
     held = sum(p.file_size for p in parts if not p.filename.startswith("xl/worksheets/"))
-    if held > MAX_UNPACKED_BYTES:
+    if held > MAX_DECOMPRESSED_BYTES:
         raise TableError(
             f"{source}: unpacks to {held:,} bytes besides its sheets; at most"
-            f" {MAX_UNPACKED_BYTES:,} are read. Save the table as CSV"
+            f" {MAX_DECOMPRESSED_BYTES:,} are read. Save the table as CSV"
         )
 
 
@@ -165,3 +167,76 @@ def _shown(value: object) -> str:
 
 def _too_wide(source: str, line: int, values: Sequence[object], width: int) -> Reject:
     return rejected(source, line, f"has {len(values)} cells, the header has {width}", values)
+
+
+MAX_ROWS = 1_048_575  # and the header
+MAX_COLUMNS = 16_384
+MAX_CELL_CHARS = 32_767
+
+_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class ExcelEncoder:
+    """Writes one sheet; openpyxl keeps it in a temporary file until it is complete."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema, name: str) -> None:
+        import openpyxl
+
+        if len(schema.names) > MAX_COLUMNS:
+            raise TableError(
+                f"{name}: a sheet has at most {MAX_COLUMNS:,} columns, and here are"
+                f" {len(schema.names):,}. Write CSV or Parquet"
+            )
+        self._stream = stream
+        self._name = name
+        self._rows = 0
+        self._workbook: Any = openpyxl.Workbook(write_only=True)
+        self._sheet: Any = self._workbook.create_sheet("textshot")
+        self._begin(schema.names)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows; more than a sheet can have is an error before it breaks."""
+        if self._rows + batch.num_rows > MAX_ROWS:
+            raise TableError(
+                f"{self._name}: a sheet has at most {MAX_ROWS:,} rows below its header, and here"
+                f" are {self._rows + batch.num_rows:,} or more. Write CSV or Parquet"
+            )
+        columns = [
+            sheet_cells(column, field)
+            for column, field in zip(batch.columns, batch.schema, strict=True)
+        ]
+        for row in zip(*columns, strict=True):
+            self._rows += 1
+            self._append(row)
+
+    def close(self) -> None:
+        """Pack the sheet into a workbook."""
+        self._workbook.save(self._stream)
+
+    def discard(self) -> None:
+        """Remove the temporary file, which openpyxl would keep until the process ends."""
+        with suppress(Exception):
+            self._sheet.close()
+        with suppress(Exception):
+            self._sheet._writer.cleanup()
+
+    def _begin(self, names: Sequence[str]) -> None:
+        self._append(names)
+
+    def _append(self, row: Sequence[Cell]) -> None:
+        self._sheet.append([self._cell(v) if isinstance(v, str) else v for v in row])
+
+    def _cell(self, text: str) -> object:
+        from openpyxl.cell import WriteOnlyCell
+
+        if len(text) > MAX_CELL_CHARS:
+            raise TableError(
+                f"{self._name}: row {self._rows} has a cell of {len(text):,} characters; a sheet"
+                f" holds {MAX_CELL_CHARS:,} and would lose the rest. Write CSV or Parquet"
+            )
+        text = _NOT_XML.sub("\ufffd", text)
+        if text[:1] not in ("=", "#"):  # formulas and error values, to openpyxl
+            return text
+        cell: Any = WriteOnlyCell(self._sheet, text)
+        cell.data_type = "s"
+        return cell
