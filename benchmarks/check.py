@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.accuracy.sets import SETS, Set
 from benchmarks.data import save
-from textshot import Engine, RememberingEncoder, load_encoder
+from textshot import CachedEncoder, Engine, load_encoder
 from textshot.encoders import PrecomputedEncoder
 from textshot.engine.findings import FindingKind
 from textshot.types import spoken
@@ -52,7 +52,7 @@ def main() -> None:
 def measure(data: Path) -> None:
     """Measure what is missing in the results; each set is saved when it is done."""
     found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    encoder = RememberingEncoder(load_encoder(device="cpu", backend="openvino", layer=None))
+    encoder = CachedEncoder(load_encoder(device="cpu", backend="openvino", layer=None))
     for name in (*NAMES, *TUNED_ON):
         if name in found:
             continue

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.accuracy.sets import OPEN, SETS, Set
 from benchmarks.data import load, save
-from textshot import Engine, RememberingEncoder, load_encoder
+from textshot import CachedEncoder, Engine, load_encoder
 from textshot._arrays import FloatArray, IntArray
 from textshot.encoders import Encoder, PrecomputedEncoder
 
@@ -53,7 +53,7 @@ def measure(data: Path) -> None:
     if RESULTS.exists():
         found = json.loads(RESULTS.read_text(encoding="utf-8"))
     encoders = {
-        name: RememberingEncoder(load_encoder(device="cpu", backend=backend, precision=precision))
+        name: CachedEncoder(load_encoder(device="cpu", backend=backend, precision=precision))
         for name, (backend, precision) in KINDS.items()
     }
     parts = [("sets", name, (folder, label)) for name, (folder, label, _) in SETS.items()]

@@ -24,7 +24,7 @@ from benchmarks.accuracy.__main__ import EMBEDDINGS, adapter_for
 from benchmarks.data import save
 from benchmarks.oneshot import RESULTS
 from benchmarks.setfit import PEERS, SETS, Draw, ask, prepare
-from textshot import Category, Engine, RememberingEncoder, load_encoder
+from textshot import CachedEncoder, Category, Engine, load_encoder
 from textshot.encoders import Encoder
 from textshot.types import spoken
 
@@ -76,7 +76,7 @@ def run(data: Path, adapters: Path, peer: Path) -> None:
             if ours:
                 with_adapter = load_encoder(layer=adapter_for(name, adapters), device="cpu")
                 for key, encoder in (("textshot", with_adapter), ("textshot_plain", plain)):
-                    cell[key] = _ours(draw, RememberingEncoder(encoder, folder=EMBEDDINGS))
+                    cell[key] = _ours(draw, CachedEncoder(encoder, cache_folder=EMBEDDINGS))
             else:
                 cell |= _fastfit(draw, peer, folder)
             save(path, cell)

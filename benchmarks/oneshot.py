@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data import SOURCES, draw_supports, load
-from textshot import Category, Engine, RememberingEncoder, load_encoder
+from textshot import CachedEncoder, Category, Engine, load_encoder
 from textshot._arrays import FloatArray
 from textshot.encoders import Encoder
 
@@ -144,7 +144,7 @@ def main() -> None:
     for name in options.sets:
         begun = time.monotonic()
         results["sets"][name] = run_set(
-            name, options.data, options.draws, RememberingEncoder(encoder), reference
+            name, options.data, options.draws, CachedEncoder(encoder), reference
         )
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
     RESULTS.mkdir(exist_ok=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.accuracy.sets import SETS, Set
 from benchmarks.data import save
-from textshot import Engine, RememberingEncoder, load_encoder
+from textshot import CachedEncoder, Engine, load_encoder
 from textshot._arrays import IntArray
 from textshot.batch.review import ReviewRow, most_uncertain
 from textshot.encoders import PrecomputedEncoder
@@ -69,7 +69,7 @@ def main() -> None:
 def measure(data: Path) -> None:
     """Measure what is missing in the results; each set is saved when it is done."""
     found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    encoder = RememberingEncoder(load_encoder(device="cpu", backend="openvino", layer=None))
+    encoder = CachedEncoder(load_encoder(device="cpu", backend="openvino", layer=None))
     for name in NAMES:
         if name not in found:
             some = Set(data, *SETS[name][:2])

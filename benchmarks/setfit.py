@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.data import draw_supports, load, save
 from benchmarks.oneshot import RESULTS
-from textshot import Category, Engine, RememberingEncoder, load_encoder
+from textshot import CachedEncoder, Category, Engine, load_encoder
 from textshot.encoders import Encoder
 from textshot.types import spoken
 
@@ -111,7 +111,7 @@ def prepare(peer: Path, wanted: Path = PEERS / "setfit.txt") -> None:
 
 def run(data: Path, peer: Path, cells: Path) -> None:
     encoder = load_encoder(layer=None)
-    remembering = RememberingEncoder(encoder)
+    cached = CachedEncoder(encoder)
     for seed, name, n_shot, names in itertools.product(SEEDS, SETS, SHOTS, (False, True)):
         path = cells / f"setfit-{name}-{n_shot}-{'names' if names else 'plain'}-{seed}.json"
         if path.exists():
@@ -121,8 +121,8 @@ def run(data: Path, peer: Path, cells: Path) -> None:
         cell = {"set": name, "n_shot": n_shot, "names": names, "seed": seed}
         cell |= {"n_way": len(draw.rows), "n_supports": len(draw.supports)}
         cell |= {"n_test": len(draw.tests), "encoder": encoder.source, "max_steps": MAX_STEPS}
-        cell["textshot_frozen"] = draw.textshot(remembering)
-        cell["logistic"] = draw.logistic(remembering)
+        cell["textshot_frozen"] = draw.textshot(cached)
+        cell["logistic"] = draw.logistic(cached)
         cell |= draw.setfit(peer, encoder.folder)
         save(path, cell)
         shown = ", ".join(f"{k} {cell[k]:.1f}" for k in ("setfit", "textshot_frozen", "logistic"))

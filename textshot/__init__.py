@@ -17,10 +17,10 @@ from textshot._version import __version__
 
 if TYPE_CHECKING:
     from textshot.encoders import (
+        CachedEncoder,
         Encoder,
         FunctionEncoder,
         PrecomputedEncoder,
-        RememberingEncoder,
         load_encoder,
     )
     from textshot.engine import Engine
@@ -55,7 +55,7 @@ _HOMES = {
     "OneShotClassifier": "estimators",
     "PrecomputedEncoder": "encoders",
     "Prediction": "types",
-    "RememberingEncoder": "encoders",
+    "CachedEncoder": "encoders",
     "TextshotEncoder": "estimators",
     "TextshotError": "errors",
     "TrainConfig": "training",
@@ -74,6 +74,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CachedEncoder",
     "Category",
     "Corpus",
     "Encoder",
@@ -91,7 +92,6 @@ __all__ = [
     "OneShotClassifier",
     "PrecomputedEncoder",
     "Prediction",
-    "RememberingEncoder",
     "TextshotEncoder",
     "TextshotError",
     "TrainConfig",

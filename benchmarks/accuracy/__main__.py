@@ -61,7 +61,7 @@ def main() -> None:
 def run(options: argparse.Namespace) -> None:
     from benchmarks.accuracy.measure import open_cell, set_cell, sure_cell
     from benchmarks.learning.fit import versions
-    from textshot import RememberingEncoder, load_encoder
+    from textshot import CachedEncoder, load_encoder
 
     for name in options.only:
         path = options.out / f"{name}.json"
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         adapter = adapter_for(name, options.adapters) if options.adapters else None
         # What windows over long texts are worth is a benchmark of its own (benchmarks/long.py).
         loaded = load_encoder(options.encoder, layer=adapter, long_texts="cut", device="cpu")
-        encoder = RememberingEncoder(loaded, folder=EMBEDDINGS)
+        encoder = CachedEncoder(loaded, cache_folder=EMBEDDINGS)
         begun = time.monotonic()
         kind, _, about = name.partition("-")
         other = {"open": open_cell, "sure": sure_cell}.get(kind)

@@ -1,4 +1,4 @@
-"""--remember: the next run encodes nothing, and prints the same."""
+"""--cache: the next run encodes nothing, and prints the same."""
 
 from pathlib import Path
 
@@ -59,10 +59,10 @@ def test_the_second_run_encodes_nothing_and_says_the_same(
     assert asked
     assert not cache.exists()
     asked.clear()
-    first = run(*command, "--remember")
+    first = run(*command, "--cache")
     assert asked
     asked.clear()
-    second = run(*command, "--remember")
+    second = run(*command, "--cache")
     assert asked == []
     if name in ("classify", "categorize", "evaluate"):  # the others count generations
         assert without.output == first.output == second.output
@@ -72,9 +72,9 @@ def test_the_second_run_encodes_nothing_and_says_the_same(
 def test_a_command_finds_what_another_one_kept_and_no_text_is_in_the_cache(
     run, asked, cache, index, labelled
 ):
-    run("evaluate", index, labelled, "--remember")
+    run("evaluate", index, labelled, "--cache")
     asked.clear()
-    run("classify", index, "my canary parcel", "something new", "--remember")
+    run("classify", index, "my canary parcel", "something new", "--cache")
     assert asked == ["something new"]
     for path in (cache / "vectors").iterdir():
         assert b"canary" not in path.read_bytes()
@@ -89,5 +89,5 @@ def test_it_can_be_set_by_a_variable(run, asked, index):
 def test_a_cache_that_cannot_be_written_changes_no_answer(run, cache, index, caplog):
     cache.write_text("a file")
     expected = run("classify", index, "my parcel").stdout
-    assert run("classify", index, "my parcel", "--remember").stdout == expected
+    assert run("classify", index, "my parcel", "--cache").stdout == expected
     assert "no vectors are kept in" in caplog.text

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import textshot.encoders.cache as remembering
+import textshot.encoders.cache as cache_module
 import textshot.encoders.cache_file as vector_file
 from textshot import Category, Engine
 from textshot.encoders import (
+    CachedEncoder,
     FunctionEncoder,
     HashingEncoder,
     PrecomputedEncoder,
     Reading,
-    RememberingEncoder,
     load_encoder,
 )
 from textshot.engine.encoder_identity import PROBE
@@ -83,7 +83,7 @@ def n_rows(folder):
 
 
 def filled(folder, texts, **options):
-    RememberingEncoder(HashingEncoder(DIM), folder=folder, **options).encode(texts)
+    CachedEncoder(HashingEncoder(DIM), cache_folder=folder, **options).encode(texts)
     return file_in(folder)
 
 
@@ -96,7 +96,7 @@ def warnings_of(caplog):
 
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_each_text_is_asked_for_once_and_comes_back_bit_for_bit(spy, tmp_path, on_disk):
-    encoder = RememberingEncoder(spy, folder=tmp_path if on_disk else None)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path if on_disk else None)
     texts = ["b", "a", "b", "c", "a"]
     first = encoder.encode(texts)
     assert spy.calls == [["b", "a", "c"]]
@@ -115,12 +115,12 @@ def test_bits_that_are_no_number_of_length_one_come_back_too(tmp_path):
             return odd
 
     for _ in range(2):
-        made = RememberingEncoder(Odd(4), folder=tmp_path).encode(["a"])
+        made = CachedEncoder(Odd(4), cache_folder=tmp_path).encode(["a"])
         assert made.tobytes() == odd.tobytes()
 
 
 def test_a_row_may_be_changed_without_changing_what_is_kept(spy):
-    encoder = RememberingEncoder(spy)
+    encoder = CachedEncoder(spy)
     for _ in range(2):
         row = encoder.encode(["a"])
         assert row.tobytes() == plain(["a"]).tobytes()
@@ -129,13 +129,13 @@ def test_a_row_may_be_changed_without_changing_what_is_kept(spy):
 
 def test_the_next_process_finds_them(tmp_path, spy):
     filled(tmp_path, ["a", "b"])
-    made = RememberingEncoder(spy, folder=str(tmp_path)).encode(["b", "a", "c"])
+    made = CachedEncoder(spy, cache_folder=str(tmp_path)).encode(["b", "a", "c"])
     assert spy.calls == [["c"]]
     assert made.tobytes() == plain(["b", "a", "c"]).tobytes()
 
 
 def test_no_texts_and_odd_texts(spy, tmp_path):
-    encoder = RememberingEncoder(spy, folder=tmp_path)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path)
     assert encoder.encode([]).shape == (0, DIM)
     assert encoder.encode([]).dtype == np.float32
     odd = ["", " ", "\ud800", "a\x00", "日本" * 5000]
@@ -149,7 +149,7 @@ def test_no_texts_and_odd_texts(spy, tmp_path):
 
 
 def test_many_texts_are_kept_part_by_part(spy, tmp_path, monkeypatch):
-    monkeypatch.setattr(remembering, "CHUNK", 3)
+    monkeypatch.setattr(cache_module, "CHUNK", 3)
     texts = list("abcdefg")
 
     class Stopped(Spy):
@@ -159,8 +159,8 @@ def test_many_texts_are_kept_part_by_part(spy, tmp_path, monkeypatch):
             return super().encode(texts)
 
     with pytest.raises(KeyboardInterrupt, match="stopped"):
-        RememberingEncoder(Stopped(), folder=tmp_path).encode(texts)
-    made = RememberingEncoder(spy, folder=tmp_path).encode(texts)
+        CachedEncoder(Stopped(), cache_folder=tmp_path).encode(texts)
+    made = CachedEncoder(spy, cache_folder=tmp_path).encode(texts)
     assert spy.calls == [["g"]]
     assert made.tobytes() == plain(texts).tobytes()
 
@@ -170,7 +170,7 @@ def test_a_result_of_another_shape_is_refused_and_not_kept(tmp_path):
         def encode(self, texts, *, batch_size=32):
             return super().encode(texts)[:1]
 
-    encoder = RememberingEncoder(Short(), folder=tmp_path)
+    encoder = CachedEncoder(Short(), cache_folder=tmp_path)
     message = r"hashing-16: shape \(1, 16\) came back for 2 texts; \(2, 16\) is needed"
     with pytest.raises(EncoderError, match=message):
         encoder.encode(["a", "b"])
@@ -182,24 +182,22 @@ def test_a_result_of_another_shape_is_refused_and_not_kept(tmp_path):
 
 def test_it_is_the_other_encoder_for_all_others(spy, tmp_path):
     spy.folder = tmp_path / "model"
-    encoder = RememberingEncoder(spy, folder=tmp_path)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path)
     for name in ("name", "source", "dim", "fingerprint", "spec", "folder"):
         assert getattr(encoder, name) == getattr(spy, name), name
     encoder.encode(["a"], batch_size=7)
     assert spy.sizes == [7]
-    assert RememberingEncoder(HashingEncoder()).folder is None
+    assert CachedEncoder(HashingEncoder()).folder is None
 
 
 def test_reading_is_what_the_other_one_tells_or_the_number_of_texts(spy):
-    assert RememberingEncoder(spy).reading(["a", "b"]) == Reading(2)
+    assert CachedEncoder(spy).reading(["a", "b"]) == Reading(2)
     spy.reading = lambda texts: Reading(len(texts), 1)
-    assert RememberingEncoder(spy).reading(["a", "b"]) == Reading(2, 1)
+    assert CachedEncoder(spy).reading(["a", "b"]) == Reading(2, 1)
 
 
 def test_copies_are_itself_and_it_travels_with_its_bounds(tmp_path):
-    encoder = RememberingEncoder(
-        HashingEncoder(DIM), folder=tmp_path, most_texts=3, most_bytes=100_000
-    )
+    encoder = CachedEncoder(HashingEncoder(DIM), folder=tmp_path, most_texts=3, most_bytes=100_000)
     assert copy.deepcopy(encoder) is encoder
     encoder.encode(["a"])
     there = pickle.loads(pickle.dumps(encoder))
@@ -211,22 +209,22 @@ def test_copies_are_itself_and_it_travels_with_its_bounds(tmp_path):
 def test_vectors_that_were_made_beforehand_and_negative_bounds_are_refused(spy):
     own = PrecomputedEncoder(["a"], [[1, 0]], name="mine")
     with pytest.raises(EncoderError, match=r"mine: .* are kept already\. Take it as it is"):
-        RememberingEncoder(own)
+        CachedEncoder(own)
     with pytest.raises(EncoderError, match="most_texts is -1, most_bytes 5; 0 or more is needed"):
-        RememberingEncoder(spy, most_texts=-1, most_bytes=5)
+        CachedEncoder(spy, most_texts=-1, most_bytes=5)
     with pytest.raises(EncoderError, match="most_bytes -2; 0 or more"):
-        RememberingEncoder(spy, most_bytes=-2)
+        CachedEncoder(spy, most_bytes=-2)
 
 
 def test_an_engine_answers_as_without_it_and_its_probe_is_of_the_real_encoder(spy, tmp_path):
     categories = [Category.of("a", "money back"), Category.of("b", "parcel late")]
     texts = ["my money", "my parcel", "the weather"]
-    engine = Engine.build(categories, encoder=RememberingEncoder(spy, folder=tmp_path))
+    engine = Engine.build(categories, encoder=CachedEncoder(spy, cache_folder=tmp_path))
     expected = Engine.build(categories, encoder=HashingEncoder(DIM)).classify(texts)
     assert engine.classify(texts) == expected
     engine.save(tmp_path / "index")
     spy.calls.clear()
-    encoder = RememberingEncoder(spy, folder=tmp_path)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path)
     encoder.encode([PROBE])  # so that its vector is kept
     loaded = Engine.load(tmp_path / "index", encoder=encoder)
     assert loaded.classify(texts) == expected
@@ -242,8 +240,8 @@ def test_an_encoder_that_changed_is_found_out_though_its_old_vectors_are_kept(sp
             return -super().encode(texts)
 
     for folder in (None, tmp_path):
-        encoder = RememberingEncoder(RememberingEncoder(Changed(), folder=folder), folder=folder)
-        RememberingEncoder(spy, folder=tmp_path).encode([PROBE])
+        encoder = CachedEncoder(CachedEncoder(Changed(), cache_folder=folder), cache_folder=folder)
+        CachedEncoder(spy, cache_folder=tmp_path).encode([PROBE])
         with pytest.raises(EncoderMismatchError, match="embeds the probe text differently"):
             Engine.load(tmp_path / "index", encoder=encoder)
 
@@ -252,7 +250,7 @@ def test_the_network_that_was_trained_with_the_model_is_found(spy, monkeypatch):
     asked = []
     monkeypatch.setattr("textshot.engine.engine.network_beside", asked.append)
     spy.folder = Path("model")
-    Engine.build([Category.of("a", "x"), Category.of("b", "y")], encoder=RememberingEncoder(spy))
+    Engine.build([Category.of("a", "x"), Category.of("b", "y")], encoder=CachedEncoder(spy))
     assert asked == [Path("model")]
 
 
@@ -260,9 +258,9 @@ def test_learning_takes_the_encoder_itself(tiny_folder):
     from textshot.training.train import _that_can_learn
 
     encoder = load_encoder(str(tiny_folder), device="cpu", backend="torch")
-    assert _that_can_learn(RememberingEncoder(RememberingEncoder(encoder))) is encoder
+    assert _that_can_learn(CachedEncoder(CachedEncoder(encoder))) is encoder
     with pytest.raises(EncoderError, match="'hashing' has no layers that could learn"):
-        _that_can_learn(RememberingEncoder(HashingEncoder()))
+        _that_can_learn(CachedEncoder(HashingEncoder()))
 
 
 # Whose vectors
@@ -274,7 +272,7 @@ def test_no_vector_is_that_of_another_encoder_or_engine(tmp_path):
         spy.fingerprint = fingerprint
         if kind is not None:
             spy.kind = kind
-        RememberingEncoder(spy, folder=tmp_path).encode(["a"])
+        CachedEncoder(spy, cache_folder=tmp_path).encode(["a"])
         return len(spy.calls)
 
     sorts = [("f", None), ("f", "torch-fp32"), ("f", "openvino-bf16"), ("../g", None)]
@@ -286,9 +284,9 @@ def test_no_vector_is_that_of_another_encoder_or_engine(tmp_path):
 def test_a_file_under_the_name_of_another_is_not_taken_for_it(tmp_path, spy, caplog):
     other = FunctionEncoder(lambda texts: np.ones((len(texts), DIM)), name="other")
     for encoder in (other, spy):
-        RememberingEncoder(encoder, folder=tmp_path).encode(["a"])
-    mine = RememberingEncoder(spy, folder=tmp_path)
-    theirs = RememberingEncoder(other, folder=tmp_path)
+        CachedEncoder(encoder, cache_folder=tmp_path).encode(["a"])
+    mine = CachedEncoder(spy, cache_folder=tmp_path)
+    theirs = CachedEncoder(other, cache_folder=tmp_path)
     mine._file.path.write_bytes(theirs._file.path.read_bytes())
     assert mine.encode(["a"]).tobytes() == plain(["a"]).tobytes()
     [warning] = warnings_of(caplog)
@@ -300,7 +298,7 @@ def test_engines_say_what_they_are(tiny_folder):
     assert load_encoder(name, device="cpu", backend="torch").kind == "torch-fp32"
     for backend in ("openvino", "onnx"):
         twin = load_encoder(name, backend=backend, precision="fp32")
-        assert RememberingEncoder(twin).kind == f"{backend}-fp32"
+        assert CachedEncoder(twin).kind == f"{backend}-fp32"
 
 
 # Bounds
@@ -308,7 +306,7 @@ def test_engines_say_what_they_are(tiny_folder):
 
 def test_what_came_from_the_file_is_in_memory_too(tmp_path, spy):
     path = filled(tmp_path, ["a"])
-    encoder = RememberingEncoder(spy, folder=tmp_path)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path)
     encoder.encode(["a"])
     path.unlink()
     encoder.encode(["a"])
@@ -323,12 +321,12 @@ def test_what_is_stopped_in_the_middle_of_a_write_is_not_written(tmp_path, spy, 
 
     monkeypatch.setattr(vector_file.VectorFile, "_shrink", stopped)
     with pytest.raises(KeyboardInterrupt, match="stopped"):
-        RememberingEncoder(spy, folder=tmp_path).encode(["b", "c"])
+        CachedEncoder(spy, cache_folder=tmp_path).encode(["b", "c"])
     assert n_rows(tmp_path) == 1
 
 
 def test_memory_forgets_what_was_used_longest_ago(spy):
-    encoder = RememberingEncoder(spy, most_texts=3)
+    encoder = CachedEncoder(spy, most_texts=3)
     for text in "abc":
         encoder.encode([text])
     encoder.encode(["a"])
@@ -342,34 +340,34 @@ def test_memory_forgets_what_was_used_longest_ago(spy):
 
 
 def test_more_texts_at_once_than_memory_holds_are_no_trouble(spy):
-    encoder = RememberingEncoder(spy, most_texts=2)
+    encoder = CachedEncoder(spy, most_texts=2)
     texts = list("abcde") * 2
     for _ in range(2):
         assert encoder.encode(texts).tobytes() == plain(texts).tobytes()
     assert spy.calls == [list("abcde"), list("abc")]
     assert len(encoder._memory) == 2
-    nothing = RememberingEncoder(spy, most_texts=0)
+    nothing = CachedEncoder(spy, most_texts=0)
     assert nothing.encode(texts).tobytes() == plain(texts).tobytes()
     assert len(nothing._memory) == 0
 
 
 def test_the_file_keeps_to_its_bound(tmp_path, spy):
     most = 300_000
-    encoder = RememberingEncoder(spy, folder=tmp_path, most_bytes=most)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path, most_bytes=most)
     for start in range(0, 20_000, 500):
         encoder.encode([f"text {i}" for i in range(start, start + 500)])
     row = 4 * DIM + 32  # at least
     assert 0.3 * most < n_rows(tmp_path) * row <= most
     assert file_in(tmp_path).stat().st_size <= most + 500 * 3 * row
     spy.calls.clear()
-    newest = RememberingEncoder(spy, folder=tmp_path)
+    newest = CachedEncoder(spy, cache_folder=tmp_path)
     newest.encode([f"text {i}" for i in range(19_500, 20_000)])
     assert spy.calls == []
 
 
 def test_a_bound_below_a_single_row_keeps_nothing(tmp_path, spy):
     for _ in range(2):
-        made = RememberingEncoder(spy, folder=tmp_path, most_bytes=0).encode(["a", "b"])
+        made = CachedEncoder(spy, cache_folder=tmp_path, most_bytes=0).encode(["a", "b"])
         assert made.tobytes() == plain(["a", "b"]).tobytes()
     assert n_rows(tmp_path) == 0
 
@@ -382,7 +380,7 @@ def test_of_a_full_file_the_rows_used_longest_ago_go(tmp_path, spy, clock):
     filled(tmp_path, parts[0][::2])  # every other one is in use
     clock[0] += 1
     filled(tmp_path, parts[2], most_bytes=most)
-    RememberingEncoder(spy, folder=tmp_path).encode(parts[0] + parts[1] + parts[2])
+    CachedEncoder(spy, cache_folder=tmp_path).encode(parts[0] + parts[1] + parts[2])
     gone = set(spy.asked)
     assert 100 < len(gone) < 750
     assert not gone & {*parts[0][::2], *parts[2]}
@@ -436,14 +434,14 @@ def test_a_damaged_file_is_made_again_with_a_warning(tmp_path, spy, caplog, dama
     texts = [f"{CANARY} {i}" for i in range(400)]
     path = filled(tmp_path, texts)
     path.write_bytes(damage(path.read_bytes()))
-    made = RememberingEncoder(spy, folder=tmp_path, most_texts=0).encode(texts)
+    made = CachedEncoder(spy, cache_folder=tmp_path, most_texts=0).encode(texts)
     assert made.tobytes() == plain(texts).tobytes()
     assert 0 < len(spy.asked) <= 400
     [warning] = warnings_of(caplog)
     assert warning.startswith(f"{path} is damaged (")
     assert CANARY not in caplog.text
     spy.calls.clear()
-    RememberingEncoder(spy, folder=tmp_path).encode(texts)
+    CachedEncoder(spy, cache_folder=tmp_path).encode(texts)
     assert spy.calls == []
     assert len(warnings_of(caplog)) == 1
 
@@ -462,8 +460,8 @@ def test_a_damaged_file_is_made_again_with_a_warning(tmp_path, spy, caplog, dama
 def test_a_file_of_other_tables_is_made_again(tmp_path, spy, caplog, statement):
     path = filled(tmp_path, ["a"])
     change(path, statement)
-    RememberingEncoder(spy, folder=tmp_path).encode(["a"])
-    RememberingEncoder(spy, folder=tmp_path).encode(["a"])
+    CachedEncoder(spy, cache_folder=tmp_path).encode(["a"])
+    CachedEncoder(spy, cache_folder=tmp_path).encode(["a"])
     assert spy.calls == [["a"]]
     [warning] = warnings_of(caplog)
     assert warning.endswith("another encoder): it is made again")
@@ -487,7 +485,7 @@ def test_a_row_that_is_not_what_was_written_is_a_miss_and_is_written_again(
     path = filled(tmp_path, ["a", "b"])
     change(path, "UPDATE vectors SET row = ? WHERE id = 1", (value,))
     for _ in range(2):
-        made = RememberingEncoder(spy, folder=tmp_path).encode(["a", "b"])
+        made = CachedEncoder(spy, cache_folder=tmp_path).encode(["a", "b"])
         assert made.tobytes() == plain(["a", "b"]).tobytes()
     assert spy.calls == [["a"]]
     assert warnings_of(caplog) == []
@@ -499,7 +497,7 @@ def test_a_single_wrong_bit_and_the_row_of_another_text_are_misses(tmp_path, spy
     bad = bytes([row[0] ^ 1]) + row[1:]
     change(path, "UPDATE vectors SET row = ? WHERE id = 1", (bad,))
     change(path, "UPDATE vectors SET row = (SELECT row FROM vectors WHERE id = 3) WHERE id = 2")
-    made = RememberingEncoder(spy, folder=tmp_path).encode(["a", "b", "c"])
+    made = CachedEncoder(spy, cache_folder=tmp_path).encode(["a", "b", "c"])
     assert made.tobytes() == plain(["a", "b", "c"]).tobytes()
     assert spy.calls == [["a", "b"]]
 
@@ -515,7 +513,7 @@ def test_no_damage_whatever_gives_a_wrong_vector_or_stops(tmp_path, caplog):
         for _ in range(dice.choice([1, 5])):
             data[page + dice.randrange(dice.choice([100, 8192]))] = dice.randrange(256)
         path.write_bytes(data)
-        encoder = RememberingEncoder(HashingEncoder(DIM), folder=tmp_path, most_texts=0)
+        encoder = CachedEncoder(HashingEncoder(DIM), cache_folder=tmp_path, most_texts=0)
         assert encoder.encode(texts).tobytes() == expected
 
 
@@ -527,7 +525,7 @@ def test_what_was_written_beside_a_damaged_file_does_not_come_into_the_new_one(
         known.execute("PRAGMA application_id = 7")  # in -wal, and there as long as this is open
         assert Path(f"{path}-wal").stat().st_size
         for _ in range(2):
-            RememberingEncoder(spy, folder=tmp_path).encode(["a"])
+            CachedEncoder(spy, cache_folder=tmp_path).encode(["a"])
     assert spy.calls == [["a"]]
     [warning] = warnings_of(caplog)
     assert warning.endswith("it is made again")
@@ -537,10 +535,10 @@ def test_of_two_that_find_the_damage_one_makes_the_file_again(tmp_path, spy):
     path = filled(tmp_path, ["a"])
     path.write_bytes(b"damaged")
     seen = path.stat().st_ino
-    first, second = (RememberingEncoder(spy, folder=tmp_path) for _ in range(2))
+    first, second = (CachedEncoder(spy, cache_folder=tmp_path) for _ in range(2))
     first.encode(["b"])
     second._file._make(seen)  # it saw the same damage, and comes later
-    RememberingEncoder(spy, folder=tmp_path).encode(["b"])
+    CachedEncoder(spy, cache_folder=tmp_path).encode(["b"])
     assert spy.calls == [["b"]]
 
 
@@ -549,7 +547,7 @@ def test_of_two_that_find_the_damage_one_makes_the_file_again(tmp_path, spy):
 
 def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path, spy, caplog):
     (tmp_path / "file").write_text("")
-    encoder = RememberingEncoder(spy, folder=tmp_path / "file" / "vectors", most_texts=1)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path / "file" / "vectors", most_texts=1)
     for _ in range(2):
         assert encoder.encode([CANARY, "b"]).tobytes() == plain([CANARY, "b"]).tobytes()
     [warning] = warnings_of(caplog)
@@ -563,7 +561,7 @@ def test_a_folder_in_the_place_of_the_file_is_one_warning_and_stays(tmp_path, sp
     path = filled(tmp_path, ["a"])
     path.unlink()
     path.mkdir()
-    encoder = RememberingEncoder(spy, folder=tmp_path)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path)
     encoder.encode(["a"])
     encoder.encode(["b"])
     assert len(warnings_of(caplog)) == 1
@@ -575,7 +573,7 @@ def test_a_file_that_another_process_holds_for_too_long_is_one_warning(
 ):
     monkeypatch.setattr(vector_file, "_SECONDS", 0.05)
     path = filled(tmp_path, ["a"])
-    encoder = RememberingEncoder(spy, folder=tmp_path)
+    encoder = CachedEncoder(spy, cache_folder=tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as known:
         known.execute("BEGIN IMMEDIATE")
         assert encoder.encode(["a", "b"]).tobytes() == plain(["a", "b"]).tobytes()
@@ -587,9 +585,9 @@ def test_a_file_that_another_process_holds_for_too_long_is_one_warning(
 
 FULL = """
 import resource, sys
-from textshot.encoders import HashingEncoder, RememberingEncoder
+from textshot.encoders import HashingEncoder, CachedEncoder
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-encoder = RememberingEncoder(HashingEncoder(16), folder=sys.argv[1], most_texts=0)
+encoder = CachedEncoder(HashingEncoder(16), cache_folder=sys.argv[1], most_texts=0)
 texts = [f"my private canary sings {i}" for i in range(3000)]
 same = HashingEncoder(16).encode(texts).tobytes()
 for _ in range(2):
@@ -607,7 +605,7 @@ def test_a_full_disk_is_one_warning_and_all_vectors_are_right(tmp_path, spy):
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"no vectors are kept in {file_in(tmp_path)}: ")
     assert CANARY not in done.stderr
-    RememberingEncoder(spy, folder=tmp_path).encode(["a"])
+    CachedEncoder(spy, cache_folder=tmp_path).encode(["a"])
     assert spy.calls == []  # what was there is there
 
 
@@ -622,13 +620,13 @@ def _env():
 FILL = """
 import sys
 from pathlib import Path
-from textshot.encoders import HashingEncoder, RememberingEncoder
+from textshot.encoders import HashingEncoder, CachedEncoder
 folder, first = sys.argv[1], int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 for start in range(first, first + 400, 10):
     texts = [f"text {i}" for i in range(start, start + 10)]
-    encoder = RememberingEncoder(HashingEncoder(16), folder=folder, most_texts=0)
+    encoder = CachedEncoder(HashingEncoder(16), cache_folder=folder, most_texts=0)
     assert encoder.encode(texts).tobytes() == HashingEncoder(16).encode(texts).tobytes()
 """
 
@@ -659,7 +657,7 @@ def test_two_processes_write_at_once(tmp_path, spy, before):
     assert "no vectors are kept" not in warnings
     assert ("made again" in warnings) == (before == "damage")
     texts = [f"text {i}" for i in range(600)]
-    made = RememberingEncoder(spy, folder=tmp_path).encode(texts)
+    made = CachedEncoder(spy, cache_folder=tmp_path).encode(texts)
     assert made.tobytes() == plain(texts).tobytes()
     assert spy.calls == []
     assert n_rows(tmp_path) == 600
@@ -667,7 +665,7 @@ def test_two_processes_write_at_once(tmp_path, spy, before):
 
 
 def test_threads_share_one(tmp_path, caplog):
-    encoder = RememberingEncoder(HashingEncoder(DIM), folder=tmp_path, most_texts=50)
+    encoder = CachedEncoder(HashingEncoder(DIM), cache_folder=tmp_path, most_texts=50)
     texts = [f"text {i}" for i in range(200)]
     expected, wrong = plain(texts), []
 
@@ -693,8 +691,8 @@ def test_threads_share_one(tmp_path, caplog):
 def test_it_outlives_a_fork(tmp_path):
     code = (
         "import os, sys\n"
-        "from textshot.encoders import HashingEncoder, RememberingEncoder\n"
-        "encoder = RememberingEncoder(HashingEncoder(16), folder=sys.argv[1], most_texts=0)\n"
+        "from textshot.encoders import HashingEncoder, CachedEncoder\n"
+        "encoder = CachedEncoder(HashingEncoder(16), cache_folder=sys.argv[1], most_texts=0)\n"
         "encoder.encode(['a'])\n"
         "child = os.fork()\n"
         "encoder.encode([f'{child > 0} {i}' for i in range(300)])\n"
@@ -711,7 +709,7 @@ def test_it_outlives_a_fork(tmp_path):
 def test_no_text_is_in_any_file_or_in_the_log(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     folder = tmp_path / "vectors"
-    encoder = RememberingEncoder(HashingEncoder(DIM), folder=folder)
+    encoder = CachedEncoder(HashingEncoder(DIM), cache_folder=folder)
     encoder.encode([CANARY, CANARY * 100])
     with closing(sqlite3.connect(file_in(folder))):
         encoder.encode([f"{CANARY} again"])  # beside another one that holds -wal open
@@ -732,8 +730,8 @@ def test_folder_and_file_are_their_owner_s_alone(tmp_path):
 def test_without_a_folder_sqlite_is_not_even_loaded():
     code = (
         "import sys; sys.modules['sqlite3'] = None\n"
-        "from textshot import RememberingEncoder, load_encoder\n"
-        "print(RememberingEncoder(load_encoder('hashing')).encode(['a']).shape)\n"
+        "from textshot import CachedEncoder, load_encoder\n"
+        "print(CachedEncoder(load_encoder('hashing')).encode(['a']).shape)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_env()

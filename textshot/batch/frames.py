@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textshot.batch.frame_kinds import frame_of
 from textshot.batch.shards import SHARD_ROWS
 from textshot.batch.worker import Worker
-from textshot.batch.worker_pool import that_remembers
+from textshot.batch.worker_pool import with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import find_column, text_column
@@ -83,7 +83,7 @@ def _answers(
     if adapt:
         engine = engine.adapted(text_column(kept, columns))
     worker = Worker.for_columns(
-        that_remembers(engine),
+        with_cache(engine),
         names,
         columns,
         threshold=threshold,

@@ -12,7 +12,7 @@ from textshot.batch.run_report import Report
 from textshot.batch.shards import only_texts
 from textshot.batch.tally import Tally
 from textshot.batch.worker import Worker
-from textshot.batch.worker_pool import that_remembers, work
+from textshot.batch.worker_pool import with_cache, work
 from textshot.engine import Engine
 from textshot.io import STDIO, Batch, RejectsFile, open_table, open_writer
 from textshot.io.categories import text_columns_of
@@ -43,7 +43,7 @@ def run_stream(
             again = None if from_stream else read
             engine, batches = adapt_to(engine, batches, columns, again)
         worker = Worker.for_columns(
-            that_remembers(engine),
+            with_cache(engine),
             table.columns,
             columns,
             threshold=options.threshold,

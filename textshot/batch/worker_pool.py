@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from textshot.batch.shards import End, Shard
 from textshot.batch.tally import Tally, tally_of
 from textshot.batch.worker import Worker
-from textshot.encoders import Encoder, HashingEncoder, PrecomputedEncoder, RememberingEncoder
+from textshot.encoders import CachedEncoder, Encoder, HashingEncoder, PrecomputedEncoder
 from textshot.encoders.compiled.backends import OPENVINO
 from textshot.encoders.compiled.encoder import CompiledEncoder
 from textshot.encoders.compiled.onnx_graph import n_cores
@@ -48,7 +48,7 @@ def processes_for(encoder: Encoder, size: int) -> int:
 
     One, where the encoder uses all cores itself, or the work is over before others have begun.
     """
-    inner = encoder.inner if isinstance(encoder, RememberingEncoder) else encoder
+    inner = encoder.inner if isinstance(encoder, CachedEncoder) else encoder
     alone = not isinstance(inner, HashingEncoder | StaticEncoder) or size < _WORTH_BEGINNING
     return 1 if alone else n_cores()
 
@@ -61,13 +61,13 @@ def is_exact(encoder: Encoder) -> bool:
     return isinstance(encoder, CompiledEncoder) and encoder.kind.startswith(OPENVINO)
 
 
-def that_remembers(engine: Engine) -> Engine:
+def with_cache(engine: Engine) -> Engine:
     """Return an engine that encodes a text once, also where it comes again later."""
     encoder = engine.encoder
-    if isinstance(encoder, RememberingEncoder | PrecomputedEncoder):
+    if isinstance(encoder, CachedEncoder | PrecomputedEncoder):
         return engine
     found = copy(engine)
-    found.encoder = RememberingEncoder(encoder)
+    found.encoder = CachedEncoder(encoder)
     return found
 
 
@@ -90,7 +90,7 @@ def in_order(
     """
     if processes == 1:
         if is_exact(worker.engine.encoder):
-            worker = replace(worker, engine=that_remembers(worker.engine))
+            worker = replace(worker, engine=with_cache(worker.engine))
         for event in read:
             if isinstance(event, End) or is_done(event):
                 yield event, None

@@ -117,7 +117,7 @@ STDOUT = "-"
 )
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 @options.json_option
 def categorize(
     index_path: str,
@@ -147,7 +147,7 @@ def categorize(
     review_rows: int,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     as_json: bool,
 ) -> None:
     """Add a category to every row of tables: CSV, TSV, JSONL, Parquet, Excel, plain text.
@@ -171,7 +171,7 @@ def categorize(
         options.need_format(path, input_format)
     if ray_address is not None and runner != "ray":
         raise click.UsageError("--ray-address goes with --runner ray")
-    engine = options.load_engine(index_path, encoder, device, remember=remember)
+    engine = options.load_engine(index_path, encoder, device, cache=cache)
     of_both: dict[str, Any] = {
         "text_columns": text_columns,
         "threshold": threshold,

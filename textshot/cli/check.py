@@ -39,7 +39,7 @@ _TEXT = 90  # signs of an example
 @options.encoding_option
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 @options.json_option
 def check(
     path: str,
@@ -49,7 +49,7 @@ def check(
     encoding: str | None,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     as_json: bool,
 ) -> None:
     """Find out what will go wrong with categories, before it does.
@@ -63,7 +63,7 @@ def check(
       textshot check examples/support/categories.csv
       textshot check my-index --texts inbox.csv
     """
-    engine = _engine(path, encoder, device, remember)
+    engine = _engine(path, encoder, device, cache)
     found = engine.check()
     about: list[dict[str, Any]] = []
     if texts_path is not None:
@@ -77,17 +77,17 @@ def check(
     click.echo(f"{counted(n, 'finding') if n else 'nothing found'} in {size}")
 
 
-def _engine(path: str, encoder: str | None, device: options.Where, remember: bool) -> Engine:
+def _engine(path: str, encoder: str | None, device: options.Where, cache: bool) -> Engine:
     """Return the engine of an index, or make one of a table of categories."""
     if Path(path).is_dir() or not Path(path).exists():
-        return options.load_engine(path, encoder, device, remember=remember)
+        return options.load_engine(path, encoder, device, cache=cache)
     from textshot.encoders import load_encoder
     from textshot.engine import Engine
     from textshot.io.categories import read_categories
 
     categories = read_categories(path)
     loaded = load_encoder(encoder, **device._asdict())
-    return Engine.build(categories, encoder=options.remembering(loaded) if remember else loaded)
+    return Engine.build(categories, encoder=options.cached(loaded) if cache else loaded)
 
 
 def _about_texts(

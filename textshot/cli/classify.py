@@ -37,7 +37,7 @@ _CHUNK = 256
 @options.threshold_options
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 @options.json_option
 def classify(
     index_path: str,
@@ -50,7 +50,7 @@ def classify(
     threshold: Threshold,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     as_json: bool,
 ) -> None:
     """Say which category each text belongs to.
@@ -71,7 +71,7 @@ def classify(
         )
     if texts and path is not None:
         raise click.UsageError("texts are given as arguments and by --file; give one of them")
-    engine = options.load_engine(index_path, encoder, device, remember=remember)
+    engine = options.load_engine(index_path, encoder, device, cache=cache)
     source = iter(texts) if texts else read_texts(path or "-", text_columns, input_format, encoding)
     found: list[tuple[str, ...]] = []
     reading = Reading()

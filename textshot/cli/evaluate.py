@@ -11,7 +11,7 @@ from textshot.cli import options
 from textshot.cli.output import (
     counted,
     note_adapted,
-    note_reading,
+    note_truncation,
     percent,
     print_json,
     print_table,
@@ -38,7 +38,7 @@ _MATCHES = 5  # of each answer in a report, which shows the true category where 
 @options.encoding_option
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 @click.option(
     "--report",
     "report_path",
@@ -59,7 +59,7 @@ def evaluate(
     encoding: str | None,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     report_path: str | None,
     as_json: bool,
 ) -> None:
@@ -79,7 +79,7 @@ def evaluate(
     data = options.read_labelled_texts(
         labelled_path, label_column, text_columns, input_format, encoding
     )
-    engine = options.load_engine(index_path, encoder, device, remember=remember)
+    engine = options.load_engine(index_path, encoder, device, cache=cache)
     before = engine.decision.threshold if threshold == "auto" else None
     if adapt:
         engine = engine.adapted(data.texts)
@@ -97,7 +97,7 @@ def evaluate(
             found, data.texts, wanted, answers, index=index_path, labelled=labelled_path
         )
         options.write_page(report_path, page)
-    note_reading(engine.reading(data.texts))
+    note_truncation(engine.truncation_stats(data.texts))
     if as_json:
         print_json({**found.to_dict(), "rejected": len(data.rejects)})
     else:

@@ -39,7 +39,7 @@ _BAR = 20  # signs of the longest one
 @options.threshold_options
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 @options.json_option
 def explain(
     index_path: str,
@@ -49,7 +49,7 @@ def explain(
     threshold: Threshold,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     as_json: bool,
 ) -> None:
     """Say why each text gets its answer.
@@ -67,7 +67,7 @@ def explain(
 
     if not texts and sys.stdin.isatty():
         raise click.UsageError("no text given. Give texts as arguments, or pipe them in")
-    engine = options.load_engine(index_path, encoder, device, remember=remember)
+    engine = options.load_engine(index_path, encoder, device, cache=cache)
     source = iter(texts) if texts else read_texts("-", [], None, None)
     reading = Reading()
     for i, text in enumerate(source):

@@ -51,7 +51,7 @@ from textshot.types import HALF, Threshold
     help="Texts longer than that: read in windows that overlap, or cut.",
 )
 @options.device_option
-@options.remember_option
+@options.cache_option
 @options.network_option
 @click.option("--no-names", is_flag=True, help="Names say nothing (such as c17): leave them out.")
 @options.threshold_options
@@ -80,7 +80,7 @@ def index(
     max_length: int | None,
     long_texts: str,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     network: str | None,
     no_names: bool,
     threshold: Threshold,
@@ -133,7 +133,7 @@ def index(
     with progress("encoding", n_keys) as advance:
         engine = Engine.build(
             categories,
-            encoder=options.remembering(loaded) if remember else loaded,
+            encoder=options.cached(loaded) if cache else loaded,
             network=network,
             names=not no_names,
             threshold=threshold,

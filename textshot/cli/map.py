@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @options.encoding_option
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 def map_(
     index_path: str,
     texts_path: str | None,
@@ -38,7 +38,7 @@ def map_(
     encoding: str | None,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
 ) -> None:
     """Draw categories, and texts, in the plane.
 
@@ -55,7 +55,7 @@ def map_(
 
     options.check_page(output)
     lazy = texts_path is None  # categories alone have their vectors already
-    engine = options.load_engine(index_path, encoder, device, lazy=lazy, remember=remember)
+    engine = options.load_engine(index_path, encoder, device, lazy=lazy, cache=cache)
     texts = (
         [] if texts_path is None else read_texts(texts_path, text_columns, input_format, encoding)
     )

@@ -77,8 +77,8 @@ def device_option(function: _Command) -> _Command:
     return called
 
 
-remember_option = click.option(
-    "--remember",
+cache_option = click.option(
+    "--cache",
     is_flag=True,
     help="Keep the vectors of texts in the cache, so that the next run does not encode them again.",
 )
@@ -241,23 +241,23 @@ def load_engine(
     device: Where,
     *,
     lazy: bool = False,
-    remember: bool = False,
+    cache: bool = False,
 ) -> Engine:
     """Load an index and its encoder; a lazy one only when it is needed."""
     from textshot.engine import Engine
 
     engine = Engine.load(path, encoder=encoder, **device._asdict(), lazy=lazy)
-    if remember:
-        engine.encoder = remembering(engine.encoder)
+    if cache:
+        engine.encoder = cached(engine.encoder)
     return engine
 
 
-def remembering(encoder: Encoder) -> Encoder:
-    """Return an encoder that keeps its vectors in the cache."""
-    from textshot.encoders import RememberingEncoder
+def cached(encoder: Encoder) -> Encoder:
+    """Return an encoder that caches its embeddings on disk."""
+    from textshot.encoders import CachedEncoder
     from textshot.encoders.compiled.store import cache_folder
 
-    return RememberingEncoder(encoder, folder=cache_folder() / "vectors")
+    return CachedEncoder(encoder, cache_folder=cache_folder() / "vectors")
 
 
 def _share(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @options.encoding_option
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 @options.json_option
 def suggest(
     index_path: str,
@@ -51,7 +51,7 @@ def suggest(
     encoding: str | None,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     as_json: bool,
 ) -> None:
     """Pick the few texts whose label would help most.
@@ -69,7 +69,7 @@ def suggest(
         raise click.ClickException(
             f"{output} is there already, perhaps with labels in it. Name another file, or move it"
         )
-    engine = options.load_engine(index_path, encoder, device, remember=remember)
+    engine = options.load_engine(index_path, encoder, device, cache=cache)
     texts = read_texts(unlabelled_path, text_columns, input_format, encoding)
     picked = engine.suggest(texts, n_texts or max(1, len(engine.index)), seed=seed)
     note_reading(engine.reading(picked))

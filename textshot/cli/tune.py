@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @options.encoding_option
 @options.encoder_option
 @options.device_option
-@options.remember_option
+@options.cache_option
 @options.json_option
 def tune(
     index_path: str,
@@ -40,7 +40,7 @@ def tune(
     encoding: str | None,
     encoder: str | None,
     device: options.Where,
-    remember: bool,
+    cache: bool,
     as_json: bool,
 ) -> None:
     """Find probabilities and the threshold from labelled texts.
@@ -60,7 +60,7 @@ def tune(
     """
     if labelled_path is None and (text_columns or label_column or input_format or encoding):
         raise click.UsageError("these options say how LABELLED is read, and none is given")
-    engine = options.load_engine(index_path, encoder, device, remember=remember)
+    engine = options.load_engine(index_path, encoder, device, cache=cache)
     before = engine.decision
     found: tuple[Evaluation, Evaluation] | None = None
     if labelled_path is None:

@@ -1,7 +1,7 @@
 """Encoders: texts in, unit vectors out. Importing this loads no model and no heavy library."""
 
 from textshot.encoders.base import Encoder, clean_texts
-from textshot.encoders.cache import RememberingEncoder
+from textshot.encoders.cache import CachedEncoder
 from textshot.encoders.custom import FunctionEncoder, PrecomputedEncoder
 from textshot.encoders.hashing import HashingEncoder
 from textshot.encoders.loading import DEFAULT_ENCODER, load_encoder
@@ -9,12 +9,12 @@ from textshot.encoders.text_stats import Reading
 
 __all__ = [
     "DEFAULT_ENCODER",
+    "CachedEncoder",
     "Encoder",
     "FunctionEncoder",
     "HashingEncoder",
     "PrecomputedEncoder",
     "Reading",
-    "RememberingEncoder",
     "clean_texts",
     "load_encoder",
 ]

@@ -32,7 +32,7 @@ CHUNK = 4096
 _NO_KIND = "own"
 
 
-class RememberingEncoder(Shown):
+class CachedEncoder(Shown):
     """Another encoder, asked once for each text.
 
     Vectors are kept in memory, and with a folder on disk as well, where the next process finds
@@ -44,7 +44,7 @@ class RememberingEncoder(Shown):
     Args:
         encoder: the other one. Its `fingerprint`, and its `kind` if it has one ("openvino-bf16":
             what computes, and how precisely), name the file: vectors of others are not mixed in.
-        folder: where the file lies; None keeps vectors in memory only.
+        cache_folder: where the file lies; None keeps vectors in memory only.
         most_texts: vectors in memory; when there are more, those used longest ago go.
         most_bytes: of the file; when there are more, rows used longest ago go, to the hour.
 
@@ -56,7 +56,7 @@ class RememberingEncoder(Shown):
         self,
         encoder: Encoder,
         *,
-        folder: str | Path | None = None,
+        cache_folder: str | Path | None = None,
         most_texts: int = MOST_TEXTS,
         most_bytes: int = MOST_BYTES,
     ) -> None:
@@ -72,11 +72,12 @@ class RememberingEncoder(Shown):
         self.kind: str = getattr(encoder, "kind", _NO_KIND)
         # Of the model, where a network that was trained with it is looked for.
         self.folder: Path | None = getattr(encoder, "folder", None)
-        self._arguments = (folder, most_texts, most_bytes)
+        self.cache_folder = None if cache_folder is None else Path(cache_folder)
+        self._arguments = (cache_folder, most_texts, most_bytes)
         self._most_texts = most_texts
         self._memory: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = threading.Lock()
-        self._file = None if folder is None else self._file_in(Path(folder), most_bytes)
+        self._file = None if cache_folder is None else self._file_in(Path(cache_folder), most_bytes)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts, encoding those only that are not known.
@@ -170,12 +171,12 @@ class RememberingEncoder(Shown):
 
 def innermost(encoder: Encoder) -> Encoder:
     """Return the encoder that makes the vectors, where another one keeps them."""
-    while isinstance(encoder, RememberingEncoder):
+    while isinstance(encoder, CachedEncoder):
         encoder = encoder.inner
     return encoder
 
 
 def _again(
     encoder: Encoder, folder: str | Path | None, most_texts: int, most_bytes: int
-) -> RememberingEncoder:
-    return RememberingEncoder(encoder, folder=folder, most_texts=most_texts, most_bytes=most_bytes)
+) -> CachedEncoder:
+    return CachedEncoder(encoder, cache_folder=folder, most_texts=most_texts, most_bytes=most_bytes)
