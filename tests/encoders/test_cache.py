@@ -23,7 +23,7 @@ from textshot.encoders import (
     FunctionEncoder,
     HashingEncoder,
     PrecomputedEncoder,
-    Reading,
+    TruncationStats,
     load_encoder,
 )
 from textshot.engine.encoder_identity import PROBE
@@ -191,9 +191,9 @@ def test_it_is_the_other_encoder_for_all_others(spy, tmp_path):
 
 
 def test_reading_is_what_the_other_one_tells_or_the_number_of_texts(spy):
-    assert CachedEncoder(spy).reading(["a", "b"]) == Reading(2)
-    spy.reading = lambda texts: Reading(len(texts), 1)
-    assert CachedEncoder(spy).reading(["a", "b"]) == Reading(2, 1)
+    assert CachedEncoder(spy).truncation_stats(["a", "b"]) == TruncationStats(2)
+    spy.truncation_stats = lambda texts: TruncationStats(len(texts), 1)
+    assert CachedEncoder(spy).truncation_stats(["a", "b"]) == TruncationStats(2, 1)
 
 
 def test_copies_are_itself_and_it_travels_with_its_bounds(tmp_path):

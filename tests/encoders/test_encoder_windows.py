@@ -267,7 +267,7 @@ def test_the_last_word_counts_also_where_its_window_begins_inside_a_word(real_en
     assert tokenize("ization") == ["i", "##zation"]
     text = "tokenization " + "word " * (FITS - 2)
     rows = real_encoder.encode([text + "money", text + "parcel"])
-    assert real_encoder.reading([text + "money"]).n_long == 0
+    assert real_encoder.truncation_stats([text + "money"]).n_truncated == 0
     assert np.abs(rows[0] - rows[1]).max() > 1e-4
 
 
@@ -290,8 +290,8 @@ def test_behind_the_last_window_nothing_is_read_and_it_is_counted(encoder):
     reach = TINY_FITS + (MOST_WINDOWS - 1) * 7
     fits = tiny_text(reach)
     texts = [fits, fits + " money" * 40, fits + " lost", tiny_text(15)]
-    found = encoder.reading(texts)
-    assert (found.n_texts, found.n_long, found.limit) == (4, 2, reach)
+    found = encoder.truncation_stats(texts)
+    assert (found.n_texts, found.n_truncated, found.limit) == (4, 2, reach)
     windows = [cut(encoder._model.tokenizer, text, 16) for text in texts[:3]]
     assert len(windows[0]) == MOST_WINDOWS
     assert windows[0] == windows[1] == windows[2]
@@ -333,8 +333,8 @@ def test_a_text_that_all_windows_hold_is_not_counted_as_long_because_of_a_prompt
     prompted = load(tiny_folder, prompt="query: ")
     reach = 12 + (MOST_WINDOWS - 1) * 6
     fits, longer = tiny_text(reach), tiny_text(reach) + " money"
-    assert prompted.reading([fits]).n_long == 0
-    assert prompted.reading([fits, longer]).n_long == 1
+    assert prompted.truncation_stats([fits]).n_truncated == 0
+    assert prompted.truncation_stats([fits, longer]).n_truncated == 1
 
 
 # Options

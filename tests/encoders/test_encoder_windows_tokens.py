@@ -50,7 +50,7 @@ def test_a_text_of_few_characters_and_many_tokens_is_cut(bytewise, text):
 def test_the_last_word_of_a_korean_text_counts_or_is_counted(real_encoder):
     # 225 characters, of which the encoder makes 282 tokens: more than the 254 it reads at once.
     text = KOREAN * 3
-    found = real_encoder.reading([text])
-    assert len(text) <= 254 < found.n_pieces
+    found = real_encoder.truncation_stats([text])
+    assert len(text) <= 254 < found.n_tokens
     changed = np.abs(np.subtract(*real_encoder.encode([text, text + "refund"]))).max()
-    assert changed > 1e-4 or found.n_long == 1
+    assert changed > 1e-4 or found.n_truncated == 1

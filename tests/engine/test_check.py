@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from textshot import Category, Engine, FunctionEncoder
-from textshot.encoders import Reading
+from textshot.encoders import TruncationStats
 from textshot.engine.category_geometry import Sides, best_other
 from textshot.engine.check import check_texts
 from textshot.engine.findings import REMEDIES, TITLES, FindingKind
@@ -132,7 +132,7 @@ def test_long_descriptions_and_examples_are_found_one_by_one(compass):
 
     def read(texts):
         asked.append(len(texts))
-        return Reading(len(texts), sum(len(text) > 3 for text in texts), 3)
+        return TruncationStats(len(texts), sum(len(text) > 3 for text in texts), 3)
 
     made = engine([Category.of("0", "10"), Category.of("60", "70.25", description="65.5")], compass)
     found = check_texts(made.index.state, read)

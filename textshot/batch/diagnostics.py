@@ -193,7 +193,7 @@ def diagnose_texts(
     found: Tally | None = None
     while part := list(islice(source, _TEXTS)):
         data = pa.RecordBatch.from_pydict({"text": pa.array(part, pa.string())})
-        counted = tally_of(worker.answered(data), 0, engine.reading(part))
+        counted = tally_of(worker.answered(data), 0, engine.truncation_stats(part))
         found = counted if found is None else found.__iadd__(counted)
         on_progress(len(part))
     tally = found or Tally()

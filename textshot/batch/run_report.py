@@ -11,7 +11,7 @@ from textshot.batch.compare import Drift, Side
 from textshot.batch.run_identity import Identity
 from textshot.batch.tally import Tally
 from textshot.batch.worker import Worker
-from textshot.encoders import Reading
+from textshot.encoders import TruncationStats
 from textshot.types import UNKNOWN, Adaptation
 
 
@@ -74,9 +74,9 @@ class Report:
         return self.tally.counts.get(UNKNOWN, 0)
 
     @property
-    def reading(self) -> Reading:
+    def truncation_stats(self) -> TruncationStats:
         """What of the texts was not read, or not well."""
-        return self.tally.reading
+        return self.tally.truncation
 
     def record(self) -> dict[str, Any]:
         """Return it as JSON has it: the same for the same run, however often it was stopped."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot.batch.worker import Answered
-from textshot.encoders import Reading
+from textshot.encoders import TruncationStats
 
 CLOSE = 0.02
 """A smaller margin is a close one: another example, or another word, would change the answer."""
@@ -41,7 +41,7 @@ class Tally:
         nearest: the text of each category that scored highest.
         doubtful: the text of each category whose margin is smallest.
         pairs: of close rows: their category, the second one, and how many.
-        reading: what of the texts was not read, or not well.
+        truncation: what of the texts was not read, or not well.
     """
 
     written: int = 0
@@ -54,7 +54,7 @@ class Tally:
     nearest: dict[str, Shown] = field(default_factory=dict)
     doubtful: dict[str, Shown] = field(default_factory=dict)
     pairs: list[tuple[str, str, int]] = field(default_factory=list)
-    reading: Reading = field(default_factory=Reading)
+    truncation: TruncationStats = field(default_factory=TruncationStats)
 
     @property
     def read(self) -> int:
@@ -72,7 +72,7 @@ class Tally:
         for name in ("nearest", "doubtful"):
             found[name] = {label: tuple(shown) for label, shown in found[name].items()}
         found["pairs"] = [tuple(pair) for pair in found["pairs"]]
-        return cls(**{**found, "reading": Reading(**found["reading"])})
+        return cls(**{**found, "truncation": TruncationStats(**found["truncation"])})
 
     def __iadd__(self, other: Tally) -> Self:
         """Take what comes behind it: of two texts that say the same, the first is kept."""
@@ -94,11 +94,11 @@ class Tally:
         pairs = Counter({pair[:2]: pair[2] for pair in self.pairs})
         pairs.update({pair[:2]: pair[2] for pair in other.pairs})
         self.pairs = _pairs(pairs)
-        self.reading += other.reading
+        self.truncation += other.truncation
         return self
 
 
-def tally_of(answered: Answered, rejected: int, reading: Reading) -> Tally:
+def tally_of(answered: Answered, rejected: int, truncation: TruncationStats) -> Tally:
     """Count the rows of a shard."""
     labels, rows = answered.labels, answered.rows
     unknown = rows == len(labels) - 1
@@ -122,7 +122,7 @@ def tally_of(answered: Answered, rejected: int, reading: Reading) -> Tally:
         nearest=_shown(answered, -answered.scores, answered.scores),
         doubtful=_shown(answered, answered.margins, answered.margins),
         pairs=_pairs(named),
-        reading=reading,
+        truncation=truncation,
     )
 
 

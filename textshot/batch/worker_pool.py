@@ -40,7 +40,7 @@ _worker: Worker | None = None
 def work(worker: Worker, data: pa.RecordBatch, n_rejected: int) -> tuple[pa.RecordBatch, Tally]:
     """Answer the rows of a shard and count them."""
     found = worker.answered(data)
-    return found.data, tally_of(found, n_rejected, worker.engine.reading(found.texts))
+    return found.data, tally_of(found, n_rejected, worker.engine.truncation_stats(found.texts))
 
 
 def processes_for(encoder: Encoder, size: int) -> int:

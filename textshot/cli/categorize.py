@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.categorize_output import in_words, note_reading_of, say, say_estimate
+from textshot.cli.categorize_output import in_words, note_truncation_of, say, say_estimate
 from textshot.cli.output import counted, note
 from textshot.cli.progress import progress
 
@@ -213,7 +213,7 @@ def categorize(
         elif output != STDOUT:
             note(f"stopped: what is done is kept, and goes on by\n  textshot {_again(restart)}")
         raise
-    note_reading_of(report, engine, threshold, adapt=adapt, columns_named=bool(text_columns))
+    note_truncation_of(report, engine, threshold, adapt=adapt, columns_named=bool(text_columns))
     say(report, output, as_json=as_json)
     _note_review(report, index_path, review)
     if report.failed:

@@ -14,7 +14,7 @@ from textshot.cli.output import (
     in_time,
     note,
     note_adapted,
-    note_reading,
+    note_truncation,
     percent,
     print_json,
     print_table,
@@ -33,13 +33,13 @@ _LARGEST = 3
 _SHOWN_CHANGES = 20
 
 
-def note_reading_of(
+def note_truncation_of(
     report: Report, engine: Engine, threshold: Threshold, *, adapt: bool, columns_named: bool
 ) -> None:
     """Say how the texts of a job were found and read, and to what it adapted."""
     if not columns_named and report.text_columns != ("text",):
         note(f"the texts are those of the column {report.text_columns[0]!r}")
-    note_reading(report.reading)
+    note_truncation(report.truncation_stats)
     before = engine.decision.threshold if threshold == "auto" else None
     where = "the beginning of the input" if report.from_stream else "the input"
     note_adapted(report.adaptation, where, before, report.threshold)

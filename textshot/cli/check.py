@@ -13,7 +13,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.classify import read_texts
-from textshot.cli.output import counted, note_reading, print_json
+from textshot.cli.output import counted, note_truncation, print_json
 from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _about_texts(
     texts = read_texts(path, text_columns, input_format, encoding)
     with progress("reading texts") as advance:
         tally, doubts = diagnose_texts(engine, texts, on_progress=advance)
-    note_reading(tally.reading)
+    note_truncation(tally.truncation)
     return [
         {
             "kind": doubt.kind,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import note_reading, print_json, print_table, warn
+from textshot.cli.output import note_truncation, print_json, print_table, warn
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def classify(
       textshot classify my-index "they took the money twice" "lovely weather today"
       cat mails.txt | textshot classify my-index --json
     """
-    from textshot.encoders import Reading
+    from textshot.encoders import TruncationStats
 
     if not texts and path is None and sys.stdin.isatty():
         raise click.UsageError(
@@ -74,9 +74,9 @@ def classify(
     engine = options.load_engine(index_path, encoder, device, cache=cache)
     source = iter(texts) if texts else read_texts(path or "-", text_columns, input_format, encoding)
     found: list[tuple[str, ...]] = []
-    reading = Reading()
+    stats = TruncationStats()
     while part := list(islice(source, _CHUNK)):
-        reading += engine.reading(part)
+        stats += engine.truncation_stats(part)
         for text, prediction in zip(
             part, engine.classify(part, k, threshold=threshold), strict=True
         ):
@@ -84,7 +84,7 @@ def classify(
                 print_json(as_dict(text, prediction))
             else:
                 found.append(_row(text, prediction, engine.calibrated))
-    note_reading(reading)
+    note_truncation(stats)
     if not as_json:
         sure = ("probability",) * engine.calibrated
         print_table(("label", "score", "margin", *sure, "text"), found)

@@ -11,7 +11,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.classify import read_texts
-from textshot.cli.output import counted, note, note_reading, print_json
+from textshot.cli.output import counted, note, note_truncation, print_json
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
@@ -63,15 +63,15 @@ def explain(
       textshot explain my-index "they took the money twice"
       textshot explain my-index --json < mails.txt
     """
-    from textshot.encoders import Reading
+    from textshot.encoders import TruncationStats
 
     if not texts and sys.stdin.isatty():
         raise click.UsageError("no text given. Give texts as arguments, or pipe them in")
     engine = options.load_engine(index_path, encoder, device, cache=cache)
     source = iter(texts) if texts else read_texts("-", [], None, None)
-    reading = Reading()
+    stats = TruncationStats()
     for i, text in enumerate(source):
-        reading += engine.reading([text])
+        stats += engine.truncation_stats([text])
         found = engine.explain(text, k, threshold=threshold)
         if found.n_left:
             note(f"text {i}: {counted(found.n_left, 'different word')} at its end not left out")
@@ -79,7 +79,7 @@ def explain(
             print_json({"text": text, **asdict(found)})
         else:
             click.echo(("\n" if i else "") + "\n".join(_lines(text, found, n_words)))
-    note_reading(reading)
+    note_truncation(stats)
 
 
 def _lines(text: str, found: Explanation, n_words: int) -> list[str]:

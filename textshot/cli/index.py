@@ -16,7 +16,7 @@ from textshot.cli.output import (
     network_text,
     note,
     note_opaque_names,
-    note_reading,
+    note_truncation,
     print_json,
     threshold_text,
     warn,
@@ -145,7 +145,7 @@ def index(
     engine.save(output, overwrite=True, purge=purge)
     note_opaque_names(engine.index.state)
     texts = [key.text for key in engine.index.state.keys if key.text is not None]
-    note_reading(engine.reading(texts))
+    note_truncation(engine.truncation_stats(texts))
     _note_trained(engine)
     if private and not purge and engine.index.generation > 1:
         warn("older generations in this folder may still hold texts; --purge deletes them")

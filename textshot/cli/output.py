@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from textshot.encoders import Reading
+    from textshot.encoders import TruncationStats
     from textshot.engine import Engine
     from textshot.index import State
     from textshot.networks import Network
@@ -120,18 +120,18 @@ def note_adapted(
     note(f"adapted to {counted(found.n_texts, 'different text')} of {where}{change}")
 
 
-def note_reading(reading: Reading) -> None:
+def note_truncation(stats: TruncationStats) -> None:
     """Say what of the texts is not read, or not as the encoder was made to read."""
-    if reading.n_long:
-        texts = counted(reading.n_long, "text is", "texts are")
+    if stats.n_truncated:
+        texts = counted(stats.n_truncated, "text is", "texts are")
         note(
-            f"{texts} longer than the {reading.limit} tokens that the encoder reads (about"
-            f" {round(0.75 * (reading.limit or 0))} words); the rest was not looked at"
+            f"{texts} longer than the {stats.limit} tokens that the encoder reads (about"
+            f" {round(0.75 * (stats.limit or 0))} words); the rest was not looked at"
         )
-    if reading.unfamiliar is not None:
+    if stats.high_subword_rate is not None:
         note(
-            f"{percent(reading.unfamiliar)} of the word pieces are parts of words that the encoder"
-            " does not know (everyday English has about 5 %): another language, or jargon? A"
+            f"{percent(stats.high_subword_rate)} of the word pieces are parts of words that the"
+            " encoder does not know (everyday English has about 5 %): another language, or jargon? A"
             " multilingual encoder may do better (docs/guide.md, Encoders)"
         )
 

@@ -10,7 +10,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.classify import as_dict, read_texts
-from textshot.cli.output import counted, note, note_reading, print_json, print_table
+from textshot.cli.output import counted, note, note_truncation, print_json, print_table
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def suggest(
     engine = options.load_engine(index_path, encoder, device, cache=cache)
     texts = read_texts(unlabelled_path, text_columns, input_format, encoding)
     picked = engine.suggest(texts, n_texts or max(1, len(engine.index)), seed=seed)
-    note_reading(engine.reading(picked))
+    note_truncation(engine.truncation_stats(picked))
     answers = engine.classify(picked, 3)
     if output is not None:
         lines = _lines(unlabelled_path, set(picked), text_columns, input_format, encoding)

@@ -5,7 +5,7 @@ from textshot.encoders.cache import CachedEncoder
 from textshot.encoders.custom import FunctionEncoder, PrecomputedEncoder
 from textshot.encoders.hashing import HashingEncoder
 from textshot.encoders.loading import DEFAULT_ENCODER, load_encoder
-from textshot.encoders.text_stats import Reading
+from textshot.encoders.text_stats import TruncationStats
 
 __all__ = [
     "DEFAULT_ENCODER",
@@ -14,7 +14,7 @@ __all__ = [
     "FunctionEncoder",
     "HashingEncoder",
     "PrecomputedEncoder",
-    "Reading",
+    "TruncationStats",
     "clean_texts",
     "load_encoder",
 ]

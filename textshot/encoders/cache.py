@@ -14,7 +14,7 @@ import numpy as np
 from textshot._arrays import FloatArray
 from textshot.encoders.base import Encoder, Shown, clean_texts
 from textshot.encoders.custom import PrecomputedEncoder
-from textshot.encoders.text_stats import Reading
+from textshot.encoders.text_stats import TruncationStats
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -112,13 +112,13 @@ class CachedEncoder(Shown):
         places = {key: place for place, key in enumerate(every)}
         return rows[[places[key] for key in keys]]
 
-    def reading(self, texts: Sequence[str]) -> Reading:
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Tell how many texts are longer than what is read of them, and how familiar they are.
 
         Of an encoder that cannot tell: no more than their number.
         """
-        read = getattr(self.inner, "reading", None)
-        found: Reading = Reading(len(texts)) if read is None else read(texts)
+        read = getattr(self.inner, "truncation_stats", None)
+        found: TruncationStats = TruncationStats(len(texts)) if read is None else read(texts)
         return found
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:

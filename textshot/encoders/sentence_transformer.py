@@ -15,7 +15,7 @@ from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
 from textshot.encoders.fingerprint import effective_max_length, model_fingerprint
 from textshot.encoders.model_folder import read_modules
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
-from textshot.encoders.text_stats import Reader, Reading
+from textshot.encoders.text_stats import TruncationCounter, TruncationStats
 from textshot.encoders.windows import CUT, WINDOWS, Windows, pooled
 from textshot.errors import EncoderError
 
@@ -99,7 +99,7 @@ class SentenceTransformerEncoder(Shown):
             if fast and limit is not None and long_texts == WINDOWS
             else None
         )
-        self._reader = Reader(tokenizer, limit, self._windows) if fast else None
+        self._reader = TruncationCounter(tokenizer, limit, self._windows) if fast else None
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts.
@@ -125,11 +125,11 @@ class SentenceTransformerEncoder(Shown):
         rows = with_direction(self._encode(parts, batch_size))
         return unit_rows(with_direction(pooled(rows, owners, len(clean))))
 
-    def reading(self, texts: Sequence[str]) -> Reading:
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Tell how many texts are longer than what is read of them, and how familiar they are."""
         with self._lock:
             if self._reader is None:
-                return Reading(len(texts))
+                return TruncationStats(len(texts))
             prompt = self._prompt if self._windows is None else ""  # windows leave room for it
             return self._reader([prompt + text for text in clean_texts(texts)])
 

@@ -12,53 +12,53 @@ import numpy as np
 
 from textshot.encoders.windows import Windows
 
-UNFAMILIAR = 0.3
+MAX_SUBWORD_RATE = 0.3
 """A larger share of broken words is no English of every day (docs/adr/0012)."""
 
-LOOKED_AT = 1000
+MAX_SAMPLED_TEXTS = 1000
 """Of texts that are read at once: enough to tell a language, and a tenth of a batch at most."""
 
-_FEWEST_PIECES = 200
+_MIN_TOKENS = 200
 _LARGE_VOCABULARY = 60_000
 _PART = "##"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TruncationStats:
     """How texts were read.
 
     Attributes:
         n_texts: how many texts.
-        n_long: how many of them are longer than `limit` tokens: what follows is not read.
+        n_truncated: how many of them are longer than `limit` tokens: what follows is not read.
         limit: tokens that are read of a text, in all of its windows together; None: all.
-        n_pieces: tokens of the texts that were looked at, LOOKED_AT different ones at most.
-        n_broken: how many of these are parts of words that the encoder does not know, or unknown.
+        n_tokens: tokens of the texts that were looked at, MAX_SAMPLED_TEXTS different ones at most.
+        n_subwords: how many of these are parts of words that the encoder does not know, or unknown.
     """
 
     n_texts: int = 0
-    n_long: int = 0
+    n_truncated: int = 0
     limit: int | None = None
-    n_pieces: int = 0
-    n_broken: int = 0
+    n_tokens: int = 0
+    n_subwords: int = 0
 
-    def __add__(self, other: Reading) -> Reading:
-        return Reading(
+    def __add__(self, other: TruncationStats) -> TruncationStats:
+        return TruncationStats(
             self.n_texts + other.n_texts,
-            self.n_long + other.n_long,
+            self.n_truncated + other.n_truncated,
             self.limit if other.limit is None else other.limit,
-            self.n_pieces + other.n_pieces,
-            self.n_broken + other.n_broken,
+            self.n_tokens + other.n_tokens,
+            self.n_subwords + other.n_subwords,
         )
 
     @property
-    def unfamiliar(self) -> float | None:
+    def high_subword_rate(self) -> float | None:
         """The share of broken words where it is large: another language, or jargon; else None."""
-        if self.n_pieces < _FEWEST_PIECES or self.n_broken <= UNFAMILIAR * self.n_pieces:
+        if self.n_tokens < _MIN_TOKENS or self.n_subwords <= MAX_SUBWORD_RATE * self.n_tokens:
             return None
-        return self.n_broken / self.n_pieces
+        return self.n_subwords / self.n_tokens
 
 
-class Reader:
+class TruncationCounter:
     """Counts the tokens of texts.
 
     Args:
@@ -74,27 +74,27 @@ class Reader:
         if windows is not None:
             self._limit = windows.reach
 
-    def __call__(self, texts: Sequence[str]) -> Reading:
+    def __call__(self, texts: Sequence[str]) -> TruncationStats:
         """Return how these texts are read."""
         if not len(texts):
-            return Reading(limit=self._limit)
+            return TruncationStats(limit=self._limit)
         counts = Counter(texts)  # texts that come again are not read again
         different, times = list(counts), np.array(list(counts.values()), np.int64)
-        n_long = 0
+        n_truncated = 0
         if self._limit is not None:
             rows = [i for i, text in enumerate(different) if _may_exceed(self._limit, text)]
             lengths = np.array([len(row) for row in self._numbers(different, rows)], np.int64)
-            n_long = int(times[rows][lengths > self._limit].sum()) if rows else 0
-        looked = list(range(0, len(different), -(-len(different) // LOOKED_AT)))
+            n_truncated = int(times[rows][lengths > self._limit].sum()) if rows else 0
+        looked = list(range(0, len(different), -(-len(different) // MAX_SAMPLED_TEXTS)))
         numbers = self._numbers(different, looked)
         times, lengths = times[looked], np.array([len(row) for row in numbers], np.int64)
         pieces = np.concatenate([np.asarray(row, np.int64) for row in numbers])
-        return Reading(
+        return TruncationStats(
             n_texts=len(texts),
-            n_long=n_long,
+            n_truncated=n_truncated,
             limit=self._limit,
-            n_pieces=int(lengths @ times),
-            n_broken=int(np.repeat(times, lengths)[self._broken[pieces]].sum()),
+            n_tokens=int(lengths @ times),
+            n_subwords=int(np.repeat(times, lengths)[self._broken[pieces]].sum()),
         )
 
     def _numbers(self, texts: Sequence[str], rows: Sequence[int]) -> Sequence[Sequence[int]]:

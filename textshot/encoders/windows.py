@@ -11,7 +11,7 @@ import numpy as np
 from textshot._arrays import FloatArray, IntArray
 
 MOST_WINDOWS = 64
-"""What is behind them is not read, and counted (`Encoder.reading`); about 12,000 words."""
+"""What is behind them is not read, and counted (`Encoder.truncation_stats`); about 12,000 words."""
 
 OVERLAP = 64
 """Tokens that two neighbouring windows share, but for a word at each end: a sentence that one cuts

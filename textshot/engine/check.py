@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from textshot.encoders import Reading
+from textshot.encoders import TruncationStats
 from textshot.engine.category_geometry import FEWEST, Sides, best_other
 from textshot.engine.findings import Finding, FindingKind
 from textshot.index import State
@@ -125,7 +125,7 @@ def _wide(sides: Sides) -> Iterator[Finding]:
             yield Finding(FindingKind.WIDE, sides.labels[row], None, None, reason)
 
 
-def check_texts(state: State, read: Callable[[Sequence[str]], Reading]) -> list[Finding]:
+def check_texts(state: State, read: Callable[[Sequence[str]], TruncationStats]) -> list[Finding]:
     """Return which descriptions and examples the encoder does not read well; private ones pass."""
     keys = [
         (entry.category.name, key.text)
@@ -133,15 +133,15 @@ def check_texts(state: State, read: Callable[[Sequence[str]], Reading]) -> list[
         for key in entry.keys
         if key.text is not None
     ]
-    reading, found = read([text for _, text in keys]), []
+    stats, found = read([text for _, text in keys]), []
     # One by one only where there is one to be found: a tokenizer is asked for each.
-    for label, text in keys if reading.n_long else ():
-        if read([text]).n_long:
-            reason = f"longer than the {reading.limit} tokens that are read; the rest is not"
+    for label, text in keys if stats.n_truncated else ():
+        if read([text]).n_truncated:
+            reason = f"longer than the {stats.limit} tokens that are read; the rest is not"
             found.append(Finding(FindingKind.LONG, label, None, text, reason))
-    if reading.unfamiliar is not None:
+    if stats.high_subword_rate is not None:
         reason = (
-            f"{100 * reading.unfamiliar:.0f} % of the word pieces are parts of words that the"
+            f"{100 * stats.high_subword_rate:.0f} % of the word pieces are parts of words that the"
             " encoder does not know (everyday English: about 5 %)"
         )
         found.append(Finding(FindingKind.LANGUAGE, None, None, None, reason))

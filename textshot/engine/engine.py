@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from textshot._arrays import FloatArray
 from textshot.encoders import (
     Encoder,
-    Reading,
+    TruncationStats,
     clean_texts,
     load_encoder,
 )
@@ -232,7 +232,10 @@ class Engine(Changes):
         Categories that overlap, examples nearer to another category, names that say nothing, texts
         that the encoder does not read to their end or was not made for; each with its remedy.
         """
-        return [*check_categories(self.index.state), *check_texts(self.index.state, self.reading)]
+        return [
+            *check_categories(self.index.state),
+            *check_texts(self.index.state, self.truncation_stats),
+        ]
 
     def suggest(self, texts: Iterable[str], n: int = 10, *, seed: int = 0) -> list[str]:
         """Return the n texts of which a label would help most, the most helpful first.
@@ -307,16 +310,16 @@ class Engine(Changes):
         state = self.index.state
         return score(state, state.queries(vectors))
 
-    def reading(self, texts: Sequence[str]) -> Reading:
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Tell how many texts the encoder does not read to their end, and how familiar they are.
 
         An encoder that cannot tell gives no more than their number.
         """
-        read = getattr(self.encoder, "reading", None)
+        read = getattr(self.encoder, "truncation_stats", None)
         if read is None:
-            return Reading(len(texts))
+            return TruncationStats(len(texts))
         parts = (read(texts[start : start + WINDOW]) for start in range(0, len(texts), WINDOW))
-        return sum(parts, Reading())
+        return sum(parts, TruncationStats())
 
     @property
     def calibrated(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from textshot._arrays import FloatArray
 from textshot.batch.options import JobOptions
 from textshot.batch.stream import run_stream
-from textshot.encoders import Encoder, Reading
+from textshot.encoders import Encoder, TruncationStats
 from textshot.engine import Engine
 from textshot.errors import TextshotError
 from textshot.service.answers import Wanted
@@ -143,9 +143,9 @@ class BackgroundEncoder:
         )
         return found
 
-    def reading(self, texts: Sequence[str]) -> Reading:
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Return nothing but how many texts: nobody is told of the others."""
-        return Reading(len(texts))
+        return TruncationStats(len(texts))
 
 
 class FileRun:

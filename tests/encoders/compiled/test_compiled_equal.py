@@ -51,7 +51,7 @@ def compare(folder, backend, **settings):
     for what in ("name", "fingerprint", "dim", "spec"):
         assert getattr(twin, what) == getattr(reference, what)
     assert twin.source == f"{reference.source}, {backend} fp32"
-    assert twin.reading(TEXTS) == reference.reading(TEXTS)
+    assert twin.truncation_stats(TEXTS) == reference.truncation_stats(TEXTS)
     return twin
 
 

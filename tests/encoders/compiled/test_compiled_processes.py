@@ -35,7 +35,7 @@ def loading(folder, backend="openvino"):
         "import sys, logging; logging.basicConfig(level=logging.INFO);"
         "from textshot.encoders import load_encoder;"
         f"twin = load_encoder({str(folder)!r}, backend={backend!r}, precision='fp32');"
-        f"rows = twin.encode({TEXTS[:20]!r}); twin.reading(['a']);"
+        f"rows = twin.encode({TEXTS[:20]!r}); twin.truncation_stats(['a']);"
     )
 
 

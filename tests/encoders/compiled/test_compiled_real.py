@@ -88,7 +88,7 @@ def test_a_text_alone_is_what_it_is_in_a_batch(twin, rows, texts):
 def test_a_long_text_is_read_to_its_end(twin, texts, real_encoder):
     encoder, precision = twin
     long = [" ".join(texts[:60]), " ".join(texts[60:200])]
-    assert encoder.reading(long) == real_encoder.reading(long)
+    assert encoder.truncation_stats(long) == real_encoder.truncation_stats(long)
     cosines = (encoder.encode(long) * real_encoder.encode(long)).sum(axis=1)
     assert cosines.min() >= LEAST[precision]
 

@@ -51,7 +51,7 @@ def test_it_is_the_default_and_equal_to_the_reference(static_folder, nothing_ask
     for name in ("name", "dim", "fingerprint", "spec", "folder"):
         assert getattr(twin, name) == getattr(plain, name)
     assert (twin.kind, twin.source) == ("numpy-fp32", f"{plain.source}, numpy fp32")
-    assert twin.reading(MANY) == plain.reading(MANY)
+    assert twin.truncation_stats(MANY) == plain.truncation_stats(MANY)
     assert twin.encode([]).shape == (0, 8)
 
 

@@ -7,7 +7,7 @@ from twin_models import FAMILIES, TEXTS, make_tokenizer
 from textshot.encoders.base import clean_texts
 from textshot.encoders.compiled.encoder import tokenizer_json
 from textshot.encoders.compiled.tokens import Tokens
-from textshot.encoders.text_stats import Reader
+from textshot.encoders.text_stats import TruncationCounter
 from textshot.encoders.windows import Windows
 
 MANY = [
@@ -83,8 +83,12 @@ def test_windows_and_readings_are_the_same(pair, prompt, limit):
     assert our_parts == parts
     assert our_owners.tolist() == owners.tolist()
     assert len(parts) > len(MANY)
-    assert Reader(ours, limit, found)(MANY) == Reader(theirs, limit, expected)(MANY)
-    assert Reader(ours, limit, None)(MANY) == Reader(theirs, limit, None)(MANY)
+    assert TruncationCounter(ours, limit, found)(MANY) == TruncationCounter(
+        theirs, limit, expected
+    )(MANY)
+    assert TruncationCounter(ours, limit, None)(MANY) == TruncationCounter(theirs, limit, None)(
+        MANY
+    )
 
 
 def test_a_tokenizer_without_an_unknown_token_has_none(pair, tmp_path):

@@ -14,7 +14,7 @@ from textshot.encoders.base import Spec, clean_texts, with_direction
 from textshot.encoders.compiled.batches import ahead, batches
 from textshot.encoders.compiled.onnx_graph import Graph
 from textshot.encoders.compiled.tokens import Tokens
-from textshot.encoders.text_stats import Reader, Reading
+from textshot.encoders.text_stats import TruncationCounter, TruncationStats
 from textshot.encoders.windows import WINDOWS, Windows, pooled
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class CompiledEncoder:
         self._windows = None
         if limit is not None and spec.get("long_texts") == WINDOWS:
             self._windows = Windows(tokens, limit, self._prompt)
-        self._reader = Reader(tokens, limit, self._windows)
+        self._reader = TruncationCounter(tokens, limit, self._windows)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts.
@@ -97,7 +97,7 @@ class CompiledEncoder:
             return found
         return found[[different[text] for text in clean]]
 
-    def reading(self, texts: Sequence[str]) -> Reading:
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Tell how many texts are longer than what is read of them, and how familiar they are."""
         prompt = self._prompt if self._windows is None else ""  # windows leave room for it
         return self._reader([prompt + text for text in clean_texts(texts)])

@@ -15,7 +15,7 @@ from textshot.encoders.compiled.means import means
 from textshot.encoders.compiled.tokens import Tokens
 from textshot.encoders.fingerprint import effective_max_length
 from textshot.encoders.model_folder import read_modules, read_settings
-from textshot.encoders.text_stats import Reading
+from textshot.encoders.text_stats import TruncationStats
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ class StaticEncoder:
             rows[start : start + CHUNK] = means(self._table, self._tokens.numbers(some))
         return unit_rows(with_direction(rows))
 
-    def reading(self, texts: Sequence[str]) -> Reading:
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Tell how many texts there are: they are read to their end."""
-        return Reading(len(texts))
+        return TruncationStats(len(texts))
 
     def reference(self) -> SentenceTransformerEncoder:
         """Return the reference, for what only torch can do."""
