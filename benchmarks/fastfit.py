@@ -61,7 +61,7 @@ def main() -> None:
 
 def run(data: Path, adapters: Path, peer: Path) -> None:
     prepare(peer, PEERS / "fastfit.txt")
-    plain = load_encoder(layer=None, device="cpu")
+    plain = load_encoder(adapter=None, device="cpu")
     folder = plain.folder
     places = list(itertools.product(SHOTS, SEEDS, SETS))
     for ours in (True, False):  # ours of all draws first: theirs take hours
@@ -74,7 +74,7 @@ def run(data: Path, adapters: Path, peer: Path) -> None:
             begun = time.monotonic()
             draw = Draw(data, name, n_shot, names=False, seed=seed)
             if ours:
-                with_adapter = load_encoder(layer=adapter_for(name, adapters), device="cpu")
+                with_adapter = load_encoder(adapter=adapter_for(name, adapters), device="cpu")
                 for key, encoder in (("textshot", with_adapter), ("textshot_plain", plain)):
                     cell[key] = _ours(draw, CachedEncoder(encoder, cache_folder=EMBEDDINGS))
             else:

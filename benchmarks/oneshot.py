@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--sets", nargs="+", default=list(SOURCES), choices=list(SOURCES))
     options = parser.parse_args()
-    encoder = load_encoder(layer=None)
+    encoder = load_encoder(adapter=None)
     reference = Reference(str(encoder.folder))
     results = {"draws": options.draws, "encoder": encoder.source, "sets": {}}
     for name in options.sets:

@@ -69,7 +69,7 @@ def main() -> None:
 def measure(data: Path) -> None:
     """Measure what is missing in the results; each set is saved when it is done."""
     found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    encoder = CachedEncoder(load_encoder(device="cpu", backend="openvino", layer=None))
+    encoder = CachedEncoder(load_encoder(device="cpu", backend="openvino", adapter=None))
     for name in NAMES:
         if name not in found:
             some = Set(data, *SETS[name][:2])

@@ -110,7 +110,7 @@ def prepare(peer: Path, wanted: Path = PEERS / "setfit.txt") -> None:
 
 
 def run(data: Path, peer: Path, cells: Path) -> None:
-    encoder = load_encoder(layer=None)
+    encoder = load_encoder(adapter=None)
     cached = CachedEncoder(encoder)
     for seed, name, n_shot, names in itertools.product(SEEDS, SETS, SHOTS, (False, True)):
         path = cells / f"setfit-{name}-{n_shot}-{'names' if names else 'plain'}-{seed}.json"

@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
             continue
         adapter = adapter_for(name, options.adapters) if options.adapters else None
         # What windows over long texts are worth is a benchmark of its own (benchmarks/long.py).
-        loaded = load_encoder(options.encoder, layer=adapter, long_texts="cut", device="cpu")
+        loaded = load_encoder(options.encoder, adapter=adapter, long_texts="cut", device="cpu")
         encoder = CachedEncoder(loaded, cache_folder=EMBEDDINGS)
         begun = time.monotonic()
         kind, _, about = name.partition("-")

@@ -38,11 +38,11 @@ def main() -> None:
 def train(name: str, data: Path, adapter: Path) -> None:
     """Train one, and write its difference to the encoder as it came."""
     from textshot import load_encoder
-    from textshot.encoders.adapter import write_layer
+    from textshot.encoders.adapter import write_adapter
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
     from textshot.training import train_splits
 
-    encoder = load_encoder(layer=None, long_texts="cut", device="cpu")
+    encoder = load_encoder(adapter=None, long_texts="cut", device="cpu")
     if not isinstance(encoder, SentenceTransformerEncoder):
         sys.exit(f"the encoder {encoder.name} has no weights that an adapter could change")
     splits, folder = splits_of(data, ADAPTERS[name]), adapter.with_suffix("")
@@ -58,7 +58,7 @@ def train(name: str, data: Path, adapter: Path) -> None:
     )
     if not report.kept:
         sys.exit(f"{name}: nothing was learned: {report.refused}")
-    size = write_layer(adapter, encoder.folder, folder)
+    size = write_adapter(adapter, encoder.folder, folder)
     print(f"{name}: {size / 1e6:.1f} MB, {time.monotonic() - begun:.0f} s", flush=True)
 
 

@@ -33,7 +33,10 @@ def texts_cell(cell: Cell, place: Place) -> dict[str, Any]:
     splits = Splits(train, splits.valid, splits.test)
     folder = place.work / "encoders" / cell.name
     body = fit(
-        load_encoder(layer=None, long_texts="cut", device="cpu"), splits, place.config(cell), folder
+        load_encoder(adapter=None, long_texts="cut", device="cpu"),
+        splits,
+        place.config(cell),
+        folder,
     )
     return {"n_texts": len(train), "n_categories": len(train.names), **body}
 

@@ -62,7 +62,7 @@ def trained(
     measure: Callable[[Network | None, Encode], dict[str, Any]],
 ) -> dict[str, Any]:
     """Train, unless that was done before, and measure, frozen and trained."""
-    encoder, config = load_encoder(layer=None, long_texts="cut", device="cpu"), place.config(cell)
+    encoder, config = load_encoder(adapter=None, long_texts="cut", device="cpu"), place.config(cell)
     folder, done = places(cell, place)
     body: dict[str, Any] = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {}
     if not body or body["report"]["config"] != json.loads(json.dumps(config.to_dict())):

@@ -55,7 +55,7 @@ def make_engines(peers: Path) -> Iterator[tuple[Mapping[str, Encode], Tokens]]:
 def ours(backend: str, precision: str) -> Any:
     """Return an engine of the default encoder without its adapter, which the others lack."""
     return load_encoder(
-        layer=None, long_texts="cut", device="cpu", backend=backend, precision=precision
+        adapter=None, long_texts="cut", device="cpu", backend=backend, precision=precision
     )
 
 

@@ -9,12 +9,12 @@ import pytest
 def distilled(monkeypatch):
     calls = []
 
-    def distil(encoder, output, *, dims, texts, say):
+    def distill(encoder, output, *, dims, texts, on_message):
         calls.append((encoder.name, str(output), dims, sorted(texts)))
-        say("encoding each token")
+        on_message("encoding each token")
         return 29525, dims or 256
 
-    monkeypatch.setattr("textshot.encoders.distill.distill.distil", distil)
+    monkeypatch.setattr("textshot.encoders.distill.distill.distill", distill)
     return calls
 
 

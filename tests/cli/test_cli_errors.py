@@ -94,7 +94,7 @@ def test_another_encoder_than_the_index_was_made_with_is_refused(run, index):
 def test_options_that_hashing_has_not_are_refused(run, categories):
     options = ["--encoder", "hashing", "--prompt", "query: "]
     result = run("index", categories, "-o", "made", *options, code=1)
-    assert "hashing has no revision, prompt, max_length or layer" in result.stderr
+    assert "hashing has no revision, prompt, max_length or adapter" in result.stderr
 
 
 def test_a_second_writer_is_told_and_changes_nothing(run, index, categories, monkeypatch):

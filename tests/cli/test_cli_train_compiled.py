@@ -16,7 +16,7 @@ from tiny_learner import easy_rows, write_tiny_model
 import textshot
 from textshot.encoders.compiled import backends as choose
 from textshot.encoders.compiled import load
-from textshot.encoders.compiled.refusals import NoTwinError
+from textshot.encoders.compiled.refusals import NotCompilableError
 
 QUICK = ("--ways", "12", "--lr", "0.01", "--layers", "1", "--steps", "20")
 
@@ -124,7 +124,7 @@ def test_a_precision_for_later_does_not_stop_training(train, at_once, monkeypatc
 
 
 FAILURES = [
-    (NoTwinError("it is no twin, says a test"), "it is no twin, says a test"),
+    (NotCompilableError("it is no twin, says a test"), "it is no twin, says a test"),
     (OSError(28, "No space left on device"), "No space left on device"),
 ]
 

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 
 from textshot.encoders import load_encoder
 from textshot.encoders.distill import distill as module
-from textshot.encoders.distill.distill import distil
+from textshot.encoders.distill.distill import distill
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError
 
@@ -19,7 +19,7 @@ def tiny(folder):
 
 def test_a_static_encoder_comes_out_that_numpy_runs(tiny_folder, tmp_path, no_network):
     said = []
-    made = distil(tiny(tiny_folder), tmp_path / "new" / "made", dims=8, say=said.append)
+    made = distill(tiny(tiny_folder), tmp_path / "new" / "made", dims=8, on_message=said.append)
     twin = load_encoder(str(tmp_path / "new" / "made"), backend="onnx")
     plain = load_encoder(str(tmp_path / "new" / "made"), backend="torch")
     [table] = load_file(tmp_path / "new" / "made" / "model.safetensors").values()
@@ -35,7 +35,7 @@ def test_a_static_encoder_comes_out_that_numpy_runs(tiny_folder, tmp_path, no_ne
 
 
 def test_what_is_not_known_says_nothing(tiny_folder, tmp_path):
-    distil(tiny(tiny_folder), tmp_path / "made", dims=8)
+    distill(tiny(tiny_folder), tmp_path / "made", dims=8)
     twin = load_encoder(str(tmp_path / "made"), backend="onnx")
     rows = twin.encode(["card", "card \u4e16\u754c"])
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-6)
@@ -45,7 +45,9 @@ def test_fitted_to_texts_it_comes_nearer_to_the_reference_on_others(tiny_folder,
     encoder, rng, said = tiny(tiny_folder), np.random.default_rng(0), []
     words = [w for w in encoder.transformer.tokenizer.get_vocab() if w.isalpha()]
     texts = [" ".join(rng.choice(words, 4)) for _ in range(400)]
-    made = distil(encoder, tmp_path / "made", texts=[*texts[:300], "", texts[0]], say=said.append)
+    made = distill(
+        encoder, tmp_path / "made", texts=[*texts[:300], "", texts[0]], on_message=said.append
+    )
     twin = load_encoder(str(tmp_path / "made"), backend="onnx")
     assert made[1] == twin.dim == encoder.dim
     fitted = (twin.encode(texts[300:]) * encoder.encode(texts[300:])).sum(axis=1).mean()
@@ -57,9 +59,9 @@ def test_fitted_to_texts_it_comes_nearer_to_the_reference_on_others(tiny_folder,
 def test_texts_that_are_too_few_or_come_with_dims(tiny_folder, tmp_path):
     encoder = tiny(tiny_folder)
     with pytest.raises(EncoderError, match="2 different texts; 100 are needed"):
-        distil(encoder, tmp_path / "made", texts=["a", "b", "a", " "])
+        distill(encoder, tmp_path / "made", texts=["a", "b", "a", " "])
     with pytest.raises(EncoderError, match=r"a vector has the 32 of tiny\. Leave dims out"):
-        distil(encoder, tmp_path / "made", texts=["a"], dims=8)
+        distill(encoder, tmp_path / "made", texts=["a"], dims=8)
 
 
 def test_an_interrupted_write_leaves_nothing(tiny_folder, tmp_path, monkeypatch):
@@ -69,37 +71,37 @@ def test_an_interrupted_write_leaves_nothing(tiny_folder, tmp_path, monkeypatch)
 
     monkeypatch.setattr("pathlib.Path.rename", full)
     with pytest.raises(OSError, match="No space left"):
-        distil(tiny(tiny_folder), tmp_path / "made", dims=8)
+        distill(tiny(tiny_folder), tmp_path / "made", dims=8)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_there_is_left_alone(tiny_folder, tmp_path):
     with pytest.raises(EncoderError, match=r"is there already. Name another folder, or delete it"):
-        distil(tiny(tiny_folder), tmp_path)
+        distill(tiny(tiny_folder), tmp_path)
 
 
 @pytest.mark.parametrize("dims", [1, 33])
 def test_dims_that_there_are_not(tiny_folder, tmp_path, dims):
     with pytest.raises(EncoderError, match=f"dims is {dims}; tiny can be distilled to 2 to 32"):
-        distil(tiny(tiny_folder), tmp_path / "made", dims=dims)
+        distill(tiny(tiny_folder), tmp_path / "made", dims=dims)
 
 
 def test_without_model2vec_it_says_how_to_get_it(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(EncoderError, match=r'pip install "textshot-classifier\[static\]"'):
-        distil(tiny(tiny_folder), tmp_path / "made", dims=8)
+        distill(tiny(tiny_folder), tmp_path / "made", dims=8)
 
 
 def test_a_static_encoder_is_not_distilled_again(static_folder, tmp_path):
     with pytest.raises(EncoderError, match="made of StaticEmbedding; a transformer with pooling"):
-        distil(tiny(static_folder), tmp_path / "made", dims=4)
+        distill(tiny(static_folder), tmp_path / "made", dims=4)
 
 
 def test_an_encoder_without_a_fast_tokenizer_is_refused(tiny_folder, tmp_path, monkeypatch):
     encoder = tiny(tiny_folder)
     monkeypatch.setattr(type(encoder.transformer.tokenizer), "is_fast", False)
     with pytest.raises(EncoderError, match="tiny has no fast tokenizer, and a static encoder"):
-        distil(encoder, tmp_path / "made", dims=8)
+        distill(encoder, tmp_path / "made", dims=8)
 
 
 def test_a_pooling_that_tokens_do_not_have_is_refused(tiny_folder, tmp_path):

@@ -90,16 +90,18 @@ def test_identity_holds_version_and_dim():
 
 @pytest.mark.parametrize(
     "setting",
-    [{"prompt": "q: "}, {"max_length": 9}, {"revision": "main"}, {"layer": "general-1"}],
+    [{"prompt": "q: "}, {"max_length": 9}, {"revision": "main"}, {"adapter": "general-1"}],
 )
 def test_settings_without_effect_are_refused(setting):
-    with pytest.raises(EncoderError, match="hashing has no revision, prompt, max_length or layer"):
+    with pytest.raises(
+        EncoderError, match="hashing has no revision, prompt, max_length or adapter"
+    ):
         load_encoder("hashing", **setting)
 
 
-@pytest.mark.parametrize("layer", ["auto", None])
-def test_without_a_layer_is_what_it_is_anyway(layer):
-    assert load_encoder("hashing", layer=layer).fingerprint == HashingEncoder().fingerprint
+@pytest.mark.parametrize("adapter", ["auto", None])
+def test_without_an_adapter_is_what_it_is_anyway(adapter):
+    assert load_encoder("hashing", adapter=adapter).fingerprint == HashingEncoder().fingerprint
 
 
 def test_an_impossible_dim_is_refused():

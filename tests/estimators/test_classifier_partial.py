@@ -178,8 +178,8 @@ def test_a_network_object_can_be_given_cloned_and_loaded(tmp_path):
         assert loaded.classify(QUERIES) == found.classify(QUERIES)
 
 
-def test_fitted_again_a_classifier_without_the_layer_stays_without(tmp_path, real_encoder):
-    bare = load_encoder(layer=None, device="cpu")
+def test_fitted_again_a_classifier_without_the_adapter_stays_without(tmp_path, real_encoder):
+    bare = load_encoder(adapter=None, device="cpu")
     plain = OneShotClassifier(network="none").fit(X, Y)
     plain.save(tmp_path / "plain")
     loaded = OneShotClassifier.load(tmp_path / "plain")
@@ -187,10 +187,10 @@ def test_fitted_again_a_classifier_without_the_layer_stays_without(tmp_path, rea
     again = clone(loaded).fit(X, Y)
     assert again.engine_.encoder.fingerprint == bare.fingerprint
     assert again.classify(QUERIES) == plain.classify(QUERIES)
-    OneShotClassifier().fit(X, Y).save(tmp_path / "layered")
-    layered = clone(OneShotClassifier.load(tmp_path / "layered")).fit(X, Y)
-    assert layered.network is None
-    assert layered.engine_.encoder.fingerprint == real_encoder.fingerprint != bare.fingerprint
+    OneShotClassifier().fit(X, Y).save(tmp_path / "adapted")
+    adapted = clone(OneShotClassifier.load(tmp_path / "adapted")).fit(X, Y)
+    assert adapted.network is None
+    assert adapted.engine_.encoder.fingerprint == real_encoder.fingerprint != bare.fingerprint
 
 
 def test_a_network_that_is_not_there_is_an_error_of_fit_and_not_before():

@@ -55,7 +55,7 @@ def distill(
       textshot distill -o encoders/inbox --texts inbox.csv
     """
     from textshot.encoders import load_encoder
-    from textshot.encoders.distill.distill import distil
+    from textshot.encoders.distill.distill import distill
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
     from textshot.errors import EncoderError
     from textshot.scoring.transduction import sample_texts
@@ -68,7 +68,7 @@ def distill(
     texts = sample_texts(options.read_texts(texts_path)) if texts_path else []
     if texts_path and not texts:
         raise EncoderError(f"{texts_path} has no text to fit the encoder to")
-    n_tokens, dim = distil(loaded, Path(output), dims=dims, texts=texts, say=note)
+    n_tokens, dim = distill(loaded, Path(output), dims=dims, texts=texts, on_message=note)
     if as_json:
         print_json({"output": output, "tokens": n_tokens, "dims": dim})
     else:

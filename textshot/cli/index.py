@@ -126,7 +126,7 @@ def index(
         prompt=prompt,
         max_length=max_length,
         long_texts=long_texts,
-        layer=None if network == options.NO_NETWORK else "auto",
+        adapter=None if network == options.NO_NETWORK else "auto",
         **device._asdict(),
     )
     n_keys = sum(len(c.keys(names=not no_names)) for c in categories)

@@ -100,7 +100,7 @@ network_option = click.option(
     "--network",
     type=click.Choice((*NETWORK_NAMES, NO_NETWORK)),
     help="How texts are scored against categories; none: as matching, by the encoder without its"
-    " trained layer. [default: the one trained with the encoder, else matching]",
+    " trained adapter. [default: the one trained with the encoder, else matching]",
 )
 
 

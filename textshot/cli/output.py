@@ -131,8 +131,8 @@ def note_truncation(stats: TruncationStats) -> None:
     if stats.high_subword_rate is not None:
         note(
             f"{percent(stats.high_subword_rate)} of the word pieces are parts of words that the"
-            " encoder does not know (everyday English has about 5 %): another language, or jargon? A"
-            " multilingual encoder may do better (docs/guide.md, Encoders)"
+            " encoder does not know (everyday English has about 5 %): another language, or jargon?"
+            " A multilingual encoder may do better (docs/guide.md, Encoders)"
         )
 
 

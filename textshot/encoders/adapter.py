@@ -1,7 +1,7 @@
-"""A layer: what training on episodes changed in an encoder, small enough to come with textshot.
+"""An adapter: what training on episodes changed in an encoder, small enough to come with textshot.
 
 It holds the difference to the weights it was made for, a matrix in 8 bits with a scale for each
-row, a vector in 16. The encoder of a layer has a fingerprint of its own.
+row, a vector in 16. The encoder of an adapter has a fingerprint of its own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from textshot.encoders.fingerprint import file_sha256
 from textshot.errors import EncoderError, EncoderNotFoundError
 
 GENERAL = "general-1"
-"""The layer that comes with textshot, for the default encoder: docs/adapter.md."""
+"""The adapter that comes with textshot, for the default encoder: docs/adapter.md."""
 
-DEFAULT_LAYER: str | None = GENERAL
-"""The layer of the default encoder: what was measured is in docs/adapter-figures.md."""
+DEFAULT_ADAPTER: str | None = GENERAL
+"""The adapter of the default encoder: what was measured is in docs/adapter-figures.md."""
 
 SHIPPED = Path(__file__).parent / "adapters"
 _FORMAT, _SCALE = "textshot-layer-1", ".scale"
@@ -29,13 +29,13 @@ _MOST_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Adapter:
     """The change of an encoder.
 
     Attributes:
         name: one that comes with textshot, or the absolute path of a file.
         base: sha256 of the weights that it changes.
-        sha256: of the layer's own file.
+        sha256: of the adapter's own file.
         changes: by the name of a weight, float32, what is added to it.
     """
 
@@ -45,15 +45,15 @@ class Layer:
     changes: Mapping[str, FloatArray]
 
 
-def read_layer(name: str) -> Layer:
-    """Read a layer that comes with textshot, or a file.
+def read_adapter(name: str) -> Adapter:
+    """Read an adapter that comes with textshot, or a file.
 
     Args:
-        name: such as "general-1"; or the path of a file of `write_layer`.
+        name: such as "general-1"; or the path of a file of `write_adapter`.
 
     Raises:
-        EncoderNotFoundError: no layer of that name, and no such file.
-        EncoderError: a file that is no layer.
+        EncoderNotFoundError: no adapter of that name, and no such file.
+        EncoderError: a file that is no adapter.
     """
     shipped = SHIPPED / f"{name}.safetensors"
     bare = Path(name).name == name  # a path is not the name of one that ships
@@ -61,28 +61,28 @@ def read_layer(name: str) -> Layer:
     if not _is_file(path):
         known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
         raise EncoderNotFoundError(
-            f"there is no layer {name!r}: no file of that name, and those that come with textshot"
+            f"there is no adapter {name!r}: no file of that name, and those that come with textshot"
             f" are {known}"
         )
     if path.stat().st_size > _MOST_BYTES:
-        raise EncoderError(f"{path} has {path.stat().st_size} bytes: no layer is as large")
+        raise EncoderError(f"{path} has {path.stat().st_size} bytes: no adapter is as large")
     metadata, stored = _read(path)
     if metadata.get("format") == _FORMAT and not metadata.get("base"):
         raise EncoderError(f"{path} does not say which weights it was made for: it is damaged")
     if metadata.get("format") != _FORMAT:
         raise EncoderError(
-            f"{path} is no layer of a version that this textshot reads (format"
+            f"{path} is no adapter of a version that this textshot reads (format"
             f" {metadata.get('format')!r}, not {_FORMAT!r})"
         )
     own = path.stem if path == shipped else str(path.resolve())
     changes = {n: _change(n, stored, path) for n in stored if not n.endswith(_SCALE)}
     if strange := {n.removesuffix(_SCALE) for n in stored} - set(changes):
         raise EncoderError(f"{path} has scales of {', '.join(sorted(strange))}, and no such matrix")
-    return Layer(own, metadata["base"], file_sha256(path), changes)
+    return Adapter(own, metadata["base"], file_sha256(path), changes)
 
 
-def write_layer(path: Path, base: Path, trained: Path, share: float = 1.0) -> int:
-    """Write the difference between two model folders as a layer.
+def write_adapter(path: Path, base: Path, trained: Path, share: float = 1.0) -> int:
+    """Write the difference between two model folders as an adapter.
 
     Args:
         path: of the file to write.

@@ -15,6 +15,9 @@ from textshot.errors import InvalidTextsError
 Spec = Mapping[str, str | int | None]
 """The arguments of load_encoder that bring an encoder back, as JSON can hold them."""
 
+ADAPTER_KEY = "layer"
+"""The key of the adapter in a spec and in a fingerprint, as format 1 of the index names it."""
+
 _Float = TypeVar("_Float", np.float32, np.float64)
 
 # Tokenizers crash on lone surrogates (which JSON can hold) and stop or stumble at NUL.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from textshot.encoders.base import ADAPTER_KEY
 from textshot.encoders.model_folder import WITH_WEIGHTS, Module, read_modules, read_settings
 from textshot.encoders.windows import CUT, MOST_WINDOWS, OVERLAP, WINDOWS
 from textshot.errors import EncoderError
@@ -32,7 +33,7 @@ def model_fingerprint(
     prompt: str = "",
     max_length: int | None = None,
     long_texts: str = CUT,
-    layer: tuple[str, str] | None = None,
+    adapter: tuple[str, str] | None = None,
 ) -> str:
     """Return the identity of a model folder with these settings.
 
@@ -45,14 +46,14 @@ def model_fingerprint(
         prompt: what is put in front of each text.
         max_length: tokens after which a text is cut; None keeps the model's.
         long_texts: what is done with longer ones, "windows" or "cut".
-        layer: the sha256 of a layer, and of the weights that it was made for.
+        adapter: the sha256 of an adapter, and of the weights that it was made for.
 
     Returns:
         "st-" and 32 hex digits.
 
     Raises:
         EncoderError: a folder that is refused, a max_length that the model does not allow, or a
-            layer for other weights.
+            adapter for other weights.
     """
     modules = read_modules(folder)
     kinds = [module.kind for module in modules]
@@ -77,12 +78,12 @@ def model_fingerprint(
         raise EncoderError(f"long_texts is {long_texts!r}; say {WINDOWS!r} or {CUT!r}")
     if long_texts == WINDOWS:
         body["long_texts"] = [WINDOWS, OVERLAP, MOST_WINDOWS]
-    if layer is not None:
-        body["layer"], base = layer
+    if adapter is not None:
+        body[ADAPTER_KEY], base = adapter
         if body["weights"] != [base]:
             raise EncoderError(
-                f"the layer was made for weights with sha256 {base}, and {folder} has others."
-                " Load it without the layer"
+                f"the adapter was made for weights with sha256 {base}, and {folder} has others."
+                " Load it without the adapter"
             )
     return "st-" + _json_sha256(body)[:32]
 

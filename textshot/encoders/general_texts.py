@@ -4,7 +4,7 @@ With fewer than a handful of categories the categories themselves cannot say how
 text comes; these can. `decision.py` says how they are used.
 """
 
-BACKGROUND = tuple(
+GENERAL_TEXTS = tuple(
     """
 Lovely weather today, isn't it?
 We are going hiking in the mountains next weekend.

@@ -7,7 +7,7 @@ import os
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from textshot.encoders.adapter import DEFAULT_LAYER
+from textshot.encoders.adapter import DEFAULT_ADAPTER
 from textshot.encoders.base import Encoder, clean_texts
 from textshot.encoders.compiled.backends import FP32, TORCH, choose, is_asked_for
 from textshot.encoders.compiled.load import Model, load_compiled, reference
@@ -47,7 +47,7 @@ def load_encoder(
     prompt: str = "",
     max_length: int | None = None,
     long_texts: str = WINDOWS,
-    layer: str | None = AUTO,
+    adapter: str | None = AUTO,
     device: str | None = None,
     backend: str = AUTO,
     precision: str = AUTO,
@@ -66,9 +66,9 @@ def load_encoder(
         max_length: tokens after which a text is cut; None keeps the model's.
         long_texts: "windows": texts longer than that are read in windows that overlap by 64
             tokens, and their vectors pooled; "cut": what is longer is not read.
-        layer: "auto": with the default encoder the layer that was trained for it
+        adapter: "auto": with the default encoder the adapter that was trained for it
             (docs/adapter.md), with others none. None: the encoder as it came. Otherwise the name
-            of a layer, or its file.
+            of an adapter, or its file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
         backend: "torch", the reference; "openvino" or "onnx", a compiled twin of it on the CPU,
             made at the first use and kept in the cache; "auto": the fastest one that is installed
@@ -91,20 +91,20 @@ def load_encoder(
     if hashing := HASHING_NAME.fullmatch(name):
         if long_texts not in (WINDOWS, CUT):
             raise EncoderError(f"long_texts is {long_texts!r}; say {WINDOWS!r} or {CUT!r}")
-        if revision is not None or prompt or max_length is not None or layer not in (AUTO, None):
+        if revision is not None or prompt or max_length is not None or adapter not in (AUTO, None):
             raise EncoderError(
-                "hashing has no revision, prompt, max_length or layer. Leave them out"
+                "hashing has no revision, prompt, max_length or adapter. Leave them out"
             )
         return HashingEncoder(int(hashing[1])) if hashing[1] else HashingEncoder()
     folder, source = _find(name, revision)
     if source == f"folder {folder}" and Path(name).expanduser() == folder:
         name = str(folder.resolve())  # or an index would open from one working directory only
-    if layer == AUTO:
-        layer = _own_layer(name, folder, source)
-    if layer is not None:
-        source = f"{source} with layer {layer}"
+    if adapter == AUTO:
+        adapter = _default_adapter(name, folder, source)
+    if adapter is not None:
+        source = f"{source} with adapter {adapter}"
     found = _run(
-        Model(folder, name, source, revision, prompt, max_length, long_texts, layer),
+        Model(folder, name, source, revision, prompt, max_length, long_texts, adapter),
         device,
         backend,
         precision,
@@ -116,7 +116,7 @@ def load_encoder(
 def _run(model: Model, device: str | None, backend: str, precision: str) -> Encoder:
     engine, exactly = choose(backend, precision, device)
     wants_torch = engine == TORCH and is_asked_for(backend, precision)
-    plain = model.layer is None and device in (None, "cpu") and not wants_torch
+    plain = model.adapter is None and device in (None, "cpu") and not wants_torch
     if plain and is_static(model.folder):
         return StaticEncoder(model)
     if engine == TORCH:
@@ -134,15 +134,15 @@ def _run(model: Model, device: str | None, backend: str, precision: str) -> Enco
     return reference(model, device)
 
 
-def _own_layer(name: str, folder: Path, source: str) -> str | None:
-    """Return the layer of the default encoder, None for other weights."""
+def _default_adapter(name: str, folder: Path, source: str) -> str | None:
+    """Return the adapter of the default encoder, None for other weights."""
     if name not in _DEFAULT_NAMES:
         return None
     if not source.startswith(_BUNDLED_SOURCE):  # whose weights are known already
         weights = folder / "model.safetensors"
         if not weights.is_file() or file_sha256(weights) != BUNDLED_SHA256:
             return None
-    return DEFAULT_LAYER
+    return DEFAULT_ADAPTER
 
 
 def _find(name: str, revision: str | None) -> tuple[Path, str]:

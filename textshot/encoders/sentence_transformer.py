@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from textshot._arrays import FloatArray, unit_rows
-from textshot.encoders.adapter import Layer, read_layer
-from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
+from textshot.encoders.adapter import Adapter, read_adapter
+from textshot.encoders.base import ADAPTER_KEY, Shown, Spec, clean_texts, with_direction
 from textshot.encoders.fingerprint import effective_max_length, model_fingerprint
 from textshot.encoders.model_folder import read_modules
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
@@ -39,7 +39,7 @@ class SentenceTransformerEncoder(Shown):
         max_length: tokens after which a text is cut; None keeps the model's.
         long_texts: "windows": texts that are longer than that are read in windows that overlap,
             and their vectors pooled; "cut": what is longer is not read.
-        layer: the name of a layer that changes the model (`textshot.encoders.adapter`), or its
+        adapter: the name of an adapter that changes the model (`textshot.encoders.adapter`), or its
             file.
         device: such as "cpu" or "cuda"; None takes the best that is there.
 
@@ -62,18 +62,18 @@ class SentenceTransformerEncoder(Shown):
         prompt: str = "",
         max_length: int | None = None,
         long_texts: str = CUT,
-        layer: str | None = None,
+        adapter: str | None = None,
         device: str | None = None,
     ) -> None:
         [self._prompt] = clean_texts([prompt])
         # First of all, as it refuses unsafe folders before anything of them is loaded.
-        self._layer = None if layer is None else read_layer(layer)
+        self._adapter = None if adapter is None else read_adapter(adapter)
         self.fingerprint = model_fingerprint(
             folder,
             prompt=self._prompt,
             max_length=max_length,
             long_texts=long_texts,
-            layer=None if self._layer is None else (self._layer.sha256, self._layer.base),
+            adapter=None if self._adapter is None else (self._adapter.sha256, self._adapter.base),
         )
         self.name = name
         self.source = source
@@ -84,13 +84,13 @@ class SentenceTransformerEncoder(Shown):
             "max_length": max_length,
         }
         # What is left out is told as before there was any of it, so old indexes stay what they are.
-        if self._layer is not None:
-            self.spec = {**self.spec, "layer": self._layer.name}
+        if self._adapter is not None:
+            self.spec = {**self.spec, ADAPTER_KEY: self._adapter.name}
         if long_texts != CUT:
             self.spec = {**self.spec, "long_texts": long_texts}
         self.folder, self._device, self._max_length = folder, device, max_length
         self._lock = threading.Lock()
-        self._model = _load(folder, max_length, device, self._layer)
+        self._model = _load(folder, max_length, device, self._adapter)
         self.dim = int(self._encode(["probe"], 1).shape[1])
         tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
         fast = getattr(tokenizer, "is_fast", False)  # a static model's is of its own
@@ -140,7 +140,7 @@ class SentenceTransformerEncoder(Shown):
 
     def fresh_model(self) -> SentenceTransformer:
         """Return the model loaded once more, on the CPU and in float32, for training to change."""
-        return _load(self.folder, self._max_length, "cpu", self._layer)
+        return _load(self.folder, self._max_length, "cpu", self._adapter)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return itself: it never changes, and scikit-learn copies what an estimator is given."""
@@ -166,7 +166,8 @@ class SentenceTransformerEncoder(Shown):
 def _again(
     folder: Path, source: str, device: str | None, spec: Mapping[str, Any]
 ) -> SentenceTransformerEncoder:
-    return SentenceTransformerEncoder(folder, source=source, device=device, **spec)
+    options = {"adapter" if key == ADAPTER_KEY else key: value for key, value in spec.items()}
+    return SentenceTransformerEncoder(folder, source=source, device=device, **options)
 
 
 def _check_device(device: str | None) -> None:
@@ -181,7 +182,7 @@ def _check_device(device: str | None) -> None:
 
 
 def _load(
-    folder: Path, max_length: int | None, device: str | None, layer: Layer | None
+    folder: Path, max_length: int | None, device: str | None, adapter: Adapter | None
 ) -> SentenceTransformer:
     no_telemetry()
     from sentence_transformers import SentenceTransformer
@@ -204,20 +205,20 @@ def _load(
     limit = effective_max_length(first, max_length)
     if first.kind == "Transformer" and limit is not None:
         model.max_seq_length = limit  # so that the fingerprint tells what is done
-    if layer is not None:
-        _apply(layer, model[0])
+    if adapter is not None:
+        _apply(adapter, model[0])
     return model.eval()
 
 
-def _apply(layer: Layer, transformer: Any) -> None:
+def _apply(adapter: Adapter, transformer: Any) -> None:
     """Change the weights of what transformers made, in place."""
     import torch
 
     weights = dict(transformer.model.named_parameters())
-    for name, change in layer.changes.items():
+    for name, change in adapter.changes.items():
         if name not in weights or tuple(weights[name].shape) != change.shape:
             raise EncoderError(
-                f"the layer {layer.name!r} changes {name} {change.shape}, which this model does"
+                f"the adapter {adapter.name!r} changes {name} {change.shape}, which this model does"
                 " not have"
             )
         with torch.no_grad():

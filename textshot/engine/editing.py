@@ -11,7 +11,7 @@ import numpy as np
 
 from textshot._arrays import FloatArray
 from textshot.encoders import Encoder, PrecomputedEncoder, clean_texts
-from textshot.encoders.general_texts import BACKGROUND
+from textshot.encoders.general_texts import GENERAL_TEXTS
 from textshot.engine.decision import at_rate, decision_of, given, tuned_settings
 from textshot.engine.encoder_identity import probe
 from textshot.engine.predict import predict, score, scorer, supports
@@ -295,7 +295,7 @@ class Changes:
         # A table of own vectors has none for our sentences.
         if isinstance(self.encoder, PrecomputedEncoder):
             return None
-        return self.encoder.encode(BACKGROUND)
+        return self.encoder.encode(GENERAL_TEXTS)
 
     def _encode(
         self, texts: Sequence[str | None], advance: Callable[[int], None] = lambda done: None

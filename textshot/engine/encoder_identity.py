@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from textshot._arrays import FloatArray
 from textshot.encoders import Encoder, PrecomputedEncoder, load_encoder
+from textshot.encoders.base import ADAPTER_KEY
 from textshot.encoders.cache import innermost
 from textshot.encoders.custom import OWN_PREFIX
 from textshot.encoders.windows import CUT
@@ -47,7 +48,7 @@ def load_again(
             " (Engine.load(path, encoder=...)); it cannot be loaded by name"
         )
     revision, prompt, most = spec.get("revision"), spec.get("prompt"), spec.get("max_length")
-    layer = spec.get("layer")  # not there: an index of before there were any, or of none
+    adapter = spec.get(ADAPTER_KEY)  # not there: an index of before there were any, or of none
     long_texts = str(spec.get("long_texts", CUT))
     try:
         return load_encoder(
@@ -57,7 +58,7 @@ def load_again(
             prompt=str(prompt or ""),
             max_length=None if most is None else int(most),
             long_texts=long_texts,
-            layer=None if layer is None else str(layer),
+            adapter=None if adapter is None else str(adapter),
             device=device,
             backend=backend,
             precision=str(spec.get("precision", precision)) if precision == "auto" else precision,

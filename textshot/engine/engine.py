@@ -18,6 +18,7 @@ from textshot.encoders import (
     clean_texts,
     load_encoder,
 )
+from textshot.encoders.base import ADAPTER_KEY
 from textshot.engine.check import check_categories, check_texts
 from textshot.engine.decision import at_rate, decision_of, given
 from textshot.engine.editing import CHUNK, Changes
@@ -89,7 +90,7 @@ class Engine(Changes):
                 ("matching", "prototypical", "siamese", "memory", "linear"), or None for the one
                 that was trained with the encoder, and without such a one the cosine with the mean
                 of a category's keys. A name is the trained one too, where that has this name.
-                "none" leaves out all that was trained: the layer of the default encoder too.
+                "none" leaves out all that was trained: the adapter of the default encoder too.
             names: use category names as keys, each weighed by what it is worth beside an example
                 (`textshot.scoring.name_weight`); False leaves them out.
             keys: "fused": one vector stands for a category. "auto": where there are many examples,
@@ -406,11 +407,11 @@ def _encoder_of(
 def _encoder_for(network: Network | str | None, given: Encoder | str | None) -> Encoder:
     plain = network == NO_NETWORK
     if given is None or isinstance(given, str):
-        return load_encoder(given, layer=None) if plain else load_encoder(given)
-    if plain and given.spec.get("layer") is not None:
+        return load_encoder(given, adapter=None) if plain else load_encoder(given)
+    if plain and given.spec.get(ADAPTER_KEY) is not None:
         raise InvalidTextsError(
-            f"network {NO_NETWORK!r} with an encoder that has the layer {given.spec['layer']!r}:"
-            " load the encoder with layer=None"
+            f"network {NO_NETWORK!r} with an encoder that has the adapter"
+            f" {given.spec[ADAPTER_KEY]!r}: load the encoder with adapter=None"
         )
     return given
 

@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from textshot.encoders import DEFAULT_ENCODER, Encoder, PrecomputedEncoder, clean_texts
+from textshot.encoders.base import ADAPTER_KEY
 from textshot.engine.engine import NO_NETWORK, Engine
 from textshot.errors import InvalidTextsError
 from textshot.estimators.encoder import texts_of
@@ -346,8 +347,8 @@ def _as_parameter(engine: Engine) -> Network | str | None:
         return network
     if network.name != PLAIN.name:
         return network.name
-    # The default encoder would come with its layer, and an index made without it stays without.
-    bare = spec["name"] == DEFAULT_ENCODER and spec.get("layer") is None
+    # The default encoder would come with its adapter, and an index made without it stays without.
+    bare = spec["name"] == DEFAULT_ENCODER and spec.get(ADAPTER_KEY) is None
     return NO_NETWORK if bare else None
 
 

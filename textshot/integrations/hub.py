@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from textshot.encoders import Encoder
+from textshot.encoders.base import ADAPTER_KEY
 from textshot.encoders.hub import reason_of
 from textshot.encoders.model_folder import read_modules
 from textshot.encoders.quiet import no_telemetry, quiet_libraries
@@ -136,8 +137,8 @@ def _to_push(engine: Engine, encoder: str | None) -> Engine:
     if state.encoder is None:
         raise HubError("the index does not say which encoder made it. Build it by Engine.build")
     name = str(state.encoder.spec.get("name"))
-    layer = str(state.encoder.spec.get("layer"))
-    own = next((place for place in (name, layer) if Path(place).is_absolute()), None)
+    adapter = str(state.encoder.spec.get(ADAPTER_KEY))
+    own = next((place for place in (name, adapter) if Path(place).is_absolute()), None)
     if encoder is None and own is not None:
         raise HubError(
             f"the index was made with the encoder in {own}, which nobody else has. Push that"

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from twin_models import TEXTS, kept
+from compiled_models import TEXTS, kept
 
 from textshot.encoders import load_encoder
 

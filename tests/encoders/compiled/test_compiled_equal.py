@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
+from compiled_models import FAMILIES, TEXTS, make_model
 from model_folders import write_json
-from twin_models import FAMILIES, TEXTS, make_model
 
 from textshot.encoders import load_encoder
 from textshot.encoders.compiled import load, refusals

@@ -4,12 +4,12 @@ import logging
 
 import numpy as np
 import pytest
-from twin_models import TEXTS
+from compiled_models import TEXTS
 
 from textshot.encoders import load_encoder
 from textshot.encoders.compiled import backends as choose
 from textshot.encoders.compiled import verified_graph as proven
-from textshot.encoders.compiled.refusals import NoTwinError
+from textshot.encoders.compiled.refusals import NotCompilableError
 from textshot.encoders.compiled.verification import prove
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError
@@ -31,7 +31,7 @@ def refuse(monkeypatch, tmp_path):
             if len(rows) > proven.FEW:
                 tried.append(precision)
             if precision in refused:
-                raise NoTwinError(f"in {precision} it is no twin, says a test")
+                raise NotCompilableError(f"in {precision} it is no twin, says a test")
             # What runs in bf16 is another matter, and not every CPU does.
             return prove(reference, reference, precision)
 

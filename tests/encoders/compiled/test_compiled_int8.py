@@ -14,7 +14,7 @@ from textshot.encoders import load_encoder
 from textshot.encoders.compiled import verified_graph as proven
 from textshot.encoders.compiled.int8 import MARK, kept
 from textshot.encoders.compiled.openvino_graph import import_openvino, unpack
-from textshot.encoders.compiled.refusals import NoTwinError
+from textshot.encoders.compiled.refusals import NotCompilableError
 from textshot.encoders.compiled.store import GRAPH, INT8_GRAPH, INT8_NOTE, cache_folder, read_twin
 from textshot.errors import EncoderError, EncoderMismatchError
 
@@ -133,7 +133,7 @@ def test_what_is_no_twin_with_few_wide_products_is_tried_with_all(int8, twin, mo
 
     def first_refused(*arguments, **settings):
         if len(tried) == 1:
-            raise NoTwinError("in int8 it is no twin")
+            raise NotCompilableError("in int8 it is no twin")
         return prove(*arguments, **settings)
 
     monkeypatch.setattr(proven, "to_int8", quantised)

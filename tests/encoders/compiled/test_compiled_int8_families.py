@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from twin_models import FAMILIES, TEXTS, make_model
+from compiled_models import FAMILIES, TEXTS, make_model
 
 from textshot.encoders import load_encoder
 from textshot.encoders.compiled import load

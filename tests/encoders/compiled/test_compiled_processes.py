@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled_models import TEXTS
 from test_encoder_base import in_new_process
-from twin_models import TEXTS
 
 import textshot
 from textshot import Category, Engine

@@ -135,11 +135,11 @@ def test_the_command_gives_the_labels_and_scores_of_the_reference(
         assert one["score"] == pytest.approx(other["score"], abs=1e-5)
 
 
-def test_a_layer_of_a_relative_path_is_kept_whole(tmp_path, monkeypatch):
+def test_an_adapter_of_a_relative_path_is_kept_whole(tmp_path, monkeypatch):
     shutil.copy(SHIPPED / "general-1.safetensors", tmp_path / "own.safetensors")
     monkeypatch.chdir(tmp_path)
-    twin = load_encoder(layer="own.safetensors", backend="openvino", precision="fp32")
-    plain = load_encoder(layer="own.safetensors", device="cpu", backend="torch")
+    twin = load_encoder(adapter="own.safetensors", backend="openvino", precision="fp32")
+    plain = load_encoder(adapter="own.safetensors", device="cpu", backend="torch")
     assert twin.spec == plain.spec
     assert twin.spec["layer"] == str(tmp_path / "own.safetensors")
     assert twin.fingerprint == plain.fingerprint

@@ -6,9 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
+from compiled_models import TEXTS
 from safetensors.numpy import load_file, save_file
 from test_encoder_base import in_new_process
-from twin_models import TEXTS
 
 from textshot.encoders import load_encoder
 from textshot.encoders.compiled import means as means_module

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from twin_models import FAMILIES, TEXTS, make_tokenizer
+from compiled_models import FAMILIES, TEXTS, make_tokenizer
 
 from textshot.encoders.base import clean_texts
 from textshot.encoders.compiled.encoder import tokenizer_json

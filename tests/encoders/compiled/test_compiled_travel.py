@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from compiled_models import TEXTS
 from sklearn.base import clone
 from test_encoder_base import in_new_process
-from twin_models import TEXTS
 
 from textshot import OneShotClassifier
 from textshot.encoders import load_encoder

@@ -6,7 +6,7 @@ that tokens of all sorts are there: short and long, polite and angry, tidy and t
 
 from __future__ import annotations
 
-from textshot.encoders.general_texts import BACKGROUND
+from textshot.encoders.general_texts import GENERAL_TEXTS
 
 _MORE = """
 thanks!
@@ -118,10 +118,10 @@ space exploration
 """.strip().splitlines()
 
 _JOINED = tuple(
-    " ".join(BACKGROUND[start : start + n])
+    " ".join(GENERAL_TEXTS[start : start + n])
     for n in (3, 8, 20)
-    for start in range(0, len(BACKGROUND) - n, n)
+    for start in range(0, len(GENERAL_TEXTS) - n, n)
 )
 
-CALIBRATION: tuple[str, ...] = ("", *BACKGROUND, *_MORE, *_JOINED)
+CALIBRATION: tuple[str, ...] = ("", *GENERAL_TEXTS, *_MORE, *_JOINED)
 """Some 260 texts of none to 250 tokens."""

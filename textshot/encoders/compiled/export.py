@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textshot.encoders.compiled.refusals import NoTwinError
+from textshot.encoders.compiled.refusals import NotCompilableError
 from textshot.encoders.quiet import quiet_libraries
 
 INPUTS = ("input_ids", "attention_mask")
@@ -28,7 +28,7 @@ def to_onnx(model: Any) -> bytes:
     The model is not as fast afterwards: give one that is thrown away.
 
     Raises:
-        NoTwinError: torch cannot trace the model, or `onnx` is not installed.
+        NotCompilableError: torch cannot trace the model, or `onnx` is not installed.
     """
     import torch
 
@@ -78,7 +78,7 @@ def to_onnx(model: Any) -> bytes:
         raise
     except Exception as error:  # of three libraries, each with its own kinds
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise NoTwinError(f"the model cannot be written as a graph: {reason}") from error
+        raise NotCompilableError(f"the model cannot be written as a graph: {reason}") from error
 
 
 def _attend_plainly(model: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from textshot.encoders.compiled.export import INPUTS
 from textshot.encoders.compiled.onnx_graph import Batch
 from textshot.encoders.compiled.openvino_graph import import_openvino, pack
-from textshot.encoders.compiled.refusals import NoTwinError
+from textshot.encoders.compiled.refusals import NotCompilableError
 from textshot.encoders.quiet import quiet_libraries
 
 MARK = "-int8-1"
@@ -48,7 +48,7 @@ def to_int8(graph: bytes, texts: Iterable[Batch], wide: int) -> bytes:
         What `OpenVinoGraph` takes with precision "int8".
 
     Raises:
-        NoTwinError: nncf cannot quantise the graph.
+        NotCompilableError: nncf cannot quantise the graph.
     """
     nncf = _nncf()
     from nncf.quantization import advanced_parameters as advanced
@@ -79,7 +79,7 @@ def to_int8(graph: bytes, texts: Iterable[Batch], wide: int) -> bytes:
         raise
     except Exception as error:  # of two libraries, each with its own kinds
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise NoTwinError(f"the model cannot be written in 8 bits: {reason}") from error
+        raise NotCompilableError(f"the model cannot be written in 8 bits: {reason}") from error
     return pack(found)
 
 

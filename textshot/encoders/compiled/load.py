@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textshot.encoders.adapter import Layer, read_layer
+from textshot.encoders.adapter import Adapter, read_adapter
+from textshot.encoders.base import ADAPTER_KEY
 from textshot.encoders.compiled.backends import INT8
 from textshot.encoders.compiled.encoder import CompiledEncoder, tokenizer_json
 from textshot.encoders.compiled.int8 import MARK
 from textshot.encoders.compiled.onnx_graph import Graph
-from textshot.encoders.compiled.refusals import NoTwinError, check_not_refused, refuse
+from textshot.encoders.compiled.refusals import NotCompilableError, check_not_refused, refuse
 from textshot.encoders.compiled.store import (
     GRAPH,
     PROBE,
@@ -49,7 +50,7 @@ class Model:
     prompt: str = ""
     max_length: int | None = None
     long_texts: str = CUT
-    layer: str | None = None
+    adapter: str | None = None
 
 
 def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder:
@@ -65,9 +66,9 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
         EncoderError: a model that is refused, cannot be written as a graph or is no twin then; or
             the cache cannot be written.
     """
-    layer = None if model.layer is None else read_layer(model.layer)
+    adapter = None if model.adapter is None else read_adapter(model.adapter)
     # Prompt and windows are done to the texts: with any of them the graph is the same one.
-    bare = fingerprint_of(replace(model, prompt="", long_texts=CUT), layer)
+    bare = fingerprint_of(replace(model, prompt="", long_texts=CUT), adapter)
     place = cache_folder() / "twins" / f"{bare}-{_sides(model.folder)}"
     try:
         twin, tokens, graph = _ready(place, model, backend, precision)
@@ -83,8 +84,8 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
         limit=twin.limit,
         name=model.name,
         source=f"{model.source}, {backend} {precision}",
-        fingerprint=fingerprint_of(model, layer) + (MARK if precision == INT8 else ""),
-        spec=spec_of(model, layer) | ({"precision": INT8} if precision == INT8 else {}),
+        fingerprint=fingerprint_of(model, adapter) + (MARK if precision == INT8 else ""),
+        spec=spec_of(model, adapter) | ({"precision": INT8} if precision == INT8 else {}),
         dim=twin.dim,
         folder=model.folder,
         again=lambda: reference(model),
@@ -92,14 +93,14 @@ def load_compiled(model: Model, backend: str, precision: str) -> CompiledEncoder
     )
 
 
-def fingerprint_of(model: Model, layer: Layer | None) -> str:
+def fingerprint_of(model: Model, adapter: Adapter | None) -> str:
     """Return the fingerprint of a model, as the reference has it."""
     return model_fingerprint(
         model.folder,
         prompt=model.prompt,
         max_length=model.max_length,
         long_texts=model.long_texts,
-        layer=None if layer is None else (layer.sha256, layer.base),
+        adapter=None if adapter is None else (adapter.sha256, adapter.base),
     )
 
 
@@ -110,12 +111,12 @@ def _sides(folder: Path) -> str:
     return "-".join("left" if settings.get(name) == "left" else "right" for name in names)
 
 
-def spec_of(model: Model, layer: Layer | None) -> dict[str, str | int | None]:
+def spec_of(model: Model, adapter: Adapter | None) -> dict[str, str | int | None]:
     """Return what an index keeps of a model, as the reference has it."""
     names = ("name", "revision", "prompt", "max_length")
     found: dict[str, str | int | None] = {name: getattr(model, name) for name in names}
-    if layer is not None:
-        found["layer"] = layer.name
+    if adapter is not None:
+        found[ADAPTER_KEY] = adapter.name
     return found if model.long_texts == CUT else {**found, "long_texts": model.long_texts}
 
 
@@ -136,7 +137,7 @@ def _ready(place: Path, model: Model, backend: str, precision: str) -> tuple[Twi
             return _opened(twin, backend, precision)
     try:
         return _made(place, model, backend, precision, twin)
-    except NoTwinError as error:
+    except NotCompilableError as error:
         refuse(place, backend, precision, str(error))
         raise
 
@@ -163,14 +164,16 @@ def _make(place: Path, model: Model) -> Twin:
     from textshot.encoders.compiled.export import to_onnx
 
     plain = Model(
-        model.folder, model.name, model.source, max_length=model.max_length, layer=model.layer
+        model.folder, model.name, model.source, max_length=model.max_length, adapter=model.adapter
     )
     made = reference(plain)
     tokenizer = made.transformer.tokenizer
     if not getattr(tokenizer, "is_fast", False):
-        raise NoTwinError(f"{model.name} has no fast tokenizer, and a twin needs one")
+        raise NotCompilableError(f"{model.name} has no fast tokenizer, and a twin needs one")
     if tokenizer.truncation_side != "right":
-        raise NoTwinError(f"{model.name} reads the end of a long text, and a twin the beginning")
+        raise NotCompilableError(
+            f"{model.name} reads the end of a long text, and a twin the beginning"
+        )
     contents = {
         GRAPH: to_onnx(made.transformer),
         TOKENIZER: tokenizer_json(tokenizer),

@@ -11,7 +11,7 @@ from textshot._version import __version__
 from textshot.errors import EncoderError
 
 
-class NoTwinError(EncoderError):
+class NotCompilableError(EncoderError):
     """The model has no twin, whatever state machine and cache are in."""
 
 
@@ -26,7 +26,7 @@ def check_not_refused(folder: Path, backend: str, precision: str) -> None:
     """Raise what was found out before, by the very same versions of the libraries.
 
     Raises:
-        NoTwinError: the model has no twin in this engine, with the reason.
+        NotCompilableError: the model has no twin in this engine, with the reason.
     """
     path = _refusal(folder, backend, precision)
     try:
@@ -35,7 +35,7 @@ def check_not_refused(folder: Path, backend: str, precision: str) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return
     if reason is not None:
-        raise NoTwinError(f"{reason} (found out before; delete {path} to try again)")
+        raise NotCompilableError(f"{reason} (found out before; delete {path} to try again)")
 
 
 def _refusal(folder: Path, backend: str, precision: str) -> Path:

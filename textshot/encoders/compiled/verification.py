@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from textshot._arrays import FloatArray
-from textshot.encoders.compiled.refusals import NoTwinError
-from textshot.encoders.general_texts import BACKGROUND
+from textshot.encoders.compiled.refusals import NotCompilableError
+from textshot.encoders.general_texts import GENERAL_TEXTS
 
 LEAST_COSINE = {"fp32": 1 - 1e-6, "bf16": 0.9998, "int8": 0.985}
 """The worst text may be so far from the reference."""
@@ -19,7 +19,7 @@ _CLEAR = {"fp32": 1e-5, "bf16": 2e-3, "int8": 3e-2}
 
 def probe_texts() -> list[str]:
     """Return the texts: short, long, empty, and of signs that a tokenizer may stumble on."""
-    joined = [" ".join(BACKGROUND[:n]) for n in (2, 5, 12, 30)]
+    joined = [" ".join(GENERAL_TEXTS[:n]) for n in (2, 5, 12, 30)]
     odd = [
         "",
         "x",
@@ -28,7 +28,7 @@ def probe_texts() -> list[str]:
         "a\tb\n\nc",
         "don't @me #tag 1,000.50",
     ]
-    return [*BACKGROUND, *joined, *odd]
+    return [*GENERAL_TEXTS, *joined, *odd]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ def prove(rows: FloatArray, reference: FloatArray, precision: str) -> Proof:
     """Compare a twin's vectors of the probe texts with the reference's, both (n, dim).
 
     Raises:
-        NoTwinError: it is no twin, with the numbers.
+        NotCompilableError: it is no twin, with the numbers.
     """
     cosines = (rows.astype(np.float64) * reference.astype(np.float64)).sum(axis=1)
     proof = Proof(float(cosines.min()), len(rows), _moved(rows, reference, _CLEAR[precision]))
     # Not "less than": a NaN is no twin either.
     if not proof.least_cosine >= LEAST_COSINE[precision] or proof.n_moved:
-        raise NoTwinError(
+        raise NotCompilableError(
             f"in {precision} it is no twin of the reference: the worst of {len(rows)} texts has"
             f" cosine {proof.least_cosine:.6f} with it ({LEAST_COSINE[precision]:.6f} is asked"
             f" for), and {proof.n_moved} have another nearest neighbour"

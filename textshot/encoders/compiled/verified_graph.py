@@ -23,7 +23,7 @@ from textshot.encoders.compiled.calibration_texts import CALIBRATION
 from textshot.encoders.compiled.int8 import TOKENS, WIDE, to_int8
 from textshot.encoders.compiled.onnx_graph import Graph, OnnxGraph, versions
 from textshot.encoders.compiled.openvino_graph import OpenVinoGraph
-from textshot.encoders.compiled.refusals import NoTwinError
+from textshot.encoders.compiled.refusals import NotCompilableError
 from textshot.encoders.compiled.store import (
     GRAPH,
     PROBE,
@@ -91,7 +91,7 @@ def _proven_int8(twin: Twin, tokens: Tokens) -> tuple[Graph, Proof]:
             graph = OpenVinoGraph(data, INT8)
             try:
                 proof = _prove(twin, tokens, graph, INT8)
-            except NoTwinError:
+            except NotCompilableError:
                 if wide == WIDE[-1]:
                     raise
                 continue

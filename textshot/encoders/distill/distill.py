@@ -29,24 +29,24 @@ _SIF = 1e-4  # how far frequent tokens count for less
 _POOLINGS = {"mean": "mean", "cls": "first", "lasttoken": "last"}
 
 
-def distil(
+def distill(
     encoder: SentenceTransformerEncoder,
     output: Path,
     *,
     dims: int | None = None,
     texts: Sequence[str] = (),
-    say: Callable[[str], None] = lambda line: None,
+    on_message: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, int]:
     """Write a static encoder made of another one: a folder that `load_encoder` reads.
 
     Args:
-        encoder: the reference, with its layer; its prompt has no part in it.
+        encoder: the reference, with its adapter; its prompt has no part in it.
         output: the folder to write; it is there whole, or not at all.
         dims: numbers of a vector; None: DIMS, and with texts those of the encoder.
         texts: like those that will be read, without labels; the rows are fitted to them
             (`textshot.encoders.distill.fitting`). Of more than MOST different ones the first are
             taken.
-        say: told what is done.
+        on_message: called with a line for each step.
 
     Returns:
         The number of tokens, and of the numbers of a vector.
@@ -66,16 +66,18 @@ def distil(
             'distilling needs model2vec: pip install "textshot-classifier[static]"; what it writes'
             " is read without"
         )
-    say(f"encoding each token of {encoder.name}")
+    on_message(f"encoding each token of {encoder.name}")
     table, tokenizer = _distilled(encoder, size, pooling)
     if different:
-        say(f"fitting it to {len(different)} texts")
+        on_message(f"fitting it to {len(different)} texts")
         numbers = [
             np.asarray(one.ids, np.int64)
             for one in tokenizer.encode_batch_fast(different, add_special_tokens=False)
         ]
         table, cosine = fit_rows(table, numbers, encoder.encode(different))
-        say(f"mean cosine with the vectors of {encoder.name}, on a tenth held out: {cosine:.2f}")
+        on_message(
+            f"mean cosine with the vectors of {encoder.name}, on a tenth held out: {cosine:.2f}"
+        )
     write_static(output, table, tokenizer)
     return table.shape[0], table.shape[1]
 

@@ -2,13 +2,13 @@
 
 from model_folders import write_json, write_modules
 
-from textshot.encoders.general_texts import BACKGROUND
+from textshot.encoders.general_texts import GENERAL_TEXTS
 
 FAMILIES = ("bert", "mpnet", "roberta", "xlm-roberta", "modernbert", "qwen2", "qwen3")
 TEXTS = [
-    *BACKGROUND[:16],
-    " ".join(BACKGROUND[:9]),  # longer than the 48 tokens that the models read
-    " ".join(BACKGROUND[20:60]),
+    *GENERAL_TEXTS[:16],
+    " ".join(GENERAL_TEXTS[:9]),  # longer than the 48 tokens that the models read
+    " ".join(GENERAL_TEXTS[20:60]),
     "x" * 300,
     "",
     " ",
@@ -115,7 +115,7 @@ def make_tokenizer(family, side="right"):
         made.normalizer = normalizers.NFKC()
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         trainer = trainers.UnigramTrainer(vocab_size=300, unk_token=names["unk"], **specials)
-    made.train_from_iterator(BACKGROUND, trainer)
+    made.train_from_iterator(GENERAL_TEXTS, trainer)
     marked = [names.get("cls"), "$A", names.get("sep") or names["eos"]]
     ends = [(mark, made.token_to_id(mark)) for mark in marked if mark not in (None, "$A")]
     made.post_processor = TemplateProcessing(single=[*filter(None, marked)], special_tokens=ends)
