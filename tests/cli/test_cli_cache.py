@@ -82,7 +82,7 @@ def test_a_command_finds_what_another_one_kept_and_no_text_is_in_the_cache(
 
 def test_it_can_be_set_by_a_variable(run, asked, index):
     for _ in range(2):
-        run("classify", index, "my parcel", env={"TEXTSHOT_CLASSIFY_REMEMBER": "1"})
+        run("classify", index, "my parcel", env={"TEXTSHOT_CLASSIFY_CACHE": "1"})
     assert asked == ["my parcel"]
 
 

@@ -197,7 +197,9 @@ def test_reading_is_what_the_other_one_tells_or_the_number_of_texts(spy):
 
 
 def test_copies_are_itself_and_it_travels_with_its_bounds(tmp_path):
-    encoder = CachedEncoder(HashingEncoder(DIM), folder=tmp_path, most_texts=3, most_bytes=100_000)
+    encoder = CachedEncoder(
+        HashingEncoder(DIM), cache_folder=tmp_path, most_texts=3, most_bytes=100_000
+    )
     assert copy.deepcopy(encoder) is encoder
     encoder.encode(["a"])
     there = pickle.loads(pickle.dumps(encoder))
