@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
+from textshot import _files
 from textshot.engine import Engine
 from textshot.errors import IndexFormatError, IndexNotFoundError, PublishError, TextshotError
 from textshot.index import Index, generations, rollback
-from textshot.index.disk import files, store
+from textshot.index.disk import store
 from textshot.networks import Prototypical
 from textshot.testing import HashingEncoder, toy_categories
 from textshot.types import Category
@@ -24,7 +25,7 @@ class Died(BaseException):
 
 
 class CountedOs:
-    """The `os` of textshot.index.disk.files: counts its calls and asks `before` at each."""
+    """The system calls of textshot._files: counts its calls and asks `before` at each."""
 
     def __init__(self, before):
         self.before, self.calls, self.handles = before, [], set()
@@ -176,7 +177,7 @@ class Attempts:
     def one(self, operation, folder, before):
         counted, raised = CountedOs(before), None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(files, "os", counted)
+            patch.setattr(_files, "system", counted)
             try:
                 operation(folder)
             except (Died, TextshotError) as error:
@@ -272,7 +273,7 @@ def test_writes_that_are_short_are_continued(tmp_path, monkeypatch, contents):
             return os.write(handle, data[: max(1, len(data) // 2)])
 
     build(tmp_path / "whole")
-    monkeypatch.setattr(files, "os", Short(lambda *_: None))
+    monkeypatch.setattr(_files, "system", Short(lambda *_: None))
     build(tmp_path / "short")
     assert contents(Index.load(tmp_path / "short").state) == contents(
         Index.load(tmp_path / "whole").state
@@ -281,10 +282,10 @@ def test_writes_that_are_short_are_continued(tmp_path, monkeypatch, contents):
 
 def test_a_disk_that_fails_while_reading_is_named(old, monkeypatch):
     counted = CountedOs(lambda *_: None)
-    monkeypatch.setattr(files, "os", counted)
+    monkeypatch.setattr(_files, "system", counted)
     load(old)
     for k in range(1, len(counted.calls) + 1):
-        monkeypatch.setattr(files, "os", CountedOs(fails_at(k, errno.EIO)))
+        monkeypatch.setattr(_files, "system", CountedOs(fails_at(k, errno.EIO)))
         with pytest.raises(IndexFormatError, match="cannot be read: Input/output error"):
             load(old)
 

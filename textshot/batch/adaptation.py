@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 
+from textshot._files import write_atomic
 from textshot.batch.plan import Plan
 from textshot.batch.run_log import SAMPLE
 from textshot.batch.shards import Shard, events
 from textshot.engine import Engine
-from textshot.index.disk.files import write_whole
 from textshot.io import Batch, Table, text_column
 from textshot.scoring.transduction import MOST_TEXTS, sample_texts
 
@@ -70,7 +70,7 @@ def adapted_once(engine: Engine, plan: Plan, folder: Path) -> Engine:
     if texts is None:
         texts = sample_texts(_texts_of_plan(plan))
         body = json.dumps({"inputs": inputs, "texts": texts})
-        write_whole(folder, SAMPLE, body.encode("ascii"))
+        write_atomic(folder / SAMPLE, body.encode("ascii"), sync_parent=False)
     return engine.adapted(texts)
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from textshot._files import make_folder
 from textshot.batch.adaptation import adapted_once
 from textshot.batch.inputs import find_sources
 from textshot.batch.options import JobOptions, OnCounts, OnProgress
@@ -24,7 +25,6 @@ from textshot.batch.summary import forget_page, summarised
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
-from textshot.index.disk.files import make_folder
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 

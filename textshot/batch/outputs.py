@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textshot._files import write_atomic
 from textshot.batch.inputs import Source
 from textshot.batch.run_log import RUN, Key
 from textshot.errors import TableError
-from textshot.index.disk.files import write_whole
 from textshot.io import Format, Reject, RejectsFile, open_writer, urls
 from textshot.io.outputs import open_output, remove_temporary
 from textshot.io.parquet import read_arrow, write_arrow
@@ -89,7 +89,7 @@ class Output(ABC):
         path = self._rejects_of(key)
         if lines:
             path.parent.mkdir(exist_ok=True)
-            write_whole(path.parent, path.name, json.dumps(lines).encode("ascii"))
+            write_atomic(path, json.dumps(lines).encode("ascii"), sync_parent=False)
 
     def close_rejects(self, keys: Iterable[Key]) -> int:
         """Make one file of all rejects; return how many there are."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textshot._files import write_atomic
 from textshot.batch.run_identity import Identity, difference, fingerprint_of
 from textshot.batch.tally import Tally
 from textshot.errors import ConflictError, TableError
-from textshot.index.disk.files import sync_folder, write_whole
 
 FORMAT = 1
 RUN, SHARDS, SUMMARY, LOCK = "run.json", "shards.jsonl", "summary.json", "lock"
@@ -73,8 +73,7 @@ class Run:
     def begin(self) -> None:
         """Write down what is run, before anything else of it."""
         body = {"format": FORMAT, "fingerprint": self.fingerprint, "identity": self.identity}
-        write_whole(self.folder, RUN, _pretty(body))
-        sync_folder(self.folder)
+        write_atomic(self.folder / RUN, _pretty(body))
 
     def read(self, size_of: Callable[[Key], int | None]) -> None:
         """Take up what is done; a line that has no end is cut off.
@@ -177,8 +176,7 @@ class Run:
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write down that all is done."""
-        write_whole(self.folder, SUMMARY, _pretty(summary))
-        sync_folder(self.folder)
+        write_atomic(self.folder / SUMMARY, _pretty(summary))
 
     def forget(self) -> None:
         """Leave nothing of it."""

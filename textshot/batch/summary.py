@@ -8,13 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from textshot._files import write_atomic
 from textshot.batch.compare import drift_of
 from textshot.batch.diagnostics import REMEDIES, TITLES, diagnose
 from textshot.batch.histogram import histogram
 from textshot.batch.run_report import Report
 from textshot.batch.summary_tables import longest, pairs_of, rows_of
 from textshot.batch.tally import CLOSE
-from textshot.index.disk.files import write_whole
 from textshot.reports.page import render
 from textshot.types import UNKNOWN
 
@@ -37,7 +37,7 @@ def summarised(report: Report, before: Report | None = None) -> Report:
     if before is not None:
         report = replace(report, drift=drift_of(before.side(), report.side()))
     if report.run is not None:
-        write_whole(report.run, PAGE, page_of(report).encode("utf-8"))
+        write_atomic(report.run / PAGE, page_of(report).encode("utf-8"))
     return report
 
 

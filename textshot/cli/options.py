@@ -191,11 +191,11 @@ def check_page(path: str | None) -> None:
 
 def write_page(path: str, page: str) -> None:
     """Write a page, and say how large it is."""
-    from textshot._files import write_whole
+    from textshot._files import write_atomic
     from textshot.cli.output import in_bytes, note
 
     data = page.encode("utf-8")
-    write_whole(Path(path), data)
+    write_atomic(Path(path), data)
     note(f"{path}: {in_bytes(len(data))}; it holds texts of yours")
 
 

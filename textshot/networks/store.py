@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray
-from textshot._files import write_whole
+from textshot._files import write_atomic
 from textshot.errors import EncoderError, IndexFormatError, TextshotError
 from textshot.networks.base import Network, Setting
 from textshot.networks.registry import NETWORKS, make_network
@@ -136,8 +136,8 @@ def put_beside(folder: Path, network: Network, extra: Mapping[str, object]) -> N
         "extra": dict(extra),
     }
     text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(folder / NUMBERS_FILE, numbers)
-    write_whole(folder / SETTINGS_FILE, text.encode("utf-8"))
+    write_atomic(folder / NUMBERS_FILE, numbers)
+    write_atomic(folder / SETTINGS_FILE, text.encode("utf-8"))
 
 
 def trained_categories(folder: Path) -> frozenset[str]:

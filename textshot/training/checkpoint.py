@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from textshot._files import make_folder, write_atomic
 from textshot.errors import TrainingError
-from textshot.index.disk import files
 from textshot.training.step import Step
 
 NAME = "checkpoint.safetensors"
@@ -63,9 +63,8 @@ def write(folder: Path, step: Step, progress: Progress, best: Weights) -> None:
     # The file has a version of its own, and no code reads it but this.
     tensors, words = {n: t.contiguous() for n, t in tensors.items()}, json.dumps(asdict(progress))
     data = save(tensors, {"version": _VERSION, "progress": words, "sum": _sum(tensors, words)})
-    files.make_folder(folder)
-    files.write_whole(folder, NAME, data)
-    files.sync_folder(folder)
+    make_folder(folder)
+    write_atomic(folder / NAME, data)
 
 
 def read(folder: Path, step: Step, identity: str) -> tuple[Progress, Weights] | None:

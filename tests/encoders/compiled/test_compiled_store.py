@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
     (tmp_path / "kept").write_bytes(b"before")
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        store.write_whole(tmp_path / "kept", b"after")
+        store.write_atomic(tmp_path / "kept", b"after")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (tmp_path / "kept").read_bytes() == b"before"
 

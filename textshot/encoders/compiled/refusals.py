@@ -6,7 +6,7 @@ import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from textshot._files import write_whole
+from textshot._files import write_atomic
 from textshot._version import __version__
 from textshot.errors import EncoderError
 
@@ -19,7 +19,7 @@ def refuse(folder: Path, backend: str, precision: str, reason: str) -> None:
     """Write down why a model has no twin, so that it is not tried again at each start."""
     folder.mkdir(parents=True, exist_ok=True)
     note = {"with": _libraries(), "reason": reason}
-    write_whole(_refusal(folder, backend, precision), json.dumps(note, indent=1).encode())
+    write_atomic(_refusal(folder, backend, precision), json.dumps(note, indent=1).encode())
 
 
 def check_not_refused(folder: Path, backend: str, precision: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from textshot._files import write_whole
+from textshot._files import write_atomic
 from textshot.errors import EncoderError
 
 CACHE_VARIABLE = "TEXTSHOT_CACHE"
@@ -103,10 +103,10 @@ def write_twin(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, 
         (folder / NOTE).unlink()  # while files change nothing vouches for them
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     for name, data in contents.items():
-        write_whole(folder / name, data)
+        write_atomic(folder / name, data)
     note = {"format": _FORMAT, **facts, "files": digests}
     told = json.dumps({**note, "sha256": _digest(note)}, indent=1)
-    write_whole(folder / NOTE, told.encode())
+    write_atomic(folder / NOTE, told.encode())
     twin = read_twin(folder)
     if twin is None:
         raise OSError(f"{folder / NOTE} was written and cannot be read")
@@ -154,9 +154,9 @@ def write_int8(twin: Twin, data: bytes) -> None:
     """Keep the twin's graph in 8 bits; the note that vouches for it comes last."""
     with suppress(FileNotFoundError):
         (twin.folder / INT8_NOTE).unlink()
-    write_whole(twin.folder / INT8_GRAPH, data)
+    write_atomic(twin.folder / INT8_GRAPH, data)
     note = {"graph": twin.files[GRAPH], "sha256": hashlib.sha256(data).hexdigest()}
-    write_whole(twin.folder / INT8_NOTE, json.dumps(note, indent=1).encode())
+    write_atomic(twin.folder / INT8_NOTE, json.dumps(note, indent=1).encode())
 
 
 @contextmanager

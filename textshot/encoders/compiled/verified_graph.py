@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from textshot._arrays import FloatArray
-from textshot._files import write_whole
+from textshot._files import write_atomic
 from textshot.encoders.base import with_direction
 from textshot.encoders.compiled.backends import INT8, ONNX
 from textshot.encoders.compiled.batches import batches
@@ -64,7 +64,7 @@ def proven_graph(twin: Twin, tokens: Tokens, backend: str, precision: str) -> Gr
         proof = _prove(twin, tokens, graph, precision)
     compiled = _keep(graph, twin.folder / f"{name}.blob")
     facts = {"graph": twin.files[GRAPH], "compiled": compiled, "proof": asdict(proof)}
-    write_whole(note, json.dumps(facts, indent=1).encode())
+    write_atomic(note, json.dumps(facts, indent=1).encode())
     return graph
 
 
@@ -105,7 +105,7 @@ def _keep(graph: Graph, path: Path) -> str | None:
     blob = graph.compiled()
     if blob is None:
         return None
-    write_whole(path, blob)
+    write_atomic(path, blob)
     return hashlib.sha256(blob).hexdigest()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from textshot._arrays import FloatArray
-from textshot._files import write_whole
+from textshot._files import write_atomic
 
 _MODULES = [
     {
@@ -45,7 +45,7 @@ def write_static(output: Path, table: FloatArray, tokenizer: Any) -> None:
     try:
         aside.mkdir()
         for name, data in contents.items():
-            write_whole(aside / name, data)
+            write_atomic(aside / name, data)
         aside.rename(output)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)

@@ -68,7 +68,7 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
             to = max((n for n in usable if n < shown), default=None)
         if to not in usable:
             raise IndexFormatError(_no_way_back(folder, to, usable))
-        data = files.read_whole(folder, copy_name(to), most=MOST_MANIFEST_BYTES)
+        data = files.read_file(folder / copy_name(to), max_size=MOST_MANIFEST_BYTES)
         old = open_manifest(data, str(folder / copy_name(to)))
         restores = old.get("restores") or to
         manifest = {**old, "generation": current + 1, "created": now(), "restores": restores}
@@ -88,7 +88,7 @@ def _no_way_back(folder: Path, to: int | None, usable: list[int]) -> str:
 def _describe(folder: Path, number: int, current: int) -> Generation:
     name = copy_name(number)
     try:
-        data = files.read_whole(folder, name, most=MOST_MANIFEST_BYTES)
+        data = files.read_file(folder / name, max_size=MOST_MANIFEST_BYTES)
         manifest = open_manifest(data, str(folder / name))
         read_state(folder, manifest)
     except (IndexFormatError, OSError) as error:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from textshot import _files
 from textshot.errors import (
     ConflictError,
     IndexFormatError,
@@ -89,7 +90,7 @@ def writing(folder: Path) -> Iterator[None]:
     """Hold the folder for writing; what the system refuses becomes a PublishError."""
     try:
         _check_place(folder)
-        files.make_folder(folder)
+        _files.make_folder(folder)
         with files.writers_lock(folder):
             yield
     except PublishError:
@@ -152,7 +153,7 @@ def manifest_of(folder: Path) -> Manifest:
     """Read and check the manifest of the current generation."""
     where = folder / MANIFEST
     try:
-        data = files.read_whole(folder, MANIFEST, most=MOST_MANIFEST_BYTES)
+        data = files.read_file(where, max_size=MOST_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         what = "it is an empty or foreign folder" if folder.is_dir() else "nothing is there"
         if folder.is_file():
@@ -167,7 +168,7 @@ def manifest_of(folder: Path) -> Manifest:
 def read_state(folder: Path, manifest: Manifest) -> State:
     """Read and check the files that a manifest names."""
     contents = {
-        role: files.read_whole(folder, e["name"], most=MOST_FILE_BYTES, size=e["size"])
+        role: files.read_file(folder / e["name"], max_size=MOST_FILE_BYTES, size=e["size"])
         for role, e in manifest["files"].items()
     }
     return from_files(manifest, contents, str(folder))
@@ -176,19 +177,19 @@ def read_state(folder: Path, manifest: Manifest) -> State:
 def _write_unless_there(folder: Path, name: str, data: bytes) -> None:
     """Names are contents; but a file that was damaged meanwhile must not be taken for granted."""
     with suppress(FileNotFoundError, IndexFormatError):
-        if files.read_whole(folder, name, most=MOST_FILE_BYTES, size=len(data)) == data:
+        if files.read_file(folder / name, max_size=MOST_FILE_BYTES, size=len(data)) == data:
             return
-    files.write_whole(folder, name, data)
+    _files.write_atomic(folder / name, data, sync_parent=False)
 
 
 def put_manifest(folder: Path, manifest: Manifest) -> None:
     """Make a generation the current one; its files are there already."""
     data = seal(manifest)
-    files.write_whole(folder, copy_name(manifest["generation"]), data)
-    files.sync_folder(folder)  # every file that the manifest names is durable before it is
-    files.write_whole(folder, MANIFEST, data)
+    _files.write_atomic(folder / copy_name(manifest["generation"]), data, sync_parent=False)
+    _files.sync_folder(folder)  # every file that the manifest names is durable before it is
+    _files.write_atomic(folder / MANIFEST, data, sync_parent=False)
     try:
-        files.sync_folder(folder)
+        _files.sync_folder(folder)
     except OSError as error:
         raise PublishError(
             f"generation {manifest['generation']} of {folder} is in place, but the disk did not"
@@ -217,10 +218,10 @@ def collect(folder: Path, manifest: Manifest, *, purge: bool) -> list[str]:
             _OURS.fullmatch(path.name) and needed is not None and path.name not in needed
         )
         # We hold the lock: a temporary file is what a dead writer left.
-        left = path.name.startswith(files.TEMPORARY)
+        left = path.name.startswith(_files.TEMPORARY)
         if left or (ours and (purge or _aged(path))):
             try:
-                files.remove(folder, path.name)
+                files.remove_file(path)
             except OSError:
                 kept_back.append(path.name)
     return kept_back
@@ -231,7 +232,7 @@ def _needed(folder: Path, manifest: Manifest, older: list[int]) -> set[str] | No
     needed = {e["name"] for e in manifest["files"].values()}
     try:
         for number in older:
-            data = files.read_whole(folder, copy_name(number), most=MOST_MANIFEST_BYTES)
+            data = files.read_file(folder / copy_name(number), max_size=MOST_MANIFEST_BYTES)
             needed |= {e["name"] for e in open_manifest(data, "")["files"].values()}
     except (OSError, IndexFormatError):
         return None
