@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from textshot.index import Index
     from textshot.integrations.hub import from_hub, push_to_hub
     from textshot.networks import Network, make_network
-    from textshot.training import TrainConfig, TrainReport, train
+    from textshot.training import TrainConfig, TrainReport
     from textshot.training.corpus import Corpus, make_corpus, split_categories
+    from textshot.training.train import train
     from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
 
 _HOMES = {
