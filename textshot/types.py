@@ -25,7 +25,7 @@ CORRECTION = "correction"
 Threshold = float | None | Literal["auto"]
 """A cosine; None: always answer; "auto": derived from the categories."""
 
-_MOST_WRITTEN = 1 << 53  # what JSON of any language keeps exactly
+_MAX_CORRECTION_ORDER = 1 << 53  # what JSON of any language keeps exactly
 
 
 class KeyKind(StrEnum):
@@ -40,24 +40,24 @@ class KeyKind(StrEnum):
 class Example:
     """One text of a category; `text` is None in an index that was saved as private.
 
-    `written` is the order in which corrections came, over a whole index: such an example has a say
+    `correction_order` is the order in which corrections came, over a whole index: such an example has a say
     of its own beside its category's mean, and where two of them disagree about a text the newest
     holds. 0: there from the start, one key among the others, whatever its source.
     """
 
     text: str | None
     source: str = "example"
-    written: int = 0
+    correction_order: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str | None) or not isinstance(self.source, str):
             raise InvalidCategoriesError(
                 f"an example is a string with a source, not {self.text!r} with {self.source!r}"
             )
-        written = self.written
-        if type(written) is not int or not 0 <= written < _MOST_WRITTEN:
+        correction_order = self.correction_order
+        if type(correction_order) is not int or not 0 <= correction_order < _MAX_CORRECTION_ORDER:
             raise InvalidCategoriesError(
-                f"an example was written as number {written!r}; 0 or a positive integer is needed"
+                f"correction_order is {correction_order!r}; an example needs 0 or a positive integer"
             )
 
 
@@ -68,7 +68,7 @@ class Key:
     kind: KeyKind
     text: str | None
     source: str = "example"
-    written: int = 0
+    correction_order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,9 @@ class Category:
             found.append(Key(KeyKind.NAME, spoken(self.name), "name"))
         if self.description != "":  # None: there was one, its text was left out
             found.append(Key(KeyKind.DESCRIPTION, self.description, "description"))
-        found.extend(Key(KeyKind.EXAMPLE, e.text, e.source, e.written) for e in self.examples)
+        found.extend(
+            Key(KeyKind.EXAMPLE, e.text, e.source, e.correction_order) for e in self.examples
+        )
         if not found:
             raise InvalidCategoriesError(
                 f"category {self.name!r} has no example and no description, and names are left"

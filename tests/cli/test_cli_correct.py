@@ -68,8 +68,8 @@ def test_a_table_is_corrected_at_once_and_rows_that_teach_nothing_are_told(run, 
         "2 rows without a category skipped\n"
     )
     assert answer(run, index, "when is the courier open") == "late parcel"
-    examples = [e for c in Engine.load(index).categories for e in c.examples if e.written]
-    assert [(e.text, e.source, e.written) for e in examples] == [
+    examples = [e for c in Engine.load(index).categories for e in c.examples if e.correction_order]
+    assert [(e.text, e.source, e.correction_order) for e in examples] == [
         ("when is the courier open", "correction", 1),
         ("I want my money", "correction", 2),
     ]

@@ -84,7 +84,7 @@ def test_a_review_goes_there_and_back(run, categories, inbox, review):
     assert "4 corrections, " in result.stdout
     assert "unknown" in result.stdout
     engine = Engine.load("made")
-    learnt = {e.text: c.name for c in engine.categories for e in c.examples if e.written}
+    learnt = {e.text: c.name for c in engine.categories for e in c.examples if e.correction_order}
     assert learnt == {
         "when is the courier open": "late parcel",
         "I want my money": "refund request",

@@ -69,7 +69,7 @@ def test_an_answer_becomes_the_librarys_prediction():
     [found, unknown] = Fake().client().classify(["some", "none"])
     assert (found.label, found.labels, found.score) == ("SOME", ("SOME",), 0.5)
     assert found.matches[0].key.kind is KeyKind.EXAMPLE
-    assert found.matches[0].key.written == 3
+    assert found.matches[0].key.correction_order == 3
     assert (unknown.label, unknown.labels) == (None, ())
 
 

@@ -82,7 +82,7 @@ def test_a_category_that_is_read_and_put_back_keeps_its_corrections(folder: Path
     client.correct("the sky is grey", "sky")
     client.correct("the sky was grey", "sky")
     [sky] = [c for c in client.categories() if c.name == "sky"]
-    assert [(e.source, e.written > 0) for e in sky.examples] == [
+    assert [(e.source, e.correction_order > 0) for e in sky.examples] == [
         ("example", False), ("correction", True), ("correction", True),
     ]  # fmt: skip
     there = Engine.load(folder)

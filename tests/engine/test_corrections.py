@@ -143,11 +143,11 @@ def test_corrections_are_numbered_over_the_whole_index():
     engine.correct("one", "late parcel")
     engine.correct_all(["two", "three"], ["opening hours", "late parcel"])
     engine.correct("one", "late parcel")
-    written = {e.text: e.written for c in engine.categories for e in c.examples}
+    written = {e.text: e.correction_order for c in engine.categories for e in c.examples}
     assert (written["two"], written["three"], written["one"]) == (2, 3, 4)
     assert written["my parcel has not come yet"] == 0
     engine.remove("late parcel", "opening hours")
-    assert engine.correct("four", "refund request").matches[0].key.written == 1
+    assert engine.correct("four", "refund request").matches[0].key.correction_order == 1
 
 
 def test_far_from_a_correction_no_answer_changes(compass):
@@ -205,7 +205,9 @@ def test_a_correction_given_again_as_an_example_stays_a_correction():
     engine = toy_engine()
     engine.correct("where is it", "late parcel")
     engine.add_example("late parcel", "where is it")
-    [example] = [e for e in engine.index.entry("late parcel").category.examples if e.written]
+    [example] = [
+        e for e in engine.index.entry("late parcel").category.examples if e.correction_order
+    ]
     assert example == Example("where is it", "correction", 1)
 
 
@@ -217,8 +219,8 @@ def test_a_merge_keeps_the_newest_of_a_text(into):
     engine.correct("where is it", "refund request")
     names = ["late parcel", "opening hours"]
     engine.merge(names, into)
-    [example] = [e for e in engine.index.entry(into).category.examples if e.written]
-    assert example.written == 2
+    [example] = [e for e in engine.index.entry(into).category.examples if e.correction_order]
+    assert example.correction_order == 2
     assert labels_of(engine, ["where is it"]) == ["refund request"]
 
 

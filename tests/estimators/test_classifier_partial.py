@@ -62,7 +62,7 @@ def test_the_memory_network_remembers_the_last_of_equal_texts(names):
     for label in ("late parcel", "complaint", "late parcel", "new one"):
         found.partial_fit(["where is it"], [label])
         assert list(found.predict(["where is it"])) == [label]
-    written = [e.written for c in found.engine_.categories for e in c.examples]
+    written = [e.correction_order for c in found.engine_.categories for e in c.examples]
     assert min(written) > 0
     assert len(set(written)) == len(written)
 
@@ -70,7 +70,7 @@ def test_the_memory_network_remembers_the_last_of_equal_texts(names):
 def test_others_take_equal_texts_as_examples_of_both():
     found = make("matching", names=False).partial_fit(["a", "a"], ["x", "y"])
     found.partial_fit(["a"], ["y"])
-    assert [e.written for c in found.engine_.categories for e in c.examples] == [0, 0]
+    assert [e.correction_order for c in found.engine_.categories for e in c.examples] == [0, 0]
     assert found.decision_function(["a"]) == [0.0]
 
 

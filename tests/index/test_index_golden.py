@@ -97,5 +97,5 @@ def test_saved_again_it_is_the_same_to_the_byte(name, tmp_path):
 def test_its_corrections_have_no_number_and_stay_the_examples_that_they_were():
     state = Index.load(V1 / "index").state
     assert "correction" in {key.source for key in state.keys}
-    assert not state.key_written.any()
+    assert not state.key_correction_orders.any()
     assert state.by_search

@@ -600,7 +600,7 @@ CATEGORY_CHANGES = [
     (changed_line(examples=[{"text": 5, "source": "x"}]), "line 3: an example is a string"),
     (changed_line(examples=[{"text": "x", "source": None}]), "line 3: an example is a string"),
     *(
-        (changed_line(examples=[{"text": "x", "source": "x", "written": n}]), "was written as")
+        (changed_line(examples=[{"text": "x", "source": "x", "written": n}]), "correction_order is")
         for n in (-1, 1.5, "1", True, None, [1], 1 << 53, 10**400)
     ),
     (changed_line(examples=[]), "do not belong together"),
@@ -827,10 +827,10 @@ NOTHING_LINES = [
     (unfit_line() + unfit_line(text=5), "an example is a string with a source"),
     (unfit_line() + unfit_line(text=["x"]), "an example is a string with a source"),
     (unfit_line() + unfit_line(source=None), "an example is a string with a source"),
-    (unfit_line() + unfit_line(written=-1), "was written as number -1"),
-    (unfit_line() + unfit_line(written=True), "was written as number True"),
+    (unfit_line() + unfit_line(written=-1), "correction_order is -1"),
+    (unfit_line() + unfit_line(written=True), "correction_order is True"),
     (unfit_line() + unfit_line(written=float("nan")), "NaN is not a number"),
-    (unfit_line() + unfit_line(written=10**400), "was written as number 10{400}"),
+    (unfit_line() + unfit_line(written=10**400), "correction_order is 10{400}"),
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from textshot._arrays import unit_rows
 from textshot.errors import InvalidCategoriesError
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, make_network
-from textshot.networks.attend import LEAST_SCALE, MOST_SCALE, SCALE, attend
+from textshot.networks.attend import MAX_SCALE, MIN_SCALE, SCALE, attend
 from textshot.scoring import attention
 from textshot.scoring.attention import Attention, find_share
 from textshot.scoring.prototypes import category_vectors, fuse
@@ -22,7 +22,7 @@ def soft(cosines, weights, scale):
 # Attention by pencil.
 
 
-@pytest.mark.parametrize("scale", [LEAST_SCALE, SCALE, MOST_SCALE])
+@pytest.mark.parametrize("scale", [MIN_SCALE, SCALE, MAX_SCALE])
 @pytest.mark.parametrize("weight", [0.05, 1.0, 9.0])
 def test_the_attention_of_one_key_is_its_cosine(scale, weight):
     cosines = np.array([[0.3, -1.0, 1.0], [0.0, 0.5, -0.5]])
@@ -51,11 +51,11 @@ def test_a_key_without_weight_is_not_there():
 
 
 def test_the_best_key_can_be_without_weight_however_far_away_the_others_are():
-    found = attend(np.array([[1.0, -1.0]]), np.zeros(2, int), np.array([0.0, 1.0]), MOST_SCALE)
+    found = attend(np.array([[1.0, -1.0]]), np.zeros(2, int), np.array([0.0, 1.0]), MAX_SCALE)
     np.testing.assert_allclose(found, [[-1.0]], atol=1e-12)
 
 
-@pytest.mark.parametrize("scale", [LEAST_SCALE, SCALE, MOST_SCALE])
+@pytest.mark.parametrize("scale", [MIN_SCALE, SCALE, MAX_SCALE])
 def test_attention_lies_between_the_mean_and_the_largest_cosine(scale):
     rng = np.random.default_rng(0)
     rows = np.repeat(np.arange(6), [1, 2, 3, 5, 8, 13])
@@ -84,7 +84,7 @@ def test_weights_for_each_text_are_those_of_its_row():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
-@pytest.mark.parametrize("scale", [LEAST_SCALE, SCALE])
+@pytest.mark.parametrize("scale", [MIN_SCALE, SCALE])
 def test_mixed_is_what_loops_find(share, scale):
     rng = np.random.default_rng(2)
     rows = np.array([0, 0, 1, 2, 2, 2])

@@ -113,7 +113,7 @@ def digest_of(state: State) -> str:
         state.key_vectors,
         state.key_rows,
         state.key_kinds,
-        state.key_written,
+        state.key_correction_orders,
     ]
     if state.nothing is not None:
         arrays.append(state.nothing.vectors)

@@ -63,7 +63,7 @@ def _example(example: Example) -> str | dict[str, Any]:
     """Return what is sent of an example: its text, and what else a plain one would not have."""
     if example == Example(example.text):
         return example.text or ""
-    return {"text": example.text, "source": example.source, "written": example.written}
+    return {"text": example.text, "source": example.source, "written": example.correction_order}
 
 
 def category_of(shown: Mapping[str, Any]) -> Category:

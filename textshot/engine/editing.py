@@ -241,7 +241,7 @@ class Changes:
         source: str = CORRECTION,
     ) -> None:
         """Add an example for each text and label, with its vector, to an index."""
-        there = (e.written for c in index.categories for e in c.examples)
+        there = (e.correction_order for c in index.categories for e in c.examples)
         newest = max(there, default=0)
         examples = [
             (label, Example(text, source, newest + i if source == CORRECTION else 0))

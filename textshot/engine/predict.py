@@ -14,7 +14,7 @@ from textshot.engine.decision import decision_of, given, only_auto
 from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.scoring.calibration import Odds, probabilities
-from textshot.scoring.exemplars import EQUAL, slots_of
+from textshot.scoring.exemplars import SCORE_TOLERANCE, select_exemplars
 from textshot.scoring.exemplars import scores as scores_of
 from textshot.scoring.threshold import AHEAD, Score, is_known
 from textshot.types import KeyKind, Match, Prediction, Threshold
@@ -159,7 +159,7 @@ def _fits_nothing(state: State, queries: FloatArray, best: FloatArray) -> NDArra
     if state.nothing is None:
         return np.zeros(len(queries), dtype=bool)
     vectors = state.nothing.vectors.T.astype(np.float64)
-    enough = np.minimum(best + AHEAD, 1.0) - EQUAL  # the very text is unknown in any case
+    enough = np.minimum(best + AHEAD, 1.0) - SCORE_TOLERANCE  # the very text is unknown in any case
     size = max(1, _BUDGET // vectors.shape[1])
     parts = [
         (queries[i : i + size].astype(np.float64) @ vectors).max(axis=1)
@@ -229,7 +229,7 @@ def _best(state: State, queries: FloatArray, k: int) -> tuple[FloatArray, IntArr
         rows = _top(every, k)
         found.append((np.take_along_axis(every, rows, 1), rows))
     best = np.concatenate([scores for scores, _ in found])
-    best[best >= 1 - EQUAL] = 1.0  # the very text of a correction reaches every threshold
+    best[best >= 1 - SCORE_TOLERANCE] = 1.0  # the very text of a correction reaches every threshold
     return best, np.concatenate([rows for _, rows in found])
 
 
@@ -249,8 +249,10 @@ def _scores(state: State, queries: FloatArray) -> FloatArray:
         return np.empty((len(queries), 0), np.float32)
     keys = (state.key_vectors, state.key_rows, state.key_kinds)
     # Corrections of the first release have no number, and stay the examples that they were.
-    slots = slots_of(state.network, *keys, state.key_written, state.key_written > 0)
-    return scores_of(state.network, queries, state.vectors, *keys, slots, state.attention)
+    exemplars = select_exemplars(
+        state.network, *keys, state.key_correction_orders, state.key_correction_orders > 0
+    )
+    return scores_of(state.network, queries, state.vectors, *keys, exemplars, state.attention)
 
 
 def _read(state: State, queries: FloatArray) -> FloatArray:

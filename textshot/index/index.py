@@ -487,7 +487,7 @@ def _same(entry: Entry, i: int, example: Example, row: FloatArray) -> bool:
 
 def _newer(example: Example, there: Example) -> Example:
     """Return `example`, but what was written later about its text stays written."""
-    return there if there.written > example.written else example
+    return there if there.correction_order > example.correction_order else example
 
 
 def _no_such(name: str, labels: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ PLAIN = Matching()
 """What an index has that never asked for a network: the mean of the keys, and the cosine."""
 
 
-_OF_KEYS = ("key_vectors", "key_rows", "key_kinds", "keys", "key_written")
+_OF_KEYS = ("key_vectors", "key_rows", "key_kinds", "keys", "key_correction_orders")
 _OF_ENTRIES = (*_OF_KEYS, "labels", "rows", "vectors", "search")
 """Properties that entries alone tell, whatever else of a state changes."""
 
@@ -219,9 +219,9 @@ class State:
         return tuple(key for entry in self.entries for key in entry.keys)
 
     @cached_property
-    def key_written(self) -> IntArray:
+    def key_correction_orders(self) -> IntArray:
         """int64 (n_keys,), when each key was written; 0: from the start."""
-        return np.asarray([key.written for key in self.keys], np.int64)
+        return np.asarray([key.correction_order for key in self.keys], np.int64)
 
     def attention_at(self, share: float) -> Attention:
         """Return the attention of all keys, with a share of the score."""
@@ -240,7 +240,11 @@ class State:
         """Whether `search` finds the best categories: no key has a say of its own."""
         if not self.entries:
             return True
-        if self.network.examples_are_slots or self.key_written.any() or self.attention_share:
+        if (
+            self.network.examples_are_exemplars
+            or self.key_correction_orders.any()
+            or self.attention_share
+        ):
             return False
         nothing = np.empty((0, self.dim), np.float32)
         keys = (self.key_vectors, self.key_rows, self.key_kinds)

@@ -58,7 +58,7 @@ def stored(prediction: Prediction) -> tuple[Any, ...]:
     # The garbage collector lets go of tuples with nothing but numbers and texts in them: with
     # dictionaries it went through the whole process more often, see docs/adr/0023.
     matches = (
-        (m.label, m.score, m.key.kind.value, m.key.text, m.key.source, m.key.written)
+        (m.label, m.score, m.key.kind.value, m.key.text, m.key.source, m.key.correction_order)
         for m in prediction.matches
     )
     return (

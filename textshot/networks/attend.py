@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SCALE = 20.0
 """Where the scale of a cosine starts: unscaled, no softmax over many ways can be sure."""
 
-LEAST_SCALE, MOST_SCALE = 5.0, 60.0
+MIN_SCALE, MAX_SCALE = 5.0, 60.0
 EVERY_KIND = (NAME, DESCRIPTION, EXAMPLE)
 
 
@@ -42,7 +42,7 @@ def scale_in_use(numbers: Mapping[str, FloatArray]) -> float:
     """Return the learned scale within its bounds; SCALE before any learning."""
     if "log_scale" not in numbers:
         return SCALE
-    return float(np.clip(np.exp(np.float64(numbers["log_scale"][0])), LEAST_SCALE, MOST_SCALE))
+    return float(np.clip(np.exp(np.float64(numbers["log_scale"][0])), MIN_SCALE, MAX_SCALE))
 
 
 def attend(
@@ -68,7 +68,7 @@ def attend(
 
 def scale_of(log_scale: Tensor) -> Tensor:
     """Return the scale within its bounds, (1,)."""
-    return bounded(log_scale.exp(), LEAST_SCALE, MOST_SCALE)
+    return bounded(log_scale.exp(), MIN_SCALE, MAX_SCALE)
 
 
 def bounded(number: Tensor, least: float, most: float) -> Tensor:

@@ -74,7 +74,7 @@ class Network(ABC):
 
     # Using it: NumPy.
 
-    examples_are_slots: ClassVar[bool] = False
+    examples_are_exemplars: ClassVar[bool] = False
     """Whether every example is read on its own too, as corrections are (textshot/scoring.py)."""
 
     @property
@@ -90,11 +90,11 @@ class Network(ABC):
     @property
     def alone(self) -> bool:
         """Whether a score is the cosine of a text with one vector that is the category's own."""
-        return self.fuses and not self.joint and not self.examples_are_slots
+        return self.fuses and not self.joint and not self.examples_are_exemplars
 
     @property
-    def slope(self) -> float:
-        """How fast the score of a single slot falls: 1 - slope * (1 - cosine)."""
+    def decay(self) -> float:
+        """How fast the score of a single exemplar falls: 1 - decay * (1 - cosine)."""
         return 2.0
 
     def key_weights(self, kinds: IntArray) -> FloatArray | None:

@@ -1,4 +1,4 @@
-"""A memory-augmented network: slots that are read by content and written one text at a time."""
+"""A memory-augmented network: exemplars that are read by content and written one text at a time."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from textshot.networks.base import Network, Numbers, Views
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEAST_SLOPE, MOST_SLOPE = 1.0, 8.0
-EQUAL = 1e-6
-"""Scores closer than this count as equal; the slot that was written last wins."""
+MIN_DECAY, MAX_DECAY = 1.0, 8.0
+SCORE_TOLERANCE = 1e-6
+"""Scores closer than this count as equal; the exemplar that was written last wins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,25 +34,25 @@ class Memory(Network):
     """Memory network (Kaiser et al. 2017, "Learning to remember rare events", arXiv 1703.03129).
 
     Of the memories for one-shot learning (Santoro et al. 2016, arXiv 1605.06065, is the other) we
-    take this one: it is read by cosine only, grows a slot at a time and needs no controller, so
-    that the keys of an index are the memory. A query (dim,) is scored against every slot; a way
-    counts by its best slot. After each answer the truth is written: a nearest slot of the right
-    way moves to unit(slot + query) and is young again; otherwise the query gets a new slot.
+    take this one: it is read by cosine only, grows an exemplar at a time and needs no controller, so
+    that the keys of an index are the memory. A query (dim,) is scored against every exemplar; a way
+    counts by its best exemplar. After each answer the truth is written: a nearest exemplar of the right
+    way moves to unit(exemplar + query) and is young again; otherwise the query gets a new exemplar.
 
     Ours: nothing is evicted, so ages decide only between equal scores, where the last written
-    slot wins. A way starts with its fused keys as one slot and each example as another. A slot of
-    a single example scores 1 - slope * (1 - cos): it is sure of its like only. Gradients flow
+    exemplar wins. A way starts with its fused keys as one exemplar and each example as another. An exemplar of
+    a single example scores 1 - decay * (1 - cos): it is sure of its like only. Gradients flow
     through the writes of an episode, in the order of its queries. When used, nothing is moved:
-    a new example joins the fused keys and is a slot of its own (`textshot.scoring.exemplars`).
+    a new example joins the fused keys and is an exemplar of its own (`textshot.scoring.exemplars`).
 
-    Loss, for each query before it is written: the memory loss [cos(nearest wrong slot) -
-    cos(nearest right slot) + margin]_+ plus the cross-entropy of scale * score per way.
+    Loss, for each query before it is written: the memory loss [cos(nearest wrong exemplar) -
+    cos(nearest right exemplar) + margin]_+ plus the cross-entropy of scale * score per way.
 
-    Numbers: log_scale (1,), starting at log 20; slope (1,), starting at 2, kept in 1 to 8.
+    Numbers: log_scale (1,), starting at log 20; decay (1,), starting at 2, kept in 1 to 8.
     """
 
     name: ClassVar[str] = "memory"
-    examples_are_slots: ClassVar[bool] = True
+    examples_are_exemplars: ClassVar[bool] = True
     margin: float = 0.1
 
     def __post_init__(self) -> None:
@@ -61,10 +61,10 @@ class Memory(Network):
             raise InvalidTextsError(f"margin is {self.margin}; a margin of cosines lies in 0 to 1")
 
     @property
-    def slope(self) -> float:
-        """How fast the score of a single slot falls, learned."""
+    def decay(self) -> float:
+        """How fast the score of a single exemplar falls, learned."""
         learned = self.numbers.get("slope")
-        return 2.0 if learned is None else float(np.clip(learned[0], LEAST_SLOPE, MOST_SLOPE))
+        return 2.0 if learned is None else float(np.clip(learned[0], MIN_DECAY, MAX_DECAY))
 
     def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
         """Return the names and shapes of the numbers."""
@@ -75,20 +75,20 @@ class Memory(Network):
         return {"log_scale": start_scale(), "slope": np.array([2.0], np.float32)}
 
     def logits(self, numbers: Numbers, views: Views) -> Tensor:
-        """Return scale * the best slot of each way, (n_query, n_way), nothing written yet."""
+        """Return scale * the best exemplar of each way, (n_query, n_way), nothing written yet."""
         import torch
 
         with full_precision(views) as wide:
             fused = wide.query @ prototypes(keys_of(wide)).T
             examples = torch.einsum("qd,wkd->qwk", wide.query, wide.support)
-            single = 1 - _slope(numbers) * (1 - examples)
+            single = 1 - _decay(numbers) * (1 - examples)
             best = torch.cat([fused[:, :, None], single], 2).amax(2)
             return scale_of(numbers["log_scale"]) * best
 
     def loss(self, numbers: Numbers, views: Views) -> Tensor:
         """Return the mean over the queries, each written after its answer."""
         with full_precision(views) as wide:
-            memory = _Slots(wide, _slope(numbers))
+            memory = Exemplars(wide, _decay(numbers))
             scale, terms = scale_of(numbers["log_scale"]), []
             for query, way in zip(wide.query, wide.truth, strict=True):
                 cosines, scores = memory.read(query)
@@ -100,18 +100,18 @@ class Memory(Network):
             return sum(terms[1:], terms[0]) / len(terms)
 
 
-def _slope(numbers: Numbers) -> Tensor:
-    return bounded(numbers["slope"], LEAST_SLOPE, MOST_SLOPE)
+def _decay(numbers: Numbers) -> Tensor:
+    return bounded(numbers["slope"], MIN_DECAY, MAX_DECAY)
 
 
-class _Slots:
-    """The slots of one episode, the last written last."""
+class Exemplars:
+    """The exemplars of one episode, the last written last."""
 
-    def __init__(self, views: Views, slope: Tensor) -> None:
+    def __init__(self, views: Views, decay: Tensor) -> None:
         import torch
 
         fused = prototypes(keys_of(views))
-        self._slope, self._n_way = slope, len(fused)
+        self._decay, self._n_way = decay, len(fused)
         n_shot = views.support.shape[1]
         self._rows = [*fused, *views.support.flatten(0, 1)]
         ways = torch.arange(len(fused), device=fused.device)
@@ -119,11 +119,11 @@ class _Slots:
         self._single = torch.arange(len(self._rows), device=fused.device) >= len(fused)
 
     def read(self, query: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the cosine and the score of each slot, (n_slots,)."""
+        """Return the cosine and the score of each exemplar, (n_exemplars,)."""
         import torch
 
         cosines = torch.stack(self._rows) @ query
-        return cosines, torch.where(self._single, 1 - self._slope * (1 - cosines), cosines)
+        return cosines, torch.where(self._single, 1 - self._decay * (1 - cosines), cosines)
 
     def per_way(self, scores: Tensor) -> Tensor:
         """Return the best score of each way, (n_way,)."""
@@ -131,10 +131,10 @@ class _Slots:
         return nothing.scatter_reduce(0, self.ways, scores, "amax")
 
     def write(self, query: Tensor, way: Tensor, scores: Tensor) -> None:
-        """Move the nearest slot if it is right, else add one; either is the youngest now."""
+        """Move the nearest exemplar if it is right, else add one; either is the youngest now."""
         import torch
 
-        near = int((scores.detach() >= scores.detach().amax() - EQUAL).nonzero()[-1])
+        near = int((scores.detach() >= scores.detach().amax() - SCORE_TOLERANCE).nonzero()[-1])
         merge = bool(self.ways[near] == way)
         row = unit(self._rows[near] + query) if merge else query
         single = self._single[near] if merge else torch.ones_like(self._single[0])

@@ -9,33 +9,33 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.networks import EXAMPLE, Network
-from textshot.networks.memory import EQUAL as EQUAL
+from textshot.networks.memory import SCORE_TOLERANCE as SCORE_TOLERANCE
 from textshot.scoring.attention import Attention
 
 
 @dataclass(frozen=True, eq=False)
-class Slots:
+class Exemplars:
     """Examples that are read on their own, beside their category's vector.
 
     Attributes:
         vectors: float32 (m, dim), unit rows.
         rows: int64 (m,), the category of each.
-        written: int64 (m,), the order of writing; 0 for those that were there from the start.
+        correction_order: int64 (m,), the order of writing; 0 for those that were there from the start.
     """
 
     vectors: FloatArray
     rows: IntArray
-    written: IntArray
+    correction_order: IntArray
 
 
-def slots_of(
+def select_exemplars(
     network: Network,
     keys: FloatArray,
     rows: IntArray,
     kinds: IntArray,
-    written: IntArray | None = None,
+    correction_order: IntArray | None = None,
     corrected: NDArray[np.bool_] | None = None,
-) -> Slots | None:
+) -> Exemplars | None:
     """Return the keys that `network` reads on their own; None when there are none.
 
     These are the corrections, and every example where the network is a memory.
@@ -45,16 +45,16 @@ def slots_of(
         keys: float32 (n_keys, dim), all keys, category by category.
         rows: int64 (n_keys,), the category of each key.
         kinds: int64 (n_keys,), the kind of each key.
-        written: int64 (n_keys,), the order of writing; None: all from the start.
+        correction_order: int64 (n_keys,), the order of writing; None: all from the start.
         corrected: bool (n_keys,), whether a key is a correction; None: none is.
     """
     chosen = np.zeros(len(keys), bool) if corrected is None else corrected.copy()
-    if network.examples_are_slots:
+    if network.examples_are_exemplars:
         chosen |= kinds == EXAMPLE
     if not chosen.any():
         return None
-    order = np.zeros(len(keys), np.int64) if written is None else written
-    return Slots(keys[chosen], rows[chosen], order[chosen])
+    order = np.zeros(len(keys), np.int64) if correction_order is None else correction_order
+    return Exemplars(keys[chosen], rows[chosen], order[chosen])
 
 
 def scores(
@@ -64,7 +64,7 @@ def scores(
     keys: FloatArray,
     rows: IntArray,
     kinds: IntArray,
-    slots: Slots | None = None,
+    exemplars: Exemplars | None = None,
     attention: Attention | None = None,
 ) -> FloatArray:
     """Return the score of each query with each category, float32 (n, n_categories).
@@ -76,7 +76,7 @@ def scores(
         keys: float32 (n_keys, dim), all keys, category by category.
         rows: int64 (n_keys,), the category of each key.
         kinds: int64 (n_keys,), the kind of each key.
-        slots: what is read on its own; None: what `slots_of` says of these keys.
+        exemplars: what is read on its own; None: what `select_exemplars` says of these keys.
         attention: what all keys have to say beside the vectors; None: nothing.
 
     Returns:
@@ -88,44 +88,46 @@ def scores(
         found = np.asarray(read.astype(np.float64) @ vectors.T.astype(np.float64), np.float32)
     if attention is not None:
         found = attention.mixed(found, queries, keys, rows)
-    slots = slots_of(network, keys, rows, kinds) if slots is None else slots
-    return found if slots is None else with_slots(found, queries, slots, network.slope)
+    exemplars = select_exemplars(network, keys, rows, kinds) if exemplars is None else exemplars
+    return found if exemplars is None else apply_exemplars(found, queries, exemplars, network.decay)
 
 
-def with_slots(scores: FloatArray, queries: FloatArray, slots: Slots, slope: float) -> FloatArray:
-    """Return `scores` where the best slot of a category may count instead of its vector.
+def apply_exemplars(
+    scores: FloatArray, queries: FloatArray, exemplars: Exemplars, decay: float
+) -> FloatArray:
+    """Return `scores` where the best exemplar of a category may count instead of its vector.
 
-    A slot scores 1 - slope * (1 - cosine): it speaks for its like, and is silent about the rest.
-    Where several categories share the best score (to EQUAL), the one whose slot was written last
-    gets it and the others the next lower number, so that no score changes by more than EQUAL. A
+    An exemplar scores 1 - decay * (1 - cosine): it speaks for its like, and is silent about the rest.
+    Where several categories share the best score (to SCORE_TOLERANCE), the one whose exemplar was written last
+    gets it and the others the next lower number, so that no score changes by more than SCORE_TOLERANCE. A
     category's vector counts as written at the start.
 
     Args:
-        scores: float32 (n, n_categories), before the slots.
+        scores: float32 (n, n_categories), before the exemplars.
         queries: float32 (n, dim), unit rows.
-        slots: m of them.
-        slope: of the network.
+        exemplars: m of them.
+        decay: of the network.
     """
-    order = np.argsort(slots.rows, kind="stable")
-    rows, starts = np.unique(slots.rows[order], return_index=True)
-    cosines = queries.astype(np.float64) @ slots.vectors[order].T.astype(np.float64)
-    single = 1.0 - slope * (1.0 - cosines)
+    order = np.argsort(exemplars.rows, kind="stable")
+    rows, starts = np.unique(exemplars.rows[order], return_index=True)
+    cosines = queries.astype(np.float64) @ exemplars.vectors[order].T.astype(np.float64)
+    single = 1.0 - decay * (1.0 - cosines)
     best = scores.astype(np.float64)
     best[:, rows] = np.maximum(best[:, rows], np.maximum.reduceat(single, starts, axis=1))
-    written = np.zeros(best.shape, np.int64)
-    reached = single >= best[:, slots.rows[order]] - EQUAL
-    mine = np.where(reached, slots.written[order], 0)
-    written[:, rows] = np.maximum.reduceat(mine, starts, axis=1)
-    return _newest_first(best.astype(np.float32), written)
+    correction_order = np.zeros(best.shape, np.int64)
+    reached = single >= best[:, exemplars.rows[order]] - SCORE_TOLERANCE
+    mine = np.where(reached, exemplars.correction_order[order], 0)
+    correction_order[:, rows] = np.maximum.reduceat(mine, starts, axis=1)
+    return _newest_first(best.astype(np.float32), correction_order)
 
 
-def _newest_first(scores: FloatArray, written: IntArray) -> FloatArray:
+def _newest_first(scores: FloatArray, correction_order: IntArray) -> FloatArray:
     """Break ties at the top of each row of `scores` in favour of what was written last."""
     top = scores.max(axis=1, keepdims=True)
-    tied = scores >= top - np.float32(EQUAL)
-    newest = np.where(tied, written, -1).argmax(axis=1)
+    tied = scores >= top - np.float32(SCORE_TOLERANCE)
+    newest = np.where(tied, correction_order, -1).argmax(axis=1)
     for i in np.flatnonzero(tied.sum(axis=1) > 1):
-        if written[i, newest[i]] > 0:
+        if correction_order[i, newest[i]] > 0:
             below = np.nextafter(top[i, 0], np.float32(-2))
             scores[i, tied[i]] = np.minimum(scores[i, tied[i]], below)
             scores[i, newest[i]] = top[i, 0]

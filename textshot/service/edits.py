@@ -117,7 +117,8 @@ def shown(category: Category) -> dict[str, Any]:
         "threshold": category.threshold,
         "metadata": dict(category.metadata),
         "examples": [
-            {"text": e.text, "source": e.source, "written": e.written} for e in category.examples
+            {"text": e.text, "source": e.source, "written": e.correction_order}
+            for e in category.examples
         ],
     }
 
@@ -139,8 +140,8 @@ def _is_known(engine: Engine, text: str, label: str | None) -> bool:
     newest, owner = 0, None
     for category in engine.categories:
         for e in category.examples:
-            if e.text == text and e.source == CORRECTION and e.written > newest:
-                newest, owner = e.written, category.name
+            if e.text == text and e.source == CORRECTION and e.correction_order > newest:
+                newest, owner = e.correction_order, category.name
     return owner == label
 
 

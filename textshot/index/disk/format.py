@@ -154,7 +154,7 @@ def _category_bytes(state: State) -> bytes:
 
 def _example_line(example: Example) -> dict[str, Any]:
     line = {"text": example.text, "source": example.source}
-    return line | {"written": example.written} if example.written else line
+    return line | {"written": example.correction_order} if example.correction_order else line
 
 
 def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[Any]]:
