@@ -13,10 +13,10 @@ from textshot.errors import InvalidCategoriesError, InvalidTextsError
 UNKNOWN = "unknown"
 """What tables and `predict` print where a Prediction has no label; no category is called so."""
 
-MOST_UNKNOWN = 1e4
+MAX_UNKNOWN_SCORE = 1e4
 """The largest score, of either sign, that "fits none" may count as."""
 
-HALF = 0.5
+DEFAULT_REJECTION_RATE = 0.5
 """The share of texts fitting no category that shall come out as unknown, if none is asked for."""
 
 CORRECTION = "correction"
@@ -40,9 +40,9 @@ class KeyKind(StrEnum):
 class Example:
     """One text of a category; `text` is None in an index that was saved as private.
 
-    `correction_order` is the order in which corrections came, over a whole index: such an example has a say
-    of its own beside its category's mean, and where two of them disagree about a text the newest
-    holds. 0: there from the start, one key among the others, whatever its source.
+    `correction_order` is the order in which corrections came, over the whole index: a corrected
+    example is an exemplar beside its category's prototype, and of two that disagree about a text
+    the newest wins. 0: no correction, one key among the others, whatever its source.
     """
 
     text: str | None
@@ -54,10 +54,10 @@ class Example:
             raise InvalidCategoriesError(
                 f"an example is a string with a source, not {self.text!r} with {self.source!r}"
             )
-        correction_order = self.correction_order
-        if type(correction_order) is not int or not 0 <= correction_order < _MAX_CORRECTION_ORDER:
+        order = self.correction_order
+        if type(order) is not int or not 0 <= order < _MAX_CORRECTION_ORDER:
             raise InvalidCategoriesError(
-                f"correction_order is {correction_order!r}; an example needs 0 or a positive integer"
+                f"correction_order is {order!r}; an example needs 0 or a positive integer"
             )
 
 
@@ -182,7 +182,7 @@ class DecisionSettings:
     guess: bool = False
     stale: bool = False
     temperature: float | None = None
-    rate: float = HALF
+    rate: float = DEFAULT_REJECTION_RATE
     unknown: float | None = None
     n_texts: int = 0
 

@@ -13,7 +13,7 @@ from benchmarks.learning.measure import Encode, Figures, spread_of
 from textshot._arrays import FloatArray, IntArray
 from textshot.networks import EXAMPLE, NAME, Network, Prototypical
 from textshot.scoring.exemplars import scores
-from textshot.scoring.prototypes import category_vectors
+from textshot.scoring.prototypes import category_prototypes
 from textshot.types import spoken
 
 SUPPORTS = 10
@@ -78,6 +78,6 @@ def nearest(
     kinds = np.concatenate([np.full(part.shape[:2], kind) for kind, part in parts], axis=1).ravel()
     rows = np.repeat(np.arange(len(keys)), keys.shape[1])
     flat = keys.reshape(len(rows), -1)
-    vectors = category_vectors(network, flat, rows, kinds)
+    vectors = category_prototypes(network, flat, rows, kinds)
     found: IntArray = scores(network, queries, vectors, flat, rows, kinds).argmax(axis=1)
     return found

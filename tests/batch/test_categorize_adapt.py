@@ -12,7 +12,7 @@ import pytest
 
 from textshot.batch import categorize
 from textshot.io import Format
-from textshot.scoring.transduction import MOST_TEXTS
+from textshot.scoring.transduction import MAX_TEXTS
 from textshot.testing import toy_engine
 
 WORDS = ("money", "back", "refund", "parcel", "late", "courier", "password", "login", "apply")
@@ -117,11 +117,11 @@ def test_of_a_tuned_index_the_column_stays_and_is_empty():
 
 
 def test_of_standard_input_it_is_the_beginning(engine, monkeypatch):
-    texts = texts_of(2 * MOST_TEXTS + 500)
+    texts = texts_of(2 * MAX_TEXTS + 500)
     data = io.BytesIO("".join(f"{t}\n" for t in texts).encode())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
     report = run(engine, "-", "out.csv", input_format=Format.TEXT)
     assert report.written == len(texts)
-    assert report.adaptation.n_texts == MOST_TEXTS
+    assert report.adaptation.n_texts == MAX_TEXTS
     # Batches are read whole, so it is a sample of a little more than the first 5,000.
     assert answers("out.csv").keys() == set(texts)

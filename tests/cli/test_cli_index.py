@@ -52,15 +52,15 @@ def test_json_says_the_same_for_a_program(run, categories):
         "encoder": "hashing",
         "encoder_fingerprint": HashingEncoder().fingerprint,
         "network": "matching",
-        "name_weighing": asdict(engine.index.state.weighing),
+        "name_weight": asdict(engine.index.state.name_weight),
         "attention_share": 0.0,
         "threshold": engine.decision.threshold,
         "threshold_method": "leave-one-category-out median",
         "threshold_is_a_guess": False,
     }
-    assert set(made["name_weighing"]) == {"name_shots", "evidence"}
+    assert set(made["name_weight"]) == {"weight", "t_statistic"}
     nameless = ["index", categories, "-o", "made", "--encoder", "hashing", "--no-names", "--json"]
-    assert json.loads(run(*nameless).stdout)["name_weighing"] is None
+    assert json.loads(run(*nameless).stdout)["name_weight"] is None
 
 
 def test_one_category_only_needs_a_threshold_of_yours(run):
@@ -137,7 +137,7 @@ def test_names_that_tell_nothing_are_told_of_and_the_answer_is_made_all_the_same
     assert made.stdout.startswith("opaque: 5 categories, 5 examples\n")
     found = run("index", "opaque.csv", "-o", "opaque", "--encoder", "hashing", "--json")
     assert found.stderr == OPAQUE_NAMES
-    assert json.loads(found.stdout)["name_weighing"]["name_shots"] == 0.569
+    assert json.loads(found.stdout)["name_weight"]["weight"] == 0.569
     nameless = ["index", "opaque.csv", "-o", "nameless", "--encoder", "hashing", "--no-names"]
     assert run(*nameless).stderr == ""
     assert run("index", categories, "-o", "made", "--encoder", "hashing").stderr == ""
@@ -155,15 +155,15 @@ def test_info_says_what_a_name_is_worth(run, rows, options, text):
     Path("c.csv").write_text("label,text\n" + rows)
     run("index", "c.csv", "-o", "made", "--encoder", "hashing", *options)
     assert f"\nnames                {text}\n" in run("info", "made").stdout
-    weighing = json.loads(run("info", "made", "--json").stdout)["name_weighing"]
-    assert weighing == (None if options else asdict(Engine.load("made").index.state.weighing))
+    name_weight = json.loads(run("info", "made", "--json").stdout)["name_weight"]
+    assert name_weight == (None if options else asdict(Engine.load("made").index.state.name_weight))
 
 
 def test_info_of_an_index_from_before_names_were_weighed(run):
     shutil.copytree(GOLDEN, "old")
     assert "\nnames                count as one example\n" in run("info", "old").stdout
     found = json.loads(run("info", "old", "--json").stdout)
-    assert (found["names"], found["name_weighing"]) == (True, None)
+    assert (found["names"], found["name_weight"]) == (True, None)
     assert found["attention_share"] is None
     assert "\nkeys                 one vector for each category\n" in run("info", "old").stdout
 
@@ -237,7 +237,7 @@ def test_info_as_json_has_all_of_it(run, index):
     assert found["encoder"] == {"name": "hashing"}
     assert found["decision"]["threshold"] == 0.25
     assert found["names"] is True
-    assert found["name_weighing"] == asdict(Engine.load(index).index.state.weighing)
+    assert found["name_weight"] == asdict(Engine.load(index).index.state.name_weight)
     assert found["attention_share"] == 0
     assert [g["number"] for g in found["generations"]] == [2, 1]
     assert [g["current"] for g in found["generations"]] == [True, False]

@@ -446,7 +446,7 @@ def is_plain(engine):
     return (
         encoder.fingerprint == model_fingerprint(encoder.folder, long_texts="windows")
         and "layer" not in encoder.spec
-        and (network.name, dict(network.numbers)) == ("matching", {})
+        and (network.name, dict(network.parameters)) == ("matching", {})
     )
 
 
@@ -494,7 +494,7 @@ def test_no_network_takes_an_encoder_without_an_adapter(tiny_folder):
 
 def test_no_network_leaves_out_the_one_that_was_trained_with_the_encoder(copied):
     network = make_network("prototypical")
-    put_beside(copied, network.learned(network.initial(32, 4)), {})
-    assert Engine.build(CATEGORIES, encoder=str(copied)).network.numbers
+    put_beside(copied, network.with_parameters(network.initial_parameters(32, 4)), {})
+    assert Engine.build(CATEGORIES, encoder=str(copied)).network.parameters
     plain = Engine.build(CATEGORIES, encoder=str(copied), network="none").network
-    assert (plain.name, dict(plain.numbers)) == ("matching", {})
+    assert (plain.name, dict(plain.parameters)) == ("matching", {})

@@ -50,7 +50,7 @@ def test_descriptions_and_examples_count_as_one_key_each_and_a_name_as_it_is_wei
     # keys at 0, 10, 30 and 40 degrees: their mean lies at 20
     assert (alone.label, alone.score) == ("east", cosine(0))
     engine = build(described, "west", threshold=None)
-    assert engine.index.state.weighing.name_shots == 3.0  # there are but two of them
+    assert engine.index.state.name_weight.weight == 3.0  # there are but two of them
     nearer = direction(0, 10, 30, 40, shots=3)
     assert 0 < nearer < 15
     [answer] = engine.classify([str(nearer)], k=2)
@@ -62,7 +62,7 @@ def test_descriptions_and_examples_count_as_one_key_each_and_a_name_as_it_is_wei
 def test_zero_one_and_several_examples_mix_in_one_index(build):
     engine = build("east", Category.of("north", "100"), Category.of("south", "260", "280"))
     assert [len(c.examples) for c in engine.categories] == [0, 1, 2]
-    assert engine.index.state.weighing.name_shots == 3.0
+    assert engine.index.state.name_weight.weight == 3.0
     found = engine.classify(["1", str(direction(90, 100, shots=3)), "271"], threshold=None)
     assert [p.label for p in found] == ["east", "north", "south"]
     assert [p.score for p in found] == [cosine(1), cosine(0), cosine(1)]
@@ -121,7 +121,7 @@ def test_with_five_categories_the_threshold_is_the_median_of_leaving_one_out(bui
 def test_examples_and_not_names_stand_in_for_a_users_texts(build):
     # The example at 20 degrees pulls "0" to 6 and is scored against the others from 20.
     one = build(Category.of("0", "20"), *FIVE[1:])
-    assert one.index.state.weighing.name_shots == 2.6
+    assert one.index.state.name_weight.weight == 2.6
     # 20 to 40: 20; 40 to 6: 34; 90 to 40: 50; 180 to 90: 90; 270 to 180: 90
     assert one.decision.threshold == cosine(50)
     several = build(Category.of("0", "20", "10"), *FIVE[1:]).decision

@@ -15,7 +15,7 @@ from textshot._arrays import unit_rows
 from textshot.errors import InvalidTextsError
 from textshot.networks import NAME, NETWORKS, Matching, make_network
 from textshot.networks.attend import SCALE
-from textshot.scoring.attention import FEWEST_EXAMPLES
+from textshot.scoring.attention import MIN_EXAMPLES
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 LABELS = ("above", "below", "east", "north", "south", "west")
@@ -58,7 +58,13 @@ def bits(engine):
     """All that depends on the keys, to the bit."""
     state = engine.index.state
     scores = engine.scores(QUERIES).tobytes()
-    return state.attention_share, state.weighing, state.vectors.tobytes(), scores, engine.decision
+    return (
+        state.attention_share,
+        state.name_weight,
+        state.vectors.tobytes(),
+        scores,
+        engine.decision,
+    )
 
 
 def manifest_of(folder):
@@ -68,15 +74,15 @@ def manifest_of(folder):
 def by_pencil(state, texts, scale=SCALE, bias=(0.0, 0.0, 0.0)):
     """Return (1 - share) * cosine + share * attention, one text and one category at a time."""
     share, queries = state.attention_share, ENCODER.encode(texts).astype(float)
-    name_shots = state.weighing.name_shots if state.weighing else 1
+    name_weight = state.name_weight.weight if state.name_weight else 1
     found = np.empty((len(texts), len(state.entries)))
     for row, entry in enumerate(state.entries):
         kinds = state.key_kinds[state.key_rows == row]
-        weights = np.exp(bias)[kinds] * np.where(kinds == NAME, name_shots, 1)
+        weights = np.exp(bias)[kinds] * np.where(kinds == NAME, name_weight, 1)
         for i, query in enumerate(queries):
             near = np.exp(scale * (entry.vectors @ query))
             read = math.log((weights * near).sum() / weights.sum()) / scale
-            found[i, row] = (1 - share) * (entry.fused @ query) + share * read
+            found[i, row] = (1 - share) * (entry.prototype @ query) + share * read
     return found
 
 
@@ -93,7 +99,7 @@ def test_scores_are_the_cosine_and_the_attention_of_all_keys(names):
     engine = build(names=names)
     state = engine.index.state
     assert state.attention_share > 0
-    assert (state.weighing is not None) == names
+    assert (state.name_weight is not None) == names
     found = engine.scores(QUERIES)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, by_pencil(state, QUERIES), atol=1e-6)
@@ -101,16 +107,16 @@ def test_scores_are_the_cosine_and_the_attention_of_all_keys(names):
 
 def test_a_name_counts_in_the_attention_what_it_counts_in_the_vector():
     state = build().index.state
-    assert abs(state.weighing.name_shots - 1) > 0.1
+    assert abs(state.name_weight.weight - 1) > 0.1
     weights = state.attention.weights
     assert (weights[state.key_kinds != NAME] == 1).all()
-    expected = np.float32(state.weighing.name_shots)
+    expected = np.float32(state.name_weight.weight)
     assert (weights[state.key_kinds == NAME] == expected).all()
 
 
 def test_the_scale_and_the_weights_of_kinds_are_those_that_the_network_has_learned():
     bias = (0.4, 0.0, -0.7)
-    network = Matching().learned({"log_scale": [math.log(30)], "kind_bias": bias})
+    network = Matching().with_parameters({"log_scale": [math.log(30)], "kind_bias": bias})
     engine = build(network=network)
     assert engine.index.state.attention_share > 0
     expected = by_pencil(engine.index.state, QUERIES, 30, bias)
@@ -251,7 +257,7 @@ def test_few_examples_have_no_share_and_any_textshot_reads_them(tmp_path):
 def test_the_share_is_found_again_at_each_change():
     engine, whole = build(), bits(build())
     gone = EXAMPLES["east"][-1:] + EXAMPLES["east"][:-1]
-    assert 6 * N_SHOT - len(gone) == FEWEST_EXAMPLES
+    assert 6 * N_SHOT - len(gone) == MIN_EXAMPLES
     for text in gone:
         assert engine.index.state.attention_share > 0
         engine.remove_example("east", text)
@@ -276,7 +282,7 @@ def test_an_index_from_before_there_was_attention_never_has_any(tmp_path, name):
     folder = shutil.copytree(GOLDEN / name, tmp_path / "index")
     engine = Engine.load(folder)
     assert engine.index.state.attention_share is None
-    texts = [f"my parcel {i} has not come" for i in range(FEWEST_EXAMPLES)]
+    texts = [f"my parcel {i} has not come" for i in range(MIN_EXAMPLES)]
     engine.add_examples(texts, ["late parcel"] * len(texts))
     assert engine.index.state.attention_share is None
     engine.save(folder)

@@ -14,7 +14,7 @@ import pytest
 from textshot import Category, Engine
 from textshot.io.categories import read_categories
 from textshot.networks import NAME
-from textshot.scoring.prototypes import fuse
+from textshot.scoring.prototypes import prototype
 from textshot.testing import HashingEncoder, toy_categories
 
 SUPPORT = Path(__file__).parents[2] / "examples" / "support"
@@ -38,7 +38,7 @@ def bits(engine):
     """All that depends on the weight, to the bit."""
     state = engine.index.state
     vectors = state.vectors.tobytes(), state.key_vectors.tobytes()
-    return state.weighing, *vectors, engine.scores(TEXTS).tobytes(), engine.decision
+    return state.name_weight, *vectors, engine.scores(TEXTS).tobytes(), engine.decision
 
 
 def manifest_of(folder):
@@ -47,13 +47,13 @@ def manifest_of(folder):
 
 def test_the_vectors_are_of_names_that_count_as_the_weighing_says():
     state = build(categories()).index.state
-    assert state.weighing.evidence is not None
-    assert abs(state.weighing.name_shots - 1) > 0.5  # not the mean, by far
+    assert state.name_weight.t_statistic is not None
+    assert abs(state.name_weight.weight - 1) > 0.5  # not the mean, by far
     for row, entry in enumerate(state.entries):
         mine = state.key_rows == row
         names = state.key_kinds[mine] == NAME
-        weights = np.where(names, state.weighing.name_shots, 1).astype(np.float32)
-        assert entry.fused.tobytes() == fuse(entry.vectors, weights).tobytes()
+        weights = np.where(names, state.name_weight.weight, 1).astype(np.float32)
+        assert entry.prototype.tobytes() == prototype(entry.vectors, weights).tobytes()
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -71,24 +71,24 @@ def test_saved_is_loaded_bit_for_bit(tmp_path, private):
 
 def test_without_names_there_is_nothing_to_weigh(tmp_path):
     engine = build(toy_categories(), names=False)
-    assert engine.index.state.weighing is None
+    assert engine.index.state.name_weight is None
     engine.save(tmp_path / "index")
-    assert Engine.load(tmp_path / "index").index.state.weighing is None
+    assert Engine.load(tmp_path / "index").index.state.name_weight is None
     assert manifest_of(tmp_path / "index")["requires"] == []
 
 
 def test_an_index_of_the_mean_rule_keeps_it_when_it_is_changed_and_saved(tmp_path):
     folder = shutil.copytree(GOLDEN, tmp_path / "index")
     engine = Engine.load(folder)
-    assert engine.index.state.weighing is None
+    assert engine.index.state.name_weight is None
     engine.add_example("late parcel", "still nothing in my letter box")
     engine.add([Category.of("gift wrapping", "wrap it, please")])
     engine.rename("gift wrapping", "presents")
     engine.save(folder)
     for state in (engine.index.state, Engine.load(folder).index.state):
-        assert state.weighing is None
+        assert state.name_weight is None
         for entry in state.entries:
-            assert entry.fused.tobytes() == fuse(entry.vectors).tobytes()
+            assert entry.prototype.tobytes() == prototype(entry.vectors).tobytes()
     manifest = manifest_of(folder)
     assert manifest["requires"] == []
     assert manifest["fusion"] == {"rule": "mean", "names": True}
@@ -97,13 +97,15 @@ def test_an_index_of_the_mean_rule_keeps_it_when_it_is_changed_and_saved(tmp_pat
 def test_an_added_category_changes_no_key_and_the_whole_is_as_if_built_at_once():
     engine = build(categories()[:-2])
     before = {e.category.name: e for e in engine.index.state.entries}
-    weighing = engine.index.state.weighing
+    name_weight = engine.index.state.name_weight
     engine.add(categories()[-2:])
-    assert engine.index.state.weighing != weighing
+    assert engine.index.state.name_weight != name_weight
     for name, entry in before.items():
         now = engine.index.entry(name)
         assert now.vectors.tobytes() == entry.vectors.tobytes()
-        assert now.fused.tobytes() != entry.fused.tobytes()  # a name counts as another number
+        assert (
+            now.prototype.tobytes() != entry.prototype.tobytes()
+        )  # a name counts as another number
     assert bits(engine) == bits(build(categories()))
     engine.remove(*(c.name for c in categories()[-2:]))
     assert bits(engine) == bits(build(categories()[:-2]))
@@ -140,23 +142,23 @@ def test_names_that_tell_nothing_are_found_out_and_cost_nothing(support, real_en
     orders = [np.arange(22), *(np.random.default_rng(i).permutation(22) for i in range(10))]
     made = [opaque(support, real_encoder, order) for order in orders]
     in_order, score = made[0]
-    assert in_order.index.state.weighing.opaque
+    assert in_order.index.state.name_weight.uninformative
     assert score > nameless - 0.01
-    found = [score for engine, score in made if engine.index.state.weighing.opaque]
+    found = [score for engine, score in made if engine.index.state.name_weight.uninformative]
     # Of many numberings one in six seems to tell something by chance, and is not found out; even
     # then names that are all alike count little.
     assert len(found) > len(made) / 2
     assert min(found) > nameless - 0.01
     assert min(score for _, score in made) > nameless - 0.02
-    assert max(engine.index.state.weighing.name_shots for engine, _ in made) < 1
+    assert max(engine.index.state.name_weight.weight for engine, _ in made) < 1
 
 
 def test_names_that_tell_something_are_worth_more_than_an_example(support, real_encoder):
     given, vectors, truth = support
     named = Engine.build(given, encoder=real_encoder)
-    weighing = named.index.state.weighing
-    assert not weighing.opaque
-    assert weighing.evidence > 5
-    assert weighing.name_shots > 1
+    name_weight = named.index.state.name_weight
+    assert not name_weight.uninformative
+    assert name_weight.t_statistic > 5
+    assert name_weight.weight > 1
     nameless = Engine.build(given, encoder=real_encoder, names=False)
     assert accuracy(named, vectors, truth) > accuracy(nameless, vectors, truth) + 0.05

@@ -23,13 +23,15 @@ TEXTS = [
 
 
 def learned(network, seed=0):
-    """A network with numbers that are not those it starts from."""
+    """A network with parameters that are not those it starts from."""
     rng = np.random.default_rng(seed)
-    numbers = {
+    parameters = {
         name: start + 0.2 * rng.standard_normal(start.shape)
-        for name, start in network.initial(ENCODER.dim, 4, seed).items()
+        for name, start in network.initial_parameters(ENCODER.dim, 4, seed).items()
     }
-    return network.learned({**numbers, "log_scale": np.array([1.7])})  # soft enough to see
+    return network.with_parameters(
+        {**parameters, "log_scale": np.array([1.7])}
+    )  # soft enough to see
 
 
 MADE = {
@@ -112,8 +114,8 @@ def test_saved_is_loaded(network, tmp_path, private, contents_of):
     assert contents_of(loaded) == contents_of(engine)
     assert loaded.network.name == network.name
     assert loaded.network.settings == network.settings
-    assert {n: a.tobytes() for n, a in loaded.network.numbers.items()} == {
-        n: a.tobytes() for n, a in network.numbers.items()
+    assert {n: a.tobytes() for n, a in loaded.network.parameters.items()} == {
+        n: a.tobytes() for n, a in network.parameters.items()
     }
     if not private:
         assert loaded.classify(TEXTS, k=6) == engine.classify(TEXTS, k=6)
@@ -129,7 +131,7 @@ def contents_of():
     def values(engine):
         state = engine.index.state
         vectors = state.vectors.tobytes(), state.key_vectors.tobytes()
-        return *vectors, state.weighing, state.decision, state.labels
+        return *vectors, state.name_weight, state.decision, state.labels
 
     return values
 
@@ -158,11 +160,11 @@ def test_changes_leave_the_keys_of_the_others_bit_for_bit(network):
 def test_vectors_of_a_joint_network_depend_on_all_categories():
     for network in (Linear(), MADE["learned attention"]):
         engine = build(network)
-        before = engine.index.entry("login problem").fused.copy()
+        before = engine.index.entry("login problem").prototype.copy()
         engine.add([Category.of("gift wrapping", "wrap it")])
-        assert not np.array_equal(engine.index.entry("login problem").fused, before)
+        assert not np.array_equal(engine.index.entry("login problem").prototype, before)
         engine.remove("gift wrapping")
-        np.testing.assert_array_equal(engine.index.entry("login problem").fused, before)
+        np.testing.assert_array_equal(engine.index.entry("login problem").prototype, before)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
@@ -213,9 +215,9 @@ def test_the_network_beside_the_encoder_is_taken(tmp_path):
     named = Engine.build(toy_categories(), encoder=encoder, network="prototypical").network
     for found in (beside, named):
         assert found.name == "prototypical"
-        assert found.numbers["log_scale"].tobytes() == network.numbers["log_scale"].tobytes()
+        assert found.parameters["log_scale"].tobytes() == network.parameters["log_scale"].tobytes()
     other = Engine.build(toy_categories(), encoder=encoder, network="siamese").network
-    assert (other.name, dict(other.numbers)) == ("siamese", {})
+    assert (other.name, dict(other.parameters)) == ("siamese", {})
     own = Matching(keys="several")
     assert Engine.build(toy_categories(), encoder=encoder, network=own).network is own
 
@@ -224,7 +226,7 @@ def test_without_one_it_is_plain_matching(tmp_path):
     for encoder in (ENCODER, Trained(tmp_path)):
         network = Engine.build(toy_categories(), encoder=encoder).network
         assert (network.name, network.settings) == ("matching", Matching().settings)
-        assert not network.numbers
+        assert not network.parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,15 +240,20 @@ class Own(Prototypical):
         ("transformer", "network 'transformer' is not known; choose matching, prototypical"),
         (Own(), "Own is no network that an index can keep"),
         (
-            Matching(context="attention").learned(Matching(context="attention").initial(16, 2, 0)),
+            Matching(context="attention").with_parameters(
+                Matching(context="attention").initial_parameters(16, 2, 0)
+            ),
             r"support_q of the matching network is float32 \(16, 16\); with vectors of 32",
         ),
-        (replace(Memory(), numbers={"slope": np.ones(1, np.float32)}), r"has the numbers \['slope"),
         (
-            replace(Prototypical(), numbers={"log_scale": np.full(1, np.nan, np.float32)}),
+            replace(Memory(), parameters={"decay": np.ones(1, np.float32)}),
+            r"has the parameters \['decay",
+        ),
+        (
+            replace(Prototypical(), parameters={"log_scale": np.full(1, np.nan, np.float32)}),
             "log_scale of the prototypical network is not finite",
         ),
-        (replace(Prototypical(), numbers={"log_scale": np.ones(1)}), "is float64"),
+        (replace(Prototypical(), parameters={"log_scale": np.ones(1)}), "is float64"),
     ],
 )
 def test_a_network_that_does_not_fit_is_refused(network, message):

@@ -168,13 +168,13 @@ def test_the_network_is_that_of_the_engine(network, tmp_path):
 
 
 def test_a_network_object_can_be_given_cloned_and_loaded(tmp_path):
-    learned = Prototypical().learned({"log_scale": np.ones(1)})
+    learned = Prototypical().with_parameters({"log_scale": np.ones(1)})
     for network in (Matching(keys="several"), learned):
         found = clone(make(network)).fit(X, Y)
         found.save(tmp_path / network.name)
         loaded = OneShotClassifier.load(tmp_path / network.name)
         assert loaded.network.settings == network.settings
-        assert loaded.network.numbers.keys() == network.numbers.keys()
+        assert loaded.network.parameters.keys() == network.parameters.keys()
         assert loaded.classify(QUERIES) == found.classify(QUERIES)
 
 

@@ -28,9 +28,9 @@ def contents():
             None if state.encoder.probe is None else state.encoder.probe.tobytes(),
         )
         entries = tuple(
-            (e.category, e.keys, e.vectors.tobytes(), e.fused.tobytes()) for e in state.entries
+            (e.category, e.keys, e.vectors.tobytes(), e.prototype.tobytes()) for e in state.entries
         )
-        settings = state.dim, state.names, state.weighing, state.private, state.decision
+        settings = state.dim, state.names, state.name_weight, state.private, state.decision
         nothing = state.nothing and (state.nothing.examples, state.nothing.vectors.tobytes())
         return *settings, made_by, nothing, entries
 

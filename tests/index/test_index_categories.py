@@ -32,7 +32,7 @@ def texts_of(index, name):
 
 
 def degrees_of(index, name):
-    x, y = index.entry(name).fused.astype(np.float64)
+    x, y = index.entry(name).prototype.astype(np.float64)
     return float(np.degrees(np.arctan2(y, x)))
 
 

@@ -124,7 +124,7 @@ def correct(folder):
 
 def build_with_a_network(folder):
     """Over an index without one, so that a file of another role comes and stays."""
-    network = Prototypical().learned(Prototypical().initial(16, 5))
+    network = Prototypical().with_parameters(Prototypical().initial_parameters(16, 5))
     engine = Engine.build(toy_categories(), encoder=ENCODER, network=network)
     engine.save(folder, overwrite=True)
 
@@ -203,7 +203,7 @@ def next_writer_succeeds(folder):
     assert load(folder).index.state.labels == engine.index.labels
     engine.save(folder, purge=True)
     kinds = sorted(p.name.split("-")[0] for p in folder.iterdir() if p.name != ".lock")
-    more = ["network"] if engine.network.numbers else []
+    more = ["network"] if engine.network.parameters else []
     assert kinds == sorted(["categories", "generation", "index.json", "vectors", *more])
     assert [g.problem for g in generations(folder)] == [None]
 

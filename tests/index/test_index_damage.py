@@ -197,7 +197,9 @@ def test_files_of_two_indexes_do_not_mix(small, tmp_path):
 @pytest.fixture
 def networked(tmp_path):
     network = Matching(keys="several")
-    network = network.learned({**network.initial(16, 5), "kind_bias": [0.5, 0.0, -0.5]})
+    network = network.with_parameters(
+        {**network.initial_parameters(16, 5), "kind_bias": [0.5, 0.0, -0.5]}
+    )
     engine = Engine.build(toy_categories(), encoder=ENCODER, network=network)
     engine.correct("where is my parcel", "opening hours")
     engine.save(tmp_path / "networked")
@@ -231,7 +233,7 @@ def test_a_deleted_network_is_named(networked):
 
 
 def test_the_network_of_another_index_does_not_fit(networked, tmp_path):
-    other = Matching().learned(Matching().initial(16, 5))
+    other = Matching().with_parameters(Matching().initial_parameters(16, 5))
     Engine.build(toy_categories(), encoder=ENCODER, network=other).save(tmp_path / "other")
     shutil.copy(file_of(tmp_path / "other", "network"), file_of(networked, "network"))
     assert answers(networked) == REFUSED

@@ -71,7 +71,7 @@ def test_reading_changes_no_golden_file():
 def test_a_reader_that_knows_no_networks_is_told_so_by_the_manifest():
     manifest = json.loads((V1 / "network" / "index.json").read_text(encoding="utf-8"))
     assert manifest["requires"] == ["network"]
-    assert Engine.load(V1 / "network").network.numbers["kind_bias"].tolist() == pytest.approx(
+    assert Engine.load(V1 / "network").network.parameters["kind_bias"].tolist() == pytest.approx(
         [0.4, 0.0, -0.2]
     )
 

@@ -19,7 +19,7 @@ from textshot.index import Index
 from textshot.index.disk import manifest
 from textshot.index.disk.manifest import seal
 from textshot.networks import Matching
-from textshot.scoring.name_weight import Weighing
+from textshot.scoring.name_weight import NameWeight
 from textshot.testing import HashingEncoder, toy_categories
 
 
@@ -199,21 +199,21 @@ def test_a_fusion_that_cannot_be_is_refused(bundle, requires, fusion, match):
 
 
 @pytest.mark.parametrize(
-    ("fusion", "weighing"),
+    ("fusion", "name_weight"),
     [
-        (WEIGHED, Weighing(0.5, 1.25)),
-        (WEIGHED | {"name_shots": 1, "evidence": None}, Weighing(1.0)),
-        (WEIGHED | {"name_shots": 1000, "evidence": -3}, Weighing(1000.0, -3.0)),
+        (WEIGHED, NameWeight(0.5, 1.25)),
+        (WEIGHED | {"name_shots": 1, "evidence": None}, NameWeight(1.0)),
+        (WEIGHED | {"name_shots": 1000, "evidence": -3}, NameWeight(1000.0, -3.0)),
     ],
 )
-def test_a_fusion_that_can_be_opens(bundle, fusion, weighing):
+def test_a_fusion_that_can_be_opens(bundle, fusion, name_weight):
     """So none of the above is refused for another reason than what was changed."""
     bundle.manifest["fusion"] = fusion
     bundle.seal()
-    assert Index.load(bundle.folder).state.weighing == weighing
+    assert Index.load(bundle.folder).state.name_weight == name_weight
     bundle.manifest |= {"requires": [], "fusion": MEAN}
     bundle.seal()
-    assert Index.load(bundle.folder).state.weighing is None
+    assert Index.load(bundle.folder).state.name_weight is None
 
 
 ATTENTIONS = [
@@ -396,9 +396,9 @@ def test_files_of_other_roles_cannot_be_swapped(bundle):
 
 @pytest.fixture
 def networked(tmp_path):
-    """An index whose network learned numbers."""
+    """An index whose network learned parameters."""
     network = Matching(context="attention")
-    network = network.learned(network.initial(16, 5))
+    network = network.with_parameters(network.initial_parameters(16, 5))
     engine = Engine.build(toy_categories(), encoder=HashingEncoder(dim=16), network=network)
     engine.save(tmp_path / "networked")
     return Bundle(tmp_path / "networked")
@@ -423,7 +423,7 @@ NETWORKS = [
     ({"name": "", "settings": {}}, "network '' is not known"),
     ({"name": "matching", "settings": {"command": "rm"}}, "has no setting 'command'"),
     ({"name": "matching", "settings": {"name": "rm"}}, "cannot be read"),
-    ({"name": "matching", "settings": {"numbers": {}}}, "has no setting 'numbers'"),
+    ({"name": "matching", "settings": {"parameters": {}}}, "has no setting 'parameters'"),
     ({"name": "matching", "settings": {"steps": "3"}}, "steps is '3'"),
     ({"name": "matching", "settings": {"steps": True}}, "steps is True"),
     ({"name": "matching", "settings": {"steps": None}}, "steps is None"),
@@ -462,7 +462,7 @@ def test_a_network_that_is_required_and_not_there_is_refused_and_the_other_way_r
 def test_without_its_file_a_network_has_not_learned_and_nothing_is_made_up(networked):
     del networked.manifest["files"]["network"]
     networked.seal()
-    assert Index.load(networked.folder).state.network.numbers == {}
+    assert Index.load(networked.folder).state.network.parameters == {}
 
 
 def test_the_file_of_a_network_has_a_name_of_its_own(networked):
@@ -488,7 +488,7 @@ NUMBERS = [
     (changed_number("query_v", lambda a: a.astype(np.int32)), "query_v is int32"),
     (changed_number("log_scale", lambda a: np.repeat(a, 2)), r"log_scale is float32 \(2,\)"),
     (lambda tensors: {**tensors, "more": np.ones(1, np.float32)}, r"'more'.* are needed"),
-    (lambda tensors: {"log_scale": tensors["log_scale"]}, r"holds the numbers \['log_scale'\]"),
+    (lambda tensors: {"log_scale": tensors["log_scale"]}, r"holds the parameters \['log_scale'\]"),
     (
         lambda tensors: {n: a[:8, :8].copy() if a.ndim == 2 else a for n, a in tensors.items()},
         r"is float32 \(8, 8\); .*float32 \(16, 16\) is needed",

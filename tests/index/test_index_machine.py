@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from textshot._arrays import unit_rows
 from textshot.errors import ConflictError, InvalidCategoriesError
 from textshot.index import Index
-from textshot.scoring.prototypes import fuse
+from textshot.scoring.prototypes import prototype
 from textshot.testing import HashingEncoder
 from textshot.types import Category, Example, spoken
 
@@ -122,7 +122,7 @@ class IndexAgainstADict(RuleBasedStateMachine):
             assert [e.text for e in entry.category.examples] == texts
             expected = unit_rows(ENCODER.encode([spoken(entry.category.name), *texts]))
             np.testing.assert_array_equal(entry.vectors, expected, strict=True)
-            np.testing.assert_array_equal(entry.fused, fuse(expected), strict=True)
+            np.testing.assert_array_equal(entry.prototype, prototype(expected), strict=True)
         assert state.vectors.shape == (len(self.model), ENCODER.dim)
 
 

@@ -111,7 +111,7 @@ def test_the_categories_and_their_vectors_stay_as_they_are(index, at):
 
 
 def test_an_adapted_index_takes_and_forgets_none(index, at):
-    moved = Index.of_state(index.state.moved(at(1, 181), Adaptation(60)))
+    moved = Index.of_state(index.state.with_prototypes(at(1, 181), Adaptation(60)))
     assert moved.state.nothing is index.state.nothing
     with pytest.raises(InvalidCategoriesError, match="adapted to a batch of texts"):
         moved.add_nothing([Example("south")], at(270))

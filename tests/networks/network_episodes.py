@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from textshot._arrays import unit_rows
-from textshot.networks import DESCRIPTION, EXAMPLE, NAME, Views
+from textshot.networks import DESCRIPTION, EXAMPLE, NAME, EpisodeEmbeddings
 from textshot.scoring.exemplars import scores
-from textshot.scoring.prototypes import category_vectors
+from textshot.scoring.prototypes import category_prototypes
 
 # Loops.
 
@@ -42,7 +42,7 @@ def cross_entropy(logits, truth):
     return math.fsum(each) / len(each)
 
 
-def keys_of(views, parts=(NAME, DESCRIPTION, EXAMPLE)):
+def episode_keys(views, parts=(NAME, DESCRIPTION, EXAMPLE)):
     """Return [(kind, row), ...] for each way."""
     found = []
     for way in range(len(views.classes)):
@@ -58,10 +58,10 @@ def keys_of(views, parts=(NAME, DESCRIPTION, EXAMPLE)):
     return found
 
 
-def prototypes(views, parts=(NAME, DESCRIPTION, EXAMPLE), bias=(0.0, 0.0, 0.0)):
+def episode_prototypes(views, parts=(NAME, DESCRIPTION, EXAMPLE), bias=(0.0, 0.0, 0.0)):
     return [
         unit(added(*(times(math.exp(bias[kind]), row) for kind, row in keys)))
-        for keys in keys_of(views, parts)
+        for keys in episode_keys(views, parts)
     ]
 
 
@@ -69,7 +69,15 @@ def prototypes(views, parts=(NAME, DESCRIPTION, EXAMPLE), bias=(0.0, 0.0, 0.0)):
 
 
 def make_views(
-    n_way=4, n_shot=2, n_query=6, dim=5, *, seed=0, names=True, descriptions=False, again=False
+    n_way=4,
+    n_shot=2,
+    n_query=6,
+    dim=5,
+    *,
+    seed=0,
+    names=True,
+    descriptions=False,
+    second_view=False,
 ):
     """Return random unit rows in double precision; the last way has no description."""
     generator = torch.Generator().manual_seed(seed)
@@ -80,14 +88,14 @@ def make_views(
         found = found + 0.5
         return torch.nn.functional.normalize(found, dim=-1)
 
-    found = Views(
+    found = EpisodeEmbeddings(
         support=rows(n_way, n_shot),
         query=rows(n_query),
         truth=torch.arange(n_query) % n_way,
         classes=torch.arange(n_way) * 2 + 1,
         names=rows(n_way) if names else None,
         descriptions=rows(n_way) if descriptions else None,
-        again=rows(n_query) if again else None,
+        second_view=rows(n_query) if second_view else None,
     )
     if found.descriptions is not None:
         found.descriptions[-1] = 0
@@ -95,17 +103,17 @@ def make_views(
 
 
 def leaves(network, dim, seed=0, n_classes=9):
-    """Return the network's numbers off their start, as double precision leaves."""
+    """Return the network's parameters off their start, as double precision leaves."""
     rng = np.random.default_rng(seed)
     return {
         name: torch.tensor(array + 0.3 * rng.normal(size=array.shape), requires_grad=True)
-        for name, array in network.initial(dim, n_classes, seed).items()
+        for name, array in network.initial_parameters(dim, n_classes, seed).items()
     }
 
 
 def of_use(views):
     """Return keys, rows, kinds and queries of an episode as the NumPy side takes them."""
-    flat = [(way, kind, row) for way, keys in enumerate(keys_of(views)) for kind, row in keys]
+    flat = [(way, kind, row) for way, keys in enumerate(episode_keys(views)) for kind, row in keys]
     return (
         np.array([row for _, _, row in flat], np.float32),
         np.array([way for way, _, _ in flat], np.int64),
@@ -117,7 +125,7 @@ def of_use(views):
 def used(network, views):
     """Return what the NumPy side scores, (n_query, n_way)."""
     keys, rows, kinds, queries = of_use(views)
-    vectors = category_vectors(network, keys, rows, kinds)
+    vectors = category_prototypes(network, keys, rows, kinds)
     return scores(network, queries, vectors, keys, rows, kinds)
 
 
@@ -143,13 +151,13 @@ class Task:
         classes = self._rng.choice(pool, n_way, replace=False)
         truth = np.repeat(np.arange(n_way), n_query)
         queries = self.texts(classes[truth])
-        return Views(
+        return EpisodeEmbeddings(
             support=encode(self.texts(classes[:, None])),
             query=encode(queries),
             truth=torch.tensor(truth),
             classes=torch.tensor(classes),
             names=encode(self.texts(classes)),
-            again=encode(queries),
+            second_view=encode(queries),
         )
 
 
@@ -159,27 +167,27 @@ def learn(network, *, n_way=8, n_query=4, steps=300, seed=0):
     torch.manual_seed(seed)
     task = Task(seed)
     layer = torch.nn.Linear(SIGNAL + NOISE, DIM, bias=False)
-    numbers = {
+    parameters = {
         name: torch.tensor(array, requires_grad=True)
-        for name, array in network.initial(DIM, SEEN, seed).items()
+        for name, array in network.initial_parameters(DIM, SEEN, seed).items()
     }
 
     def encode(texts):
         return torch.nn.functional.normalize(layer(texts), dim=-1)
 
     def accuracy():
-        now = network.learned({name: t.detach().numpy() for name, t in numbers.items()})
+        now = network.with_parameters({name: t.detach().numpy() for name, t in parameters.items()})
         with torch.no_grad():
             episodes = [task.episode(encode, 5, 5, seen=False) for _ in range(40)]
         right = [used(now, e).argmax(1) == e.truth.numpy() for e in episodes]
         return float(np.mean(right)), now
 
     before, _ = accuracy()
-    groups = [{"params": layer.parameters()}, {"params": numbers.values(), "lr": 0.003}]
+    groups = [{"params": layer.parameters()}, {"params": parameters.values(), "lr": 0.003}]
     optimizer = torch.optim.AdamW(groups, lr=0.02)
     for _ in range(steps):
         optimizer.zero_grad()
-        network.loss(numbers, task.episode(encode, n_way, n_query, seen=True)).backward()
+        network.loss(parameters, task.episode(encode, n_way, n_query, seen=True)).backward()
         optimizer.step()
     after, learned = accuracy()
     return before, after, learned

@@ -46,7 +46,7 @@ def test_accuracy_on_unseen_categories_rises_from_chance(name, settings):
     before, after, learned = learn(make_network(name, **settings), **how)
     assert before < 0.3  # five ways
     assert after > 0.95
-    assert set(learned.numbers) == set(learned.shapes(12))
+    assert set(learned.parameters) == set(learned.parameter_shapes(12))
 
 
 @pytest.mark.parametrize(("name", "settings"), EVERY, ids=map(named, EVERY))
@@ -54,9 +54,9 @@ def test_every_number_and_the_encoder_get_gradients(name, settings):
     network, views = make_network(name, **settings), make_views(dim=6, descriptions=True)
     views.query.requires_grad_()
     views.support.requires_grad_()
-    numbers = leaves(network, 6)
-    network.loss(numbers, views).backward()
-    for number in [*numbers.values(), views.query]:
+    parameters = leaves(network, 6)
+    network.loss(parameters, views).backward()
+    for number in [*parameters.values(), views.query]:
         assert torch.isfinite(number.grad).all()
         assert number.grad.abs().max() > 0
     assert views.support.grad is not None
@@ -64,13 +64,13 @@ def test_every_number_and_the_encoder_get_gradients(name, settings):
 
 @pytest.mark.parametrize(("name", "settings"), EVERY, ids=map(named, EVERY))
 def test_under_autocast_scores_keep_single_precision(name, settings):
-    network, exact = make_network(name, **settings), make_views(dim=6, again=True)
+    network, exact = make_network(name, **settings), make_views(dim=6, second_view=True)
     views = replace(exact, **halved(exact, torch.float32))
-    numbers = {k: t.detach().float() for k, t in leaves(network, 6).items()}
-    plain = network.logits(numbers, views), network.loss(numbers, views)
+    parameters = {k: t.detach().float() for k, t in leaves(network, 6).items()}
+    plain = network.logits(parameters, views), network.loss(parameters, views)
     with torch.autocast("cpu", torch.bfloat16):
-        under = network.logits(numbers, views), network.loss(numbers, views)
-        narrow = network.loss(numbers, replace(views, **halved(views, torch.bfloat16)))
+        under = network.logits(parameters, views), network.loss(parameters, views)
+        narrow = network.loss(parameters, replace(views, **halved(views, torch.bfloat16)))
     for a, b in zip(plain, under, strict=True):
         assert b.dtype == torch.float32
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
@@ -92,21 +92,21 @@ def test_numpy_scores_what_torch_learns(name, settings, kind):
         "descriptions": lambda: make_views(dim=7, descriptions=True),
     }[kind]()
     network = make_network(name, **settings)
-    numbers = leaves(network, 7)
-    learned = network.learned({k: t.detach().numpy() for k, t in numbers.items()})
-    logits = network.logits(numbers, views).detach().numpy()
-    scale = np.exp(numbers["log_scale"].item()) if "log_scale" in numbers else 20
+    parameters = leaves(network, 7)
+    learned = network.with_parameters({k: t.detach().numpy() for k, t in parameters.items()})
+    logits = network.logits(parameters, views).detach().numpy()
+    scale = np.exp(parameters["log_scale"].item()) if "log_scale" in parameters else 20
     np.testing.assert_allclose(used(learned, views), logits / scale, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "settings"), EVERY, ids=map(named, EVERY))
 def test_before_learning_numpy_scores_from_the_documented_start(name, settings):
     network, views = make_network(name, **settings), make_views(dim=7)
-    start = network.learned(network.initial(7, 9))
+    start = network.with_parameters(network.initial_parameters(7, 9))
     np.testing.assert_allclose(used(network, views), used(start, views), atol=1e-6)
-    again = network.initial(7, 9)
-    assert all(np.array_equal(a, again[k]) for k, a in network.initial(7, 9).items())
-    assert {k: a.shape for k, a in start.numbers.items()} == network.shapes(7)
+    again = network.initial_parameters(7, 9)
+    assert all(np.array_equal(a, again[k]) for k, a in network.initial_parameters(7, 9).items())
+    assert {k: a.shape for k, a in start.parameters.items()} == network.parameter_shapes(7)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -122,12 +122,12 @@ def test_an_episode_where_nothing_stands_for_a_way_is_refused(name):
 def test_importing_and_using_networks_takes_no_torch():
     code = (
         "import sys, numpy as np; from textshot.networks import make_network;"
-        "from textshot.scoring.prototypes import category_vectors;"
+        "from textshot.scoring.prototypes import category_prototypes;"
         "from textshot.scoring.exemplars import scores;"
         "keys = np.eye(4, dtype=np.float32); rows = np.arange(4); kinds = np.full(4, 2)\n"
         "for name in ('matching', 'memory', 'siamese'):\n"
         "    network = make_network(name)\n"
-        "    vectors = category_vectors(network, keys, rows, kinds)\n"
+        "    vectors = category_prototypes(network, keys, rows, kinds)\n"
         "    scores(network, keys, vectors, keys, rows, kinds)\n"
         "print([m for m in ('torch', 'sklearn', 'faiss') if m in sys.modules])"
     )

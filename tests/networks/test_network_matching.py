@@ -8,11 +8,11 @@ from network_episodes import (
     added,
     cross_entropy,
     dot,
-    keys_of,
+    episode_keys,
+    episode_prototypes,
     leaves,
     make_views,
     of_use,
-    prototypes,
     softmax,
     times,
     unit,
@@ -22,7 +22,7 @@ from network_episodes import (
 from textshot.errors import InvalidTextsError
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, make_network
 from textshot.scoring.exemplars import scores
-from textshot.scoring.prototypes import category_vectors
+from textshot.scoring.prototypes import category_prototypes
 
 ALL = (NAME, DESCRIPTION, EXAMPLE)
 VARIANTS = [
@@ -110,8 +110,8 @@ def query_in_context(kind, n, query, rows, scale, steps):
     return hidden
 
 
-def by_loops(network, numbers, views, parts=ALL):
-    n = {name: t.detach().numpy() for name, t in numbers.items()}
+def by_loops(network, parameters, views, parts=ALL):
+    n = {name: t.detach().numpy() for name, t in parameters.items()}
     scale, bias = math.exp(n["log_scale"][0]), n["kind_bias"]
     queries = views.query.tolist()
     if network.keys == "several":
@@ -119,11 +119,11 @@ def by_loops(network, numbers, views, parts=ALL):
             [
                 math.log(sum(math.exp(bias[k] + scale * dot(q, row)) for k, row in keys))
                 - math.log(sum(math.exp(bias[k]) for k, _ in keys))
-                for keys in keys_of(views, parts)
+                for keys in episode_keys(views, parts)
             ]
             for q in queries
         ]
-    rows = prototypes(views, parts, bias)
+    rows = episode_prototypes(views, parts, bias)
     if network.context != "none":
         rows = support_in_context(network.context, n, rows, scale)
         context = network.context, n
@@ -137,43 +137,43 @@ def by_loops(network, numbers, views, parts=ALL):
 @pytest.mark.parametrize("descriptions", [False, True])
 def test_logits_and_loss_equal_plain_loops(settings, descriptions):
     network, views = make_network("matching", **settings), make_views(descriptions=descriptions)
-    numbers, truth = leaves(network, 5), views.truth.tolist()
-    expected = by_loops(network, numbers, views)
-    found = network.logits(numbers, views).detach().numpy()
+    parameters, truth = leaves(network, 5), views.truth.tolist()
+    expected = by_loops(network, parameters, views)
+    found = network.logits(parameters, views).detach().numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
     parts = [(1.0, ALL), (0.5, (NAME, DESCRIPTION)), (0.5, (EXAMPLE,))]
     loss = sum(
-        w * cross_entropy(by_loops(network, numbers, views, kinds), truth) for w, kinds in parts
+        w * cross_entropy(by_loops(network, parameters, views, kinds), truth) for w, kinds in parts
     )
-    assert network.loss(numbers, views).item() == pytest.approx(loss, abs=1e-6)
+    assert network.loss(parameters, views).item() == pytest.approx(loss, abs=1e-6)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=ids)
 @pytest.mark.parametrize("kind", [{"n_shot": 0}, {"names": False}])
 def test_with_one_sort_of_keys_the_loss_is_theirs(settings, kind):
     network, views = make_network("matching", **settings), make_views(**kind)
-    numbers = leaves(network, 5)
-    expected = by_loops(network, numbers, views)
-    np.testing.assert_allclose(network.logits(numbers, views).detach(), expected, atol=1e-6)
+    parameters = leaves(network, 5)
+    expected = by_loops(network, parameters, views)
+    np.testing.assert_allclose(network.logits(parameters, views).detach(), expected, atol=1e-6)
     loss = cross_entropy(expected, views.truth.tolist())
-    assert network.loss(numbers, views).item() == pytest.approx(loss, abs=1e-6)
+    assert network.loss(parameters, views).item() == pytest.approx(loss, abs=1e-6)
 
 
 def test_the_lstm_is_the_one_of_torch():
     network, views = make_network("matching", context="lstm"), make_views(n_shot=1, names=False)
-    numbers = leaves(network, 5)
+    parameters = leaves(network, 5)
     rows = views.support[:, 0]
     theirs = torch.nn.LSTM(5, 5, bidirectional=True).double()
     with torch.no_grad():
         for way, end in (("forward", ""), ("backward", "_reverse")):
-            getattr(theirs, f"weight_ih_l0{end}").copy_(numbers[f"{way}_input"])
-            getattr(theirs, f"weight_hh_l0{end}").copy_(numbers[f"{way}_state"])
-            getattr(theirs, f"bias_ih_l0{end}").copy_(numbers[f"{way}_bias"])
+            getattr(theirs, f"weight_ih_l0{end}").copy_(parameters[f"{way}_input"])
+            getattr(theirs, f"weight_hh_l0{end}").copy_(parameters[f"{way}_state"])
+            getattr(theirs, f"bias_ih_l0{end}").copy_(parameters[f"{way}_bias"])
             getattr(theirs, f"bias_hh_l0{end}").zero_()
         both = theirs(rows)[0]
-        found = rows + numbers["support_gate"] * (both[:, :5] + both[:, 5:])
+        found = rows + parameters["support_gate"] * (both[:, :5] + both[:, 5:])
     found = found / found.norm(dim=1, keepdim=True)
-    n = {name: t.detach().numpy() for name, t in numbers.items()}
+    n = {name: t.detach().numpy() for name, t in parameters.items()}
     expected = support_in_context("lstm", n, rows.tolist(), math.exp(n["log_scale"][0]))
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
@@ -195,10 +195,10 @@ def in_order(views, order):
 @pytest.mark.parametrize("settings", VARIANTS, ids=ids)
 def test_the_order_of_the_support_matters_to_the_lstm_only(settings):
     network, views, order = make_network("matching", **settings), make_views(dim=8), [2, 0, 3, 1]
-    numbers = leaves(network, 8)
-    first = network.logits(numbers, views).detach()[:, order]
-    second = network.logits(numbers, in_order(views, order)).detach()
-    learned = network.learned({k: t.detach().numpy() for k, t in numbers.items()})
+    parameters = leaves(network, 8)
+    first = network.logits(parameters, views).detach()[:, order]
+    second = network.logits(parameters, in_order(views, order)).detach()
+    learned = network.with_parameters({k: t.detach().numpy() for k, t in parameters.items()})
     pairs = [
         (first, second),
         (used(learned, views)[:, order], used(learned, in_order(views, order))),
@@ -211,12 +211,12 @@ def test_the_order_of_the_support_matters_to_the_lstm_only(settings):
 @pytest.mark.parametrize("context", ["lstm", "attention"])
 def test_at_the_start_a_context_changes_nothing(context):
     network, views = make_network("matching", context=context), make_views(dim=6)
-    start = {k: torch.tensor(a).double() for k, a in network.initial(6, 3).items()}
+    start = {k: torch.tensor(a).double() for k, a in network.initial_parameters(6, 3).items()}
     plain = make_network("matching")
     here, there = network.logits(start, views), plain.logits(start, views)
     torch.testing.assert_close(here, there, rtol=0, atol=1e-5)
-    assert network.joint
-    assert not plain.joint
+    assert network.contextual
+    assert not plain.contextual
 
 
 # Keys of several kinds.
@@ -226,18 +226,18 @@ def test_each_kind_of_key_has_a_weight_of_its_own():
     views = make_views()
     keys, rows, kinds, queries = of_use(views)
     bias = np.array([1.0, 0.0, -0.5], np.float32)
-    network = make_network("matching").learned({"log_scale": [3.0], "kind_bias": bias})
+    network = make_network("matching").with_parameters({"log_scale": [3.0], "kind_bias": bias})
     weights = np.exp(bias.astype(np.float64))[kinds]
     np.testing.assert_allclose(network.key_weights(kinds), weights, rtol=1e-6)
-    expected = [dot(queries[0], p) for p in prototypes(views, bias=bias)]
-    vectors = category_vectors(network, keys, rows, kinds)
+    expected = [dot(queries[0], p) for p in episode_prototypes(views, bias=bias)]
+    vectors = category_prototypes(network, keys, rows, kinds)
     found = scores(network, queries, vectors, keys, rows, kinds)
     np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("numbers", [{}, {"log_scale": [3.0], "kind_bias": [0.0, 0.0, 0.0]}])
-def test_as_it_comes_each_key_counts_as_one(numbers):
-    network = make_network("matching").learned(numbers)
+@pytest.mark.parametrize("parameters", [{}, {"log_scale": [3.0], "kind_bias": [0.0, 0.0, 0.0]}])
+def test_as_it_comes_each_key_counts_as_one(parameters):
+    network = make_network("matching").with_parameters(parameters)
     assert network.key_weights(np.array([0, 1, 2])) is None
 
 
@@ -245,10 +245,10 @@ def test_several_keys_score_on_the_scale_of_a_cosine():
     network = make_network("matching", keys="several")
     keys = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8]], np.float32)
     rows, kinds = np.array([0, 0, 0, 1]), np.array([0, 2, 2, 2])
-    found = network.rescore(np.array([[1, 0], [0, 1]], np.float32), keys, rows, kinds)
+    found = network.score_keys(np.array([[1, 0], [0, 1]], np.float32), keys, rows, kinds)
     assert found[0, 0] == pytest.approx(1 + math.log(2 / 3) / 20, abs=1e-6)
     np.testing.assert_allclose(found[:, 1], [0.6, 0.8], atol=1e-6)  # its only key
-    all_alike = network.rescore(keys[:1], keys[[0, 0]], rows[:2], kinds[:2])
+    all_alike = network.score_keys(keys[:1], keys[[0, 0]], rows[:2], kinds[:2])
     assert all_alike[0, 0] == pytest.approx(1, abs=1e-6)
 
 
@@ -256,14 +256,18 @@ def test_several_keys_score_on_the_scale_of_a_cosine():
 def test_the_scale_stays_within_its_bounds_and_can_learn_its_way_back(log_scale, scale):
     network, views = make_network("matching"), make_views()
     log_scale = torch.tensor([log_scale], dtype=torch.float64, requires_grad=True)
-    numbers = {"log_scale": log_scale, "kind_bias": torch.zeros(3, dtype=torch.float64)}
-    expected = [[scale * dot(q, p) for p in prototypes(views)] for q in views.query.tolist()]
-    np.testing.assert_allclose(network.logits(numbers, views).detach(), expected, atol=1e-6)
-    network.loss(numbers, views).backward()
-    assert numbers["log_scale"].grad.abs() > 0
-    context = make_network("matching", readout="context").learned({"log_scale": [log_scale.item()]})
+    parameters = {"log_scale": log_scale, "kind_bias": torch.zeros(3, dtype=torch.float64)}
+    expected = [
+        [scale * dot(q, p) for p in episode_prototypes(views)] for q in views.query.tolist()
+    ]
+    np.testing.assert_allclose(network.logits(parameters, views).detach(), expected, atol=1e-6)
+    network.loss(parameters, views).backward()
+    assert parameters["log_scale"].grad.abs() > 0
+    context = make_network("matching", readout="context").with_parameters(
+        {"log_scale": [log_scale.item()]}
+    )
     views = make_views(names=False, n_shot=1)
-    logits = context.logits(numbers, views).detach() / scale
+    logits = context.logits(parameters, views).detach() / scale
     np.testing.assert_allclose(used(context, views), logits, atol=1e-5)
 
 

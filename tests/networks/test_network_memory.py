@@ -3,15 +3,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from network_episodes import added, cross_entropy, dot, leaves, make_views, prototypes, unit
+from network_episodes import added, cross_entropy, dot, episode_prototypes, leaves, make_views, unit
 
 from textshot.errors import InvalidTextsError
-from textshot.networks import Views, make_network
+from textshot.networks import EpisodeEmbeddings, make_network
 
 
 def start(views):
     """Return the exemplars at the start: [way, row, whether it is a single example]."""
-    exemplars = [[way, row, False] for way, row in enumerate(prototypes(views))]
+    exemplars = [[way, row, False] for way, row in enumerate(episode_prototypes(views))]
     examples = enumerate(views.support.tolist())
     return exemplars + [[way, row, True] for way, rows in examples for row in rows]
 
@@ -43,27 +43,29 @@ def loss_by_loops(views, scale, decay, margin):
 @pytest.mark.parametrize("kind", [{}, {"n_shot": 0}, {"names": False}, {"n_query": 20}], ids=str)
 def test_logits_and_loss_equal_plain_loops(kind):
     network, views = make_network("memory", margin=0.2), make_views(**kind)
-    numbers = leaves(network, 5)
-    scale, decay = math.exp(numbers["log_scale"].item()), numbers["slope"].item()
+    parameters = leaves(network, 5)
+    scale, decay = math.exp(parameters["log_scale"].item()), parameters["decay"].item()
     expected = [
         [scale * s for s in per_way(q, start(views), decay, 4)] for q in views.query.tolist()
     ]
-    np.testing.assert_allclose(network.logits(numbers, views).detach(), expected, atol=1e-6)
+    np.testing.assert_allclose(network.logits(parameters, views).detach(), expected, atol=1e-6)
     loss, n_exemplars = loss_by_loops(views, scale, decay, 0.2)
-    assert network.loss(numbers, views).item() == pytest.approx(loss, abs=1e-6)
+    assert network.loss(parameters, views).item() == pytest.approx(loss, abs=1e-6)
     assert n_exemplars > len(start(views))  # some were wrong, and got exemplars of their own
 
 
 def test_a_query_that_was_written_is_known_from_then_on():
     network = make_network("memory")
-    numbers = {"log_scale": torch.tensor([3.0]), "slope": torch.tensor([2.0])}
+    parameters = {"log_scale": torch.tensor([3.0]), "decay": torch.tensor([2.0])}
     names = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
     odd = torch.tensor([0.8, 0.0, 0.6])  # looks like the first way, belongs to the second
 
     def loss(*queries):
         truth = torch.ones(len(queries), dtype=torch.int64)
-        views = Views(names[:, None][:, :0], torch.stack(queries), truth, torch.arange(2), names)
-        return network.loss(numbers, views).item()
+        views = EpisodeEmbeddings(
+            names[:, None][:, :0], torch.stack(queries), truth, torch.arange(2), names
+        )
+        return network.loss(parameters, views).item()
 
     first, second = loss(odd), 2 * loss(odd, odd) - loss(odd)
     assert first > 10
@@ -72,26 +74,28 @@ def test_a_query_that_was_written_is_known_from_then_on():
 
 def test_of_equally_near_slots_the_last_written_moves():
     network = make_network("memory", margin=0.0)
-    numbers = {"log_scale": torch.tensor([3.0]), "slope": torch.tensor([2.0])}
+    parameters = {"log_scale": torch.tensor([3.0]), "decay": torch.tensor([2.0])}
     names = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
     odd = torch.tensor([0.8, 0.0, 0.6])
     truth = torch.tensor([1, 0, 0])  # the same text is corrected, then corrected back
-    views = Views(names[:, None][:, :0], odd.expand(3, 3), truth, torch.arange(2), names)
+    views = EpisodeEmbeddings(
+        names[:, None][:, :0], odd.expand(3, 3), truth, torch.arange(2), names
+    )
     # Before the third both ways have an exemplar that equals it: log 2 and no margin to make up.
-    both = 3 * network.loss(numbers, views).item()
-    two = Views(views.support, odd.expand(2, 3), truth[:2], views.classes, names)
-    assert both - 2 * network.loss(numbers, two).item() == pytest.approx(math.log(2), abs=1e-5)
+    both = 3 * network.loss(parameters, views).item()
+    two = EpisodeEmbeddings(views.support, odd.expand(2, 3), truth[:2], views.classes, names)
+    assert both - 2 * network.loss(parameters, two).item() == pytest.approx(math.log(2), abs=1e-5)
 
 
-@pytest.mark.parametrize(("slope", "used"), [(2.5, 2.5), (0.0, 1.0), (99.0, 8.0)])
+@pytest.mark.parametrize(("decay", "used"), [(2.5, 2.5), (0.0, 1.0), (99.0, 8.0)])
 def test_the_decay_stays_within_its_bounds_on_both_sides(decay, used):
     network, views = make_network("memory"), make_views()
-    numbers = {"log_scale": torch.tensor([3.0]), "slope": torch.tensor([decay])}
-    learned = network.learned({k: t.numpy() for k, t in numbers.items()})
+    parameters = {"log_scale": torch.tensor([3.0]), "decay": torch.tensor([decay])}
+    learned = network.with_parameters({k: t.numpy() for k, t in parameters.items()})
     assert learned.decay == pytest.approx(used)
     query = views.query[0].tolist()
     expected = per_way(query, start(views), used, 4)
-    found = network.logits(numbers, views)[0] / math.exp(3)
+    found = network.logits(parameters, views)[0] / math.exp(3)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 

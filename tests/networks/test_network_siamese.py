@@ -2,23 +2,29 @@ import math
 
 import numpy as np
 import pytest
-from network_episodes import dot, keys_of, make_views, prototypes
+from network_episodes import dot, episode_keys, episode_prototypes, make_views
 
 from textshot.errors import InvalidTextsError
 from textshot.networks import make_network
 
-KINDS = [{}, {"again": True}, {"n_shot": 0, "again": True}, {"names": False}, {"n_shot": 1}]
-KINDS += [{"descriptions": True, "again": True}]
+KINDS = [
+    {},
+    {"second_view": True},
+    {"n_shot": 0, "second_view": True},
+    {"names": False},
+    {"n_shot": 1},
+]
+KINDS += [{"descriptions": True, "second_view": True}]
 
 
 def others_of(views, i):
     """Return the cosines of query i with what is the same, and with what is not."""
     query, way = views.query[i].tolist(), int(views.truth[i])
     same, apart = [], []
-    for other, keys in enumerate(keys_of(views)):
+    for other, keys in enumerate(episode_keys(views)):
         (same if other == way else apart).extend(dot(query, row) for _, row in keys)
-    if views.again is not None:
-        same.append(dot(query, views.again[i].tolist()))
+    if views.second_view is not None:
+        same.append(dot(query, views.second_view[i].tolist()))
     return same, apart
 
 
@@ -47,12 +53,12 @@ def test_triplet_loss_equals_plain_loops(kind):
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_logits_are_twenty_cosines_with_the_prototypes(kind):
     views = make_views(**kind)
-    expected = [[20 * dot(q, p) for p in prototypes(views)] for q in views.query.tolist()]
+    expected = [[20 * dot(q, p) for p in episode_prototypes(views)] for q in views.query.tolist()]
     np.testing.assert_allclose(make_network("siamese").logits({}, views), expected, atol=1e-6)
 
 
 def test_one_example_brings_positives_that_say_something():
-    views = make_views(n_shot=1, again=True)
+    views = make_views(n_shot=1, second_view=True)
     assert all(len(others_of(views, i)[0]) == 3 for i in range(len(views.query)))
 
 

@@ -11,22 +11,24 @@ from textshot.errors import EncoderError, IndexFormatError, InvalidTextsError
 from textshot.networks import from_bytes, make_network, network_beside, put_beside, to_bytes
 
 
-def learned(name="matching", dim=7, **settings):
+def learned_network(name="matching", dim=7, **settings):
     network, rng = make_network(name, **settings), np.random.default_rng(5)
-    start = network.initial(dim, 4)
-    return network.learned({k: a + 0.2 * rng.normal(size=a.shape) for k, a in start.items()})
+    start = network.initial_parameters(dim, 4)
+    return network.with_parameters(
+        {k: a + 0.2 * rng.normal(size=a.shape) for k, a in start.items()}
+    )
 
 
 @pytest.mark.parametrize(("name", "settings"), EVERY, ids=map(named, EVERY))
 def test_a_network_comes_back_bit_for_bit(name, settings, tmp_path):
-    network, views = learned(name, **settings), make_views(dim=7)
+    network, views = learned_network(name, **settings), make_views(dim=7)
     back = from_bytes(name, network.settings, to_bytes(network))
     put_beside(tmp_path, network, {"accuracy": 0.5})
     for again in (back, network_beside(tmp_path)):
         assert type(again) is type(network)
         assert again.settings == network.settings
-        assert {k: a.tobytes() for k, a in again.numbers.items()} == {
-            k: a.tobytes() for k, a in network.numbers.items()
+        assert {k: a.tobytes() for k, a in again.parameters.items()} == {
+            k: a.tobytes() for k, a in network.parameters.items()
         }
         assert used(again, views).tobytes() == used(network, views).tobytes()
 
@@ -34,7 +36,7 @@ def test_a_network_comes_back_bit_for_bit(name, settings, tmp_path):
 def test_a_network_without_numbers_comes_back_too(tmp_path):
     put_beside(tmp_path, make_network("memory", margin=0.3), {})
     assert network_beside(tmp_path).settings == {"margin": 0.3}
-    assert network_beside(tmp_path).numbers == {}
+    assert network_beside(tmp_path).parameters == {}
 
 
 def test_a_folder_without_one_brings_none(tmp_path):
@@ -42,7 +44,7 @@ def test_a_folder_without_one_brings_none(tmp_path):
 
 
 def test_what_lies_beside_says_what_it_is(tmp_path):
-    put_beside(tmp_path, learned(context="attention"), {"trained_on": ["a", "b"]})
+    put_beside(tmp_path, learned_network(context="attention"), {"trained_on": ["a", "b"]})
     found = json.loads((tmp_path / "textshot.json").read_text(encoding="utf-8"))
     assert (found["format"], found["format_version"]) == ("textshot-network", 1)
     assert found["network"] == "matching"
@@ -97,7 +99,7 @@ def test_a_whole_number_is_as_good_as_a_float():
     assert make_network("linear", c=3).c == 3
 
 
-def numbers(**changed):
+def parameters(**changed):
     found = {"log_scale": np.ones(1, np.float32), "kind_bias": np.zeros(3, np.float32), **changed}
     return save({k: a for k, a in found.items() if a is not None})
 
@@ -107,13 +109,13 @@ def numbers(**changed):
     [
         (b"", "not a safetensors file"),
         (b"\x80\x04K\x01.", "not a safetensors file"),
-        (numbers()[:-2], "not a safetensors file"),
-        (numbers(kind_bias=None), r"holds the numbers \['log_scale'\]; .* needed"),
-        (numbers(more=np.zeros(1, np.float32)), "holds the numbers"),
-        (numbers(kind_bias=np.zeros(3)), "kind_bias is float64"),
-        (numbers(kind_bias=np.zeros(4, np.float32)), r"kind_bias is float32 \(4,\)"),
-        (numbers(log_scale=np.zeros((), np.float32)), r"log_scale is float32 \(\)"),
-        (numbers(log_scale=np.full(1, np.nan, np.float32)), "log_scale .* not finite"),
+        (parameters()[:-2], "not a safetensors file"),
+        (parameters(kind_bias=None), r"holds the parameters \['log_scale'\]; .* needed"),
+        (parameters(more=np.zeros(1, np.float32)), "holds the parameters"),
+        (parameters(kind_bias=np.zeros(3)), "kind_bias is float64"),
+        (parameters(kind_bias=np.zeros(4, np.float32)), r"kind_bias is float32 \(4,\)"),
+        (parameters(log_scale=np.zeros((), np.float32)), r"log_scale is float32 \(\)"),
+        (parameters(log_scale=np.full(1, np.nan, np.float32)), "log_scale .* not finite"),
     ],
 )
 def test_numbers_that_are_not_ours_are_refused(data, message):
@@ -123,8 +125,8 @@ def test_numbers_that_are_not_ours_are_refused(data, message):
 
 @pytest.mark.parametrize("context", ["lstm", "attention"])
 def test_numbers_of_a_context_have_to_fit_each_other(context):
-    network = learned(context=context)
-    changed = {**network.numbers}
+    network = learned_network(context=context)
+    changed = {**network.parameters}
     last = list(changed)[-1]
     changed[last] = np.zeros((3, *changed[last].shape[1:]), np.float32)
     with pytest.raises(IndexFormatError, match=rf"{last} is float32 \(3.* is needed"):
@@ -161,7 +163,7 @@ def test_settings_that_are_no_json_object_are_refused(tmp_path, content):
 
 
 def test_damaged_or_missing_numbers_beside_an_encoder_are_refused(tmp_path):
-    put_beside(tmp_path, learned(), {})
+    put_beside(tmp_path, learned_network(), {})
     path = tmp_path / "network.safetensors"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + b"x")

@@ -9,8 +9,8 @@ from textshot.errors import InvalidCategoriesError
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, make_network
 from textshot.networks.attend import MAX_SCALE, MIN_SCALE, SCALE, attend
 from textshot.scoring import attention
-from textshot.scoring.attention import Attention, find_share
-from textshot.scoring.prototypes import category_vectors, fuse
+from textshot.scoring.attention import Attention, find_attention_share
+from textshot.scoring.prototypes import category_prototypes, prototype
 
 
 def soft(cosines, weights, scale):
@@ -90,7 +90,7 @@ def test_mixed_is_what_loops_find(share, scale):
     rows = np.array([0, 0, 1, 2, 2, 2])
     keys, queries = unit_rows(rng.normal(size=(6, 5))), unit_rows(rng.normal(size=(9, 5)))
     scores, weights = rng.uniform(-1, 1, (9, 3)).astype(np.float32), rng.uniform(0.1, 3, 6)
-    found = Attention(share, weights, scale).mixed(scores, queries, keys, rows)
+    found = Attention(share, weights, scale).mix(scores, queries, keys, rows)
     assert (found.dtype, found.shape) == (np.float32, (9, 3))
     for i, query in enumerate(queries):
         for row in range(3):
@@ -118,7 +118,7 @@ def made(n_categories=6, n_shot=30, *, clusters=1, wide=0.5, dim=16, seed=0, nam
 
 def share_of(keys, rows, kinds, weights=None, scale=SCALE):
     given = np.ones(len(keys)) if weights is None else weights
-    return find_share(keys, rows, kinds, Attention(1.0, given, scale))
+    return find_attention_share(keys, rows, kinds, Attention(1.0, given, scale))
 
 
 # A text at 0 degrees: 0.707 from the one vector, at 45, and 1 - log(2) / 20 from the keys; half of
@@ -138,8 +138,8 @@ def test_categories_of_two_things_get_a_share_and_fresh_texts_are_read_better(se
     keys, rows, kinds = keys[known], rows[known], kinds[known]
     share = share_of(keys, rows, kinds)
     assert share > 0
-    fused = texts @ category_vectors(make_network("matching"), keys, rows, kinds).T
-    mixed = Attention(share, np.ones(len(keys))).mixed(fused, texts, keys, rows)
+    fused = texts @ category_prototypes(make_network("matching"), keys, rows, kinds).T
+    mixed = Attention(share, np.ones(len(keys))).mix(fused, texts, keys, rows)
     before, after = (np.mean(scores.argmax(axis=1) == truths) for scores in (fused, mixed))
     assert after > before + 0.03
 
@@ -170,9 +170,9 @@ def test_categories_of_fewer_than_four_examples_tell_nothing():
 
 def test_more_keys_than_can_be_read_in_time_have_no_say(monkeypatch):
     given = made(clusters=2)
-    monkeypatch.setattr(attention, "MOST_KEYS", len(given[0]))
+    monkeypatch.setattr(attention, "MAX_KEYS", len(given[0]))
     assert share_of(*given) > 0
-    monkeypatch.setattr(attention, "MOST_KEYS", len(given[0]) - 1)
+    monkeypatch.setattr(attention, "MAX_KEYS", len(given[0]) - 1)
     assert share_of(*given) == 0
 
 
@@ -190,12 +190,12 @@ def test_equal_keys_and_keys_that_cancel_out_are_borne():
     axes = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], np.float32)
     rows = np.repeat(np.arange(20), 5)
     with pytest.raises(InvalidCategoriesError, match="cancel out"):
-        fuse(axes[:4])  # what is left of a category without its last example
+        prototype(axes[:4])  # what is left of a category without its last example
     assert share_of(np.tile(axes, (20, 1)), rows, np.full(100, EXAMPLE)) in (0, 0.25, 0.5)
 
 
 def in_loops(keys, rows, kinds, weights, scale):
-    """Do as `find_share`, one example left out after the other."""
+    """Do as `find_attention_share`, one example left out after the other."""
     right, whole = [], {}
     for i, own in enumerate(rows):
         if kinds[i] != EXAMPLE or np.sum((rows == own) & (kinds == EXAMPLE)) < 4:
@@ -204,7 +204,7 @@ def in_loops(keys, rows, kinds, weights, scale):
         for row in range(rows.max() + 1):
             left = [j for j in np.flatnonzero(rows == row) if j != i]
             if row == own or row not in whole:
-                whole[row] = fuse(keys[left], weights[left].astype(np.float32))
+                whole[row] = prototype(keys[left], weights[left].astype(np.float32))
             fused.append(float(keys[i] @ whole[row]))
             read.append(soft((keys[left] @ keys[i]).tolist(), weights[left].tolist(), scale))
         del whole[own]

@@ -12,7 +12,7 @@ from textshot.scoring.exemplars import (
     scores,
     select_exemplars,
 )
-from textshot.scoring.prototypes import category_vectors
+from textshot.scoring.prototypes import category_prototypes
 
 
 def at(*degrees):
@@ -30,7 +30,7 @@ KINDS = np.array([NAME, EXAMPLE, NAME, NAME])
 
 
 def scored(network, queries, **given):
-    vectors = category_vectors(network, KEYS, ROWS, KINDS)
+    vectors = category_prototypes(network, KEYS, ROWS, KINDS)
     return scores(network, queries, vectors, KEYS, ROWS, KINDS, **given)
 
 
@@ -146,8 +146,8 @@ def test_every_example_is_a_slot_of_a_memory():
     assert select_exemplars(make_network("memory"), KEYS, ROWS, np.zeros(4, np.int64)) is None
 
 
-@pytest.mark.parametrize("slope", [1.0, 3.0])
+@pytest.mark.parametrize("decay", [1.0, 3.0])
 def test_a_memory_reads_its_examples_with_the_decay_that_it_learned(decay):
-    network = make_network("memory").learned({"log_scale": [3.0], "slope": [decay]})
+    network = make_network("memory").with_parameters({"log_scale": [3.0], "decay": [decay]})
     found = scored(network, at(50))[0, 0]
     assert found == pytest.approx(max(cos(30), 1 - decay * (1 - cos(10))), abs=1e-6)

@@ -5,10 +5,10 @@ import pytest
 
 from textshot._arrays import unit_rows
 from textshot.networks import EXAMPLE, NAME
-from textshot.scoring.name_weight import OPAQUE, Weighing, weigh
+from textshot.scoring.name_weight import MIN_T_STATISTIC, NameWeight, estimate_name_weight
 
 
-def keys_of(names, examples):
+def episode_keys(names, examples):
     """Return keys, rows and kinds of categories with a name each, and examples (n, k, dim)."""
     keys, rows, kinds = [], [], []
     for row, (name, own) in enumerate(zip(names, examples, strict=True)):
@@ -24,7 +24,7 @@ def made(n_categories, n_shot, *, near=0.0, wide=1.0, dim=64, seed=0):
     centres = rng.normal(size=(n_categories, dim))
     names = near * centres + rng.normal(size=centres.shape)
     examples = centres[:, None] + wide * rng.normal(size=(n_categories, n_shot, dim))
-    return keys_of(names, examples)
+    return episode_keys(names, examples)
 
 
 def in_loops(keys, rows, kinds):
@@ -57,17 +57,17 @@ def in_loops(keys, rows, kinds):
 @pytest.mark.parametrize("near", [0.0, 0.3, 1.0, 3.0])
 def test_the_weight_is_what_loops_find(n_shot, near):
     given = made(7, n_shot, near=near, seed=n_shot)
-    found, (expected, evidence) = weigh(*given), in_loops(*given)
-    assert found.name_shots == pytest.approx(expected, abs=1e-3)
-    assert found.evidence == pytest.approx(evidence, abs=1e-3)
+    found, (expected, evidence) = estimate_name_weight(*given), in_loops(*given)
+    assert found.weight == pytest.approx(expected, abs=1e-3)
+    assert found.t_statistic == pytest.approx(evidence, abs=1e-3)
 
 
 def test_names_that_tell_nothing_hardly_count():
-    found = weigh(*made(40, 1, near=0.0))
-    assert abs(found.evidence) < 3
-    opaque = [weigh(*made(40, 1, near=0.0, seed=seed)) for seed in range(50)]
-    assert np.mean([w.opaque for w in opaque]) > 0.8
-    assert np.median([w.name_shots for w in opaque]) < 0.15
+    found = estimate_name_weight(*made(40, 1, near=0.0))
+    assert abs(found.t_statistic) < 3
+    opaque = [estimate_name_weight(*made(40, 1, near=0.0, seed=seed)) for seed in range(50)]
+    assert np.mean([w.uninformative for w in opaque]) > 0.8
+    assert np.median([w.weight for w in opaque]) < 0.15
 
 
 def test_names_that_are_all_alike_do_not_count_by_their_lack_of_noise():
@@ -76,43 +76,47 @@ def test_names_that_are_all_alike_do_not_count_by_their_lack_of_noise():
     for _ in range(50):
         examples = rng.normal(size=(12, 1, 64))
         alike = np.ones(64) + 0.02 * rng.normal(size=(12, 64))
-        found.append(weigh(*keys_of(alike, examples)).name_shots)
+        found.append(estimate_name_weight(*episode_keys(alike, examples)).weight)
     assert max(found) < 1
 
 
 def test_few_categories_with_an_example_among_many_are_no_few_categories():
     keys, rows, kinds = made(60, 1, near=1.0)
     known = (kinds == NAME) | (rows < 3)
-    assert weigh(keys[known], rows[known], kinds[known]).name_shots < 2
-    assert weigh(*(each[rows < 3] for each in (keys, rows, kinds))).name_shots > 2
+    assert estimate_name_weight(keys[known], rows[known], kinds[known]).weight < 2
+    assert estimate_name_weight(*(each[rows < 3] for each in (keys, rows, kinds))).weight > 2
 
 
 def test_names_that_tell_much_count_much():
-    found = weigh(*made(40, 5, near=3.0, wide=3.0))
-    assert found.evidence > 10
-    assert found.name_shots > 2
-    assert not found.opaque
+    found = estimate_name_weight(*made(40, 5, near=3.0, wide=3.0))
+    assert found.t_statistic > 10
+    assert found.weight > 2
+    assert not found.uninformative
 
 
 def test_the_better_the_names_the_more_they_count():
-    weights = [weigh(*made(30, 3, near=near)).name_shots for near in (0.0, 0.3, 1.0, 3.0)]
+    weights = [
+        estimate_name_weight(*made(30, 3, near=near)).weight for near in (0.0, 0.3, 1.0, 3.0)
+    ]
     assert weights == sorted(weights)
     assert weights[0] < 0.3 < 1 < weights[-1]
 
 
 def test_the_wider_the_categories_the_more_their_names_count():
-    weights = [weigh(*made(30, 3, near=1.0, wide=wide)).name_shots for wide in (0.5, 1.0, 2.0)]
+    weights = [
+        estimate_name_weight(*made(30, 3, near=1.0, wide=wide)).weight for wide in (0.5, 1.0, 2.0)
+    ]
     assert weights == sorted(weights)
 
 
 @pytest.mark.parametrize(("n", "expected"), [(2, 3.0), (1, 1.0)])
 def test_of_one_or_two_categories_nothing_can_be_measured(n, expected):
-    assert weigh(*made(n, 3, near=1.0)) == Weighing(expected)
+    assert estimate_name_weight(*made(n, 3, near=1.0)) == NameWeight(expected)
 
 
 def test_names_alone_leave_what_is_known_beforehand():
     names = unit_rows(np.random.default_rng(0).normal(size=(10, 8)))
-    assert weigh(names, np.arange(10), np.full(10, NAME)) == Weighing(1.8)
+    assert estimate_name_weight(names, np.arange(10), np.full(10, NAME)) == NameWeight(1.8)
 
 
 def test_categories_without_a_name_or_an_example_do_not_count():
@@ -120,40 +124,42 @@ def test_categories_without_a_name_or_an_example_do_not_count():
     without = np.flatnonzero(~((rows == 3) & (kinds == NAME)) & ~((rows == 5) & (kinds == EXAMPLE)))
     alone = np.flatnonzero((rows != 3) & (rows != 5))
     _, renumbered = np.unique(rows[alone], return_inverse=True)
-    expected = weigh(keys[alone], renumbered, kinds[alone])
-    found = weigh(keys[without], rows[without], kinds[without])
-    assert found.evidence == expected.evidence
+    expected = estimate_name_weight(keys[alone], renumbered, kinds[alone])
+    found = estimate_name_weight(keys[without], rows[without], kinds[without])
+    assert found.t_statistic == expected.t_statistic
     # One name more is known beforehand.
-    assert found.name_shots == pytest.approx(expected.name_shots, rel=0.1)
+    assert found.weight == pytest.approx(expected.weight, rel=0.1)
 
 
 def test_the_order_of_examples_does_not_show():
     keys, rows, kinds = made(12, 4, near=1.0)
-    expected = weigh(keys, rows, kinds)
+    expected = estimate_name_weight(keys, rows, kinds)
     for seed in range(20):
         chances = np.random.default_rng(seed).random(len(rows))
         order = np.lexsort((chances, kinds, rows))
-        assert weigh(keys[order], rows[order], kinds[order]) == expected
+        assert estimate_name_weight(keys[order], rows[order], kinds[order]) == expected
 
 
 def test_many_categories_are_looked_at_in_part():
     keys, rows, kinds = made(3000, 1, near=1.0, dim=16)
-    found = weigh(keys, rows, kinds)
-    assert found == weigh(keys, rows, kinds)
-    assert found.evidence > OPAQUE
+    found = estimate_name_weight(keys, rows, kinds)
+    assert found == estimate_name_weight(keys, rows, kinds)
+    assert found.t_statistic > MIN_T_STATISTIC
 
 
 def test_a_category_with_many_examples_does_not_crowd_out_the_others():
     rng = np.random.default_rng(0)
     names = rng.normal(size=(4, 32))
     examples = [rng.normal(size=(n, 32)) for n in (1, 1, 1, 5000)]
-    found = weigh(*keys_of(names, examples))
-    assert abs(found.evidence) < 5
-    assert 0 < found.name_shots < 3
+    found = estimate_name_weight(*episode_keys(names, examples))
+    assert abs(found.t_statistic) < 5
+    assert 0 < found.weight < 3
 
 
 def test_equal_names_and_equal_examples_are_borne():
     keys = unit_rows(np.ones((12, 4)))
-    found = weigh(keys, np.repeat(np.arange(4), 3), np.tile([NAME, EXAMPLE, EXAMPLE], 4))
-    assert math.isfinite(found.name_shots)
-    assert found.opaque
+    found = estimate_name_weight(
+        keys, np.repeat(np.arange(4), 3), np.tile([NAME, EXAMPLE, EXAMPLE], 4)
+    )
+    assert math.isfinite(found.weight)
+    assert found.uninformative

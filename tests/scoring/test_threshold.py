@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from textshot.scoring.threshold import (
-    ENOUGH_CATEGORIES,
-    above,
+    MIN_CATEGORIES,
     derive,
-    is_known,
+    is_in_scope,
     leave_one_category_out,
+    threshold_for_rate,
 )
 
 
@@ -110,7 +110,7 @@ FIVE = at(0, 20, 90, 180, 270)  # their nearest others are 20, 20, 70, 90 and 90
 
 def test_with_enough_categories_the_median_of_the_scores_is_the_threshold():
     found = derive(*each(FIVE))
-    assert len(FIVE) == ENOUGH_CATEGORIES
+    assert len(FIVE) == MIN_CATEGORIES
     assert found.threshold == cos(70)
     assert (found.method, found.n_way, found.n_scores) == ("leave-one-category-out median", 5, 5)
     assert not found.guess
@@ -166,7 +166,7 @@ def test_no_categories_have_no_threshold():
 
 
 def n_rejected(scores, rate):
-    return int((scores < np.float32(above(scores, rate))).sum())
+    return int((scores < np.float32(threshold_for_rate(scores, rate))).sum())
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 10, 100])
@@ -190,10 +190,12 @@ def test_half_of_the_scores_are_as_many_as_their_median_rejects(n):
 
 def test_the_threshold_of_a_rate_is_the_lowest_one():
     scores = np.array([0.5, 0.25, 0.75, 0.25], np.float32)
-    assert above(scores, 0.0) == -1.0
-    assert above(scores, 0.75) == np.nextafter(np.float32(0.5), np.float32(2))
+    assert threshold_for_rate(scores, 0.0) == -1.0
+    assert threshold_for_rate(scores, 0.75) == np.nextafter(np.float32(0.5), np.float32(2))
     assert n_rejected(scores, 0.25) == 2  # equal scores are rejected together
-    assert above(np.ones(4, np.float32), 1.0) == 1.0  # and no threshold is higher than a cosine
+    assert (
+        threshold_for_rate(np.ones(4, np.float32), 1.0) == 1.0
+    )  # and no threshold is higher than a cosine
 
 
 # Known or not
@@ -202,9 +204,9 @@ def test_the_threshold_of_a_rate_is_the_lowest_one():
 def test_a_score_that_reaches_its_threshold_is_known():
     scores = np.array([0.5, 0.4999, 0.9, 0.1], np.float32)
     thresholds = np.array([0.5, 0.5, 0.95, -1], np.float32)
-    assert is_known(scores, thresholds).tolist() == [True, False, False, True]
+    assert is_in_scope(scores, thresholds).tolist() == [True, False, False, True]
 
 
 def test_without_thresholds_all_is_known():
-    assert is_known(np.array([-1.0, 0.0], np.float32), None).tolist() == [True, True]
-    assert is_known(np.empty(0, np.float32), None).dtype == bool
+    assert is_in_scope(np.array([-1.0, 0.0], np.float32), None).tolist() == [True, True]
+    assert is_in_scope(np.empty(0, np.float32), None).dtype == bool

@@ -9,7 +9,7 @@ from textshot._arrays import unit_rows
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.networks import Linear, Matching, Memory
-from textshot.scoring.transduction import FEWEST_TEXTS, MOST_TEXTS, adapt, sample_texts
+from textshot.scoring.transduction import MAX_TEXTS, MIN_TEXTS, adapt, sample_texts
 from textshot.types import Category
 
 TEXTS = [f"text number {i}" for i in range(300)]
@@ -47,7 +47,7 @@ def test_order_and_repetition_do_not_change_a_sample():
 def test_a_sample_of_few_texts_is_all_of_them_without_blanks():
     assert sample_texts(["b", " ", "a", "", "b", "\t\n"]) == ["a", "b"]
     assert sample_texts([]) == []
-    assert len(sample_texts(map(str, range(2 * MOST_TEXTS)))) == MOST_TEXTS
+    assert len(sample_texts(map(str, range(2 * MAX_TEXTS)))) == MAX_TEXTS
 
 
 # Moving
@@ -183,7 +183,7 @@ def test_the_threshold_is_derived_again():
 @pytest.mark.parametrize(
     ("texts", "reason"),
     [
-        (batch(FEWEST_TEXTS - 1), "49 different texts are too few (50 are needed)"),
+        (batch(MIN_TEXTS - 1), "49 different texts are too few (50 are needed)"),
         (batch(10) * 100, "10 different texts are too few (50 are needed)"),
     ],
 )

@@ -116,8 +116,8 @@ def test_the_network_that_learned_is_beside_it_and_used(go, tmp_path, monkeypatc
     rows = easy_rows(texts=1)
     engine = Engine.build([Category.of(label, text) for text, label in rows], encoder=encoder)
     assert type(engine.network) is kind
-    assert {n: a.tolist() for n, a in engine.network.numbers.items()} == {
-        n: a.tolist() for n, a in beside.numbers.items()
+    assert {n: a.tolist() for n, a in engine.network.parameters.items()} == {
+        n: a.tolist() for n, a in beside.parameters.items()
     }
     right = [
         p.label == label

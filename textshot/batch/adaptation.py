@@ -14,7 +14,7 @@ from textshot.batch.run_log import SAMPLE
 from textshot.batch.shards import Shard, events
 from textshot.engine import Engine
 from textshot.io import Batch, Table, text_column
-from textshot.scoring.transduction import MOST_TEXTS, sample_texts
+from textshot.scoring.transduction import MAX_TEXTS, sample_texts
 
 
 def adapt_to(
@@ -33,7 +33,7 @@ def adapt_to(
             first 5,000 texts, which are held back for it.
     """
     if read_again is None:
-        first = _first_of(batches, MOST_TEXTS)
+        first = _first_of(batches, MAX_TEXTS)
         return engine.adapted(_texts_of(first, columns)), chain(first, batches)
     with read_again() as again:
         return engine.adapted(_texts_of(again.batches(), columns)), batches

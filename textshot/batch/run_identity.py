@@ -95,7 +95,7 @@ def _detail(name: str, before: Any, now: Any) -> str:
 
 def digest_of(state: State) -> str:
     """Return 16 characters that stand for all of an index that an answer depends on."""
-    weighing = None if state.weighing is None else asdict(state.weighing)
+    name_weight = None if state.name_weight is None else asdict(state.name_weight)
     told = {
         "categories": [
             [e.category.name, e.category.threshold, dict(e.category.metadata)]
@@ -104,7 +104,7 @@ def digest_of(state: State) -> str:
         "decision": None if state.decision is None else asdict(state.decision),
         "network": [state.network.name, dict(state.network.settings)],
         "share": state.attention_share,
-        "weighing": weighing,
+        "weighing": name_weight,
         "encoder": None if state.encoder is None else state.encoder.fingerprint,
     }
     found = sha256(json.dumps(told, sort_keys=True, default=str).encode())
@@ -117,7 +117,7 @@ def digest_of(state: State) -> str:
     ]
     if state.nothing is not None:
         arrays.append(state.nothing.vectors)
-    arrays += [state.network.numbers[name] for name in sorted(state.network.numbers)]
+    arrays += [state.network.parameters[name] for name in sorted(state.network.parameters)]
     for array in arrays:
         found.update(f"{array.dtype}{array.shape}".encode())
         found.update(np.ascontiguousarray(array).data)

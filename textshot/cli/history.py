@@ -50,7 +50,7 @@ def info(index_path: str, as_json: bool) -> None:
     facts["encoder"] = (facts["encoder"] or {}).get("name")
     facts["names"] = names_text(index.state)
     facts["keys"] = keys_text(index.state)
-    del facts["name_weighing"], facts["attention_share"]
+    del facts["name_weight"], facts["attention_share"]
     facts["network"] = network_text(index.state.network)
     facts["decision"] = f"threshold {threshold_text(index.state.decision)}"
     for name, value in facts.items():
@@ -69,7 +69,7 @@ def _facts(index: Index, path: str) -> dict[str, Any]:
         "nothing": len(state.nothing.examples) if state.nothing else 0,
         "dim": index.dim,
         "names": index.names,
-        "name_weighing": state.weighing and asdict(state.weighing),
+        "name_weight": state.name_weight and asdict(state.name_weight),
         "attention_share": state.attention_share,
         "private": state.private,
         "encoder": dict(state.encoder.spec) if state.encoder else None,
@@ -77,7 +77,7 @@ def _facts(index: Index, path: str) -> dict[str, Any]:
         "network": {
             "name": state.network.name,
             "settings": state.network.settings,
-            "learned": bool(state.network.numbers),
+            "learned": bool(state.network.parameters),
         },
         "decision": asdict(state.decision) if state.decision else None,
     }

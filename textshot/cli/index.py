@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.io import Format
     from textshot.types import Category
-from textshot.types import HALF, Threshold
+from textshot.types import DEFAULT_REJECTION_RATE, Threshold
 
 
 @click.command()
@@ -137,7 +137,7 @@ def index(
             network=network,
             names=not no_names,
             threshold=threshold,
-            unknown_rate=HALF if unknown_rate is None else unknown_rate,
+            unknown_rate=DEFAULT_REJECTION_RATE if unknown_rate is None else unknown_rate,
             private=private,
             advance=advance,
         )
@@ -183,7 +183,7 @@ def _note_trained(engine: Engine) -> None:
 
 def _report(engine: Engine, output: str, as_json: bool) -> None:
     decision, generation = engine.decision, engine.index.generation
-    weighing = engine.index.state.weighing
+    name_weight = engine.index.state.name_weight
     n_examples = sum(len(c.examples) for c in engine.categories)
     if as_json:
         print_json(
@@ -195,7 +195,7 @@ def _report(engine: Engine, output: str, as_json: bool) -> None:
                 "encoder": engine.encoder.source,
                 "encoder_fingerprint": engine.encoder.fingerprint,
                 "network": engine.network.name,
-                "name_weighing": weighing and asdict(weighing),
+                "name_weight": name_weight and asdict(name_weight),
                 "attention_share": engine.index.state.attention_share,
                 "threshold": decision.threshold,
                 "threshold_method": decision.method,

@@ -82,23 +82,24 @@ def threshold_text(decision: DecisionSettings | None) -> str:
 
 def network_text(network: Network) -> str:
     """Name a network, and say what it does not have from the start."""
-    return network.name + (", learned" if network.numbers else "")
+    return network.name + (", learned" if network.parameters else "")
 
 
 def names_text(state: State) -> str:
     """Say what the names of an index are worth."""
     if not state.names:
         return "left out"
-    if state.weighing is None:
+    if state.name_weight is None:
         return "count as one example"
-    found = state.weighing
-    why = "from the number of categories" if found.evidence is None else "measured on the examples"
-    return f"count as {found.name_shots:.2f} examples ({why})"
+    found = state.name_weight
+    measured = found.t_statistic is not None
+    why = "measured on the examples" if measured else "from the number of categories"
+    return f"count as {found.weight:.2f} examples ({why})"
 
 
 def keys_text(state: State) -> str:
     """Say whether one vector stands for a category, or every key has a say."""
-    if not state.network.alone:
+    if not state.network.nearest_prototype:
         return f"as the {state.network.name} network reads them"
     if not state.attention_share:
         return "one vector for each category"
@@ -138,10 +139,10 @@ def note_truncation(stats: TruncationStats) -> None:
 
 def note_opaque_names(state: State) -> None:
     """Say so where the names of the categories tell nothing about the examples."""
-    if state.weighing is not None and state.weighing.opaque:
+    if state.name_weight is not None and state.name_weight.uninformative:
         note(
             'the names tell nothing about the examples (as "c17" would), so they hardly count'
-            f" ({state.weighing.name_shots:.2f} of an example). Say in a column 'description' what"
+            f" ({state.name_weight.weight:.2f} of an example). Say in a column 'description' what"
             " they mean, or leave them out by --no-names"
         )
 

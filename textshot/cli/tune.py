@@ -10,7 +10,7 @@ import click
 
 from textshot.cli import options
 from textshot.cli.output import counted, note, percent, print_json, threshold_text
-from textshot.types import HALF
+from textshot.types import DEFAULT_REJECTION_RATE
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
@@ -64,7 +64,8 @@ def tune(
     before = engine.decision
     found: tuple[Evaluation, Evaluation] | None = None
     if labelled_path is None:
-        engine.set_threshold("auto", unknown_rate=HALF if unknown_rate is None else unknown_rate)
+        rate = DEFAULT_REJECTION_RATE if unknown_rate is None else unknown_rate
+        engine.set_threshold("auto", unknown_rate=rate)
     else:
         from textshot.evaluation import evaluate
 

@@ -30,7 +30,7 @@ class Sides:
         labels: of the n categories.
         said: float32 (n, dim), the mean of name and description.
         shown: float32 (n, dim), the mean of the examples.
-        fused: float32 (n, dim), what is searched.
+        prototypes: float32 (n, dim), what is searched.
         examples: the examples of each category, float32 (n_examples, dim).
         scale: by how much examples are usually nearer to their own name than to those of others,
             as a cosine: the measure of what is near for an encoder.
@@ -39,20 +39,20 @@ class Sides:
     labels: tuple[str, ...]
     said: FloatArray
     shown: FloatArray
-    fused: FloatArray
+    prototypes: FloatArray
     examples: tuple[FloatArray, ...]
     scale: float
 
     @classmethod
     def of(cls, state: State) -> Self:
         """Return the sides of an index's categories, two at least; opaque names say nothing."""
-        opaque = state.weighing is not None and state.weighing.opaque
-        kept = [_split(entry, names=not opaque) for entry in state.entries]
+        uninformative = state.name_weight is not None and state.name_weight.uninformative
+        kept = [_split(entry, names=not uninformative) for entry in state.entries]
         said = np.stack([_mean(one, state.dim) for one, _ in kept])
         shown = np.stack([_mean(several, state.dim) for _, several in kept])
-        fused = np.stack([entry.fused for entry in state.entries])
+        prototypes = np.stack([entry.prototype for entry in state.entries])
         scale = _scale(said, shown)
-        return cls(state.labels, said, shown, fused, tuple(e for _, e in kept), scale)
+        return cls(state.labels, said, shown, prototypes, tuple(e for _, e in kept), scale)
 
     def gaps(self) -> tuple[_Wide, IntArray]:
         """Return how much nearer each category's examples are to another one, and to which.
@@ -81,7 +81,7 @@ class Sides:
         if _there(self.said)[row]:
             rest = _units(rest + self.said[row])
         own = np.einsum("ij,ij->i", vectors, rest)
-        best, who = best_other(vectors, np.full(len(vectors), row), self.fused)
+        best, who = best_other(vectors, np.full(len(vectors), row), self.prototypes)
         return float((best - own).mean()), int(np.bincount(who).argmax())
 
     def names_ahead(self) -> _Wide:

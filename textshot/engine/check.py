@@ -35,7 +35,7 @@ def check_categories(state: State) -> list[Finding]:
     if len(state.entries) < 2:
         return found
     sides = Sides.of(state)
-    if state.weighing is not None and state.weighing.opaque:
+    if state.name_weight is not None and state.name_weight.uninformative:
         reason = 'names tell nothing about the examples, as "c17" would'
         found.append(Finding(FindingKind.NAME, None, None, None, reason))
     else:
@@ -75,7 +75,7 @@ def _astray(state: State, sides: Sides) -> Iterator[Finding]:
 
 def _worst(state: State, row: int, other: int) -> tuple[Key, float, float]:
     """Return the example of a category that is nearest to another one, and its two cosines."""
-    entry, against = state.entries[row], state.entries[other].fused
+    entry, against = state.entries[row], state.entries[other].prototype
     rows = [i for i, key in enumerate(entry.keys) if key.kind is KeyKind.EXAMPLE]
     vectors = entry.vectors.astype(np.float64)
     own = np.array([_cosine(vectors[i], np.delete(vectors, i, 0).sum(axis=0)) for i in rows])
@@ -100,7 +100,7 @@ def _names(sides: Sides) -> Iterator[Finding]:
 
 
 def _overlaps(state: State) -> Iterator[Finding]:
-    vectors = np.stack([entry.fused for entry in state.entries])
+    vectors = np.stack([entry.prototype for entry in state.entries])
     n, total = len(vectors), vectors.sum(axis=0, dtype=np.float64)
     # Of two or three categories one cannot tell what is usual among them.
     usual = float((total @ total - n) / (n * (n - 1))) if n >= FEWEST else 0.0

@@ -10,8 +10,13 @@ import numpy as np
 from textshot._arrays import FloatArray, IntArray
 from textshot.errors import InvalidTextsError
 from textshot.index import State
-from textshot.scoring.calibration import FEWEST_FITTING, FEWEST_FOREIGN, best_threshold, fit_odds
-from textshot.scoring.threshold import GIVEN, TUNED, above
+from textshot.scoring.calibration import (
+    MIN_IN_SCOPE,
+    MIN_OUT_OF_SCOPE,
+    best_threshold,
+    fit_calibration,
+)
+from textshot.scoring.threshold import GIVEN, TUNED, threshold_for_rate
 from textshot.types import DecisionSettings, Threshold, truth_of
 
 _SHOWN = 5
@@ -42,28 +47,28 @@ def tuned_settings(
     before, places = decision_of(state), _places(state, truths, len(scores))
     rate = None if rate is None else at_rate(rate).rate
     fitting, foreign = scores[places >= 0], scores[places < 0]
-    if len(fitting) < FEWEST_FITTING:
+    if len(fitting) < MIN_IN_SCOPE:
         raise InvalidTextsError(
-            f"{len(fitting)} labelled texts fit a category; {FEWEST_FITTING} are needed at least to"
+            f"{len(fitting)} labelled texts fit a category; {MIN_IN_SCOPE} are needed at least to"
             " tell how sure an answer is. Label more of them"
         )
-    odds = fit_odds(fitting, places[places >= 0])
+    calibration = fit_calibration(fitting, places[places >= 0])
     threshold, method = before.threshold, before.method
-    seen = len(foreign) >= FEWEST_FOREIGN
+    seen = len(foreign) >= MIN_OUT_OF_SCOPE
     if rate is not None and not seen:
         raise InvalidTextsError(
             f"{len(foreign)} labelled texts fit no category; a rate of unknown needs"
-            f" {FEWEST_FOREIGN}. Label more of them, or leave the rate out"
+            f" {MIN_OUT_OF_SCOPE}. Label more of them, or leave the rate out"
         )
     if seen:
-        odds = fit_odds(scores, places)
+        calibration = fit_calibration(scores, places)
     if seen and not _always_answers(before):
         right, method = fitting.argmax(axis=1) == places[places >= 0], TUNED
         strange = foreign.max(axis=1)
         threshold = (
             best_threshold(fitting.max(axis=1), right, strange)
             if rate is None
-            else above(strange, rate)
+            else threshold_for_rate(strange, rate)
         )
     return replace(
         before,
@@ -73,9 +78,9 @@ def tuned_settings(
         stale=False,
         n_way=len(state.entries),
         n_scores=len(scores) if method == TUNED else before.n_scores,
-        temperature=odds.temperature,
+        temperature=calibration.temperature,
         rate=before.rate if rate is None else rate,
-        unknown=odds.unknown,
+        unknown=calibration.unknown,
         n_texts=len(scores),
     )
 

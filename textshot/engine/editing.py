@@ -17,10 +17,10 @@ from textshot.engine.encoder_identity import probe
 from textshot.engine.predict import predict, score, scorer, supports
 from textshot.errors import EncoderError, InvalidCategoriesError, InvalidTextsError
 from textshot.index import EncoderIdentity, Index, State
-from textshot.scoring.threshold import ENOUGH_CATEGORIES, GIVEN, TUNED, derive
+from textshot.scoring.threshold import GIVEN, MIN_CATEGORIES, TUNED, derive
 from textshot.types import (
     CORRECTION,
-    HALF,
+    DEFAULT_REJECTION_RATE,
     Category,
     DecisionSettings,
     Example,
@@ -141,8 +141,8 @@ class Changes:
         """Add texts that fit no category: "none of these".
 
         From then on what is clearly nearer to one of them than to its best category is unknown
-        (`textshot.scoring.threshold.AHEAD`). They are read one by one: texts that fit nothing have
-        nothing in common. Abstaining that is switched off stays so.
+        (`textshot.scoring.threshold.OOS_MARGIN`). They are read one by one: texts that fit nothing
+        have nothing in common. Abstaining that is switched off stays so.
 
         Raises:
             InvalidTextsError: an empty text.
@@ -166,7 +166,9 @@ class Changes:
                     f" ({len(before.examples) if before else 0} of them)"
                 )
 
-    def set_threshold(self, threshold: Threshold, *, unknown_rate: float = HALF) -> None:
+    def set_threshold(
+        self, threshold: Threshold, *, unknown_rate: float = DEFAULT_REJECTION_RATE
+    ) -> None:
         """Change when to abstain; "auto" derives it again from the categories, at this rate.
 
         What `tune` found out is forgotten.
@@ -185,11 +187,11 @@ class Changes:
     ) -> DecisionSettings:
         """Find probabilities and a threshold from labelled texts; return what is now in force.
 
-        From 30 texts on that fit a category, predictions have a `probability` (`fit_odds`). From
-        10 on that fit none, "unknown" is one of its outcomes, and the threshold is the one with
-        the best mean of two shares: fitting texts answered rightly, others not answered; or, with
-        `unknown_rate`, the one that this share of the others stays below. With fewer of them, and
-        where abstaining was switched off, the threshold stays as it is. Both hold for these
+        From 30 texts on that fit a category, predictions have a `probability` (`fit_calibration`).
+        From 10 on that fit none, "unknown" is one of its outcomes, and the threshold is the one
+        with the best mean of two shares: fitting texts answered rightly, others not answered; or,
+        with `unknown_rate`, the one that this share of the others stays below. With fewer of them,
+        and where abstaining was switched off, the threshold stays as it is. Both hold for these
         categories: after a change of them a tuned threshold stays, and probabilities are None
         until it is tuned again. Tune on other texts than the categories' own examples, and
         evaluate on others again.
@@ -278,7 +280,7 @@ class Changes:
             return replace(asked, stale=False, n_way=len(state.entries), **gone)
         if asked is not None and asked.method == TUNED:
             return replace(asked, stale=True)  # in force, but made for what was there before
-        rate = HALF if asked is None else asked.rate
+        rate = DEFAULT_REJECTION_RATE if asked is None else asked.rate
         try:
             return self._derived(state, rate)
         except EncoderError:  # of a lazy one: what was asked for shall not depend on it
@@ -287,7 +289,7 @@ class Changes:
     def _derived(self, state: State, rate: float) -> DecisionSettings:
         """Derive the threshold from the categories."""
         rows, owners = supports(state)
-        background = self._background if len(state.entries) < ENOUGH_CATEGORIES else None
+        background = self._background if len(state.entries) < MIN_CATEGORIES else None
         return derive(rows, owners, scorer(state), len(state.entries), background, rate=rate)
 
     @cached_property

@@ -34,9 +34,9 @@ from textshot.errors import (
 from textshot.index import PLAIN, EncoderIdentity, Index, State
 from textshot.networks import Network, make_network, network_beside
 from textshot.scoring.threshold import TUNED
-from textshot.scoring.transduction import FEWEST_TEXTS, LEAST_KNOWN, adapt, sample_texts
+from textshot.scoring.transduction import MIN_IN_SCOPE_RATE, MIN_TEXTS, adapt, sample_texts
 from textshot.types import (
-    HALF,
+    DEFAULT_REJECTION_RATE,
     Adaptation,
     Category,
     DecisionSettings,
@@ -77,7 +77,7 @@ class Engine(Changes):
         names: bool = True,
         keys: Literal["auto", "fused"] = "auto",
         threshold: Threshold = "auto",
-        unknown_rate: float = HALF,
+        unknown_rate: float = DEFAULT_REJECTION_RATE,
         private: bool = False,
         advance: Callable[[int], None] = lambda done: None,
     ) -> Engine:
@@ -273,7 +273,7 @@ class Engine(Changes):
         if isinstance(texts, str):
             raise TypeError("texts is one str; give a list")
         network = self.network
-        if not network.alone:
+        if not network.nearest_prototype:
             raise InvalidTextsError(
                 f"the {network.name} network (settings: {dict(network.settings)}) reads more than"
                 " one vector of a category, so there is none to move. Index with --network matching"
@@ -282,10 +282,10 @@ class Engine(Changes):
         sample = sample_texts((clean_texts([text])[0] for text in texts), seed=int(seed))
         vectors, state = self._encode(sample), self.index.state
         adaptation = Adaptation(len(sample), _why_not(state, vectors))
-        moved = state.moved(state.vectors, adaptation)
+        moved = state.with_prototypes(state.vectors, adaptation)
         if not adaptation.reason:
             n_keys = np.bincount(state.key_rows, minlength=len(state.entries))
-            moved = state.moved(adapt(state.vectors, n_keys, vectors), adaptation)
+            moved = state.with_prototypes(adapt(state.vectors, n_keys, vectors), adaptation)
             moved = replace(moved, decision=self._after_moving(state, moved))
         return Engine(self.encoder, Index.of_state(moved, self.index.generation))
 
@@ -294,7 +294,9 @@ class Engine(Changes):
         decision = decision_of(before)
         if decision.method != TUNED or decision.threshold is None:
             return self._settled(decision, after)
-        first, second = (self._derived(s, HALF).threshold for s in (before, after))
+        first, second = (
+            self._derived(s, DEFAULT_REJECTION_RATE).threshold for s in (before, after)
+        )
         shift = 0.0 if first is None or second is None else second - first
         threshold = min(max(decision.threshold + shift, -1.0), 1.0)
         return replace(decision, threshold=threshold, stale=True)
@@ -439,10 +441,10 @@ def _why_not(state: State, texts: FloatArray) -> str:
     """Return why categories are not moved towards these vectors, "" where they are."""
     if len(state.entries) < 2:
         return "there are fewer than two categories"
-    if len(texts) < FEWEST_TEXTS:
-        return f"{len(texts)} different texts are too few ({FEWEST_TEXTS} are needed)"
+    if len(texts) < MIN_TEXTS:
+        return f"{len(texts)} different texts are too few ({MIN_TEXTS} are needed)"
     answers = predict(state, texts, 1, "auto", np.zeros(len(texts), dtype=bool))
     known = np.mean([p.label is not None for p in answers])
-    if known < LEAST_KNOWN:
+    if known < MIN_IN_SCOPE_RATE:
         return f"only {100 * known:.0f} % of the texts are near any category"
     return ""

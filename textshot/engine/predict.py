@@ -13,10 +13,10 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.engine.decision import decision_of, given, only_auto
 from textshot.errors import InvalidTextsError
 from textshot.index import State
-from textshot.scoring.calibration import Odds, probabilities
+from textshot.scoring.calibration import Calibration, probabilities
 from textshot.scoring.exemplars import SCORE_TOLERANCE, select_exemplars
 from textshot.scoring.exemplars import scores as scores_of
-from textshot.scoring.threshold import AHEAD, Score, is_known
+from textshot.scoring.threshold import OOS_MARGIN, Score, is_in_scope
 from textshot.types import KeyKind, Match, Prediction, Threshold
 
 _NO_LIMIT = -np.inf  # what a category has to reach that never abstains, beside one that does
@@ -113,7 +113,7 @@ def answer(
         return Answers(empty, empty.astype(np.int64), known, nothing, None, [None] * len(queries))
     scores, rows = _best(state, queries, max(k, 2))
     limits = _thresholds(state, rows[:, 0], threshold)
-    known = is_known(scores[:, 0], limits)
+    known = is_in_scope(scores[:, 0], limits)
     unfit = blank | _fits_nothing(state, queries, scores[:, 0])
     if limits is not None:
         known &= ~unfit | (limits == _NO_LIMIT)
@@ -159,7 +159,8 @@ def _fits_nothing(state: State, queries: FloatArray, best: FloatArray) -> NDArra
     if state.nothing is None:
         return np.zeros(len(queries), dtype=bool)
     vectors = state.nothing.vectors.T.astype(np.float64)
-    enough = np.minimum(best + AHEAD, 1.0) - SCORE_TOLERANCE  # the very text is unknown in any case
+    # The very text is unknown in any case.
+    enough = np.minimum(best + OOS_MARGIN, 1.0) - SCORE_TOLERANCE
     size = max(1, _BUDGET // vectors.shape[1])
     parts = [
         (queries[i : i + size].astype(np.float64) @ vectors).max(axis=1)
@@ -173,34 +174,34 @@ def _probabilities(
     state: State, queries: FloatArray, best: IntArray, known: NDArray[np.bool_]
 ) -> list[float | None]:
     """Return how likely each answer is right, also where it is "unknown"; None: not known."""
-    odds = _odds(state)
-    if odds is None:
+    calibration = _calibration(state)
+    if calibration is None:
         return [None] * len(queries)
     found: list[float | None] = []
     for block in _blocks(state, queries):
-        shares = probabilities(_scores(state, block), odds)
+        shares = probabilities(_scores(state, block), calibration)
         rows = slice(len(found), len(found) + len(block))
         right = shares[np.arange(len(shares)), best[rows]]
         none = np.clip(1.0 - shares.sum(axis=1), 0.0, 1.0)
         for answered, yes, no in zip(known[rows], right, none, strict=True):
-            unseen = None if odds.unknown is None else float(no)
+            unseen = None if calibration.unknown is None else float(no)
             found.append(float(yes) if answered else unseen)
     return found
 
 
-def _odds(state: State) -> Odds | None:
+def _calibration(state: State) -> Calibration | None:
     decision = decision_of(state)
     if decision.temperature is None or decision.stale:
         return None
-    return Odds(decision.temperature, decision.unknown)
+    return Calibration(decision.temperature, decision.unknown)
 
 
 def category_probabilities(state: State, queries: FloatArray) -> NDArray[np.float64] | None:
     """Return the probability of each category, float64 (n, n_categories); None: not known."""
-    odds = _odds(state)
-    if odds is None:
+    calibration = _calibration(state)
+    if calibration is None:
         return None
-    parts = [probabilities(_scores(state, block), odds) for block in _blocks(state, queries)]
+    parts = [probabilities(_scores(state, block), calibration) for block in _blocks(state, queries)]
     return np.concatenate([np.empty((0, len(state.entries))), *parts])
 
 
@@ -256,7 +257,8 @@ def _scores(state: State, queries: FloatArray) -> FloatArray:
 
 
 def _read(state: State, queries: FloatArray) -> FloatArray:
-    parts = [state.network.read(block, state.vectors) for block in _blocks(state, queries)]
+    network = state.network
+    parts = [network.transform_queries(b, state.vectors) for b in _blocks(state, queries)]
     return np.concatenate(parts) if parts else queries
 
 

@@ -343,7 +343,7 @@ def _union(*classes: NDArray[Any]) -> NDArray[Any]:
 def _as_parameter(engine: Engine) -> Network | str | None:
     """Return what brings the network of an engine back as a parameter: None for the plain one."""
     network, spec = engine.network, engine.encoder.spec
-    if network.numbers or network.settings != make_network(network.name).settings:
+    if network.parameters or network.settings != make_network(network.name).settings:
         return network
     if network.name != PLAIN.name:
         return network.name
@@ -354,7 +354,7 @@ def _as_parameter(engine: Engine) -> Network | str | None:
 
 def _keys_of(engine: Engine) -> Literal["auto", "fused"]:
     reads_one_by_one = engine.index.state.attention_share is not None
-    return "auto" if reads_one_by_one or not engine.network.alone else "fused"
+    return "auto" if reads_one_by_one or not engine.network.nearest_prototype else "fused"
 
 
 def _without_missing(y: NDArray[Any]) -> NDArray[Any]:

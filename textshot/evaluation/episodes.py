@@ -16,7 +16,7 @@ from textshot.errors import InvalidTextsError
 from textshot.evaluation.sampling import EpisodeSampler, stream
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, Network, Prototypical
 from textshot.scoring.exemplars import scores
-from textshot.scoring.prototypes import category_vectors
+from textshot.scoring.prototypes import category_prototypes
 
 _Z = 1.959964  # of a two-sided 95 % interval
 
@@ -189,7 +189,7 @@ class _Pool:
     def answers(self, classes: IntArray, support: IntArray, query: IntArray) -> IntArray:
         """Return the best way of each query, int64 (n,)."""
         keys, rows, kinds = self._keys(classes, support)
-        vectors = category_vectors(self.network, keys, rows, kinds)
+        vectors = category_prototypes(self.network, keys, rows, kinds)
         found = scores(self.network, self.vectors[query], vectors, keys, rows, kinds)
         return np.asarray(found.argmax(axis=1), np.int64)
 

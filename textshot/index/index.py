@@ -29,7 +29,7 @@ from textshot.index.state import (
     check_network,
 )
 from textshot.networks import Network
-from textshot.scoring.name_weight import Weighing
+from textshot.scoring.name_weight import NameWeight
 from textshot.types import (
     Category,
     DecisionSettings,
@@ -85,9 +85,11 @@ class Index:
         if dim < 1:
             raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
         check_network(network, dim)
-        weighing = Weighing(1.0) if weighed and names and network.fuses else None
-        share = 0.0 if attentive and network.alone else None
-        self._state = State(dim, names, network=network, weighing=weighing, attention_share=share)
+        name_weight = NameWeight(1.0) if weighed and names and network.uses_prototypes else None
+        share = 0.0 if attentive and network.nearest_prototype else None
+        self._state = State(
+            dim, names, network=network, name_weight=name_weight, attention_share=share
+        )
         self.changing = threading.RLock()
         self.generation = 0
         self.path: Path | None = None

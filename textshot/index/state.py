@@ -14,10 +14,10 @@ from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.search import VectorSearch, make_search
 from textshot.networks import NETWORKS, Matching, Network
-from textshot.networks.attend import scale_in_use
-from textshot.scoring.attention import Attention, find_share
-from textshot.scoring.name_weight import Weighing, weigh
-from textshot.scoring.prototypes import category_vectors, fuse, weights_of_keys
+from textshot.networks.attend import attention_scale
+from textshot.scoring.attention import Attention, find_attention_share
+from textshot.scoring.name_weight import NameWeight, estimate_name_weight
+from textshot.scoring.prototypes import category_prototypes, key_weights, prototype
 from textshot.types import Adaptation, Category, DecisionSettings, Example, Key, KeyKind
 
 KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
@@ -39,14 +39,14 @@ _OF_ENTRIES = (*_OF_KEYS, "labels", "rows", "vectors", "search")
 class Entry:
     """One category with its keys, their unit vectors (n_keys, dim) and the fused one (dim,).
 
-    `fused` is what is searched: as the network has it, for a joint one among the other categories,
-    and with names weighed where the index does that.
+    `prototype` is what is searched: as the network has it, in the context of the other categories
+    where it is contextual, and with names weighted where the index does that.
     """
 
     category: Category
     keys: tuple[Key, ...]
     vectors: FloatArray
-    fused: FloatArray
+    prototype: FloatArray
 
     @classmethod
     def make(
@@ -60,7 +60,7 @@ class Entry:
                 f"category {category.name!r} has {len(keys)} keys"
                 f" ({', '.join(k.kind for k in keys)}) but vectors of shape {rows.shape}"
             )
-        return cls(category, keys, rows, fuse(rows, network.key_weights(kind_numbers(keys))))
+        return cls(category, keys, rows, prototype(rows, network.key_weights(kind_numbers(keys))))
 
     def nearest_key(self, query: FloatArray) -> Key:
         """Return the key with the largest cosine to `query` (dim,); the first one of a tie."""
@@ -115,7 +115,7 @@ class State:
     decision: DecisionSettings | None = None
     private: bool = False
     network: Network = field(default=PLAIN)
-    weighing: Weighing | None = None
+    name_weight: NameWeight | None = None
     """What a name is worth, found out again at each change; None: as much as an example."""
 
     attention_share: float | None = None
@@ -128,10 +128,10 @@ class State:
     adaptation: Adaptation | None = None
     """Set where vectors were moved towards a batch of texts, for one run."""
 
-    def moved(self, vectors: FloatArray, adaptation: Adaptation) -> State:
+    def with_prototypes(self, vectors: FloatArray, adaptation: Adaptation) -> State:
         """Return this state with other category vectors (n_categories, dim), for one run."""
         pairs = zip(self.entries, vectors, strict=True)
-        entries = tuple(replace(entry, fused=vector) for entry, vector in pairs)
+        entries = tuple(replace(entry, prototype=vector) for entry, vector in pairs)
         return replace(self, entries=entries, adaptation=adaptation)
 
     def with_entries(self, entries: Sequence[Entry]) -> State:
@@ -139,23 +139,23 @@ class State:
         changed = replace(self, entries=tuple(entries))
         if not entries:
             share = None if self.attention_share is None else 0.0
-            weighing = self.weighing and Weighing(1.0)
-            return replace(changed, weighing=weighing, attention_share=share)
-        fused_anew = self.network.joint or self.weighing is not None
-        if not fused_anew and self.attention_share is None:
+            name_weight = self.name_weight and NameWeight(1.0)
+            return replace(changed, name_weight=name_weight, attention_share=share)
+        changes_prototypes = self.network.contextual or self.name_weight is not None
+        if not changes_prototypes and self.attention_share is None:
             return changed
         keys = (changed.key_vectors, changed.key_rows, changed.key_kinds)
-        if fused_anew:
-            weighing = self.weighing and weigh(*keys)
-            name_shots = weighing.name_shots if weighing else 1.0
-            vectors = category_vectors(self.network, *keys, name_shots)
+        if changes_prototypes:
+            name_weight = self.name_weight and estimate_name_weight(*keys)
+            weight = name_weight.weight if name_weight else 1.0
+            vectors = category_prototypes(self.network, *keys, weight)
             pairs = zip(entries, vectors, strict=True)
-            fused = tuple(Entry(e.category, e.keys, e.vectors, v) for e, v in pairs)
+            entries = tuple(Entry(e.category, e.keys, e.vectors, v) for e, v in pairs)
             known = {**changed.__dict__, "vectors": vectors}
-            changed = replace(changed, entries=fused, weighing=weighing).knowing(known)
+            changed = replace(changed, entries=entries, name_weight=name_weight).knowing(known)
         if self.attention_share is None:
             return changed
-        share = find_share(*keys, changed.attention_at(1.0))
+        share = find_attention_share(*keys, changed.attention_at(1.0))
         return replace(changed, attention_share=share).knowing(changed.__dict__)
 
     def knowing(self, derived: Mapping[str, Any]) -> Self:
@@ -194,8 +194,8 @@ class State:
     @cached_property
     def vectors(self) -> FloatArray:
         """float32 (n_categories, dim), the fused vectors."""
-        fused = [entry.fused for entry in self.entries]
-        return np.stack(fused) if fused else np.empty((0, self.dim), np.float32)
+        prototypes = [entry.prototype for entry in self.entries]
+        return np.stack(prototypes) if prototypes else np.empty((0, self.dim), np.float32)
 
     @cached_property
     def key_vectors(self) -> FloatArray:
@@ -225,10 +225,10 @@ class State:
 
     def attention_at(self, share: float) -> Attention:
         """Return the attention of all keys, with a share of the score."""
-        name_shots = self.weighing.name_shots if self.weighing else 1.0
-        weights = weights_of_keys(self.network, self.key_kinds, name_shots)
+        weight = self.name_weight.weight if self.name_weight else 1.0
+        weights = key_weights(self.network, self.key_kinds, weight)
         exact = np.ones(len(self.key_kinds)) if weights is None else weights.astype(np.float64)
-        return Attention(share, exact, scale_in_use(self.network.numbers))
+        return Attention(share, exact, attention_scale(self.network.parameters))
 
     @cached_property
     def attention(self) -> Attention | None:
@@ -248,7 +248,7 @@ class State:
             return False
         nothing = np.empty((0, self.dim), np.float32)
         keys = (self.key_vectors, self.key_rows, self.key_kinds)
-        return self.network.rescore(nothing, *keys) is None
+        return self.network.score_keys(nothing, *keys) is None
 
     @cached_property
     def search(self) -> VectorSearch:
@@ -267,13 +267,13 @@ def check_network(network: Network, dim: int) -> None:
             f"{type(network).__name__} is no network that an index can keep; choose"
             f" {', '.join(NETWORKS)}"
         )
-    shapes, numbers = network.shapes(dim), network.numbers
-    if numbers and set(numbers) != set(shapes):
+    shapes, parameters = network.parameter_shapes(dim), network.parameters
+    if parameters and set(parameters) != set(shapes):
         raise InvalidTextsError(
-            f"the {network.name} network has the numbers {sorted(numbers)}; {sorted(shapes)} are"
-            " needed"
+            f"the {network.name} network has the parameters {sorted(parameters)};"
+            f" {sorted(shapes)} are needed"
         )
-    for name, array in numbers.items():
+    for name, array in parameters.items():
         if array.shape != shapes[name] or array.dtype != np.float32:
             raise InvalidTextsError(
                 f"{name} of the {network.name} network is {array.dtype} {array.shape}; with"

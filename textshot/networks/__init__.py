@@ -1,6 +1,14 @@
 """Ways to score texts against categories, and what they learn by. Importing this needs no torch."""
 
-from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Network, Numbers, Setting, Views
+from textshot.networks.base import (
+    DESCRIPTION,
+    EXAMPLE,
+    NAME,
+    EpisodeEmbeddings,
+    Network,
+    Parameters,
+    Setting,
+)
 from textshot.networks.linear import Linear
 from textshot.networks.matching import Matching
 from textshot.networks.memory import Memory
@@ -20,15 +28,15 @@ __all__ = [
     "EXAMPLE",
     "NAME",
     "NETWORKS",
+    "EpisodeEmbeddings",
     "Linear",
     "Matching",
     "Memory",
     "Network",
-    "Numbers",
+    "Parameters",
     "Prototypical",
     "Setting",
     "Siamese",
-    "Views",
     "from_bytes",
     "make_network",
     "network_beside",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.errors import InvalidTextsError
-from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Views
+from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, EpisodeEmbeddings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,27 +22,27 @@ SCALE = 20.0
 """Where the scale of a cosine starts: unscaled, no softmax over many ways can be sure."""
 
 MIN_SCALE, MAX_SCALE = 5.0, 60.0
-EVERY_KIND = (NAME, DESCRIPTION, EXAMPLE)
+ALL_KINDS = (NAME, DESCRIPTION, EXAMPLE)
 
 
-class Keys(NamedTuple):
-    """The keys of an episode, (n_way, n_keys, dim); kinds (n_keys,); there bool (n_way, n_keys)."""
+class EpisodeKeys(NamedTuple):
+    """The keys of an episode (n_way, n_keys, dim), kinds (n_keys,), present (n_way, n_keys)."""
 
     rows: Tensor
     kinds: list[int]
-    there: Tensor
+    present: Tensor
 
 
-def start_scale() -> FloatArray:
+def initial_log_scale() -> FloatArray:
     """Return the log of the scale that learning starts from, (1,)."""
     return np.array([math.log(SCALE)], np.float32)
 
 
-def scale_in_use(numbers: Mapping[str, FloatArray]) -> float:
+def attention_scale(parameters: Mapping[str, FloatArray]) -> float:
     """Return the learned scale within its bounds; SCALE before any learning."""
-    if "log_scale" not in numbers:
+    if "log_scale" not in parameters:
         return SCALE
-    return float(np.clip(np.exp(np.float64(numbers["log_scale"][0])), MIN_SCALE, MAX_SCALE))
+    return float(np.clip(np.exp(np.float64(parameters["log_scale"][0])), MIN_SCALE, MAX_SCALE))
 
 
 def attend(
@@ -66,7 +66,7 @@ def attend(
     return found
 
 
-def scale_of(log_scale: Tensor) -> Tensor:
+def bounded_scale(log_scale: Tensor) -> Tensor:
     """Return the scale within its bounds, (1,)."""
     return bounded(log_scale.exp(), MIN_SCALE, MAX_SCALE)
 
@@ -77,7 +77,7 @@ def bounded(number: Tensor, least: float, most: float) -> Tensor:
 
 
 @contextmanager
-def full_precision(views: Views) -> Iterator[Views]:
+def full_precision(views: EpisodeEmbeddings) -> Iterator[EpisodeEmbeddings]:
     """Leave autocast for a while: cosines times 60 have no digits to spare."""
     import torch
 
@@ -95,7 +95,7 @@ def unit(rows: Tensor) -> Tensor:
     return normalize(rows, dim=-1)
 
 
-def keys_of(views: Views, parts: tuple[int, ...] = EVERY_KIND) -> Keys:
+def episode_keys(views: EpisodeEmbeddings, parts: tuple[int, ...] = ALL_KINDS) -> EpisodeKeys:
     """Return the keys of the kinds `parts`: name, description, examples, as far as there are any.
 
     Raises:
@@ -112,16 +112,16 @@ def keys_of(views: Views, parts: tuple[int, ...] = EVERY_KIND) -> Keys:
     if EXAMPLE in parts:
         rows, kinds = [*rows, views.support], [*kinds, *[EXAMPLE] * views.support.shape[1]]
     keys = torch.cat(rows, 1) if kinds else views.support[:, :0]
-    there = keys.detach().abs().amax(-1) > 0 if kinds else keys[..., 0] > 0
-    if not bool(there.any(1).all()):
+    present = keys.detach().abs().amax(-1) > 0 if kinds else keys[..., 0] > 0
+    if not bool(present.any(1).all()):
         raise InvalidTextsError(
             "an episode has a way with no example, no name and no description: nothing stands for"
             " it. Sample at least one example per category, or keep the names"
         )
-    return Keys(keys, kinds, there)
+    return EpisodeKeys(keys, kinds, present)
 
 
-def prototypes(keys: Keys, kind_bias: Tensor | None = None) -> Tensor:
+def episode_prototypes(keys: EpisodeKeys, kind_bias: Tensor | None = None) -> Tensor:
     """Return each way's keys as one unit row, (n_way, dim), weighted by exp(kind_bias) (3,)."""
     if kind_bias is None:  # keys that are not there are zeros
         return unit(keys.rows.sum(1))

@@ -1,4 +1,4 @@
-"""What every network is: settings, learned numbers, a loss to learn them, and how they are used.
+"""What every network is: settings, learned parameters, a loss to learn them, and their use.
 
 Using a network takes NumPy only. Learning takes torch, which comes in through the tensors that
 are passed in. Both sides are compared by tests.
@@ -22,11 +22,11 @@ NAME, DESCRIPTION, EXAMPLE = 0, 1, 2
 """Kinds of keys, as numbers; the order of `textshot.index.state.KINDS`."""
 
 Setting = str | float | int | bool
-Numbers = Mapping[str, "Tensor"]
+Parameters = Mapping[str, "Tensor"]
 
 
 @dataclass(frozen=True)
-class Views:
+class EpisodeEmbeddings:
     """The embeddings of one episode: unit rows, float32, one torch device.
 
     Attributes:
@@ -36,7 +36,7 @@ class Views:
         names: (n_way, dim), the category names; None when names are opaque.
         descriptions: (n_way, dim), rows of zeros where a category has none; None: none at all.
         classes: int64 (n_way,), each way's number among all training categories.
-        again: (n_query, dim), the queries under another dropout mask; None when not asked for.
+        second_view: (n_query, dim), the queries under another dropout mask; None: not needed.
     """
 
     support: Tensor
@@ -45,32 +45,32 @@ class Views:
     classes: Tensor
     names: Tensor | None = None
     descriptions: Tensor | None = None
-    again: Tensor | None = None
+    second_view: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Network(ABC):
     """A way to score texts against categories, learned or as it comes.
 
-    `numbers` is what was learned, float32 arrays by name; empty before any learning, when each
+    `parameters` is what was learned, float32 arrays by name; empty before any learning, when each
     network takes its documented starting values. Subclasses add their settings as fields.
     """
 
     name: ClassVar[str]
-    numbers: Mapping[str, FloatArray] = field(default_factory=dict, kw_only=True)
+    parameters: Mapping[str, FloatArray] = field(default_factory=dict, kw_only=True)
 
     @property
     def settings(self) -> dict[str, Setting]:
-        """The constructor's arguments without the numbers, as JSON can hold them."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "numbers"}
+        """The constructor's arguments without the parameters, as JSON can hold them."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "parameters"}
 
-    def learned(self, numbers: Mapping[str, FloatArray]) -> Self:
-        """Return this network with these numbers; those that only learning needs are left out."""
-        kept = [name for name in self.shapes(1) if name in numbers]
-        return replace(self, numbers={n: np.asarray(numbers[n], np.float32) for n in kept})
+    def with_parameters(self, parameters: Mapping[str, FloatArray]) -> Self:
+        """Return this network with these parameters, less those that only learning needs."""
+        kept = [name for name in self.parameter_shapes(1) if name in parameters]
+        return replace(self, parameters={n: np.asarray(parameters[n], np.float32) for n in kept})
 
-    twice: ClassVar[bool] = False
-    """Whether learning wants the queries under a second dropout mask (`Views.again`)."""
+    needs_second_view: ClassVar[bool] = False
+    """Whether learning needs `EpisodeEmbeddings.second_view`."""
 
     # Using it: NumPy.
 
@@ -78,19 +78,19 @@ class Network(ABC):
     """Whether every example is read on its own too, as corrections are (textshot/scoring.py)."""
 
     @property
-    def joint(self) -> bool:
-        """Whether category vectors depend on the other categories (`together`)."""
+    def contextual(self) -> bool:
+        """Whether category vectors depend on the other categories (`contextualize`)."""
         return False
 
     @property
-    def fuses(self) -> bool:
+    def uses_prototypes(self) -> bool:
         """Whether a category is the weighted sum of its keys, so that names can be weighed."""
         return True
 
     @property
-    def alone(self) -> bool:
+    def nearest_prototype(self) -> bool:
         """Whether a score is the cosine of a text with one vector that is the category's own."""
-        return self.fuses and not self.joint and not self.examples_are_exemplars
+        return self.uses_prototypes and not self.contextual and not self.examples_are_exemplars
 
     @property
     def decay(self) -> float:
@@ -101,7 +101,7 @@ class Network(ABC):
         """Return the weight of each key of a category in its vector, (n_keys,); None: all equal."""
         return None
 
-    def together(
+    def contextualize(
         self, vectors: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray
     ) -> FloatArray:
         """Return the category vectors as they are among each other.
@@ -114,11 +114,11 @@ class Network(ABC):
         """
         return vectors
 
-    def read(self, queries: FloatArray, vectors: FloatArray) -> FloatArray:
+    def transform_queries(self, queries: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return queries (n, dim), unit rows, as they are before `vectors` (n_categories, dim)."""
         return queries
 
-    def rescore(
+    def score_keys(
         self, queries: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray
     ) -> FloatArray | None:
         """Return scores (n, n_categories) from every key, or None: the cosine with the vectors.
@@ -130,17 +130,17 @@ class Network(ABC):
     # Learning: torch.
 
     @abstractmethod
-    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the numbers that stay with the network after learning."""
+    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+        """Return the names and shapes of the parameters that stay after learning."""
 
     @abstractmethod
-    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the numbers that learning starts from, float32."""
+    def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return the parameters that learning starts from, float32."""
 
     @abstractmethod
-    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return the scaled score of each query with each way, (n_query, n_way)."""
 
     @abstractmethod
-    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return what learning makes small, a scalar."""

@@ -13,8 +13,8 @@ import numpy as np
 from textshot._arrays import FloatArray
 
 
-def shapes(kind: str, dim: int) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the numbers of a context: "none", "lstm" or "attention"."""
+def parameter_shapes(kind: str, dim: int) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the parameters of a context: "none", "lstm" or "attention"."""
     if kind == "none":
         return {}
     found: dict[str, tuple[int, ...]] = {"support_gate": (1,), "query_gate": (1,)}
@@ -28,14 +28,14 @@ def shapes(kind: str, dim: int) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def initial(kind: str, dim: int, seed: int) -> dict[str, FloatArray]:
+def initial_parameters(kind: str, dim: int, seed: int) -> dict[str, FloatArray]:
     """Return what learning starts from. Gates are zero: at the start a context changes nothing.
 
     That is the residual gate of Bachlechner et al. 2020 (https://arxiv.org/abs/2003.04887). The
     projections of the attention start as the identity, the weights of the LSTMs at random.
     """
     rng, found = np.random.default_rng(seed), {}
-    for name, shape in shapes(kind, dim).items():
+    for name, shape in parameter_shapes(kind, dim).items():
         found[name] = np.zeros(shape, np.float32)
         if name.endswith("_bias"):
             found[name][dim : 2 * dim] = 1.0  # remember at first
@@ -46,7 +46,7 @@ def initial(kind: str, dim: int, seed: int) -> dict[str, FloatArray]:
     return found
 
 
-def support(xp: Any, kind: str, numbers: Mapping[str, Any], rows: Any, scale: Any) -> Any:
+def support(xp: Any, kind: str, parameters: Mapping[str, Any], rows: Any, scale: Any) -> Any:
     """Return category rows (n, dim) among each other, unit again.
 
     "lstm" is the paper's g (appendix A.2): a bidirectional LSTM over the rows, g_i = row_i + h_i
@@ -55,16 +55,16 @@ def support(xp: Any, kind: str, numbers: Mapping[str, Any], rows: Any, scale: An
     positions: another order of the rows gives the same rows in that order.
     """
     if kind == "lstm":
-        both = _lstm(xp, numbers, "forward", rows) + _lstm(xp, numbers, "backward", rows)
-        return _unit(xp, rows + numbers["support_gate"] * both)
-    found = _attention(xp, numbers, "support", rows, rows, scale)
-    return _unit(xp, rows + numbers["support_gate"] * found)
+        both = _lstm(xp, parameters, "forward", rows) + _lstm(xp, parameters, "backward", rows)
+        return _unit(xp, rows + parameters["support_gate"] * both)
+    found = _attention(xp, parameters, "support", rows, rows, scale)
+    return _unit(xp, rows + parameters["support_gate"] * found)
 
 
 def query(
     xp: Any,
     kind: str,
-    numbers: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     queries: Any,
     rows: Any,
     scale: Any,
@@ -76,15 +76,15 @@ def query(
     times, its input the query, its state [h, r]. "attention" is one block of cross-attention.
     Neither depends on the order of the rows. Ours: attention is scaled as everywhere.
     """
-    gate = numbers["query_gate"]
+    gate = parameters["query_gate"]
     if kind == "attention":
-        return _unit(xp, queries + gate * _attention(xp, numbers, "query", queries, rows, scale))
-    fixed = queries @ numbers["read_input"].T + numbers["read_bias"]
+        return _unit(xp, queries + gate * _attention(xp, parameters, "query", queries, rows, scale))
+    fixed = queries @ parameters["read_input"].T + parameters["read_bias"]
     cell, hidden = queries * 0, queries
     for _ in range(steps):
         read = _softmax(xp, scale * (hidden @ rows.T)) @ rows
         state = xp.concatenate([hidden, read], -1)
-        out, cell = _cell(xp, fixed + state @ numbers["read_state"].T, cell)
+        out, cell = _cell(xp, fixed + state @ parameters["read_state"].T, cell)
         hidden = _unit(xp, queries + gate * out)
     return hidden
 
@@ -95,16 +95,16 @@ def attended(xp: Any, queries: Any, rows: Any, scale: Any) -> Any:
 
 
 def _attention(
-    xp: Any, numbers: Mapping[str, Any], side: str, queries: Any, rows: Any, scale: Any
+    xp: Any, parameters: Mapping[str, Any], side: str, queries: Any, rows: Any, scale: Any
 ) -> Any:
-    asked, keys = queries @ numbers[f"{side}_q"].T, rows @ numbers[f"{side}_k"].T
-    return _softmax(xp, scale * (asked @ keys.T)) @ (rows @ numbers[f"{side}_v"].T)
+    asked, keys = queries @ parameters[f"{side}_q"].T, rows @ parameters[f"{side}_k"].T
+    return _softmax(xp, scale * (asked @ keys.T)) @ (rows @ parameters[f"{side}_v"].T)
 
 
-def _lstm(xp: Any, numbers: Mapping[str, Any], way: str, rows: Any) -> Any:
+def _lstm(xp: Any, parameters: Mapping[str, Any], way: str, rows: Any) -> Any:
     """Return the hidden state at each row, (n, dim), reading forward or backward."""
-    inputs = rows @ numbers[f"{way}_input"].T + numbers[f"{way}_bias"]
-    weights = numbers[f"{way}_state"]
+    inputs = rows @ parameters[f"{way}_input"].T + parameters[f"{way}_bias"]
+    weights = parameters[f"{way}_state"]
     hidden = cell = rows[0] * 0
     found, order = {}, range(len(rows)) if way == "forward" else range(len(rows) - 1, -1, -1)
     for i in order:

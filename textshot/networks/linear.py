@@ -10,15 +10,15 @@ import numpy as np
 from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidTextsError
 from textshot.networks.attend import (
+    bounded_scale,
     cross_entropy,
+    episode_keys,
+    episode_prototypes,
     full_precision,
-    keys_of,
-    prototypes,
-    scale_of,
-    start_scale,
+    initial_log_scale,
     unit,
 )
-from textshot.networks.base import Network, Numbers, Views
+from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,16 +52,16 @@ class Linear(Network):
             raise InvalidTextsError(f"c is {self.c}; more than 0 and at most 1e6 is possible")
 
     @property
-    def fuses(self) -> bool:
+    def uses_prototypes(self) -> bool:
         """The head is fitted to the keys, whatever their sum."""
         return False
 
     @property
-    def joint(self) -> bool:
+    def contextual(self) -> bool:
         """A row of the head depends on the other categories."""
         return True
 
-    def together(
+    def contextualize(
         self, vectors: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray
     ) -> FloatArray:
         """Return the head, one unit row per category."""
@@ -83,22 +83,22 @@ class Linear(Network):
         nothing = np.linalg.norm(head, axis=1) < 1e-9
         return unit_rows(np.where(nothing[:, None], vectors, head))
 
-    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the numbers that stay."""
+    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+        """Return the names and shapes of the parameters that stay."""
         return {"log_scale": (1,)}
 
-    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the numbers that learning starts from; the head is small and random."""
+    def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return the parameters that learning starts from; the head is small and random."""
         head = np.random.default_rng(seed).standard_normal((n_classes, dim)) * 0.02
-        return {"log_scale": start_scale(), "head": head.astype(np.float32)}
+        return {"log_scale": initial_log_scale(), "head": head.astype(np.float32)}
 
-    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return scale * cosine of each query with each prototype, (n_query, n_way)."""
         with full_precision(views) as wide:
-            cosines = wide.query @ prototypes(keys_of(wide)).T
-            return scale_of(numbers["log_scale"]) * cosines
+            cosines = wide.query @ episode_prototypes(episode_keys(wide)).T
+            return bounded_scale(parameters["log_scale"]) * cosines
 
-    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return the cross-entropy over all training categories."""
         import torch
 
@@ -106,5 +106,5 @@ class Linear(Network):
             n_shot = wide.support.shape[1]
             texts = torch.cat([wide.query, wide.support.flatten(0, 1)])
             truth = torch.cat([wide.classes[wide.truth], wide.classes.repeat_interleave(n_shot)])
-            cosines = texts @ unit(numbers["head"]).T
-            return cross_entropy(scale_of(numbers["log_scale"]) * cosines, truth)
+            cosines = texts @ unit(parameters["head"]).T
+            return cross_entropy(bounded_scale(parameters["log_scale"]) * cosines, truth)

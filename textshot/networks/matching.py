@@ -11,18 +11,25 @@ from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidTextsError
 from textshot.networks import context as contexts
 from textshot.networks.attend import (
-    EVERY_KIND,
-    Keys,
+    ALL_KINDS,
+    EpisodeKeys,
     attend,
+    attention_scale,
+    bounded_scale,
     cross_entropy,
+    episode_keys,
+    episode_prototypes,
     full_precision,
-    keys_of,
-    prototypes,
-    scale_in_use,
-    scale_of,
-    start_scale,
+    initial_log_scale,
 )
-from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, Network, Numbers, Views
+from textshot.networks.base import (
+    DESCRIPTION,
+    EXAMPLE,
+    NAME,
+    EpisodeEmbeddings,
+    Network,
+    Parameters,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,106 +89,112 @@ class Matching(Network):
             raise InvalidTextsError(f"steps is {self.steps}; 1 to 32 steps of reading are possible")
 
     @property
-    def joint(self) -> bool:
+    def contextual(self) -> bool:
         """Full context embeddings depend on the other categories."""
         return self.context != "none"
 
     @property
-    def fuses(self) -> bool:
+    def uses_prototypes(self) -> bool:
         """With several keys each of them has a say of its own."""
         return self.keys == "fused"
 
     @property
-    def alone(self) -> bool:
+    def nearest_prototype(self) -> bool:
         """A context replaces the query by what it attends to."""
-        return super().alone and self.readout == "labels"
+        return super().nearest_prototype and self.readout == "labels"
 
     def key_weights(self, kinds: IntArray) -> FloatArray | None:
         """Return exp(kind_bias) of each key, (n_keys,); None while all kinds count the same."""
-        bias = self.numbers.get("kind_bias")
+        bias = self.parameters.get("kind_bias")
         if bias is None or not bias.any():
             return None
         weights: FloatArray = np.exp(bias)[kinds]
         return weights
 
-    def together(
+    def contextualize(
         self, vectors: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray
     ) -> FloatArray:
         """Return the category vectors in the context of each other."""
-        if not self.numbers or not self.joint:
+        if not self.parameters or not self.contextual:
             return vectors
-        exact, scale = self._exact(), scale_in_use(self.numbers)
+        exact, scale = self._exact(), attention_scale(self.parameters)
         found = contexts.support(np, self.context, exact, vectors.astype(np.float64), scale)
         return unit_rows(found)
 
-    def read(self, queries: FloatArray, vectors: FloatArray) -> FloatArray:
+    def transform_queries(self, queries: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return the queries after attention to the category vectors."""
-        if not self.joint and self.readout == "labels":
+        if not self.contextual and self.readout == "labels":
             return queries
-        support, scale = vectors.astype(np.float64), scale_in_use(self.numbers)
+        support, scale = vectors.astype(np.float64), attention_scale(self.parameters)
         found = queries.astype(np.float64)
-        if self.numbers and self.joint:
+        if self.parameters and self.contextual:
             exact = self._exact()
             found = contexts.query(np, self.context, exact, found, support, scale, self.steps)
         if self.readout == "context":
             found = contexts.attended(np, found, support, scale)
         return unit_rows(found)
 
-    def rescore(
+    def score_keys(
         self, queries: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray
     ) -> FloatArray | None:
         """Return the attention of each category's keys on the scale of a cosine."""
         if self.keys == "fused":
             return None
-        scale, weights = scale_in_use(self.numbers), self.key_weights(kinds)
+        scale, weights = attention_scale(self.parameters), self.key_weights(kinds)
         exact = np.ones(len(keys)) if weights is None else weights.astype(np.float64)
         cosines = queries.astype(np.float64) @ keys.T.astype(np.float64)
         return np.asarray(attend(cosines, rows, exact, scale), np.float32)
 
     def _exact(self) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-        return {name: array.astype(np.float64) for name, array in self.numbers.items()}
+        return {name: array.astype(np.float64) for name, array in self.parameters.items()}
 
-    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the numbers."""
-        return {"log_scale": (1,), "kind_bias": (3,), **contexts.shapes(self.context, dim)}
+    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+        """Return the names and shapes of the parameters."""
+        return {
+            "log_scale": (1,),
+            "kind_bias": (3,),
+            **contexts.parameter_shapes(self.context, dim),
+        }
 
-    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the numbers that learning starts from."""
-        own = {"log_scale": start_scale(), "kind_bias": np.zeros(3, np.float32)}
-        return {**own, **contexts.initial(self.context, dim, seed)}
+    def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return the parameters that learning starts from."""
+        own = {"log_scale": initial_log_scale(), "kind_bias": np.zeros(3, np.float32)}
+        return {**own, **contexts.initial_parameters(self.context, dim, seed)}
 
-    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return the scaled score of each query with each way, (n_query, n_way)."""
         with full_precision(views) as wide:
-            return self._logits(numbers, wide.query, keys_of(wide))
+            return self._logits(parameters, wide.query, episode_keys(wide))
 
-    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return the cross-entropy with all keys, plus half of it with either sort alone."""
         with full_precision(views) as wide:
-            total = self._share(numbers, wide, EVERY_KIND)
+            total = self._share(parameters, wide, ALL_KINDS)
             if wide.names is not None and wide.support.shape[1]:
-                total = total + 0.5 * self._share(numbers, wide, (NAME, DESCRIPTION))
-                total = total + 0.5 * self._share(numbers, wide, (EXAMPLE,))
+                total = total + 0.5 * self._share(parameters, wide, (NAME, DESCRIPTION))
+                total = total + 0.5 * self._share(parameters, wide, (EXAMPLE,))
         return total
 
-    def _share(self, numbers: Numbers, views: Views, kinds: tuple[int, ...]) -> Tensor:
-        logits = self._logits(numbers, views.query, keys_of(views, kinds))
+    def _share(
+        self, parameters: Parameters, views: EpisodeEmbeddings, kinds: tuple[int, ...]
+    ) -> Tensor:
+        logits = self._logits(parameters, views.query, episode_keys(views, kinds))
         return cross_entropy(logits, views.truth)
 
-    def _logits(self, numbers: Numbers, queries: Tensor, keys: Keys) -> Tensor:
+    def _logits(self, parameters: Parameters, queries: Tensor, keys: EpisodeKeys) -> Tensor:
         import torch
 
-        scale = scale_of(numbers["log_scale"])
+        scale = bounded_scale(parameters["log_scale"])
         if self.keys == "several":
-            weights = numbers["kind_bias"][keys.kinds].expand(keys.there.shape)
-            weights = weights.masked_fill(~keys.there, -torch.inf)
+            weights = parameters["kind_bias"][keys.kinds].expand(keys.present.shape)
+            weights = weights.masked_fill(~keys.present, -torch.inf)
             cosines = torch.einsum("qd,wkd->qwk", queries, keys.rows)
             return torch.logsumexp(scale * cosines + weights, 2) - torch.logsumexp(weights, 1)
-        vectors = prototypes(keys, numbers["kind_bias"])
-        if self.joint:
-            vectors = contexts.support(torch, self.context, numbers, vectors, scale)
+        vectors = episode_prototypes(keys, parameters["kind_bias"])
+        if self.contextual:
+            vectors = contexts.support(torch, self.context, parameters, vectors, scale)
             queries = contexts.query(
-                torch, self.context, numbers, queries, vectors, scale, self.steps
+                torch, self.context, parameters, queries, vectors, scale, self.steps
             )
         if self.readout == "context":
             queries = contexts.attended(torch, queries, vectors, scale)

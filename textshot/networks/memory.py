@@ -11,15 +11,15 @@ from textshot._arrays import FloatArray
 from textshot.errors import InvalidTextsError
 from textshot.networks.attend import (
     bounded,
+    bounded_scale,
     cross_entropy,
+    episode_keys,
+    episode_prototypes,
     full_precision,
-    keys_of,
-    prototypes,
-    scale_of,
-    start_scale,
+    initial_log_scale,
     unit,
 )
-from textshot.networks.base import Network, Numbers, Views
+from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,16 +34,18 @@ class Memory(Network):
     """Memory network (Kaiser et al. 2017, "Learning to remember rare events", arXiv 1703.03129).
 
     Of the memories for one-shot learning (Santoro et al. 2016, arXiv 1605.06065, is the other) we
-    take this one: it is read by cosine only, grows an exemplar at a time and needs no controller, so
-    that the keys of an index are the memory. A query (dim,) is scored against every exemplar; a way
-    counts by its best exemplar. After each answer the truth is written: a nearest exemplar of the right
-    way moves to unit(exemplar + query) and is young again; otherwise the query gets a new exemplar.
+    take this one: it is read by cosine only, grows an exemplar at a time and needs no controller,
+    so that the keys of an index are the memory. A query (dim,) is scored against every exemplar; a
+    way counts by its best exemplar. After each answer the truth is written: a nearest exemplar of
+    the right way moves to unit(exemplar + query) and is young again; otherwise the query gets a new
+    exemplar.
 
     Ours: nothing is evicted, so ages decide only between equal scores, where the last written
-    exemplar wins. A way starts with its fused keys as one exemplar and each example as another. An exemplar of
-    a single example scores 1 - decay * (1 - cos): it is sure of its like only. Gradients flow
-    through the writes of an episode, in the order of its queries. When used, nothing is moved:
-    a new example joins the fused keys and is an exemplar of its own (`textshot.scoring.exemplars`).
+    exemplar wins. A way starts with its fused keys as one exemplar and each example as another. An
+    exemplar of a single example scores 1 - decay * (1 - cos): it is sure of its like only.
+    Gradients flow through the writes of an episode, in the order of its queries. When used, nothing
+    is moved: a new example joins the fused keys and is an exemplar of its own
+    (`textshot.scoring.exemplars`).
 
     Loss, for each query before it is written: the memory loss [cos(nearest wrong exemplar) -
     cos(nearest right exemplar) + margin]_+ plus the cross-entropy of scale * score per way.
@@ -63,33 +65,33 @@ class Memory(Network):
     @property
     def decay(self) -> float:
         """How fast the score of a single exemplar falls, learned."""
-        learned = self.numbers.get("slope")
+        learned = self.parameters.get("decay")
         return 2.0 if learned is None else float(np.clip(learned[0], MIN_DECAY, MAX_DECAY))
 
-    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the numbers."""
-        return {"log_scale": (1,), "slope": (1,)}
+    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+        """Return the names and shapes of the parameters."""
+        return {"log_scale": (1,), "decay": (1,)}
 
-    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the numbers that learning starts from."""
-        return {"log_scale": start_scale(), "slope": np.array([2.0], np.float32)}
+    def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return the parameters that learning starts from."""
+        return {"log_scale": initial_log_scale(), "decay": np.array([2.0], np.float32)}
 
-    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return scale * the best exemplar of each way, (n_query, n_way), nothing written yet."""
         import torch
 
         with full_precision(views) as wide:
-            fused = wide.query @ prototypes(keys_of(wide)).T
+            fused = wide.query @ episode_prototypes(episode_keys(wide)).T
             examples = torch.einsum("qd,wkd->qwk", wide.query, wide.support)
-            single = 1 - _decay(numbers) * (1 - examples)
+            single = 1 - _decay(parameters) * (1 - examples)
             best = torch.cat([fused[:, :, None], single], 2).amax(2)
-            return scale_of(numbers["log_scale"]) * best
+            return bounded_scale(parameters["log_scale"]) * best
 
-    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return the mean over the queries, each written after its answer."""
         with full_precision(views) as wide:
-            memory = Exemplars(wide, _decay(numbers))
-            scale, terms = scale_of(numbers["log_scale"]), []
+            memory = Exemplars(wide, _decay(parameters))
+            scale, terms = bounded_scale(parameters["log_scale"]), []
             for query, way in zip(wide.query, wide.truth, strict=True):
                 cosines, scores = memory.read(query)
                 right = memory.ways == way
@@ -100,17 +102,17 @@ class Memory(Network):
             return sum(terms[1:], terms[0]) / len(terms)
 
 
-def _decay(numbers: Numbers) -> Tensor:
-    return bounded(numbers["slope"], MIN_DECAY, MAX_DECAY)
+def _decay(parameters: Parameters) -> Tensor:
+    return bounded(parameters["decay"], MIN_DECAY, MAX_DECAY)
 
 
 class Exemplars:
     """The exemplars of one episode, the last written last."""
 
-    def __init__(self, views: Views, decay: Tensor) -> None:
+    def __init__(self, views: EpisodeEmbeddings, decay: Tensor) -> None:
         import torch
 
-        fused = prototypes(keys_of(views))
+        fused = episode_prototypes(episode_keys(views))
         self._decay, self._n_way = decay, len(fused)
         n_shot = views.support.shape[1]
         self._rows = [*fused, *views.support.flatten(0, 1)]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textshot._arrays import FloatArray
 from textshot.networks.attend import (
+    bounded_scale,
     cross_entropy,
+    episode_keys,
+    episode_prototypes,
     full_precision,
-    keys_of,
-    prototypes,
-    scale_of,
-    start_scale,
+    initial_log_scale,
 )
-from textshot.networks.base import Network, Numbers, Views
+from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,20 +37,20 @@ class Prototypical(Network):
 
     name: ClassVar[str] = "prototypical"
 
-    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the numbers."""
+    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+        """Return the names and shapes of the parameters."""
         return {"log_scale": (1,)}
 
-    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the numbers that learning starts from."""
-        return {"log_scale": start_scale()}
+    def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return the parameters that learning starts from."""
+        return {"log_scale": initial_log_scale()}
 
-    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return scale * cosine of each query with each prototype, (n_query, n_way)."""
         with full_precision(views) as wide:
-            cosines = wide.query @ prototypes(keys_of(wide)).T
-            return scale_of(numbers["log_scale"]) * cosines
+            cosines = wide.query @ episode_prototypes(episode_keys(wide)).T
+            return bounded_scale(parameters["log_scale"]) * cosines
 
-    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return the cross-entropy of the queries."""
-        return cross_entropy(self.logits(numbers, views), views.truth)
+        return cross_entropy(self.logits(parameters, views), views.truth)

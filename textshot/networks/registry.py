@@ -30,7 +30,7 @@ def make_network(name: str, **settings: Setting) -> Network:
         raise InvalidTextsError(f"network {name!r} is not known; choose {', '.join(NETWORKS)}")
     kind = NETWORKS[name]
     hints = get_type_hints(kind)
-    known = [field.name for field in fields(kind) if field.name != "numbers"]
+    known = [field.name for field in fields(kind) if field.name != "parameters"]
     for setting, value in settings.items():
         if setting not in known:
             raise InvalidTextsError(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textshot._arrays import FloatArray
 from textshot.errors import InvalidTextsError
-from textshot.networks.attend import SCALE, full_precision, keys_of, prototypes
-from textshot.networks.base import Network, Numbers, Views
+from textshot.networks.attend import SCALE, episode_keys, episode_prototypes, full_precision
+from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,13 +28,14 @@ class Siamese(Network):
       of its positives, against its hardest negative in the episode.
 
     Ours: a query's positives are the examples of its way, the way's name and description, and the
-    query itself under another dropout mask (`Views.again`; Gao et al. 2021, SimCSE), so that one
-    example brings pairs that say something; its negatives are the same of the other ways.
-    Scores are those of a prototypical network with a fixed scale. No numbers are learned.
+    query itself under another dropout mask (`EpisodeEmbeddings.second_view`; Gao et al. 2021,
+    SimCSE), so that one example brings pairs that say something; its negatives are the same of the
+    other ways. Scores are those of a prototypical network with a fixed scale. No parameters are
+    learned.
     """
 
     name: ClassVar[str] = "siamese"
-    twice: ClassVar[bool] = True
+    needs_second_view: ClassVar[bool] = True
     loss_kind: Literal["contrastive", "triplet"] = "contrastive"
     margin: float = 0.3
 
@@ -47,20 +48,20 @@ class Siamese(Network):
         if not 0.0 <= self.margin <= 1.0:
             raise InvalidTextsError(f"margin is {self.margin}; a margin of cosines lies in 0 to 1")
 
-    def shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
+    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
         """Return no names: nothing but the encoder learns."""
         return {}
 
-    def initial(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return no numbers: nothing but the encoder learns."""
+    def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
+        """Return no parameters: nothing but the encoder learns."""
         return {}
 
-    def logits(self, numbers: Numbers, views: Views) -> Tensor:
+    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return 20 * cosine of each query with each prototype, (n_query, n_way)."""
         with full_precision(views) as wide:
-            return SCALE * (wide.query @ prototypes(keys_of(wide)).T)
+            return SCALE * (wide.query @ episode_prototypes(episode_keys(wide)).T)
 
-    def loss(self, numbers: Numbers, views: Views) -> Tensor:
+    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
         """Return the loss over the pairs or triplets of the episode."""
         with full_precision(views) as wide:
             others, same, apart = _pairs(wide)
@@ -100,18 +101,18 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
     return 1 - cosine_similarity(a, b)
 
 
-def _pairs(views: Views) -> tuple[Tensor, Tensor, Tensor]:
+def _pairs(views: EpisodeEmbeddings) -> tuple[Tensor, Tensor, Tensor]:
     """Return what queries are compared with, (m, dim), and bool (n_query, m): same, apart."""
     import torch
 
-    keys = keys_of(views)
+    keys = episode_keys(views)
     ways = torch.arange(len(keys.rows), device=keys.rows.device)
-    ways = ways[:, None].expand(keys.there.shape)[keys.there]
-    others = keys.rows[keys.there]
+    ways = ways[:, None].expand(keys.present.shape)[keys.present]
+    others = keys.rows[keys.present]
     same = views.truth[:, None] == ways[None, :]
     apart = ~same
-    if views.again is not None:
+    if views.second_view is not None:
         mine = torch.eye(len(views.query), dtype=torch.bool, device=same.device)
-        others = torch.cat([others, views.again])
+        others = torch.cat([others, views.second_view])
         same, apart = torch.cat([same, mine], 1), torch.cat([apart, torch.zeros_like(mine)], 1)
     return others, same, apart

@@ -1,4 +1,4 @@
-"""The numbers of a network as safetensors, and the two files of a network beside an encoder.
+"""The parameters of a network as safetensors, and the two files of a network beside an encoder.
 
 The loader trusts nothing that it reads, and nothing that it reads is executed.
 """
@@ -32,14 +32,18 @@ __all__ = [
 
 SETTINGS_FILE, NUMBERS_FILE = "textshot.json", "network.safetensors"
 _FORMAT, _VERSION = "textshot-network", 1
+_TENSORS = {"decay": "slope"}
+"""Names of tensors on disk, where they are not those of the parameters."""
 _MOST_SETTINGS_BYTES, _MOST_NUMBERS_BYTES = 1 << 24, 1 << 30
 
 
 def to_bytes(network: Network) -> bytes:
-    """Return the numbers of a network as safetensors."""
+    """Return the parameters of a network as safetensors."""
     from safetensors.numpy import save
 
-    return save({name: np.ascontiguousarray(a) for name, a in network.numbers.items()})
+    return save(
+        {_TENSORS.get(n, n): np.ascontiguousarray(a) for n, a in network.parameters.items()}
+    )
 
 
 def from_bytes(
@@ -50,7 +54,7 @@ def from_bytes(
     where: str = "the network",
     error: type[TextshotError] = IndexFormatError,
 ) -> Network:
-    """Return the network of a name and settings with the numbers in `data`.
+    """Return the network of a name and settings with the parameters in `data`.
 
     Args:
         name: one of `NETWORKS`.
@@ -66,12 +70,13 @@ def from_bytes(
         network = make_network(name, **dict(settings))
     except (TextshotError, TypeError) as reason:
         raise error(f"{where}: {reason}. A newer textshot may have made it") from None
-    arrays = _arrays(data, where, error)
-    # A row is as long as an embedding; numbers without one depend on no dimension.
+    names = {tensor: name for name, tensor in _TENSORS.items()}
+    arrays = {names.get(n, n): array for n, array in _arrays(data, where, error).items()}
+    # A row is as long as an embedding; parameters without one depend on no dimension.
     widths = [a.shape[1] for n, a in arrays.items() if n.endswith(("_input", "_q")) and a.ndim == 2]
-    shapes = network.shapes(widths[0] if widths else 1)
+    shapes = network.parameter_shapes(widths[0] if widths else 1)
     if arrays and set(arrays) != set(shapes):
-        raise error(f"{where} holds the numbers {sorted(arrays)}; {sorted(shapes)} are needed")
+        raise error(f"{where} holds the parameters {sorted(arrays)}; {sorted(shapes)} are needed")
     for key, array in arrays.items():
         if array.dtype != np.float32 or array.shape != shapes[key]:
             raise error(
@@ -79,8 +84,8 @@ def from_bytes(
             )
         if not np.isfinite(array).all():
             raise error(f"{where}: {key} has a value that is not finite (NaN or infinity)")
-    numbers: dict[str, FloatArray] = dict(arrays)
-    return network.learned(numbers)
+    parameters: dict[str, FloatArray] = dict(arrays)
+    return network.with_parameters(parameters)
 
 
 def _arrays(data: bytes, where: str, error: type[TextshotError]) -> dict[str, NDArray[Any]]:
@@ -107,36 +112,36 @@ def network_beside(folder: Path) -> Network | None:
     name, settings = found.get("network"), found.get("settings")
     if not isinstance(name, str) or not isinstance(settings, dict):
         raise EncoderError(f"{path} does not name a network and its settings")
-    numbers = _read(folder / NUMBERS_FILE, _MOST_NUMBERS_BYTES)
-    if numbers is None:
+    parameters = _read(folder / NUMBERS_FILE, _MOST_NUMBERS_BYTES)
+    if parameters is None:
         raise EncoderError(f"{folder} has {SETTINGS_FILE} but no {NUMBERS_FILE}: it is damaged")
-    if hashlib.sha256(numbers).hexdigest() != found.get("sha256"):
+    if hashlib.sha256(parameters).hexdigest() != found.get("sha256"):
         raise EncoderError(
             f"{folder / NUMBERS_FILE} does not match the sha256 in {SETTINGS_FILE}: one of them is"
             " damaged or from another training. Copy the folder again, or train again"
         )
-    return from_bytes(name, settings, numbers, where=str(folder), error=EncoderError)
+    return from_bytes(name, settings, parameters, where=str(folder), error=EncoderError)
 
 
 def put_beside(folder: Path, network: Network, extra: Mapping[str, object]) -> None:
-    """Write a network into an encoder's folder: the numbers first, then the settings.
+    """Write a network into an encoder's folder: the parameters first, then the settings.
 
     Args:
         folder: the folder, which has to be there.
         network: the network.
         extra: more to note down beside it, as JSON can hold it.
     """
-    numbers = to_bytes(network)
+    parameters = to_bytes(network)
     body = {
         "format": _FORMAT,
         "format_version": _VERSION,
         "network": network.name,
         "settings": network.settings,
-        "sha256": hashlib.sha256(numbers).hexdigest(),
+        "sha256": hashlib.sha256(parameters).hexdigest(),
         "extra": dict(extra),
     }
     text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomic(folder / NUMBERS_FILE, numbers)
+    write_atomic(folder / NUMBERS_FILE, parameters)
     write_atomic(folder / SETTINGS_FILE, text.encode("utf-8"))
 
 

@@ -96,10 +96,10 @@ def index_map(
     ]
     n_examples = len(examples)
     examples = examples[:: max(1, -(-n_examples // MOST_TEXTS))]
-    fused = np.stack([entry.fused for entry in state.entries])
+    prototypes = np.stack([entry.prototype for entry in state.entries])
     kept = np.array([v for _, _, v in examples], np.float32).reshape(-1, state.dim)
-    plane = laid_out(np.concatenate([fused, kept, vectors]), seed).round(1)
-    parts = np.split(plane, [len(fused), len(fused) + len(kept)])
+    plane = laid_out(np.concatenate([prototypes, kept, vectors]), seed).round(1)
+    parts = np.split(plane, [len(prototypes), len(prototypes) + len(kept)])
     return render(
         __package__,
         _TEMPLATE,

@@ -11,13 +11,13 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.networks import EXAMPLE
 from textshot.networks.attend import SCALE, attend
 
-FEWEST_EXAMPLES = 100
+MIN_EXAMPLES = 100
 """With fewer of them in an index, what leaving one out tells is chance."""
 
-FEWEST_OF_A_CATEGORY = 4
+MIN_EXAMPLES_PER_CATEGORY = 4
 """With fewer, a category without one of them is too much another one."""
 
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 """With more of them an answer would take a good part of the time that its text takes to encode."""
 
 SHARES = (0.25, 0.5)
@@ -41,7 +41,7 @@ class Attention:
     weights: _Wide
     scale: float = SCALE
 
-    def mixed(
+    def mix(
         self, scores: FloatArray, queries: FloatArray, keys: FloatArray, rows: IntArray
     ) -> FloatArray:
         """Return scores (n, n_categories) with the attention of the keys (n_keys, dim) in them."""
@@ -51,7 +51,9 @@ class Attention:
         return np.asarray((1 - self.share) * scores + self.share * read, np.float32)
 
 
-def find_share(keys: FloatArray, rows: IntArray, kinds: IntArray, attention: Attention) -> float:
+def find_attention_share(
+    keys: FloatArray, rows: IntArray, kinds: IntArray, attention: Attention
+) -> float:
     """Return the share that reads the examples best when each in turn is left out.
 
     One vector stands for a category that is one thing; with many examples there may be several
@@ -66,13 +68,13 @@ def find_share(keys: FloatArray, rows: IntArray, kinds: IntArray, attention: Att
         attention: its weights and scale are taken.
 
     Returns:
-        One of SHARES, or 0: also with more than MOST_KEYS, or fewer than FEWEST_EXAMPLES in
-        categories of FEWEST_OF_A_CATEGORY or more.
+        One of SHARES, or 0: also with more than MAX_KEYS, or fewer than MIN_EXAMPLES in
+        categories of MIN_EXAMPLES_PER_CATEGORY or more.
     """
     is_example = kinds == EXAMPLE
     counts = np.bincount(rows, is_example)
-    examples = np.flatnonzero(is_example & (counts[rows] >= FEWEST_OF_A_CATEGORY))
-    if len(examples) < FEWEST_EXAMPLES or len(keys) > MOST_KEYS or len(counts) < 2:
+    examples = np.flatnonzero(is_example & (counts[rows] >= MIN_EXAMPLES_PER_CATEGORY))
+    if len(examples) < MIN_EXAMPLES or len(keys) > MAX_KEYS or len(counts) < 2:
         return 0.0
     chosen = _some(examples, keys)
     size = max(1, _BLOCK // len(keys))

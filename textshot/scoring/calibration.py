@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
-from textshot.types import MOST_UNKNOWN
+from textshot.types import MAX_UNKNOWN_SCORE
 
-FEWEST_FITTING = 30
+MIN_IN_SCOPE = 30
 """Fewer labelled texts that fit a category tell too little about probabilities."""
 
-FEWEST_FOREIGN = 10
+MIN_OUT_OF_SCOPE = 10
 """Fewer texts that fit none tell too little about "unknown"."""
 
 _LEAST_SCALE, _MOST_SCALE = 1e-3, 200.0
@@ -23,7 +23,7 @@ _Wide = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Odds:
+class Calibration:
     """How scores become probabilities: softmax(score / temperature).
 
     Attributes:
@@ -36,7 +36,7 @@ class Odds:
     unknown: float | None = None
 
 
-def fit_odds(scores: FloatArray, truths: IntArray) -> Odds:
+def fit_calibration(scores: FloatArray, truths: IntArray) -> Calibration:
     """Fit a temperature by the likelihood of the truths (Platt 1999; Guo et al. 2017).
 
     Ours: "fits none" is one more outcome with a score of its own, the same for every text, fitted
@@ -48,7 +48,7 @@ def fit_odds(scores: FloatArray, truths: IntArray) -> Odds:
         truths: int64 (n,), the category of each, or -1: fits none.
 
     Returns:
-        The odds; without a single -1 among the truths their `unknown` is None.
+        The calibration; without a single -1 among the truths their `unknown` is None.
     """
     with_none = bool((truths < 0).any())
     wide = scores.astype(np.float64)
@@ -63,16 +63,18 @@ def fit_odds(scores: FloatArray, truths: IntArray) -> Odds:
         if np.abs(step).max() < 1e-9:
             break
     scale = float(point[0])
-    unknown = float(np.clip(point[1] / scale, -MOST_UNKNOWN, MOST_UNKNOWN))
-    return Odds(1.0 / scale, unknown if with_none else None)
+    unknown = float(np.clip(point[1] / scale, -MAX_UNKNOWN_SCORE, MAX_UNKNOWN_SCORE))
+    return Calibration(1.0 / scale, unknown if with_none else None)
 
 
-def probabilities(scores: FloatArray, odds: Odds) -> _Wide:
+def probabilities(scores: FloatArray, calibration: Calibration) -> _Wide:
     """Return the probability of each category, float64 (n, n_categories).
 
-    A row adds up to one less the probability that the text fits none, if `odds` knows of that.
+    A row adds up to one less the probability that the text fits none, where that is known.
     """
-    shares = _shares(scores.astype(np.float64), _point(odds), odds.unknown is not None)
+    shares = _shares(
+        scores.astype(np.float64), _point(calibration), calibration.unknown is not None
+    )
     return shares[:, : scores.shape[1]]
 
 
@@ -97,8 +99,8 @@ def best_threshold(best: FloatArray, right: NDArray[np.bool_], foreign: FloatArr
     return float(np.clip(between[int(value.argmax())], -1.0, 1.0))
 
 
-def _point(odds: Odds) -> _Wide:
-    return np.array([1.0, odds.unknown or 0.0]) / odds.temperature
+def _point(calibration: Calibration) -> _Wide:
+    return np.array([1.0, calibration.unknown or 0.0]) / calibration.temperature
 
 
 def _shares(scores: _Wide, point: _Wide, with_none: bool) -> _Wide:

@@ -20,7 +20,8 @@ class Exemplars:
     Attributes:
         vectors: float32 (m, dim), unit rows.
         rows: int64 (m,), the category of each.
-        correction_order: int64 (m,), the order of writing; 0 for those that were there from the start.
+        correction_order: int64 (m,), the order of writing; 0 for those that were there from the
+        start.
     """
 
     vectors: FloatArray
@@ -72,7 +73,7 @@ def scores(
     Args:
         network: how to score.
         queries: float32 (n, dim), unit rows.
-        vectors: float32 (n_categories, dim), what `fusion.category_vectors` gave.
+        vectors: float32 (n_categories, dim), what `fusion.category_prototypes` gave.
         keys: float32 (n_keys, dim), all keys, category by category.
         rows: int64 (n_keys,), the category of each key.
         kinds: int64 (n_keys,), the kind of each key.
@@ -82,12 +83,12 @@ def scores(
     Returns:
         Scores on the scale of a cosine; the score of a query depends on no other query.
     """
-    found = network.rescore(queries, keys, rows, kinds)
+    found = network.score_keys(queries, keys, rows, kinds)
     if found is None:
-        read = network.read(queries, vectors)
+        read = network.transform_queries(queries, vectors)
         found = np.asarray(read.astype(np.float64) @ vectors.T.astype(np.float64), np.float32)
     if attention is not None:
-        found = attention.mixed(found, queries, keys, rows)
+        found = attention.mix(found, queries, keys, rows)
     exemplars = select_exemplars(network, keys, rows, kinds) if exemplars is None else exemplars
     return found if exemplars is None else apply_exemplars(found, queries, exemplars, network.decay)
 
@@ -97,10 +98,10 @@ def apply_exemplars(
 ) -> FloatArray:
     """Return `scores` where the best exemplar of a category may count instead of its vector.
 
-    An exemplar scores 1 - decay * (1 - cosine): it speaks for its like, and is silent about the rest.
-    Where several categories share the best score (to SCORE_TOLERANCE), the one whose exemplar was written last
-    gets it and the others the next lower number, so that no score changes by more than SCORE_TOLERANCE. A
-    category's vector counts as written at the start.
+    An exemplar scores 1 - decay * (1 - cosine): it speaks for its like, and is silent about the
+    rest. Where several categories share the best score (to SCORE_TOLERANCE), the one whose exemplar
+    was written last gets it and the others the next lower number, so that no score changes by more
+    than SCORE_TOLERANCE. A category's vector counts as written at the start.
 
     Args:
         scores: float32 (n, n_categories), before the exemplars.

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from textshot._arrays import FloatArray, IntArray
 from textshot.networks import EXAMPLE, NAME
 
-OPAQUE = math.sqrt(1.5)
-"""Names with less evidence than this tell nothing: `Weighing.evidence`."""
+MIN_T_STATISTIC = math.sqrt(1.5)
+"""Names with less evidence than this tell nothing: `NameWeight.t_statistic`."""
 
 _PRIOR = 8.0
 """What is known beforehand counts as much as this many categories do."""
@@ -30,23 +30,24 @@ _Wide = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class NameWeight:
     """What the names of an index are worth.
 
     Attributes:
-        name_shots: the weight of a name where an example weighs 1.
-        evidence: by how many standard errors an example is nearer to the name of its own category
+        weight: the weight of a name where an example weighs 1.
+        t_statistic: by how many standard errors an example is nearer to the name of its own
+        category
             than to those of others; about 0 for names such as "c17", 25 and more for the intents
             of BANKING77. None: fewer than three categories with a name and an example.
     """
 
-    name_shots: float
-    evidence: float | None = None
+    weight: float
+    t_statistic: float | None = None
 
     @property
-    def opaque(self) -> bool:
+    def uninformative(self) -> bool:
         """Whether the names were found to say nothing about the examples."""
-        return self.evidence is not None and self.evidence < OPAQUE
+        return self.t_statistic is not None and self.t_statistic < MIN_T_STATISTIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class _Channel:
         return self.signal / self.noise
 
 
-def weigh(keys: FloatArray, rows: IntArray, kinds: IntArray) -> Weighing:
+def estimate_name_weight(keys: FloatArray, rows: IntArray, kinds: IntArray) -> NameWeight:
     """Return what a name is worth for these categories.
 
     Of two channels with independent noise the best linear mix weighs each with signal / noise
@@ -89,7 +90,7 @@ def weigh(keys: FloatArray, rows: IntArray, kinds: IntArray) -> Weighing:
     named = np.flatnonzero(kinds == NAME)
     both = np.intersect1d(rows[named], rows[kinds == EXAMPLE])
     if len(both) < 3:
-        return Weighing(round(_beforehand(len(named)), 3))
+        return NameWeight(round(_beforehand(len(named)), 3))
     chosen = _some(both, _MOST_CATEGORIES)
     each = max(2, _MOST_EXAMPLES // len(chosen))
     examples = np.concatenate(
@@ -99,14 +100,14 @@ def weigh(keys: FloatArray, rows: IntArray, kinds: IntArray) -> Weighing:
     names = keys[named[np.searchsorted(rows[named], chosen)]].astype(np.float64)
     texts = keys[examples].astype(np.float64)
     name = _by_names(texts @ names.T, own)
-    evidence = name.signal / math.sqrt(name.noise / len(chosen))
-    doubt = max(0.0, 1.0 - OPAQUE**2 / evidence**2) if evidence > 0 else 0.0
+    t_statistic = name.signal / math.sqrt(name.noise / len(chosen))
+    doubt = max(0.0, 1.0 - MIN_T_STATISTIC**2 / t_statistic**2) if t_statistic > 0 else 0.0
     example = _by_examples(texts @ texts.T, own, len(chosen), name.signal)
     # Names that say nothing are much alike: what little noise they have is no merit.
     noise = max(name.noise, _FLOOR * example.noise)
     measured = min(max(doubt * (name.signal / noise) / example.worth, _LEAST), _MOST)
     shots = _with_prior(measured, len(chosen), _beforehand(len(named)))
-    return Weighing(round(shots, 3), round(evidence, 3))
+    return NameWeight(round(shots, 3), round(t_statistic, 3))
 
 
 def _by_names(cosines: _Wide, own: IntArray) -> _Channel:

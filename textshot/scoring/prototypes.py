@@ -15,7 +15,7 @@ MEAN, WEIGHED = "mean", "weighed names"
 _CANCELLED = 1e-6
 
 
-def fuse(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+def prototype(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Return the one vector that stands for a category: the mean of its keys, unit again.
 
     Each key (name, description, example) counts as one shot, so a name weighs as much as one
@@ -38,27 +38,27 @@ def fuse(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     if len(keys) == 1:
         found = keys[0].copy()
         return found
-    found = _fuse_many(keys[None], None if weights is None else weights[None])[0]
+    found = _prototypes(keys[None], None if weights is None else weights[None])[0]
     return found
 
 
-def category_vectors(
+def category_prototypes(
     network: Network,
     keys: FloatArray,
     rows: IntArray,
     kinds: IntArray,
-    name_shots: float = 1.0,
+    name_weight: float = 1.0,
 ) -> FloatArray:
     """Return what stands for each category, as `network` sees them among each other.
 
-    Bit for bit `fuse` of each category's keys, then `network.together`.
+    Bit for bit `prototype` of each category's keys, then `network.contextualize`.
 
     Args:
         network: whose weights of keys, and view of the whole, are taken.
         keys: float32 (n_keys, dim), unit rows, category by category.
         rows: int64 (n_keys,), the category of each key, 0 to n_categories - 1, none left out.
         kinds: int64 (n_keys,), the kind of each key.
-        name_shots: the weight of a name where an example weighs 1, beside what the network has
+        name_weight: the weight of a name where an example weighs 1, beside what the network has
             learned; see `textshot.scoring.name_weight`.
 
     Returns:
@@ -67,7 +67,7 @@ def category_vectors(
     Raises:
         InvalidCategoriesError: the keys of a category cancel each other out.
     """
-    weights = weights_of_keys(network, kinds, name_shots)
+    weights = key_weights(network, kinds, name_weight)
     counts = np.bincount(rows)
     starts = np.cumsum(counts) - counts
     vectors = np.empty((len(counts), keys.shape[1]), np.float32)
@@ -75,22 +75,20 @@ def category_vectors(
         chosen = np.flatnonzero(counts == count)
         places = starts[chosen][:, None] + np.arange(count)
         some = None if weights is None else weights[places]
-        vectors[chosen] = _fuse_many(keys[places], some)
-    return network.together(vectors, keys, rows, kinds) if network.joint else vectors
+        vectors[chosen] = _prototypes(keys[places], some)
+    return network.contextualize(vectors, keys, rows, kinds) if network.contextual else vectors
 
 
-def weights_of_keys(
-    network: Network, kinds: IntArray, name_shots: float = 1.0
-) -> FloatArray | None:
+def key_weights(network: Network, kinds: IntArray, name_weight: float = 1.0) -> FloatArray | None:
     """Return the weight of each key in its category, float32 (n_keys,); None: all the same."""
     weights = network.key_weights(kinds)
-    if name_shots == 1.0:
+    if name_weight == 1.0:
         return weights
-    shots = np.where(kinds == NAME, np.float32(name_shots), np.float32(1.0))
+    shots = np.where(kinds == NAME, np.float32(name_weight), np.float32(1.0))
     return shots if weights is None else weights * shots
 
 
-def _fuse_many(keys: FloatArray, weights: FloatArray | None) -> FloatArray:
+def _prototypes(keys: FloatArray, weights: FloatArray | None) -> FloatArray:
     """Fuse keys (n_categories, n_keys, dim) with weights (n_categories, n_keys) or None."""
     n_keys = keys.shape[1]
     if n_keys == 1:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
-from textshot.types import HALF, DecisionSettings
+from textshot.types import DEFAULT_REJECTION_RATE, DecisionSettings
 
-ENOUGH_CATEGORIES = 5
+MIN_CATEGORIES = 5
 """From here on the categories themselves set the threshold; below it is called a guess."""
 
 GIVEN, TUNED = "given", "tuned on labelled texts"
@@ -19,7 +19,7 @@ GIVEN, TUNED = "given", "tuned on labelled texts"
 
 BACKGROUND_QUANTILE = 0.95
 
-AHEAD = 0.05
+OOS_MARGIN = 0.05
 """By so much a text that fits nothing has to be nearer than the best category: it is one of many,
 each read on its own, and one of many is near by chance (docs/adr/0015)."""
 
@@ -44,7 +44,7 @@ def derive(
 
     Each support is scored against all categories but its own: how near a text comes that belongs
     to none of them. The threshold is the median of these leave-one-category-out scores, or another
-    quantile: `rate` of such texts come out as unknown. With fewer than ENOUGH_CATEGORIES these are
+    quantile: `rate` of such texts come out as unknown. With fewer than MIN_CATEGORIES these are
     too few, and too far apart, to rely on; then it is what 95 of 100 unrelated sentences stay
     below, or that quantile if it is higher (docs/adr/0004).
 
@@ -58,8 +58,8 @@ def derive(
         rate: 0 to 1.
     """
     scores = leave_one_category_out(supports, support_rows, score, n_way, seed)
-    if n_way >= ENOUGH_CATEGORIES:
-        method = "median" if rate == HALF else f"{100 * rate:g} %"
+    if n_way >= MIN_CATEGORIES:
+        method = "median" if rate == DEFAULT_REJECTION_RATE else f"{100 * rate:g} %"
         return DecisionSettings(
             _quantile(scores, rate),
             f"leave-one-category-out {method}",
@@ -79,7 +79,7 @@ def derive(
     )
 
 
-def above(scores: FloatArray, rate: float) -> float:
+def threshold_for_rate(scores: FloatArray, rate: float) -> float:
     """Return the lowest threshold that rejects a share `rate` of these scores (n,).
 
     It rejects `rate * n` of them, rounded to the nearest whole number, a half down: as many as
@@ -95,7 +95,11 @@ def above(scores: FloatArray, rate: float) -> float:
 
 
 def _quantile(scores: FloatArray, rate: float) -> float:
-    return float(np.median(scores)) if rate == HALF else above(scores, rate)
+    return (
+        float(np.median(scores))
+        if rate == DEFAULT_REJECTION_RATE
+        else threshold_for_rate(scores, rate)
+    )
 
 
 def leave_one_category_out(
@@ -121,7 +125,7 @@ def leave_one_category_out(
     return np.clip(best, -1.0, 1.0)
 
 
-def is_known(scores: FloatArray, thresholds: FloatArray | None) -> NDArray[np.bool_]:
+def is_in_scope(scores: FloatArray, thresholds: FloatArray | None) -> NDArray[np.bool_]:
     """Tell for each best score (n,) whether it reaches its threshold (n,); None: always."""
     if thresholds is None:
         return np.ones(len(scores), dtype=bool)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
 
-MOST_TEXTS = 5000
+MAX_TEXTS = 5000
 """How many texts of an input are looked at."""
 
-FEWEST_TEXTS = 50
+MIN_TEXTS = 50
 """With fewer different ones nothing is moved."""
 
-LEAST_KNOWN = 0.1
+MIN_IN_SCOPE_RATE = 0.1
 """If fewer of the texts reach the threshold, they are about something else: nothing is moved."""
 
 _SCALE = 40.0  # of a cosine, in the softmax
@@ -33,7 +33,7 @@ _BLOCK = 1 << 22  # numbers in one matrix of scores
 _Wide = NDArray[np.float64]
 
 
-def sample_texts(texts: Iterable[str], most: int = MOST_TEXTS, seed: int = 0) -> list[str]:
+def sample_texts(texts: Iterable[str], most: int = MAX_TEXTS, seed: int = 0) -> list[str]:
     """Return the different texts of an input, `most` of them at most, sorted.
 
     Which ones is decided by the hash of each text, so it is the same choice whatever the order,

@@ -147,7 +147,7 @@ class Run:
 
     def network(self) -> Network:
         """Return the network with the numbers as they are now."""
-        return self._network.learned(self._step.numbers())
+        return self._network.with_parameters(self._step.parameters())
 
     def _go(self, alpha: float) -> None:
         """Set weights on the way from the start to the best (Wortsman et al. 2021, WiSE-FT)."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.evaluation.sampling import Episode, EpisodeSampler
-from textshot.networks import Network, Views
+from textshot.networks import EpisodeEmbeddings, Network
 from textshot.training.config import TrainConfig
 from textshot.training.data import NOWHERE, Part
 from textshot.training.split_encoder import Tower
@@ -27,7 +27,7 @@ class Step:
 
     Args:
         tower: the encoder, all of whose texts are remembered.
-        network: what scores, with the numbers that it starts from.
+        network: what scores, with the parameters that it starts from.
         part: the training texts.
         config: how.
         kept: int64 (m,), the tower's rows of texts whose vectors shall stay where they are.
@@ -44,7 +44,7 @@ class Step:
         self._tower, self._network, self._part, self._config = tower, network, part, config
         self._sampler = sampler_of(tower, part, config)
         dim = int(tower.embed(part.names[:1]).shape[1])
-        start = network.initial(dim, len(part.corpus.names), config.seed)
+        start = network.initial_parameters(dim, len(part.corpus.names), config.seed)
         self.weights: dict[str, nn.Parameter] = {
             **{f"encoder.{n}": p for n, p in tower.parameters().items()},
             **{f"network.{n}": nn.Parameter(torch.from_numpy(a.copy())) for n, a in start.items()},
@@ -97,8 +97,8 @@ class Step:
         """Whether the weights are numbers: a step can lead out of them with a loss that is one."""
         return all(bool(torch.isfinite(weight).all()) for weight in self.weights.values())
 
-    def numbers(self) -> dict[str, FloatArray]:
-        """Return the network's numbers as they are now."""
+    def parameters(self) -> dict[str, FloatArray]:
+        """Return the network's parameters as they are now."""
         return {name: t.detach().numpy().copy() for name, t in self._numbers.items()}
 
     @property
@@ -120,14 +120,14 @@ class Step:
             for module in self._tower.learning:
                 module.eval()
 
-    def _views(self, step: int) -> Iterator[Views]:
+    def _views(self, step: int) -> Iterator[EpisodeEmbeddings]:
         """Encode an episode once, and show it from each side where one text is left out in turn."""
         episode, part = self._sampler.episode(step), self._part
         rows, ways = self._rows(episode, step), len(episode.classes)
         described = part.descriptions[episode.classes]
         some = np.flatnonzero(described != NOWHERE)
         wanted = [rows.ravel(), part.names[episode.classes], described[some]]
-        if self._network.twice:
+        if self._network.needs_second_view:
             wanted.append(rows.ravel())
         with self.half():
             vectors = self._tower.vectors(np.concatenate(wanted))
@@ -141,14 +141,14 @@ class Step:
             )
         classes = torch.from_numpy(episode.classes)
         for support, query in _sides(rows.shape[1], episode, self._config.leave_one_out):
-            yield Views(
+            yield EpisodeEmbeddings(
                 support=texts[:, support],
                 query=texts[:, query].flatten(0, 1),
                 truth=torch.arange(ways).repeat_interleave(len(query)),
                 classes=classes,
                 names=names,
                 descriptions=descriptions,
-                again=None if second is None else second[:, query].flatten(0, 1),
+                second_view=None if second is None else second[:, query].flatten(0, 1),
             )
 
     def _rows(self, episode: Episode, step: int) -> IntArray:

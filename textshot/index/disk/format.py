@@ -17,9 +17,9 @@ from textshot.index.disk.manifest import (
     NETWORK,
     NOTHING,
     Manifest,
+    name_weight_of,
     no_constants,
     share_of,
-    weighing_of,
 )
 from textshot.index.state import (
     PLAIN,
@@ -50,7 +50,7 @@ _ENDING = {
 def to_files(state: State) -> dict[str, tuple[str, bytes]]:
     """Return {role: (file name, bytes)}; names carry the first 8 hex digits of the sha256."""
     found = {"vectors": _vector_bytes(state), "categories": _category_bytes(state)}
-    if state.network.numbers:
+    if state.network.parameters:
         found[NETWORK] = to_bytes(state.network)
     if state.nothing is not None:
         found[NOTHING] = _nothing_bytes(state.nothing, private=state.private)
@@ -85,7 +85,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         decision=decision and DecisionSettings(**decision),
         private=manifest["private"],
         network=_network(manifest, files, where),
-        weighing=weighing_of(manifest),
+        name_weight=name_weight_of(manifest),
         attention_share=share_of(manifest),
         nothing=_nothing(files[NOTHING], tensors, where) if NOTHING in files else None,
     )
@@ -232,8 +232,8 @@ def _entries(
     ends = np.cumsum([len(k) for k in keys], dtype=np.int64)
     vectors: FloatArray = tensors["keys"]
     return tuple(
-        Entry(category, each, vectors[end - len(each) : end], fused)
-        for category, each, end, fused in zip(
+        Entry(category, each, vectors[end - len(each) : end], prototype)
+        for category, each, end, prototype in zip(
             categories, keys, ends, tensors["vectors"], strict=True
         )
     )

@@ -13,9 +13,9 @@ from textshot._version import __version__
 from textshot.errors import IndexFormatError
 from textshot.index.state import PLAIN, State
 from textshot.networks import Network
-from textshot.scoring.name_weight import Weighing
+from textshot.scoring.name_weight import NameWeight
 from textshot.scoring.prototypes import MEAN, WEIGHED
-from textshot.types import HALF, MOST_UNKNOWN, DecisionSettings
+from textshot.types import DEFAULT_REJECTION_RATE, MAX_UNKNOWN_SCORE, DecisionSettings
 
 FORMAT = "textshot-index"
 VERSION = 1
@@ -48,7 +48,7 @@ DECISION = "decision"
 """What a reader must know of an index that was tuned, or abstains at a rate of its own."""
 
 _KNOWN = {ATTENTION, DECISION, FUSION, NETWORK, NOTHING}
-_TUNED = {"rate": HALF, "unknown": None, "n_texts": 0}
+_TUNED = {"rate": DEFAULT_REJECTION_RATE, "unknown": None, "n_texts": 0}
 """Settings that the first readers of format 1 did not know; left out where they say nothing."""
 
 _MEMBERS: dict[str, type | tuple[type, ...]] = {
@@ -114,7 +114,7 @@ def _required(state: State) -> list[str]:
     wanted = {
         ATTENTION: bool(state.attention_share),
         DECISION: bool(state.decision and set(_settings(state.decision)) & set(_TUNED)),
-        FUSION: state.weighing is not None,
+        FUSION: state.name_weight is not None,
         NETWORK: not is_plain(state.network),
         NOTHING: state.nothing is not None,
     }
@@ -128,18 +128,22 @@ def _settings(decision: DecisionSettings) -> dict[str, Any]:
 
 def _fusion(state: State) -> dict[str, Any]:
     found: dict[str, Any] = {"rule": MEAN, "names": state.names}
-    if state.weighing is not None:
-        found |= {"rule": WEIGHED, **asdict(state.weighing)}
+    if state.name_weight is not None:
+        found |= {
+            "rule": WEIGHED,
+            "name_shots": state.name_weight.weight,
+            "evidence": state.name_weight.t_statistic,
+        }
     # Readers that know of no attention pass over a share of 0, and rightly.
     return found if state.attention_share is None else found | {ATTENTION: state.attention_share}
 
 
-def weighing_of(manifest: Manifest) -> Weighing | None:
+def name_weight_of(manifest: Manifest) -> NameWeight | None:
     """Return what the names of an index are worth; None where they count as one example."""
     found = manifest["fusion"]
     if found["rule"] == MEAN:
         return None
-    return Weighing(float(found["name_shots"]), found["evidence"])
+    return NameWeight(float(found["name_shots"]), found["evidence"])
 
 
 def share_of(manifest: Manifest) -> float | None:
@@ -151,7 +155,7 @@ def share_of(manifest: Manifest) -> float | None:
 def is_plain(network: Network) -> bool:
     """Tell whether an index of this network is as every textshot reads it, also the oldest."""
     same = network.name == PLAIN.name and network.settings == PLAIN.settings
-    return same and not network.numbers
+    return same and not network.parameters
 
 
 def seal(manifest: Manifest) -> bytes:
@@ -302,7 +306,7 @@ def _check_decision(settings: DecisionSettings) -> None:
     if temperature is not None and not _LEAST_TEMPERATURE <= temperature <= _MOST_TEMPERATURE:
         raise ValueError(f"temperature {temperature}")
     # Compared as they are: an integer of JSON may be too large for a float.
-    fine = unknown is None or (temperature is not None and abs(unknown) <= MOST_UNKNOWN)
+    fine = unknown is None or (temperature is not None and abs(unknown) <= MAX_UNKNOWN_SCORE)
     if not fine:
         raise ValueError(f"unknown {unknown} with temperature {temperature}")
     if settings.n_texts < 0:
