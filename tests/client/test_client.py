@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from textshot.client import AnswerError, Client
-from textshot.client.wire import body_of, category_of
+from textshot.client.wire import category_body, parse_category
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, ServiceError
 from textshot.types import Category, Example, KeyKind
 
@@ -144,7 +144,7 @@ def test_other_refusals_are_not_sent_again(status: int):
 def test_a_connection_that_breaks_is_tried_again_where_it_only_reads():
     broken = httpx.ReadError("gone")
     assert Fake(broken, broken).client().classify(["x"])[0].label == "X"
-    with pytest.raises(AnswerError, match=r"no answer \(ReadError, 1 try\)"):
+    with pytest.raises(AnswerError, match=r"no answer \(ReadError, 1 attempt\)"):
         Fake(broken).client().correct("x", "y")
 
 
@@ -155,7 +155,7 @@ def test_a_change_that_was_never_sent_is_tried_again():
 
 def test_no_service_there_is_told():
     with pytest.raises(
-        AnswerError, match=r"http://127.0.0.1:8000: no answer .ConnectError, 2 tries"
+        AnswerError, match=r"http://127.0.0.1:8000: no answer .ConnectError, 2 attempts"
     ):
         Fake(*[httpx.ConnectError("refused")] * 2).client(attempts=2).classify(["x"])
 
@@ -165,7 +165,7 @@ def test_an_answer_of_something_else_is_told():
         def answer(self, request):
             return httpx.Response(502, text="<html>bad gateway")
 
-    with pytest.raises(AnswerError, match="answered 502: it does not say why"):
+    with pytest.raises(AnswerError, match="answered 502: no reason"):
         Other().client().classify(["x"])
 
 
@@ -210,7 +210,7 @@ def test_a_file_that_breaks_off_leaves_what_was_there(tmp_path: Path):
 
     (tmp_path / "in.csv").write_text("text\nx\n")
     (tmp_path / "out.csv").write_text("before")
-    with pytest.raises(AnswerError, match="the answer broke off"):
+    with pytest.raises(AnswerError, match="the response broke off"):
         Breaking().client().categorize(tmp_path / "in.csv", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "before"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "out.csv"]
@@ -238,7 +238,7 @@ def test_a_file_is_sent_again_from_its_beginning(tmp_path: Path):
 def test_examples_are_sent_with_what_the_service_has_to_keep_of_them():
     """Plain ones as plain texts, as services of the first edition take them."""
     examples = (Example("a"), Example("b", "import"), Example("c", "correction", 7))
-    assert body_of(Category("x", examples=examples))["examples"] == [
+    assert category_body(Category("x", examples=examples))["examples"] == [
         "a",
         {"text": "b", "source": "import", "written": 0},
         {"text": "c", "source": "correction", "written": 7},
@@ -247,7 +247,7 @@ def test_examples_are_sent_with_what_the_service_has_to_keep_of_them():
 
 def test_a_service_that_does_not_tell_the_order_of_corrections_is_understood():
     shown = {"name": "x", "examples": [{"text": "a", "source": "correction"}]}
-    assert category_of(shown).examples == (Example("a", "correction", 0),)
+    assert parse_category(shown).examples == (Example("a", "correction", 0),)
 
 
 @pytest.mark.parametrize(
@@ -256,6 +256,6 @@ def test_a_service_that_does_not_tell_the_order_of_corrections_is_understood():
 def test_a_category_without_its_texts_is_not_sent(category: Category):
     """Else its private description would be taken for an empty one, and lost."""
     fake = Fake()
-    with pytest.raises(InvalidCategoriesError, match="'x' is of a private index"):
+    with pytest.raises(InvalidCategoriesError, match="'x' comes from a private index"):
         fake.client().put(category)
     assert fake.asked == []

@@ -9,26 +9,26 @@ from typing import Any
 
 import httpx
 
-from textshot.service import Keys, Service, Settings, make_app
+from textshot.service import APIKeys, Service, ServiceOptions, make_app
 
 Body = Callable[[httpx.AsyncClient, Service], Coroutine[Any, Any, Any]]
 
 
 def ask(
-    indexes: Mapping[str, Path], body: Body, *, keys: Keys | None = None, **settings: Any
+    indexes: Mapping[str, Path], body: Body, *, keys: APIKeys | None = None, **settings: Any
 ) -> Any:
     """Begin a service, let `body` ask it, and end it."""
 
     async def main() -> Any:
-        service = Service(indexes, Settings(**settings), keys)
+        service = Service(indexes, ServiceOptions(**settings), keys)
         transport = httpx.ASGITransport(make_app(service), raise_app_exceptions=False)
-        await service.begin()
+        await service.start()
         try:
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://127.0.0.1"
             ) as client:
                 return await body(client, service)
         finally:
-            await service.end()
+            await service.stop()
 
     return asyncio.run(main())

@@ -70,7 +70,12 @@ BODIES = [
     (b'{"texts": ["a"], "k": "3"}', 422, "invalid_request", "k: Input should be a valid integer"),
     (b'{"texts": ["a"], "threshold": 2}', 422, "invalid_request", "threshold"),
     (b'{"texts": ["a"], "threshhold": 1}', 422, "invalid_request", "(unknown field)"),
-    (b'{"texts": ["' + b"a" * 40_000 + b'"]}', 422, "text_too_long", "40,000 characters; 32,768"),
+    (
+        b'{"texts": ["' + b"a" * 40_000 + b'"]}',
+        422,
+        "text_too_long",
+        "40,000 characters; the limit is 32,768",
+    ),
     (json.dumps({"texts": ["a"] * 257}).encode(), 422, "too_many_texts", "257 texts"),
     (json.dumps({"texts": ["a"] * 100_000}).encode(), 422, "too_many_texts", "100,000 texts"),
     (b'{"texts": ["' + b"a" * 10_000_000 + b'"]}', 413, "body_too_large", "1,000,000 bytes"),
@@ -105,12 +110,12 @@ def test_a_bad_path_is_told(client, method, path, status, code, message):
 @pytest.mark.parametrize(
     ("body", "status", "code", "message"),
     [
-        ({"name": "food", "examples": ["x"]}, 409, "category_exists", "PUT replaces it"),
+        ({"name": "food", "examples": ["x"]}, 409, "category_exists", "Use PUT to replace it"),
         ({"name": "unknown", "examples": ["x"]}, 422, "invalid_categories", '"unknown"'),
         ({"name": " ", "examples": ["x"]}, 422, "invalid_request", "name: "),
         ({"name": "a\nb", "examples": ["x"]}, 422, "invalid_request", "name: "),
         ({"name": "x", "examples": [" "]}, 422, "invalid_request", "examples.0.text: "),
-        ({"name": "x", "examples": [3]}, 422, "invalid_request", "examples.0: a text, or an"),
+        ({"name": "x", "examples": [3]}, 422, "invalid_request", "examples.0: use a text, or an"),
         ({"name": "x", "examples": [{"source": "a"}]}, 422, "invalid_request", "examples.0.text: "),
         (
             {"name": "x", "examples": [{"text": "a", "written": -1}]},
@@ -168,12 +173,12 @@ def test_keys_are_asked_for_and_roles_kept(service: Process, client: httpx.Clien
     bare = httpx.Client(base_url=service.url, trust_env=False)
     check(bare.post("/v1/classify", json=said), 401, "no_key", "Authorization: Bearer KEY")
     wrong = {"Authorization": "Bearer " + "x" * 20}
-    check(bare.post("/v1/classify", json=said, headers=wrong), 401, "wrong_key", "Ask who runs it")
-    check(bare.get("/metrics"), 401, "no_key", "a key is needed")
+    check(bare.post("/v1/classify", json=said, headers=wrong), 401, "wrong_key", "Ask its operator")
+    check(bare.get("/metrics"), 401, "no_key", "an API key is required")
     read = {"Authorization": f"Bearer {READ}"}
     assert bare.post("/v1/classify", json=said, headers=read).status_code == 200
     answer = bare.put("/v1/categories/x", json={"examples": ["a"]}, headers=read)
-    check(answer, 403, "needs_write_key", "Use one of the role write")
+    check(answer, 403, "needs_write_key", "Use a key with the role write")
     for path in ("/", "/livez", "/readyz", "/openapi.json"):
         assert bare.get(path).status_code == 200
     bare.close()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from textshot.service.batcher import Batcher, Job, estimated_tokens
-from textshot.service.problems import Problem
-from textshot.service.settings import Settings
+from textshot.service.errors import APIError
+from textshot.service.options import ServiceOptions
 
 A = "a" * 32  # ten tokens, estimated
 TEN = 10
@@ -37,25 +37,25 @@ class Upper:
         time.sleep(self.seconds)
         for job, places in parts:
             for i in places:
-                job.rows[i] = job.texts[i].upper()
-        ready = [job for job, _ in parts if len(job.rows) == len(job.texts)]
-        return [(job, [job.rows[i] for i in range(len(job.texts))]) for job in ready]
+                job.vectors[i] = job.texts[i].upper()
+        ready = [job for job, _ in parts if len(job.vectors) == len(job.texts)]
+        return [(job, [job.vectors[i] for i in range(len(job.texts))]) for job in ready]
 
 
 class Watch:
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
 
-    def queued(self, tokens: int) -> None:
-        self.told.append(("queued", tokens))
+    def observe_queue(self, tokens: int) -> None:
+        self.told.append(("queue", tokens))
 
-    def batch(self, tokens: int, seconds: float) -> None:
+    def observe_batch(self, tokens: int, seconds: float) -> None:
         self.told.append(("batch", tokens))
 
-    def waited(self, seconds: float) -> None:
+    def observe_wait(self, seconds: float) -> None:
         self.told.append(("waited", round(seconds)))
 
-    def dropped(self, reason: str) -> None:
+    def count_dropped(self, reason: str) -> None:
         self.told.append(("dropped", reason))
 
 
@@ -66,7 +66,7 @@ def run(
     **settings: Any,
 ) -> Any:
     async def main() -> Any:
-        batcher = Batcher(work, Settings(**settings), watch or Watch())
+        batcher = Batcher(work, ServiceOptions(**settings), watch or Watch())
         try:
             return await body(batcher)
         finally:
@@ -183,7 +183,7 @@ def test_a_cancelled_request_is_dropped_before_it_is_encoded():
         gone.cancel()
         work.go.set()
         await asyncio.gather(first, kept)
-        assert batcher.open == 0
+        assert batcher.n_open == 0
 
     run(work, body, watch, max_wait=0.0)
     assert work.batches == [["a"], ["kept"]]
@@ -196,7 +196,7 @@ def test_a_request_that_is_too_late_is_told_so_and_not_encoded():
     async def body(batcher: Batcher) -> None:
         first = batcher.submit(["a"], None, background=True)
         await until(work)
-        with pytest.raises(Problem, match=r"no answer within 0\.05 seconds") as found:
+        with pytest.raises(APIError, match=r"no answer within 0\.05 seconds") as found:
             await batcher.submit(["late"], None)
         assert (found.value.status, found.value.headers) == (503, {"Retry-After": "1"})
         work.go.set()
@@ -214,7 +214,9 @@ def test_a_full_queue_refuses_at_once_with_the_numbers():
         running = batcher.submit(["a"], None)
         await until(work)
         waiting = batcher.submit([A, A], None)
-        with pytest.raises(Problem, match=r"20 tokens wait for the encoder.*25 tokens") as found:
+        with pytest.raises(
+            APIError, match=r"20 tokens wait for the encoder.*limits are 25 tokens"
+        ) as found:
             batcher.submit([A], None)
         assert found.value.status == 429
         assert int(found.value.headers["Retry-After"]) >= 1
@@ -232,7 +234,7 @@ def test_what_would_wait_half_the_deadline_is_refused_whatever_the_room():
         await batcher.submit([A, A], None)
         taken = [batcher.submit([A], None)]
         taken += [batcher.submit([A], None) for _ in range(9)]
-        with pytest.raises(Problem, match=r"about \d\.\d seconds of work"):
+        with pytest.raises(APIError, match=r"about \d\.\d seconds of work"):
             taken.extend(batcher.submit([A], None) for _ in range(90))
         assert 10 <= len(taken) <= 41  # half of four seconds: 400 tokens at most
         await asyncio.gather(*taken)
@@ -285,4 +287,4 @@ def test_the_queue_is_empty_again_whatever_happened():
         await asyncio.gather(*answers[1::2])
 
     run(Upper(), body, watch)
-    assert [told for told in watch.told if told[0] == "queued"][-1] == ("queued", 0)
+    assert [told for told in watch.told if told[0] == "queue"][-1] == ("queue", 0)

@@ -154,7 +154,7 @@ def test_a_word_that_is_sent_everywhere_is_in_no_log_metric_or_error(folder: Pat
 def test_an_error_in_our_own_code_tells_its_place_and_not_its_words(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    from textshot.service.logs import JsonLines
+    from textshot.service.server import JsonFormatter
 
     def breaking(self, texts, *, batch_size=32):
         raise RuntimeError(f"cannot encode {texts}")
@@ -167,7 +167,9 @@ def test_an_error_in_our_own_code_tells_its_place_and_not_its_words(
         answer = ask({"news": folder}, body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     free_of_it("answer", answer.text)
-    lines = [JsonLines().format(r) for r in caplog.records if r.name.startswith("textshot.service")]
+    lines = [
+        JsonFormatter().format(r) for r in caplog.records if r.name.startswith("textshot.service")
+    ]
     [line] = [json.loads(line) for line in lines if "internal error" in line]
     assert line["error"] == "RuntimeError"
     assert any("test_canary.py" in place for place in line["at"])

@@ -11,7 +11,7 @@ from inside import ask
 
 from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
-from textshot.service.schemas import MOST_WRITTEN
+from textshot.service.schemas import MAX_WRITTEN
 from textshot.types import Example
 
 NAMES = [
@@ -119,7 +119,7 @@ def test_examples_are_put_as_texts_or_with_their_source_and_order(folder: Path):
 
 
 def test_a_correction_counts_after_whatever_order_was_put(folder: Path):
-    last = {"text": "a ball", "source": "correction", "written": MOST_WRITTEN}
+    last = {"text": "a ball", "source": "correction", "written": MAX_WRITTEN}
 
     async def body(client, service):
         put = await client.put(at("sport"), json={"examples": [last]})
@@ -137,7 +137,7 @@ def test_adding_what_is_there_is_a_conflict(folder: Path):
 
     answer = write(folder, body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "category_exists")
-    assert "PUT replaces it" in answer.json()["error"]["message"]
+    assert "Use PUT to replace it" in answer.json()["error"]["message"]
 
 
 def test_a_stale_generation_is_refused_and_the_current_one_taken(folder: Path):

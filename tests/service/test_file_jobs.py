@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import pytest
 
-from textshot.service import files
-from textshot.service.files import FileJobs
-from textshot.service.problems import Problem
+from textshot.service import file_job
+from textshot.service.errors import APIError
+from textshot.service.file_job import FileJobs
 
 
 def test_files_sent_under_one_id_count_one_by_one():
     jobs = FileJobs(2)
-    first, _ = jobs.begin("same-id"), jobs.begin("same-id")
-    with pytest.raises(Problem) as refused:
-        jobs.begin("same-id")
+    first, _ = jobs.start("same-id"), jobs.start("same-id")
+    with pytest.raises(APIError) as refused:
+        jobs.start("same-id")
     assert (refused.value.status, refused.value.code) == (429, "too_many_files")
     first.end("done")
-    third = jobs.begin("same-id")
+    third = jobs.start("same-id")
     assert jobs.find("same-id") is third
-    with pytest.raises(Problem):
-        jobs.begin("other-id")
+    with pytest.raises(APIError):
+        jobs.start("other-id")
 
 
 def test_a_running_file_counts_when_its_progress_is_forgotten(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(files, "_MOST_KEPT", 1)
+    monkeypatch.setattr(file_job, "_MAX_JOBS", 1)
     jobs = FileJobs(2)
-    jobs.begin("a")
-    jobs.begin("b").end("done")
-    jobs.begin("c")
-    with pytest.raises(Problem):
-        jobs.begin("d")
+    jobs.start("a")
+    jobs.start("b").end("done")
+    jobs.start("c")
+    with pytest.raises(APIError):
+        jobs.start("d")
 
 
 def test_the_oldest_progress_is_forgotten_first_also_where_an_id_comes_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(files, "_MOST_KEPT", 3)
+    monkeypatch.setattr(file_job, "_MAX_JOBS", 3)
     jobs = FileJobs(9)
-    _, _, again, *_ = [jobs.begin(name) for name in ("again", "once", "again", "other", "last")]
+    _, _, again, *_ = [jobs.start(name) for name in ("again", "once", "again", "other", "last")]
     assert jobs.find("again") is again
-    with pytest.raises(Problem) as unknown:
+    with pytest.raises(APIError) as unknown:
         jobs.find("once")
     assert unknown.value.status == 404

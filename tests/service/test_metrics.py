@@ -54,7 +54,7 @@ def test_requests_errors_and_answers_are_counted(folder: Path):
 
 
 def test_many_categories_make_no_more_series(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_CATEGORIES", 2)
+    monkeypatch.setattr(module, "MAX_CATEGORIES", 2)
 
     async def body(client, service):
         texts = [f"word{i} word{i}" for i in range(6)]
@@ -83,7 +83,7 @@ def test_a_generation_that_is_refused_shows(folder: Path):
     async def body(client, service):
         (folder / "index.json").write_text("{}")
         with pytest.raises(Exception, match=r"index\.json"):
-            await service.slowly(service.default.refresh)
+            await service.run_in_thread(service.default.refresh)
         return (await client.get("/metrics")).text
 
     found = scraped(ask({"news": folder}, body))

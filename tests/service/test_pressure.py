@@ -13,7 +13,7 @@ from inside import ask
 
 from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
-from textshot.service import service as rooms
+from textshot.service import service as module
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_the_place_of_an_internal_error_is_in_the_log_under_its_request(
         raise RuntimeError("a secret of a caller")
 
     async def main(client, service):
-        monkeypatch.setattr(rooms.Service, "find", broken)
+        monkeypatch.setattr(module.Service, "find", broken)
         headers = {"X-Request-ID": "asked-by-us"}
         if path == "/v1/classify":
             return await client.post(path, json=body("bread"), headers=headers)

@@ -9,8 +9,8 @@ from inside import ask
 
 from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
-from textshot.service import Keys
-from textshot.service.hosts import is_loopback
+from textshot.service import APIKeys
+from textshot.service.access import is_loopback
 
 KEY = "k" * 20
 SAID = {"texts": ["bread and soup"]}
@@ -50,7 +50,7 @@ def test_a_name_that_is_allowed_is_ours(folder: Path):
 
 
 def test_with_keys_any_name_will_do(folder: Path):
-    keys = Keys([f"read one {KEY}"], "test")
+    keys = APIKeys([f"read one {KEY}"], "test")
     headers = {"Host": "textshot.example", "X-API-Key": KEY}
     assert status(folder, headers, keys=keys) == (200, "")
 
@@ -118,7 +118,7 @@ def test_a_callers_request_id_comes_back_where_it_is_one(folder: Path, given: st
 
 
 def test_a_key_has_its_rate(folder: Path):
-    keys = Keys([f"read one {KEY}"], "test")
+    keys = APIKeys([f"read one {KEY}"], "test")
 
     async def body(client, service):
         headers = {"X-API-Key": KEY}

@@ -93,7 +93,7 @@ def test_a_port_that_is_taken_is_told(folder: Path):
         port = other.getsockname()[1]
         found = serve(folder, "--port", port)
     assert found.exit_code == 1
-    assert f"cannot listen at 127.0.0.1:{port} (Address already in use)" in found.output
+    assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in found.output
 
 
 def test_a_place_without_an_index_is_told_before_anything_listens(tmp_path: Path):
@@ -106,14 +106,14 @@ def test_a_place_without_an_index_is_told_before_anything_listens(tmp_path: Path
 def test_a_public_address_needs_keys(folder: Path):
     found = serve(folder, "--host", "0.0.0.0")
     assert found.exit_code == 1
-    assert "callers need keys: --api-keys FILE" in found.output
+    assert "API keys are required: use --api-keys FILE" in found.output
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("a=x", "a=y"), "two indexes are called 'a'"),
-        (("a=",), "NAME=FOLDER is needed"),
+        (("a=",), "is not NAME=FOLDER"),
         ((), "Missing argument"),
         (("x", "--deadline", "0"), "0.0 is not in the range"),
         (("x", "--max-texts", "none"), "not a valid integer"),

@@ -60,7 +60,7 @@ def test_every_answer_is_that_of_one_generation_and_none_fails(folder: Path):
         for i in range(RELOADS):
             if i % DAMAGED_EACH == 0:
                 path, whole = damage(folder)
-                while service.default.problem is None:
+                while service.default.load_error is None:
                     await asyncio.sleep(0.005)
                 path.write_bytes(whole)
             generation, answers = await asyncio.to_thread(publish, folder, i)
@@ -73,7 +73,7 @@ def test_every_answer_is_that_of_one_generation_and_none_fails(folder: Path):
             few = (client.post("/v1/classify", json={"texts": TEXTS}) for _ in range(4))
             found += await asyncio.gather(*few)
         await writing
-        return found, service.default.failures
+        return found, service.default.n_load_errors
 
     found, refused = ask({"news": folder}, body, poll=0.01)
     assert {answer.status_code for answer in found} == {200}

@@ -15,10 +15,10 @@ from textshot.cli import options
 from textshot.errors import ServiceError
 
 if TYPE_CHECKING:
-    from textshot.service import Keys
+    from textshot.service import APIKeys
 
 KEYS_VARIABLE = "TEXTSHOT_API_KEYS"
-"""Holds the lines of a key file, for those who pass secrets by the environment."""
+"""Environment variable that can hold the lines of a key file."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIB = 1 << 20
@@ -26,67 +26,63 @@ _MIB = 1 << 20
 Option = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def _at_least_one(name: str, default: int, about: str) -> Option:
+def _limit(name: str, default: int, help_text: str) -> Option:
     kind = click.IntRange(min=1)
-    return click.option(name, type=kind, default=default, show_default=True, help=about)
+    return click.option(name, type=kind, default=default, show_default=True, help=help_text)
 
 
-def _positive(name: str, default: float, about: str) -> Option:
-    kind = click.FloatRange(min=0, min_open=True)
-    return click.option(name, type=kind, default=default, show_default=True, help=about)
-
-
-def _not_negative(name: str, default: float, about: str) -> Option:
-    kind = click.FloatRange(min=0)
-    return click.option(name, type=kind, default=default, show_default=True, help=about)
+def _time(name: str, default: float, help_text: str, *, positive: bool = False) -> Option:
+    kind = click.FloatRange(min=0, min_open=positive)
+    return click.option(name, type=kind, default=default, show_default=True, help=help_text)
 
 
 @click.command()
 @click.argument("indexes", nargs=-1, required=True, metavar="[NAME=]INDEX...")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="0: a free one, which the log tells.",
+    help="Port to listen on; 0 takes a free one, which the log names.",
 )
-@click.option("--writable", is_flag=True, help="Let callers change categories and correct answers.")
+@click.option("--writable", is_flag=True, help="Let callers change categories and add corrections.")
 @click.option(
     "--api-keys",
     "keys_path",
+    metavar="FILE",
     type=click.Path(),
-    help="A file with ROLE NAME KEY on each line; the roles are read and write. Needed unless the"
-    f" host is of this machine alone. {KEYS_VARIABLE} can hold the lines instead.",
+    help="File with ROLE NAME KEY on each line; roles are read and write. Required unless the host"
+    f" is a loopback address. [env: {KEYS_VARIABLE}, with the lines themselves]",
 )
 @click.option(
-    "--rate-limit", type=click.FloatRange(min=0, min_open=True), help="Requests a second of a key."
+    "--rate-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Requests a second of each key; default: unlimited.",
 )
-@_at_least_one("--max-body", 2 * _MIB, "Bytes of a request.")
-@_at_least_one("--max-file", 100 * _MIB, "Bytes of an uploaded file.")
-@_at_least_one("--max-texts", 256, "Texts of a request.")
-@_at_least_one("--max-characters", 32_768, "Of a text.")
-@_not_negative("--max-wait", 2.0, "Milliseconds that a text waits for others to be encoded with.")
-@_at_least_one("--batch-tokens", 4096, "Tokens that are encoded together at most.")
-@_at_least_one(
-    "--queue-tokens", 65_536, "Tokens that may wait; what comes beyond them is refused (429)."
-)
-@_positive(
+@_limit("--max-body", 2 * _MIB, "Maximum bytes of a request.")
+@_limit("--max-file", 100 * _MIB, "Maximum bytes of an uploaded file.")
+@_limit("--max-texts", 256, "Maximum texts in a request.")
+@_limit("--max-characters", 32_768, "Maximum characters of a text.")
+@_time("--max-wait", 2.0, "Milliseconds that a text waits for others to share a batch with.")
+@_limit("--batch-tokens", 4096, "Maximum tokens of a batch.")
+@_limit("--queue-tokens", 65_536, "Maximum tokens in the queue; requests beyond are refused (429).")
+@_time(
     "--deadline",
     10.0,
-    "Seconds that a request may take. What would wait half as long is refused at once.",
+    "Maximum seconds to answer a request. One that would wait half of that is refused at once.",
+    positive=True,
 )
-@_not_negative("--grace", 1.0, "Seconds between not ready and the end of accepting, after SIGTERM.")
-@_positive("--poll", 1.0, "Seconds between two looks whether an index has changed on disk.")
+@_time("--grace", 1.0, "Seconds from SIGTERM (not ready) to the last accepted request.")
+@_time("--poll", 1.0, "Seconds between checks for a new generation on disk.", positive=True)
 @click.option(
     "--allowed-host",
     "allowed_hosts",
+    metavar="NAME",
     multiple=True,
-    help="A name by which the service is called, where no keys are needed; *: any.",
+    help="Accept this host name without API keys; * accepts any.",
 )
-@click.option(
-    "--access-log/--no-access-log", default=True, help="Write a line of the log for each request."
-)
+@click.option("--access-log/--no-access-log", default=True, help="Log each request.")
 @options.encoder_option
 @options.device_option
 def serve(
@@ -99,11 +95,11 @@ def serve(
     device: options.Where,
     **limits: object,
 ) -> None:
-    """Answer over HTTP: classify texts, categorise files, change categories; a page at /.
+    """Serve indexes over HTTP: classify texts and files, edit categories; with a page at /.
 
-    Each INDEX is served under its NAME, or the name of its folder; the first one is the default.
-    A new generation of it on disk is taken up without a pause. SIGTERM ends the service when all
-    it has accepted is answered. The log goes to stderr, a JSON object a line.
+    Each INDEX is served under NAME, or under the name of its folder; the first one is the default.
+    A new generation on disk is loaded without a pause. After SIGTERM the service answers the
+    requests that it has accepted, then ends. The log goes to stderr, one JSON object per line.
 
     \b
     Examples:
@@ -111,53 +107,53 @@ def serve(
       textshot serve my-index --writable --port 9000
       textshot serve support=my-index sales=other-index --host 0.0.0.0 --api-keys keys.txt
     """
-    served = _named(indexes)
+    paths = _paths_by_name(indexes)
     from textshot.engine.encoder_identity import Encoders
 
     try:
-        from textshot.service import Service, Settings
+        from textshot.service import Service, ServiceOptions
         from textshot.service import serve as run
     except ModuleNotFoundError as error:
         raise ServiceError(
             f"the service needs {error.name}, which is not installed. Install the extra: pip"
             " install 'textshot-classifier[serve]'"
         ) from None
-    settings = Settings(max_wait=max_wait / 1000, **limits)  # type: ignore[arg-type]
-    keys = _keys(keys_path)
-    _check_there(served)
+    service_options = ServiceOptions(max_wait=max_wait / 1000, **limits)  # type: ignore[arg-type]
+    keys = _read_keys(keys_path)
+    _check_indexes(paths)
     encoders = Encoders(encoder, *device)
-    run(Service(served, settings, keys, encoders), host, port)
+    run(Service(paths, service_options, keys, encoders), host, port)
 
 
-def _named(indexes: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for given in indexes:
-        name, is_named, path = given.partition("=")
+def _paths_by_name(indexes: tuple[str, ...]) -> dict[str, str]:
+    paths: dict[str, str] = {}
+    for argument in indexes:
+        name, is_named, path = argument.partition("=")
         if not (is_named and _NAME.fullmatch(name)):
-            path = given
-            name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(given).absolute().name)
+            path = argument
+            name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(argument).absolute().name)
         if not path or not _NAME.fullmatch(name):
             raise click.UsageError(
-                f"{given!r}: NAME=FOLDER is needed, the name of letters, digits, '.', '_' and '-'"
+                f"{argument!r} is not NAME=FOLDER; a name has letters, digits, '.', '_' and '-'"
             )
-        if name in found:
+        if name in paths:
             raise click.UsageError(f"two indexes are called {name!r}. Name them: NAME=FOLDER")
-        found[name] = path
-    return found
+        paths[name] = path
+    return paths
 
 
-def _keys(path: str | None) -> Keys | None:
-    from textshot.service import Keys
+def _read_keys(path: str | None) -> APIKeys | None:
+    from textshot.service import APIKeys
 
     if path is not None:
-        return Keys.of_file(path)
+        return APIKeys.from_file(path)
     lines = os.environ.get(KEYS_VARIABLE)
-    return None if lines is None else Keys(lines.splitlines(), KEYS_VARIABLE)
+    return None if lines is None else APIKeys(lines.splitlines(), KEYS_VARIABLE)
 
 
-def _check_there(served: dict[str, str]) -> None:
-    """Tell at once, and not after the door is open, that an index is not there."""
+def _check_indexes(paths: dict[str, str]) -> None:
+    """Fail on a missing index before the service listens."""
     from textshot.index.disk.store import manifest_of
 
-    for path in served.values():
+    for path in paths.values():
         manifest_of(Path(path))

@@ -1,6 +1,6 @@
-"""A client of the HTTP service: `classify` as the library has it, over the wire."""
+"""A client of the HTTP service: `classify` as in the library, over the network."""
 
 from textshot.client.client import Client
-from textshot.client.sending import AnswerError
+from textshot.client.wire import AnswerError
 
 __all__ = ["AnswerError", "Client"]

@@ -1,4 +1,4 @@
-"""A client of the HTTP service: `classify` as the library has it, over the wire."""
+"""The client of the HTTP service."""
 
 from __future__ import annotations
 
@@ -13,28 +13,36 @@ from urllib.parse import quote
 
 import httpx
 
-from textshot.client.sending import AnswerError, Sender, checked
-from textshot.client.wire import at, body_of, category_of, parts, prediction_of
+from textshot.client.wire import (
+    AnswerError,
+    Sender,
+    category_body,
+    category_path,
+    check_response,
+    parse_category,
+    parse_prediction,
+    split_texts,
+)
 from textshot.encoders.base import clean_texts
 from textshot.types import Category, Prediction, Threshold
 
-_PART = 1 << 20
+_CHUNK = 1 << 20
 
 
 class Client:
-    """A service, as one object; several threads may share it.
+    """A client of a textshot service; threads may share it.
 
-    What is refused for want of time or room (429, 503) is tried again after the time that the
-    service names; a connection that fails is tried again where the request only reads. Proxies of
-    the environment are not used: texts go to the service and nowhere else.
+    A refusal for lack of capacity (429, 503) is retried after the time that the service asks for; a
+    failed connection is retried if the request changes nothing. Proxies from the environment are
+    ignored: texts go to the service only.
 
     Args:
-        url: of the service.
-        api_key: where it wants one.
-        index: the name of the index; None: the service's default.
-        timeout: seconds for an answer.
-        attempts: how often a request is tried.
-        transport: of httpx, in place of a network.
+        url: the URL of the service.
+        api_key: an API key, if the service needs one.
+        index: the name of an index; None: the default index of the service.
+        timeout: seconds to wait for a response.
+        attempts: maximum number of attempts for a request.
+        transport: an httpx transport to use instead of the network.
     """
 
     def __init__(
@@ -55,7 +63,7 @@ class Client:
         )
 
     def __enter__(self) -> Self:
-        """Use it in a `with` statement, which closes it."""
+        """Use the client in a `with` statement, which closes it."""
         return self
 
     def __exit__(
@@ -67,63 +75,69 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         self._http.close()
 
     def classify(
         self, texts: Sequence[str], k: int = 3, *, threshold: Threshold = "auto"
     ) -> list[Prediction]:
-        """Return one prediction for each text, in their order; as `Engine.classify`.
+        """Return one prediction for each text, in order, as `Engine.classify` does.
 
-        Any number of texts: they are sent in parts as large as the service takes.
+        Any number of texts: they are split into as many requests as the limits of the service need.
 
         Raises:
-            TypeError: a bare string.
-            InvalidTextsError: a member that is not a string.
-            AnswerError: the service refuses them, or does not answer.
+            TypeError: `texts` is a single string.
+            InvalidTextsError: an element is not a string.
+            AnswerError: the service refuses a request, or does not answer.
         """
-        found: list[Prediction] = []
+        predictions: list[Prediction] = []
         cleaned = clean_texts(texts)
-        for part in parts(cleaned, self._limits) if cleaned else ():
-            body = {"texts": part, "k": k, "threshold": threshold}
-            answer = self._ask("POST", f"{self._base}/classify", body, reads=True)
-            found += [prediction_of(one) for one in answer["predictions"]]
-        return found
+        for chunk in split_texts(cleaned, self._limits) if cleaned else ():
+            body = {"texts": chunk, "k": k, "threshold": threshold}
+            answer = self._request("POST", f"{self._base}/classify", body, idempotent=True)
+            predictions += [parse_prediction(one) for one in answer["predictions"]]
+        return predictions
 
     def categories(self) -> tuple[Category, ...]:
         """Return all categories, sorted by name."""
-        found: list[Category] = []
+        categories: list[Category] = []
         while True:
-            query = {"offset": len(found)}
-            answer = self._ask("GET", f"{self._base}/categories", reads=True, query=query)
-            found += [category_of(one) for one in answer["categories"]]
-            if not answer["categories"] or len(found) >= answer["total"]:
-                return tuple(found)
+            query = {"offset": len(categories)}
+            path = f"{self._base}/categories"
+            answer = self._request("GET", path, query=query, idempotent=True)
+            categories += [parse_category(one) for one in answer["categories"]]
+            if not answer["categories"] or len(categories) >= answer["total"]:
+                return tuple(categories)
 
     def add(self, category: Category, *, generation: int | None = None) -> int:
-        """Add a category; return the generation. `generation`: refuse unless it is current."""
-        return self._write(
-            "POST", "/categories", {"name": category.name, **body_of(category)}, generation
-        )
+        """Add a category and return the new generation of the index.
+
+        Args:
+            category: the category.
+            generation: refuse the change unless this generation is current.
+        """
+        body = {"name": category.name, **category_body(category)}
+        return self._change("POST", "/categories", body, generation)
 
     def put(self, category: Category, *, generation: int | None = None) -> int:
-        """Add a category, or put it in the place of the one of its name."""
-        return self._write("PUT", at(category.name), body_of(category), generation)
+        """Add a category or replace the one of the same name; see `add`."""
+        path = category_path(category.name)
+        return self._change("PUT", path, category_body(category), generation)
 
     def remove(self, name: str, *, generation: int | None = None) -> int:
-        """Remove a category."""
-        return self._write("DELETE", at(name), None, generation)
+        """Remove a category; see `add`."""
+        return self._change("DELETE", category_path(name), None, generation)
 
     def correct(self, text: str, label: str | None) -> Prediction:
-        """Say where a text belongs (None: nowhere); return the answer for it from now on."""
+        """Set the right category of a text (None: it fits none); return its new prediction."""
         return self.correct_all([text], [label])[0]
 
     def correct_all(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[Prediction]:
-        """Do as `correct` for several texts, as one change."""
+        """Correct several texts in one change; see `correct`."""
         pairs = zip(clean_texts(texts), labels, strict=True)
         body = {"corrections": [{"text": text, "label": label} for text, label in pairs]}
-        answer = self._ask("POST", f"{self._base}/corrections", body)
-        return [prediction_of(one) for one in answer["predictions"]]
+        answer = self._request("POST", f"{self._base}/corrections", body)
+        return [parse_prediction(one) for one in answer["predictions"]]
 
     def categorize(
         self,
@@ -133,13 +147,13 @@ class Client:
         text_columns: Sequence[str] = (),
         output: str | None = None,
     ) -> None:
-        """Send a table, and write its rows with label, score and margin to another.
+        """Upload a table, and write its rows with label, score and margin to another file.
 
-        The target appears when it is complete; after any failure what was there before is there.
+        The target is replaced when the output is complete; after a failure it is unchanged.
 
         Args:
-            source: a file; its ending tells the format.
-            target: a file; its ending tells the format unless `output` does.
+            source: a file; its extension tells the format.
+            target: a file; its extension tells the format unless `output` does.
             text_columns: the columns that hold the text.
             output: csv, tsv, jsonl, parquet or xlsx.
         """
@@ -150,23 +164,23 @@ class Client:
             "text_column": list(text_columns),
         }
         with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            written = Path(file.name)
+            temporary = Path(file.name)
             try:
-                self._send_file(source, query, file.write)
+                self._upload(source, query, file.write)
                 file.flush()
                 os.fsync(file.fileno())
-                written.replace(target)
+                temporary.replace(target)
             except BaseException:
-                written.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
                 raise
 
     def info(self) -> dict[str, Any]:
-        """Return what the service says about itself: limits, indexes, generations."""
-        found: dict[str, Any] = self._ask("GET", "/v1/info", reads=True)
-        return found
+        """Return the description of the service: limits, indexes, generations, encoders."""
+        info: dict[str, Any] = self._request("GET", "/v1/info", idempotent=True)
+        return info
 
     def ready(self) -> bool:
-        """Tell whether the service answers requests now."""
+        """Tell whether the service accepts requests now."""
         try:
             return self._http.get("/readyz").status_code == 200
         except httpx.TransportError:
@@ -177,51 +191,51 @@ class Client:
         limits: Mapping[str, Any] = self.info()["limits"]
         return limits
 
-    def _write(self, method: str, path: str, body: Any, generation: int | None) -> int:
+    def _change(self, method: str, path: str, body: Any, generation: int | None) -> int:
         query = {} if generation is None else {"generation": generation}
-        answer = self._ask(method, self._base + path, body, query=query)
-        written: int = answer["index_generation"]
-        return written
+        answer = self._request(method, self._base + path, body, query=query)
+        changed: int = answer["index_generation"]
+        return changed
 
-    def _ask(
+    def _request(
         self,
         method: str,
         path: str,
         body: Any = None,
         *,
-        reads: bool = False,
+        idempotent: bool = False,
         query: Mapping[str, Any] | None = None,
     ) -> Any:
         def send() -> httpx.Response:
             return self._http.request(method, path, json=body, params=query)
 
-        return checked(self._send(send, reads=reads)).json()
+        return check_response(self._send(send, idempotent=idempotent)).json()
 
-    def _send_file(
+    def _upload(
         self, source: Path, query: Mapping[str, Any], write: Callable[[bytes], int]
     ) -> None:
         def send() -> httpx.Response:
-            with source.open("rb") as file:  # from its beginning, each time
+            with source.open("rb") as file:  # every attempt reads it from the start
                 request = self._http.build_request(
                     "POST",
                     f"{self._base}/files",
                     params=query,
-                    content=iter(lambda: file.read(_PART), b""),
+                    content=iter(lambda: file.read(_CHUNK), b""),
                     headers={"Content-Type": "application/octet-stream"},
                     timeout=None,
                 )
                 return self._http.send(request, stream=True)
 
-        answer = self._send(send, reads=False)
+        response = self._send(send, idempotent=False)
         try:
-            if answer.is_error:
-                answer.read()
-            for part in checked(answer).iter_bytes():
-                write(part)
+            if response.is_error:
+                response.read()
+            for chunk in check_response(response).iter_bytes():
+                write(chunk)
         except httpx.TransportError as error:
             raise AnswerError(
-                f"{self._send.where}: the answer broke off ({type(error).__name__}); nothing was"
-                " written. The service's log tells why"
+                f"{self._send.url}: the response broke off ({type(error).__name__}), and nothing"
+                " was written. The log of the service has the reason"
             ) from None
         finally:
-            answer.close()
+            response.close()

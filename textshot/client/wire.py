@@ -1,96 +1,179 @@
-"""Records as the service's JSON has them."""
+"""How the client talks to the service: JSON records, request sizes, retries and errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from textshot.errors import InvalidCategoriesError
+import httpx
+
+from textshot.errors import InvalidCategoriesError, ServiceError
 from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
 
-_DOTS = (".", "..")
-_JSON_ROOM = 1024
-_JSON_CHARACTER = 12  # bytes of a character outside the basic plane, escaped
+_RETRY_STATUSES = {429, 503}
+_MAX_WAIT = 60.0
+_FIRST_WAIT = 0.5
+_JSON_OVERHEAD = 1024  # bytes of a body besides its texts
+_MAX_CHARACTER_BYTES = 12  # a character outside the basic plane, escaped
 
 
-def parts(texts: Sequence[str], limits: Mapping[str, Any]) -> Iterator[Sequence[str]]:
-    """Yield texts in parts that the service takes at once."""
+class AnswerError(ServiceError):
+    """The service refuses a request, or does not answer.
+
+    Attributes:
+        status: the HTTP status; 0: there is no answer.
+        code: the error code of the service, such as "unknown_category".
+        request_id: the id of the request in the log of the service.
+    """
+
+    def __init__(self, message: str, status: int = 0, code: str = "", request_id: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code, self.request_id = status, code, request_id
+
+
+class Sender:
+    """Sends a request, and retries it when that makes sense.
+
+    Args:
+        attempts: maximum number of attempts.
+        url: the URL of the service, for error messages.
+        sleep: waits for a number of seconds.
+    """
+
+    def __init__(
+        self, attempts: int, url: str, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        if attempts < 1:
+            raise ValueError(f"attempts is {attempts}; use 1 or more")
+        self._attempts, self.url, self._sleep = attempts, url, sleep
+
+    def __call__(self, send: Callable[[], httpx.Response], *, idempotent: bool) -> httpx.Response:
+        """Call `send` until it succeeds or the attempts are used up.
+
+        A request that is not idempotent is repeated only if it never reached the service.
+        """
+        for attempt in range(1, self._attempts + 1):
+            try:
+                response = send()
+            except httpx.TransportError as error:
+                repeatable = idempotent or isinstance(error, httpx.ConnectError)
+                if attempt == self._attempts or not repeatable:
+                    attempts = f"{attempt} attempt{'' if attempt == 1 else 's'}"
+                    raise AnswerError(
+                        f"{self.url}: no answer ({type(error).__name__}, {attempts}). Check that"
+                        " the service is running"
+                    ) from None
+                self._sleep(min(_FIRST_WAIT * 2 ** (attempt - 1), _MAX_WAIT))
+                continue
+            if response.status_code not in _RETRY_STATUSES or attempt == self._attempts:
+                return response
+            self._sleep(_retry_after(response))
+        raise AssertionError("unreachable")
+
+
+def _retry_after(response: httpx.Response) -> float:
+    seconds = response.headers.get("Retry-After", "")
+    return min(float(seconds), _MAX_WAIT) if seconds.isdigit() else _FIRST_WAIT
+
+
+def check_response(response: httpx.Response) -> httpx.Response:
+    """Return a response that is a success.
+
+    Raises:
+        AnswerError: it is not; with the message of the service.
+    """
+    if not response.is_error:
+        return response
+    try:
+        error = response.json()["error"]
+        message, code, request_id = error["message"], error["code"], error["request_id"]
+    except (ValueError, KeyError, TypeError):
+        message, code, request_id = "no reason. Check that this is a textshot service", "", ""
+    raise AnswerError(
+        f"the service answered {response.status_code}: {message}",
+        response.status_code,
+        code,
+        request_id,
+    )
+
+
+def split_texts(texts: Sequence[str], limits: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    """Yield texts in chunks that fit into one request each."""
     start = size = 0
     for i, text in enumerate(texts):
-        more = _size(text)
-        full = i - start >= limits["max_texts"] or size + more > limits["max_body"] - _JSON_ROOM
-        if i > start and full:
+        added = _max_json_size(text)
+        too_large = size + added > limits["max_body"] - _JSON_OVERHEAD
+        if i > start and (too_large or i - start >= limits["max_texts"]):
             yield texts[start:i]
             start, size = i, 0
-        size += more
+        size += added
     if start < len(texts):
         yield texts[start:]
 
 
-def _size(text: str) -> int:
-    """Return the most bytes that a text has as JSON."""
-    return (len(text) if text.isascii() and text.isprintable() else _JSON_CHARACTER * len(text)) + 4
+def _max_json_size(text: str) -> int:
+    """Return an upper bound for the bytes of a text as JSON."""
+    is_plain = text.isascii() and text.isprintable()
+    return (1 if is_plain else _MAX_CHARACTER_BYTES) * len(text) + 4
 
 
-def at(name: str) -> str:
-    """Return the path of a category, whatever its name."""
-    # A path has no parts "." and "..": they would be resolved on the way.
-    return "/categories/" + (name.replace(".", "%2E") if name in _DOTS else quote(name, safe=""))
+def category_path(name: str) -> str:
+    """Return the path of a category."""
+    # The path segments "." and ".." would be resolved on the way.
+    return "/categories/" + (name.replace(".", "%2E") if name in (".", "..") else quote(name, ""))
 
 
-def body_of(category: Category) -> dict[str, Any]:
-    """Return what is sent of a category, beside its name.
+def category_body(category: Category) -> dict[str, Any]:
+    """Return a category as JSON, without its name.
 
     Raises:
-        InvalidCategoriesError: its texts are not known.
+        InvalidCategoriesError: it comes from a private index, without its texts.
     """
     if None in (category.description, *(example.text for example in category.examples)):
         raise InvalidCategoriesError(
-            f"category {category.name!r} is of a private index, which does not show its texts."
+            f"category {category.name!r} comes from a private index, which does not show its texts."
             " Send the category with its description and examples"
         )
     return {
         "description": category.description,
-        "examples": [_example(example) for example in category.examples],
+        "examples": [_example_json(example) for example in category.examples],
         "parent": category.parent,
         "threshold": category.threshold,
         "metadata": dict(category.metadata),
     }
 
 
-def _example(example: Example) -> str | dict[str, Any]:
-    """Return what is sent of an example: its text, and what else a plain one would not have."""
+def _example_json(example: Example) -> str | dict[str, Any]:
+    """Return an example as JSON: its text alone if it has no other source."""
     if example == Example(example.text):
         return example.text or ""
     return {"text": example.text, "source": example.source, "written": example.correction_order}
 
 
-def category_of(shown: Mapping[str, Any]) -> Category:
-    """Return the category that was sent."""
+def parse_category(data: Mapping[str, Any]) -> Category:
+    """Return the category of a response."""
     examples = tuple(
-        Example(one["text"], one["source"], one.get("written", 0)) for one in shown["examples"]
+        Example(one["text"], one["source"], one.get("written", 0)) for one in data["examples"]
     )
-    return Category(**{**shown, "examples": examples})
+    return Category(**{**data, "examples": examples})
 
 
-def prediction_of(shown: Mapping[str, Any]) -> Prediction:
-    """Return the prediction that was sent."""
-    label = shown["label"]
-    matches = (
-        Match(
-            one["label"],
-            one["score"],
-            Key(**{**one["key"], "kind": KeyKind(one["key"]["kind"])}),
-        )
-        for one in shown["matches"]
-    )
+def _parse_key(data: Mapping[str, Any]) -> Key:
+    return Key(KeyKind(data["kind"]), data["text"], data["source"], data["written"])
+
+
+def parse_prediction(data: Mapping[str, Any]) -> Prediction:
+    """Return the prediction of a response."""
+    label = data["label"]
+    matches = (Match(m["label"], m["score"], _parse_key(m["key"])) for m in data["matches"])
     return Prediction(
         label=label,
         labels=() if label is None else (label,),
-        score=shown["score"],
-        probability=shown["probability"],
-        margin=shown["margin"],
-        threshold=shown["threshold"],
+        score=data["score"],
+        probability=data["probability"],
+        margin=data["margin"],
+        threshold=data["threshold"],
         matches=tuple(matches),
     )

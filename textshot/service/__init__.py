@@ -1,30 +1,30 @@
-"""The HTTP service: an index, or several, behind one process (extra `serve`)."""
+"""The HTTP service: one or several indexes in one process (extra `serve`)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from textshot.service.access import APIKeys
     from textshot.service.app import make_app
-    from textshot.service.keys import Keys
-    from textshot.service.run import serve
+    from textshot.service.options import ServiceOptions
+    from textshot.service.server import serve
     from textshot.service.service import Service
-    from textshot.service.settings import Settings
 
-__all__ = ["Keys", "Service", "Settings", "make_app", "serve"]
+__all__ = ["APIKeys", "Service", "ServiceOptions", "make_app", "serve"]
 
-_WHERE = {
-    "Keys": "keys",
+_MODULES = {
+    "APIKeys": "access",
     "Service": "service",
-    "Settings": "settings",
+    "ServiceOptions": "options",
     "make_app": "app",
-    "serve": "run",
+    "serve": "server",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

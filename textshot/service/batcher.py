@@ -1,246 +1,285 @@
-"""The micro-batcher: texts of many requests are encoded together, off the event loop."""
+"""The micro-batcher: encode the texts of several requests together, in a thread."""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from textshot.service.problems import Problem
-from textshot.service.queue import FairQueue
-from textshot.service.settings import Settings
+from textshot.service.errors import APIError
+from textshot.service.options import ServiceOptions
 
-SLICE = 0.1
-"""Seconds that the encoder is busy for one request before others have a turn."""
+TIME_SLICE = 0.1
+"""Seconds of encoding for one request before others have a turn."""
 
-_BYTES_A_TOKEN = 4
-_LONGEST = 512  # tokens: of a longer text most encoders read no more
-_WAIT = 0.5  # share of the deadline: what would wait longer is refused at once
+_BYTES_PER_TOKEN = 4
+_MAX_TOKENS = 512  # most encoders truncate longer texts
+_MAX_WAIT_SHARE = 0.5  # of the deadline: a request that would wait longer is refused at once
 _SMOOTHING = 0.2
-_MOST_RETRY = 60
+_MAX_RETRY_AFTER = 60
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """The texts of one request on their way.
+    """The texts of one request.
 
     Attributes:
-        texts: what is to be encoded.
-        wanted: what is done with their vectors; only `Work` knows it.
-        tokens: of each text, estimated.
-        answer: what `Work` made of it.
-        came: when, in seconds of `perf_counter`.
-        rows: the vectors that are there, by place.
-        background: nobody sits and waits for it: it is never refused, and has no deadline.
-        waiting: tokens of it in the queue, where it is no background.
+        texts: the texts to encode.
+        task: what to do with their vectors; only the batch function looks into it.
+        tokens: estimated number of tokens of each text.
+        result: resolves to what the batch function returns for the job.
+        arrival: in seconds of `perf_counter`.
+        background: an uploaded file; it is never refused and has no deadline.
+        vectors: the vectors so far, by position of the text.
+        queued_tokens: tokens that count against the limit of the queue.
     """
 
     texts: Sequence[str]
-    wanted: Any
+    task: Any
     tokens: list[int]
-    answer: asyncio.Future[Any]
-    came: float
+    result: asyncio.Future[Any]
+    arrival: float
     background: bool = False
-    rows: dict[int, Any] = field(default_factory=dict)
-    waiting: int = 0
+    vectors: dict[int, Any] = field(default_factory=dict)
+    queued_tokens: int = 0
 
 
-class Work(Protocol):
-    """What is done with a batch, in a thread: encode its texts, and answer what is complete."""
+Batch: TypeAlias = Sequence[tuple[Job, list[int]]]
+"""Jobs with the positions of the texts to encode."""
 
-    def __call__(self, parts: Sequence[tuple[Job, list[int]]]) -> list[tuple[Job, Any]]:
-        """Put vectors into `Job.rows`; return the complete ones with an answer or an exception."""
-        ...
+BatchFunction: TypeAlias = Callable[[Batch], list[tuple[Job, Any]]]
+"""Fills `Job.vectors`; returns each complete job with its result or an exception."""
 
 
-class Watch(Protocol):
-    """Who is told what the batcher does."""
+class Observer(Protocol):
+    """Receives the figures of a batcher."""
 
-    def queued(self, tokens: int) -> None:
-        """So many tokens wait."""
+    def observe_queue(self, tokens: int) -> None:
+        """Set the number of tokens in the queue."""
 
-    def batch(self, tokens: int, seconds: float) -> None:
-        """A batch of so many tokens took so long."""
+    def observe_batch(self, tokens: int, seconds: float) -> None:
+        """Add a batch."""
 
-    def waited(self, seconds: float) -> None:
-        """A request waited so long before its first text was encoded."""
+    def observe_wait(self, seconds: float) -> None:
+        """Add the time from the arrival of a request to its first batch."""
 
-    def dropped(self, reason: str) -> None:
-        """A request was given up before it was encoded."""
+    def count_dropped(self, reason: str) -> None:
+        """Count a request that ended without a result."""
 
 
 class Batcher:
-    """Makes batches of what waits, one at a time.
+    """Collects texts into batches and runs one batch at a time.
 
-    A batch begins when the encoder is free and the first text has waited `max_wait` seconds, and
-    holds what came until then: alone at little load, many at a high one. It has no more tokens than
-    the encoder does in SLICE for each request that waits. Which texts share a batch makes no
-    difference to their vectors; that is the encoder's promise.
+    A batch starts when the encoder is free and the first text has waited `max_wait` seconds. It
+    takes what has arrived by then, up to the number of tokens that the encoder does in TIME_SLICE
+    for each open request. The vector of a text does not depend on the rest of its batch: every
+    encoder guarantees that.
     """
 
-    def __init__(self, work: Work, settings: Settings, watch: Watch) -> None:
-        self._work, self._settings, self._watch = work, settings, watch
-        self._queue: FairQueue[Job] = FairQueue()
+    def __init__(self, run: BatchFunction, options: ServiceOptions, observer: Observer) -> None:
+        self._run, self._options, self._observer = run, options, observer
+        self._queue = FairQueue()
         self._jobs: set[Job] = set()
-        self._waiting = self._encoding = 0
-        self._rate: float | None = None
-        self._some = asyncio.Event()
+        self._queued_tokens = self._running_tokens = 0
+        self._tokens_per_second: float | None = None
+        self._not_empty = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "encode")
-        self._task = asyncio.create_task(self._run())
+        self._loop = asyncio.create_task(self._run_batches())
 
     @property
-    def open(self) -> int:
-        """How many requests are not answered yet."""
+    def n_open(self) -> int:
+        """The number of requests without a result."""
         return len(self._jobs)
 
     def submit(
-        self, texts: Sequence[str], wanted: Any, *, background: bool = False
+        self, texts: Sequence[str], task: Any, *, background: bool = False
     ) -> asyncio.Future[Any]:
-        """Take a request, or refuse it at once; cancelling what is returned drops it.
+        """Queue a request, or refuse it at once; cancel the returned future to drop it.
 
         Raises:
-            Problem: 429, more waits than can be answered in time.
+            APIError: 429, the queue is too long to meet the deadline.
         """
         loop = asyncio.get_running_loop()
         tokens = [estimated_tokens(text) for text in texts]
         if not background:
-            self._check_room(sum(tokens))
-        job = Job(texts, wanted, tokens, loop.create_future(), perf_counter(), background)
-        job.waiting = 0 if background else sum(tokens)
-        self._waiting += job.waiting
+            self._check_capacity(sum(tokens))
+        job = Job(texts, task, tokens, loop.create_future(), perf_counter(), background)
+        job.queued_tokens = 0 if background else sum(tokens)
+        self._queued_tokens += job.queued_tokens
         self._jobs.add(job)
-        self._queue.put(job, tokens)
+        self._queue.put(job)
         timer = None
         if not background:
-            timer = loop.call_later(self._settings.deadline, self._too_late, job)
-        job.answer.add_done_callback(lambda _: self._over(job, timer))
-        self._watch.queued(self._waiting)
-        self._some.set()
-        return job.answer
+            timer = loop.call_later(self._options.deadline, self._miss_deadline, job)
+        job.result.add_done_callback(lambda _: self._finish(job, timer))
+        self._observer.observe_queue(self._queued_tokens)
+        self._not_empty.set()
+        return job.result
 
     async def close(self) -> None:
-        """Stop; what waits is dropped."""
-        self._task.cancel()
+        """Stop, and cancel all open requests."""
+        self._loop.cancel()
         for job in list(self._jobs):
-            job.answer.cancel()
+            job.result.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
 
-    def _check_room(self, tokens: int) -> None:
-        if not self._waiting:
+    def _check_capacity(self, tokens: int) -> None:
+        if not self._queued_tokens:
             return
-        ahead = self._waiting + self._encoding
-        seconds = ahead / self._rate if self._rate else 0.0
-        most = self._settings.queue_tokens
-        if self._waiting + tokens <= most and seconds <= _WAIT * self._settings.deadline:
+        ahead = self._queued_tokens + self._running_tokens
+        seconds = ahead / self._tokens_per_second if self._tokens_per_second else 0.0
+        max_tokens = self._options.queue_tokens
+        max_seconds = _MAX_WAIT_SHARE * self._options.deadline
+        if self._queued_tokens + tokens <= max_tokens and seconds <= max_seconds:
             return
-        raise Problem(
+        raise APIError(
             429,
             "queue_full",
-            f"{self._waiting:,} tokens wait for the encoder, about {seconds:.1f} seconds of work;"
-            f" {most:,} tokens or {_WAIT * self._settings.deadline:.1f} seconds are the most. Try"
-            " again after the time that Retry-After says, or start more replicas",
-            retry_after=min(max(1, math.ceil(seconds / 2)), _MOST_RETRY),
+            f"{self._queued_tokens:,} tokens wait for the encoder, about {seconds:.1f} seconds of"
+            f" work; the limits are {max_tokens:,} tokens and {max_seconds:.1f} seconds. Wait as"
+            " long as Retry-After says, or start more replicas",
+            retry_after=min(max(1, math.ceil(seconds / 2)), _MAX_RETRY_AFTER),
         )
 
-    def _too_late(self, job: Job) -> None:
-        if not job.answer.done():
-            self._watch.dropped("deadline")
-            job.answer.set_exception(
-                Problem(
+    def _miss_deadline(self, job: Job) -> None:
+        if not job.result.done():
+            self._observer.count_dropped("deadline")
+            job.result.set_exception(
+                APIError(
                     503,
                     "deadline",
-                    f"no answer within {self._settings.deadline:g} seconds. Send fewer texts at"
-                    " once, try again later, or start more replicas",
+                    f"no answer within {self._options.deadline:g} seconds. Send fewer texts in a"
+                    " request, try again later, or start more replicas",
                     retry_after=1,
                 )
             )
 
-    def _over(self, job: Job, timer: asyncio.TimerHandle | None) -> None:
+    def _finish(self, job: Job, timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:
             timer.cancel()
-        if job.answer.cancelled():
-            self._watch.dropped("cancelled")
-        self._waiting -= job.waiting
-        job.waiting = 0
+        if job.result.cancelled():
+            self._observer.count_dropped("cancelled")
+        self._queued_tokens -= job.queued_tokens
+        job.queued_tokens = 0
         self._jobs.discard(job)
-        self._watch.queued(self._waiting)
+        self._observer.observe_queue(self._queued_tokens)
 
-    async def _run(self) -> None:
+    async def _run_batches(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._some.wait()
-            await self._gather()
-            parts = self._take()
-            if not parts:
+            await self._not_empty.wait()
+            await self._wait_for_more()
+            batch = self._next_batch()
+            if not batch:
                 continue
-            begun = perf_counter()
+            start = perf_counter()
             try:
-                done = await loop.run_in_executor(self._thread, self._work, parts)
-            except Exception as error:  # of one batch; the next one is tried
-                done = [(job, error) for job, _ in parts]
-            self._measure(perf_counter() - begun)
-            for job, answer in done:
-                _settle(job.answer, answer)
+                results = await loop.run_in_executor(self._thread, self._run, batch)
+            except Exception as error:  # fails this batch only
+                results = [(job, error) for job, _ in batch]
+            self._measure(perf_counter() - start)
+            for job, result in results:
+                _resolve(job.result, result)
 
-    async def _gather(self) -> None:
-        """Wait for more texts, if what waits is no full batch and has not waited long."""
-        longest = max((perf_counter() - job.came for job in self._jobs), default=0.0)
-        left = self._settings.max_wait - longest
-        if left > 0 and self._waiting < self._most():
-            await asyncio.sleep(left)
+    async def _wait_for_more(self) -> None:
+        """Wait up to `max_wait` after the first arrival, unless the batch is full."""
+        longest = max((perf_counter() - job.arrival for job in self._jobs), default=0.0)
+        remaining = self._options.max_wait - longest
+        if remaining > 0 and self._queued_tokens < self._max_batch_tokens():
+            await asyncio.sleep(remaining)
 
-    def _take(self) -> list[tuple[Job, list[int]]]:
-        """Return what is encoded next, as jobs and places in each."""
-        parts: dict[Job, list[int]] = defaultdict(list)
-        now, tokens, most = perf_counter(), 0, self._most()
-        while self._queue and tokens < most:
-            job, place = self._queue.pop()
-            if job.answer.done():  # cancelled, or too late
+    def _next_batch(self) -> Batch:
+        batch: dict[Job, list[int]] = defaultdict(list)
+        now, tokens, max_tokens = perf_counter(), 0, self._max_batch_tokens()
+        while self._queue and tokens < max_tokens:
+            job, position = self._queue.pop()
+            if job.result.done():  # cancelled, or past its deadline
                 continue
-            if job not in parts and job.waiting == sum(job.tokens):
-                self._watch.waited(now - job.came)
-            parts[job].append(place)
-            size = job.tokens[place]
+            if job not in batch and job.queued_tokens == sum(job.tokens):
+                self._observer.observe_wait(now - job.arrival)
+            batch[job].append(position)
+            size = job.tokens[position]
             tokens += size
             if not job.background:
-                job.waiting -= size
-                self._waiting -= size
+                job.queued_tokens -= size
+                self._queued_tokens -= size
         if not self._queue:
-            self._some.clear()
-        self._encoding = tokens
-        self._watch.queued(self._waiting)
-        return list(parts.items())
+            self._not_empty.clear()
+        self._running_tokens = tokens
+        self._observer.observe_queue(self._queued_tokens)
+        return list(batch.items())
 
-    def _most(self) -> float:
-        """Return how many tokens the next batch has at most."""
-        if self._rate is None:
-            return self._settings.batch_tokens
-        return min(self._settings.batch_tokens, len(self._jobs) * SLICE * self._rate)
+    def _max_batch_tokens(self) -> float:
+        if self._tokens_per_second is None:
+            return self._options.batch_tokens
+        slices = len(self._jobs) * TIME_SLICE * self._tokens_per_second
+        return min(self._options.batch_tokens, slices)
 
     def _measure(self, seconds: float) -> None:
-        self._watch.batch(self._encoding, seconds)
-        rate = self._encoding / max(seconds, 1e-6)
-        # A small batch tells little of what a full one does.
-        weight = _SMOOTHING * min(1.0, seconds / SLICE)
-        self._rate = rate if self._rate is None else (1 - weight) * self._rate + weight * rate
-        self._encoding = 0
+        self._observer.observe_batch(self._running_tokens, seconds)
+        rate = self._running_tokens / max(seconds, 1e-6)
+        # A short batch is a poor measure of the speed of a full one.
+        weight = _SMOOTHING * min(1.0, seconds / TIME_SLICE)
+        before = rate if self._tokens_per_second is None else self._tokens_per_second
+        self._tokens_per_second = (1 - weight) * before + weight * rate
+        self._running_tokens = 0
+
+
+@dataclass(order=True, slots=True)
+class _QueuedText:
+    due: float
+    number: int
+    job: Job = field(compare=False)
+    position: int = field(compare=False)
+
+
+class FairQueue:
+    """A queue that gives each waiting request the same share of the encoder.
+
+    Start-time fair queueing (Goyal, Vin, Cheng 1996), ordered by the finish time of each text: the
+    time, in tokens, at which it would be done if all waiting requests were encoded side by side. So
+    a short request overtakes the many texts of a long one, and the long one still makes progress.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[_QueuedText] = []
+        self._time, self._number = 0.0, 0
+
+    def __len__(self) -> int:
+        """Return the number of texts, including those of cancelled requests."""
+        return len(self._heap)
+
+    def put(self, job: Job) -> None:
+        """Add the texts of a request."""
+        due = self._time
+        for position, size in enumerate(job.tokens):
+            due += size
+            self._number += 1
+            heapq.heappush(self._heap, _QueuedText(due, self._number, job, position))
+
+    def pop(self) -> tuple[Job, int]:
+        """Remove the text that is due first; return its request and its position in it."""
+        first = heapq.heappop(self._heap)
+        self._time = max(self._time, first.due)
+        return first.job, first.position
 
 
 def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a text has; to count them costs 4 % of encoding."""
+    """Estimate the number of tokens of a text; counting them would cost 4 % of encoding."""
     n_bytes = len(text) if text.isascii() else len(text.encode(errors="replace"))
-    return min(2 + n_bytes // _BYTES_A_TOKEN, _LONGEST)
+    return min(2 + n_bytes // _BYTES_PER_TOKEN, _MAX_TOKENS)
 
 
-def _settle(future: asyncio.Future[Any], answer: Any) -> None:
-    if future.done():  # cancelled meanwhile, or too late
+def _resolve(future: asyncio.Future[Any], result: Any) -> None:
+    if future.done():  # cancelled meanwhile, or past its deadline
         return
-    if isinstance(answer, BaseException):
-        future.set_exception(answer)
+    if isinstance(result, BaseException):
+        future.set_exception(result)
     else:
-        future.set_result(answer)
+        future.set_result(result)

@@ -1,4 +1,4 @@
-"""The routes that list categories, change them, and take corrections."""
+"""Routes that list categories, change them and take corrections."""
 
 from __future__ import annotations
 
@@ -7,33 +7,31 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from textshot.service.classify import check_lengths
 from textshot.service.edits import (
+    category_json,
     correct,
-    correction_texts,
-    find,
+    find_category,
+    has_category,
     new_category,
     put,
     remove,
-    shown,
 )
-from textshot.service.problems import not_ready
-from textshot.service.requests import JsonRoute, needs_write, service_of
+from textshot.service.errors import error_responses
+from textshot.service.requests import JsonRoute, check_lengths, require_write, service_of
 from textshot.service.schemas import (
-    MOST_NAME,
+    MAX_NAME_LENGTH,
     NAME,
     Categories,
     CategoryBody,
+    ChangedCategory,
     Corrected,
     Corrections,
     NewCategory,
     OneCategory,
-    Written,
-    errors,
 )
-from textshot.service.served_index import Served, Snapshot
+from textshot.service.served_index import ServedIndex
 
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 
 Generation = Annotated[
     int | None, Query(ge=0, description="Refuse the change (409) unless this one is current.")
@@ -41,137 +39,126 @@ Generation = Annotated[
 Name = Annotated[
     str,
     Path(
-        max_length=MOST_NAME,
+        max_length=MAX_NAME_LENGTH,
         pattern=NAME,
-        description="Percent-encoded, slashes as %2F or as they are.",
+        description="Percent-encoded; slashes as %2F or as they are.",
     ),
 ]
-_READ = errors(400, 401, 403, 404, 421, 422, 429, 503)
-_WRITE = errors(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503)
-_NEEDS_WRITE = [Depends(needs_write)]
+IndexOf = Callable[..., ServedIndex]
+_READ: dict[str, Any] = {"responses": error_responses(400, 401, 403, 404, 421, 422, 429, 503)}
+_WRITE: dict[str, Any] = {
+    "responses": error_responses(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
+    "dependencies": [Depends(require_write)],
+}
 
 
-def category_routes(prefix: str, which: Callable[..., Served]) -> APIRouter:
-    """Return the routes for the default index, or for one that the path names.
+def category_routes(prefix: str, index_of: IndexOf) -> APIRouter:
+    """Return the routes for the default index, or for the one that the path names.
 
     Args:
-        prefix: of the paths.
-        which: finds the index of a request.
+        prefix: the start of the paths.
+        index_of: the dependency that returns the index of a request.
     """
     router = APIRouter(prefix=prefix, route_class=JsonRoute, tags=["categories"])
-    _add_reading(router, which)
-    _add_writing(router, which)
-    _add_corrections(router, which)
+    _add_get(router, index_of)
+    _add_post(router, index_of)
+    _add_put_and_delete(router, index_of)
+    _add_corrections(router, index_of)
     return router
 
 
-def _add_reading(router: APIRouter, which: Callable[..., Served]) -> None:
-    @router.get("/categories", responses=_READ, response_model=Categories)
+def _add_get(router: APIRouter, index_of: IndexOf) -> None:
+    @router.get("/categories", response_model=Categories, **_READ)
     def list_categories(
-        served: Served = Depends(which),
+        served: ServedIndex = Depends(index_of),
         offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
-        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 1000,
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 1000,
     ) -> Any:
         """List categories, sorted by name."""
-        now = _now(served)
-        listed = now.engine.categories[offset : offset + limit]
+        now = served.snapshot()
+        categories = now.engine.categories
         return {
-            "categories": [shown(category) for category in listed],
-            "total": len(now.state.entries),
-            **_of(served, now.generation),
+            "categories": [category_json(c) for c in categories[offset : offset + limit]],
+            "total": len(categories),
+            **_index_fields(served, now.generation),
         }
 
-    @router.get("/categories/{name:path}", responses=_READ, response_model=OneCategory)
-    def get_category(name: Name, served: Served = Depends(which)) -> Any:
+    @router.get("/categories/{name:path}", response_model=OneCategory, **_READ)
+    def get_category(name: Name, served: ServedIndex = Depends(index_of)) -> Any:
         """Return a category."""
-        now = _now(served)
-        return {"category": shown(find(now.state, name)), **_of(served, now.generation)}
+        now = served.snapshot()
+        category = category_json(find_category(now.engine, name))
+        return {"category": category, **_index_fields(served, now.generation)}
 
 
-def _add_writing(router: APIRouter, which: Callable[..., Served]) -> None:
-    @router.post(
-        "/categories",
-        status_code=201,
-        responses=_WRITE,
-        response_model=Written,
-        dependencies=_NEEDS_WRITE,
-    )
+def _add_post(router: APIRouter, index_of: IndexOf) -> None:
+    @router.post("/categories", status_code=201, response_model=ChangedCategory, **_WRITE)
     async def add_category(
         request: Request,
         body: NewCategory,
-        served: Served = Depends(which),
+        served: ServedIndex = Depends(index_of),
         generation: Generation = None,
     ) -> Any:
-        """Add a category; the next answer knows it. One that is there is a 409: PUT replaces."""
-        category = new_category(body.name, body)
-        check_lengths([e.text for e in body.examples], service_of(request).settings)
-        return await _changed(request, served, put(category, replace=False), generation)
+        """Add a category, which counts from the next answer on; 409 if there is one already."""
+        edit = put(new_category(body.name, body), replace=False)
+        check_lengths([e.text for e in body.examples], service_of(request).options)
+        return await _change(request, served, edit, generation)
 
+
+def _add_put_and_delete(router: APIRouter, index_of: IndexOf) -> None:
     @router.put(
         "/categories/{name:path}",
-        responses=_WRITE | {201: {"model": Written}},
-        response_model=Written,
-        dependencies=_NEEDS_WRITE,
+        response_model=ChangedCategory,
+        dependencies=_WRITE["dependencies"],
+        responses=_WRITE["responses"] | {201: {"model": ChangedCategory}},
     )
     async def put_category(
         request: Request,
         response: Response,
         name: Name,
         body: CategoryBody,
-        served: Served = Depends(which),
+        served: ServedIndex = Depends(index_of),
         generation: Generation = None,
     ) -> Any:
-        """Add a category (201), or put it in the place of the one of that name (200)."""
+        """Add a category (201), or replace the one of this name (200)."""
         category = new_category(name, body)
-        check_lengths([e.text for e in body.examples], service_of(request).settings)
-        there = category.name in _now(served).state.rows
-        found = await _changed(request, served, put(category, replace=True), generation)
-        response.status_code = 200 if there else 201
-        return found
+        check_lengths([e.text for e in body.examples], service_of(request).options)
+        exists = has_category(served.snapshot().engine, category.name)
+        answer = await _change(request, served, put(category, replace=True), generation)
+        response.status_code = 200 if exists else 201
+        return answer
 
-    @router.delete(
-        "/categories/{name:path}",
-        responses=_WRITE,
-        response_model=Written,
-        dependencies=_NEEDS_WRITE,
-    )
+    @router.delete("/categories/{name:path}", response_model=ChangedCategory, **_WRITE)
     async def delete_category(
         request: Request,
         name: Name,
-        served: Served = Depends(which),
+        served: ServedIndex = Depends(index_of),
         generation: Generation = None,
     ) -> Any:
         """Remove a category."""
-        return await _changed(request, served, remove(name), generation)
+        return await _change(request, served, remove(name), generation)
 
 
-def _add_corrections(router: APIRouter, which: Callable[..., Served]) -> None:
-    @router.post(
-        "/corrections", responses=_WRITE, response_model=Corrected, dependencies=_NEEDS_WRITE
-    )
+def _add_corrections(router: APIRouter, index_of: IndexOf) -> None:
+    @router.post("/corrections", response_model=Corrected, **_WRITE)
     async def add_corrections(
         request: Request,
         body: Corrections,
-        served: Served = Depends(which),
+        served: ServedIndex = Depends(index_of),
         generation: Generation = None,
     ) -> Any:
-        """Learn where texts belong; the next answer knows. The same again changes nothing."""
-        check_lengths(correction_texts(body), service_of(request).settings)
-        return await _changed(request, served, correct(body), generation)
+        """Add corrections, which count from the next answer on; repeated ones change nothing."""
+        check_lengths([c.text for c in body.corrections], service_of(request).options)
+        return await _change(request, served, correct(body), generation)
 
 
-async def _changed(
-    request: Request, served: Served, change: Callable[..., Any], generation: int | None
+async def _change(
+    request: Request, served: ServedIndex, edit: Callable[..., Any], generation: int | None
 ) -> Any:
-    found, now, changed = await service_of(request).slowly(served.change, change, generation)
-    return {**found, "changed": changed, **_of(served, now)}
+    service = service_of(request)
+    answer, now, changed = await service.run_in_thread(served.change, edit, generation)
+    return {**answer, "changed": changed, **_index_fields(served, now)}
 
 
-def _now(served: Served) -> Snapshot:
-    if served.current is None:
-        raise not_ready("loading")
-    return served.current
-
-
-def _of(served: Served, generation: int) -> dict[str, Any]:
+def _index_fields(served: ServedIndex, generation: int) -> dict[str, Any]:
     return {"index": served.name, "index_generation": generation}

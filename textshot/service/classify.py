@@ -1,128 +1,96 @@
-"""POST classify: the route that nearly all requests take, and the one that has to be cheap."""
+"""POST classify: the route of nearly all requests, so it must cost little."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+from starlette.types import Receive, Scope, Send
 
 from textshot.encoders import clean_texts
-from textshot.service.answers import Wanted
-from textshot.service.asgi import App, Receive, Scope, Send
-from textshot.service.problems import Problem, not_ready
-from textshot.service.requests import check_is_json, invalid, named_index
-from textshot.service.schemas import Classify, Predictions, errors
+from textshot.service.answers import Task
+from textshot.service.errors import APIError, error_responses
+from textshot.service.options import ServiceOptions
+from textshot.service.requests import check_content_type, check_lengths, invalid_request
+from textshot.service.schemas import Classify, Predictions
+from textshot.service.served_index import ServedIndex
 from textshot.service.service import Service
-from textshot.service.settings import Settings
 
-CLOSED = 499
-"""The status of a request whose caller has gone, for the log; nobody reads it."""
+CLIENT_CLOSED_REQUEST = 499
+"""Status in the log of a request whose caller has disconnected; nobody receives it."""
 
-_PATH = re.compile(r"/v1/(?:indexes/([^/]+)/)?classify")
 _BODY = TypeAdapter(Classify)
 
 
-@dataclass(frozen=True)
-class _Route:
-    path: str
+def classify_route(prefix: str, index_of: Callable[..., ServedIndex]) -> ClassifyRoute:
+    """Return the route for the default index, or for the one that the path names."""
+
+    def classify(body: Classify, served: ServedIndex = Depends(index_of)) -> Task:
+        """Return a prediction for each text: its category, or null if it fits none."""
+        return Task(served.snapshot(), body.k, body.threshold)
+
+    return ClassifyRoute(
+        f"{prefix}/classify",
+        classify,
+        methods=["POST"],
+        tags=["classify"],
+        summary="Classify texts",
+        response_model=Predictions,
+        responses=error_responses(400, 401, 403, 404, 413, 415, 421, 422, 429, 503),
+    )
 
 
-class FastPath:
-    """Answers POST classify itself, and hands all else on.
+class ClassifyRoute(APIRoute):
+    """A route that FastAPI describes in /openapi.json, and that answers as plain ASGI.
 
-    FastAPI's stack takes twice as long for a request as all of this. The routes below only
-    describe this one.
-
-    Args:
-        app: all other routes.
-        service: what they share.
+    FastAPI's own handling of the body, the dependencies and the response would double the cost of
+    a request.
     """
 
-    def __init__(self, app: App, service: Service) -> None:
-        self._app, self._service = app, service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if found is None or scope["method"] != "POST":
-            await self._app(scope, receive, send)
+        if scope["method"] != "POST":
+            await super().handle(scope, receive, send)  # 405
             return
-        name = found[1]
-        scope["route"] = _Route("/v1/classify" if name is None else _OF_AN_INDEX)
-        check_is_json(dict(scope["headers"]))
-        body = await _read(receive)
-        if body is not None:
-            await self._answer(name, _checked(body, self._service.settings), receive, send)
-
-    async def _answer(self, name: str | None, body: Classify, receive: Receive, send: Send) -> None:
-        snapshot = self._service.find(name).current
-        if snapshot is None:
-            raise not_ready("loading")
-        wanted = Wanted(snapshot, body.k, body.threshold)
-        answer = self._service.batcher.submit(clean_texts(body.texts), wanted)
-        gone = asyncio.ensure_future(_until_gone(receive, answer))
-        try:
-            await _send(send, 200, await answer)
-        except asyncio.CancelledError:
-            if not gone.done():
-                raise  # the service stops
-            await _send(send, CLOSED, b"")
-        finally:
-            answer.cancel()
-            gone.cancel()
-            with suppress(asyncio.CancelledError):
-                await gone
+        service: Service = scope["app"].state.service
+        check_content_type(dict(scope["headers"]))
+        content = await _read(receive)
+        if content is None:
+            return
+        body = _parse(content, service.options)
+        task = self.endpoint(body, service.find(scope["path_params"].get("index")))
+        result = service.batcher.submit(clean_texts(body.texts), task)
+        await _respond(result, receive, send)
 
 
-def _checked(body: bytes, settings: Settings) -> Classify:
+async def _respond(result: asyncio.Future[bytes], receive: Receive, send: Send) -> None:
+    """Send a result when it is there; drop the request if the caller disconnects before."""
+    disconnect = asyncio.ensure_future(_cancel_on_disconnect(receive, result))
     try:
-        found = _BODY.validate_json(body)
-    except ValidationError as error:
-        raise invalid(error.errors(include_input=False, include_url=False)) from None
-    check_texts(found.texts, settings)
-    return found
+        await _send(send, 200, await result)
+    except asyncio.CancelledError:
+        if not disconnect.done():
+            raise  # the service stops
+        await _send(send, CLIENT_CLOSED_REQUEST, b"")
+    finally:
+        result.cancel()
+        disconnect.cancel()
+        with suppress(asyncio.CancelledError):
+            await disconnect
 
 
-def check_texts(texts: list[str], settings: Settings) -> None:
-    """Refuse more, or longer, texts than are taken at once.
-
-    Raises:
-        Problem: 422, with the limit.
-    """
-    check_lengths(texts, settings)
-    if len(texts) > settings.max_texts:
-        raise Problem(
-            422,
-            "too_many_texts",
-            f"{len(texts):,} texts in one request; {settings.max_texts:,} are the most. Send them"
-            " in parts, or as a file to /v1/files",
-        )
-
-
-def check_lengths(texts: list[str], settings: Settings) -> None:
-    """Refuse texts that are too long.
-
-    Raises:
-        Problem: 422, with the limit.
-    """
-    for i, text in enumerate(texts):
-        if len(text) > settings.max_characters:
-            raise Problem(
-                422,
-                "text_too_long",
-                f"text {i} has {len(text):,} characters; {settings.max_characters:,} are the most."
-                " Send the part of it that matters",
-            )
+async def _cancel_on_disconnect(receive: Receive, result: asyncio.Future[bytes]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    result.cancel()
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return the body of a request; None: the caller has gone."""
+    """Return the body of a request; None: the caller has disconnected."""
     parts: list[bytes] = []
     while True:
         message = await receive()
@@ -133,40 +101,25 @@ async def _read(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
+def _parse(content: bytes, options: ServiceOptions) -> Classify:
+    try:
+        body = _BODY.validate_json(content)
+    except ValidationError as error:
+        details = error.errors(include_input=False, include_url=False)
+        raise invalid_request(details) from None
+    check_lengths(body.texts, options)
+    if len(body.texts) > options.max_texts:
+        raise APIError(
+            422,
+            "too_many_texts",
+            f"{len(body.texts):,} texts in one request; the limit is {options.max_texts:,}. Send"
+            " several requests, or a file to /v1/files",
+        )
+    return body
+
+
 async def _send(send: Send, status: int, body: bytes) -> None:
     length = str(len(body)).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _until_gone(receive: Receive, answer: asyncio.Future[bytes]) -> None:
-    """Drop a request whose caller has hung up, so that it is not encoded for nobody."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    answer.cancel()
-
-
-_OF_AN_INDEX = "/v1/indexes/{index}/classify"
-
-
-def classify_routes() -> APIRouter:
-    """Return the description of what `FastPath` answers."""
-    router = APIRouter(tags=["classify"])
-    about: MutableMapping[str, Any] = {
-        "response_model": Predictions,
-        "summary": "Sort texts into categories",
-        "responses": errors(400, 401, 403, 404, 413, 415, 421, 422, 429, 503),
-    }
-
-    @router.post("/v1/classify", **about)
-    async def classify(body: Classify) -> Any:
-        """Return an answer for each text: its category, or null where none fits."""
-        raise NotImplementedError
-
-    @router.post(_OF_AN_INDEX, dependencies=[Depends(named_index)], **about)
-    async def classify_with(body: Classify) -> Any:
-        """Return an answer for each text by the index that the path names."""
-        raise NotImplementedError
-
-    return router

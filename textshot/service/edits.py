@@ -1,4 +1,4 @@
-"""Changes of an index as the service makes them: said twice they are done once."""
+"""Edits of an index over HTTP: an edit that is already in effect changes nothing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 from textshot.encoders import clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
-from textshot.index import State
-from textshot.service.answers import as_dict
-from textshot.service.problems import Problem
+from textshot.service.answers import example_json, prediction_json
+from textshot.service.errors import APIError
 from textshot.service.schemas import CategoryBody, Corrections
 from textshot.types import CORRECTION, Category, Example, clean_name, truth_of
 
-Change = Callable[[Engine], dict[str, Any]]
+Edit = Callable[[Engine], dict[str, Any]]
 
 
 def new_category(name: str, body: CategoryBody) -> Category:
-    """Return the category that a body describes.
+    """Return the category that a request describes.
 
     Raises:
-        Problem: 422; names are not repeated, as error bodies hold nothing that was sent.
+        APIError: 422; the message does not repeat the name.
     """
     description, *texts = clean_texts([body.description, *(e.text for e in body.examples)])
     examples = tuple(
@@ -30,109 +29,104 @@ def new_category(name: str, body: CategoryBody) -> Category:
     try:
         return Category(name, description, examples, body.parent, body.threshold, body.metadata)
     except InvalidCategoriesError:
-        raise Problem(
+        raise APIError(
             422,
             "invalid_categories",
-            "this cannot be the name of a category: it is empty, has a control character, or is"
-            ' "unknown", which is the answer for what fits none',
+            "this is not a valid category name: it is empty, has a control character, or is"
+            ' "unknown", which is the answer for texts that fit no category',
         ) from None
 
 
-def put(category: Category, *, replace: bool) -> Change:
-    """Return the change that adds a category, or puts it in the place of one of its name."""
+def put(category: Category, *, replace: bool) -> Edit:
+    """Return the edit that adds a category, or replaces the one of the same name."""
 
-    def change(engine: Engine) -> dict[str, Any]:
-        state = engine.index.state
-        there = category.name in state.rows
-        if there and not replace:
-            raise Problem(
+    def edit(engine: Engine) -> dict[str, Any]:
+        exists = has_category(engine, category.name)
+        if exists and not replace:
+            raise APIError(
                 409,
                 "category_exists",
-                "there is a category of that name. PUT replaces it; corrections add examples",
+                "there is a category of that name. Use PUT to replace it, or corrections to add"
+                " examples",
             )
-        if not there:
-            _told(lambda: engine.add([category]))
-        elif _is_other(engine, category):
-            _told(lambda: engine.replace(category))
-        return {"category": shown(engine.index.entry(category.name).category)}
+        if not exists:
+            _apply(lambda: engine.add([category]))
+        elif _differs(engine, category):
+            _apply(lambda: engine.replace(category))
+        return {"category": category_json(find_category(engine, category.name))}
 
-    return change
+    return edit
 
 
-def remove(name: str) -> Change:
-    """Return the change that removes a category."""
+def remove(name: str) -> Edit:
+    """Return the edit that removes a category."""
 
-    def change(engine: Engine) -> dict[str, Any]:
-        engine.remove(find(engine.index.state, name).name)
+    def edit(engine: Engine) -> dict[str, Any]:
+        engine.remove(find_category(engine, name).name)
         return {"category": None}
 
-    return change
+    return edit
 
 
-def correct(body: Corrections) -> Change:
-    """Return the change that learns corrections, those left out that are known already."""
+def correct(body: Corrections) -> Edit:
+    """Return the edit that adds corrections, except those already in effect."""
 
-    def change(engine: Engine) -> dict[str, Any]:
-        state = engine.index.state
-        texts = clean_texts(correction_texts(body))
-        truths = [truth_of(one.label) for one in body.corrections]
-        labels = [None if truth is None else find(state, truth).name for truth in truths]
+    def edit(engine: Engine) -> dict[str, Any]:
+        texts = clean_texts([correction.text for correction in body.corrections])
+        truths = [truth_of(correction.label) for correction in body.corrections]
+        labels = [None if t is None else find_category(engine, t).name for t in truths]
         new = [i for i in range(len(texts)) if not _is_known(engine, texts[i], labels[i])]
         if new:
-            _told(lambda: engine.correct_all([texts[i] for i in new], [labels[i] for i in new]))
-        answers = zip(texts, engine.classify(texts), strict=True)
-        return {"predictions": [as_dict(text, found) for text, found in answers]}
+            _apply(lambda: engine.correct_all([texts[i] for i in new], [labels[i] for i in new]))
+        predictions = zip(texts, engine.classify(texts), strict=True)
+        return {"predictions": [prediction_json(*pair) for pair in predictions]}
 
-    return change
-
-
-def correction_texts(body: Corrections) -> list[str]:
-    """Return the texts of corrections."""
-    return [one.text for one in body.corrections]
+    return edit
 
 
-def find(state: State, name: str) -> Category:
-    """Return a category of an index.
+def has_category(engine: Engine, name: str) -> bool:
+    """Tell whether there is a category of this name."""
+    return any(category.name == name for category in engine.categories)
+
+
+def find_category(engine: Engine, name: str) -> Category:
+    """Return a category.
 
     Raises:
-        Problem: 404.
+        APIError: 404.
     """
-    row = state.rows.get(clean_name(name))
-    if row is None:
-        raise Problem(
-            404,
-            "unknown_category",
-            f"there is no category of that name among {len(state.entries)}. GET /v1/categories"
-            " lists them",
-        )
-    return state.entries[row].category
+    categories = engine.categories
+    cleaned = clean_name(name)
+    for category in categories:
+        if category.name == cleaned:
+            return category
+    raise APIError(
+        404,
+        "unknown_category",
+        f"there is no category of that name among {len(categories)}. GET /v1/categories lists them",
+    )
 
 
-def shown(category: Category) -> dict[str, Any]:
-    """Return a category as JSON has it."""
+def category_json(category: Category) -> dict[str, Any]:
+    """Return a category as the API has it."""
     return {
         "name": category.name,
         "description": category.description,
         "parent": category.parent,
         "threshold": category.threshold,
         "metadata": dict(category.metadata),
-        "examples": [
-            {"text": e.text, "source": e.source, "written": e.correction_order}
-            for e in category.examples
-        ],
+        "examples": [example_json(example) for example in category.examples],
     }
 
 
-def _is_other(engine: Engine, category: Category) -> bool:
-    """Tell whether a category differs from the one of its name; of a private one nobody knows."""
-    before = engine.index.entry(category.name).category
-    if engine.index.state.private:
-        return True
-    return shown(before) != shown(category)
+def _differs(engine: Engine, category: Category) -> bool:
+    """Tell whether a category differs from the one of its name; in a private index, assume so."""
+    before = find_category(engine, category.name)
+    return engine.index.state.private or category_json(before) != category_json(category)
 
 
 def _is_known(engine: Engine, text: str, label: str | None) -> bool:
-    """Tell whether a correction says what the newest one of this text says already."""
+    """Tell whether the newest correction of a text already gives it this label."""
     state = engine.index.state
     if label is None:
         known = () if state.nothing is None else state.nothing.examples
@@ -145,13 +139,14 @@ def _is_known(engine: Engine, text: str, label: str | None) -> bool:
     return owner == label
 
 
-def _told(change: Callable[[], object]) -> None:
+def _apply(edit: Callable[[], object]) -> None:
     try:
-        change()
+        edit()
     except InvalidCategoriesError:
-        raise Problem(
+        raise APIError(
             422,
             "invalid_categories",
-            "nothing stands for the category: names are left out in this index, so an example or a"
-            " description is needed; or its texts are private and cannot be encoded again",
+            "the category has nothing to compare texts with: this index does not use category"
+            " names, so add an example or a description; or its texts are private and cannot be"
+            " encoded again",
         ) from None

@@ -1,254 +1,165 @@
-"""Uploaded files: the batch job over what somebody sent, streamed back as it is answered."""
+"""Routes for uploaded files."""
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import os
 import re
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import monotonic
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
-from textshot._arrays import FloatArray
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
+
 from textshot.batch.options import JobOptions
-from textshot.batch.stream import run_stream
-from textshot.encoders import Encoder, TruncationStats
-from textshot.engine import Engine
-from textshot.errors import TextshotError
-from textshot.service.answers import Wanted
-from textshot.service.batcher import Batcher
-from textshot.service.problems import Problem
-from textshot.service.served_index import Snapshot
-from textshot.types import UNKNOWN
+from textshot.errors import TableError
+from textshot.io import Format
+from textshot.io.formats import format_of
+from textshot.service.errors import APIError, error_responses
+from textshot.service.file_job import FileRun
+from textshot.service.requests import service_of
+from textshot.service.schemas import FileProgress
+from textshot.service.served_index import ServedIndex
+from textshot.types import Threshold
 
-KEPT = 600.0
-"""Seconds that the progress of a finished file can be asked for."""
-
-_MOST_KEPT = 1000
-_MOST_PROBLEMS = 100
-_PART = 1 << 16
-
-
-@dataclass
-class FileJob:
-    """An uploaded file, as far as it is."""
-
-    state: str = "reading"
-    fraction: float | None = 0.0
-    rows: int = 0
-    unknown: int | None = None
-    rejected: int = 0
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    ended: float | None = None
-
-    def advance(self, rows: int, fraction: float | None) -> None:
-        """Count rows that are answered."""
-        self.rows += rows
-        self.fraction = fraction
-
-    def end(self, state: str) -> None:
-        """Say how it ended."""
-        self.state, self.ended = state, monotonic()
+# Content types that a form on another site can send without asking.
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+_MEDIA_TYPES = {
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.TSV: "text/tab-separated-values; charset=utf-8",
+    Format.JSONL: "application/x-ndjson",
+    Format.PARQUET: "application/vnd.apache.parquet",
+    Format.EXCEL: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_OUTPUT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The rows with label, score and margin, streamed.",
+        "content": {media_type.partition(";")[0]: {} for media_type in _MEDIA_TYPES.values()},
+    }
+}
+OutputFormat = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 
 
-class FileJobs:
-    """The files that are worked on, and for a while those that were.
+def file_routes(prefix: str, index_of: Callable[..., ServedIndex]) -> APIRouter:
+    """Return the routes for the default index, or for the one that the path names."""
+    router = APIRouter(prefix=prefix, tags=["files"])
+    _add_upload(router, index_of)
+    _add_progress(router, index_of)
+    return router
 
-    Args:
-        most: at once.
-    """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._running: list[FileJob] = []
-        self._jobs: OrderedDict[str, FileJob] = OrderedDict()
+def _add_upload(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None:
+    @router.post(
+        "/files",
+        responses=_OUTPUT | error_responses(400, 401, 403, 404, 413, 415, 421, 422, 429, 503),
+        response_class=StreamingResponse,
+        openapi_extra=_BODY,
+    )
+    async def categorize_file(
+        request: Request,
+        served: ServedIndex = Depends(index_of),
+        name: Annotated[
+            str, Query(max_length=255, description="File name; its extension tells the format.")
+        ] = "",
+        format: Annotated[Format | None, Query(description="Format of the file.")] = None,
+        output: Annotated[OutputFormat | None, Query(description="Format of the output.")] = None,
+        encoding: Annotated[
+            str | None, Query(max_length=50, description="Encoding of a text table.")
+        ] = None,
+        text_column: Annotated[list[str] | None, Query(max_length=100)] = None,
+        threshold: Annotated[
+            float | Literal["auto", "none"], Query(description="A cosine, auto or none.")
+        ] = "auto",
+    ) -> StreamingResponse:
+        """Add label, score and margin to the rows of a table.
 
-    def begin(self, request_id: str) -> FileJob:
-        """Take one more.
-
-        The caller chooses the id, so it names the progress only: files are counted one by one.
-
-        Raises:
-            Problem: 429, there are too many.
+        The body is the file itself. GET /v1/files/{request_id} tells the progress and the invalid
+        rows; the id is the X-Request-ID that the file was sent with. A failure after the response
+        has started breaks it off.
         """
-        self._running = [job for job in self._running if job.ended is None]
-        if len(self._running) >= self._most:
-            raise Problem(
-                429,
-                "too_many_files",
-                f"{self._most} files are worked on, which is the most. Try again when one is done",
-                retry_after=5,
-            )
-        self._forget(request_id)
-        self._jobs[request_id] = job = FileJob()
-        self._running.append(job)
-        return job
-
-    def _forget(self, request_id: str) -> None:
-        """Forget what was sent under an id before, and what nobody will ask for any more."""
-        self._jobs.pop(request_id, None)
-        now = monotonic()
-        for key, job in list(self._jobs.items()):
-            if job.ended is not None and now - job.ended > KEPT:
-                del self._jobs[key]
-        while len(self._jobs) >= _MOST_KEPT:
-            self._jobs.popitem(last=False)
-
-    def find(self, request_id: str) -> FileJob:
-        """Return a file by the id of its request.
-
-        Raises:
-            Problem: 404.
-        """
-        if request_id not in self._jobs:
-            raise Problem(
-                404,
-                "unknown_file",
-                "no file was sent under that X-Request-ID, or it is done since ten minutes",
-            )
-        return self._jobs[request_id]
-
-
-class BackgroundEncoder:
-    """The encoder of a snapshot for a thread that is in no hurry: it takes its turn in the queue.
-
-    So an uploaded file gets the share of one request, and requests go on beside it.
-    """
-
-    def __init__(
-        self, snapshot: Snapshot, batcher: Batcher, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        inner: Encoder = snapshot.encoder
-        self.name, self.source, self.dim = inner.name, inner.source, inner.dim
-        self.fingerprint, self.spec = inner.fingerprint, inner.spec
-        self._snapshot, self._batcher, self._loop = snapshot, batcher, loop
-
-    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
-        """Return the vectors of texts, float32 (n, dim)."""
-        if not texts:
-            return self._snapshot.encoder.encode(texts)
-        waiting = asyncio.run_coroutine_threadsafe(self._encode(list(texts)), self._loop)
-        found: FloatArray = waiting.result()
-        return found
-
-    async def _encode(self, texts: list[str]) -> FloatArray:
-        found: FloatArray = await self._batcher.submit(
-            texts, Wanted(self._snapshot, 0), background=True
+        options = replace(
+            _job_options(name, format, output, threshold),
+            text_columns=text_column or [],
+            encoding=encoding or None,
         )
-        return found
-
-    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
-        """Return nothing but how many texts: nobody is told of the others."""
-        return TruncationStats(len(texts))
+        return await _categorize(request, served, name, options)
 
 
-class FileRun:
-    """One uploaded file on its way: kept aside, answered in a thread, read back through a pipe.
+def _add_progress(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None:
+    @router.get(
+        "/files/{request_id}", responses=error_responses(400, 401, 403, 404, 421, 422, 429, 503)
+    )
+    def file_progress(
+        request: Request,
+        request_id: Annotated[str, Path(max_length=64)],
+        served: ServedIndex = Depends(index_of),
+    ) -> FileProgress:
+        """Return the progress of the file that was sent with this X-Request-ID."""
+        job = vars(service_of(request).files.find(request_id))
+        return FileProgress(**{name: value for name, value in job.items() if name != "ended"})
 
-    Args:
-        job: where its progress is told.
-        settings: of the batch job.
-        ending: of the file's name, which tells how it is packed.
-    """
 
-    def __init__(self, job: FileJob, settings: JobOptions, ending: str) -> None:
-        self._job, self._settings = job, settings
-        self._folder = TemporaryDirectory(prefix="textshot-")
-        self.path = Path(self._folder.name, f"in{ending}")
-        self._rejects = Path(self._folder.name, "rejects.csv")
-        self._work: asyncio.Future[None] | None = None
-
-    async def begin(self, snapshot: Snapshot, batcher: Batcher) -> AsyncIterator[bytes]:
-        """Answer the rows; return the parts of the output when the first of them is there.
-
-        Raises:
-            Problem: 422, the file cannot be used.
-        """
-        loop = asyncio.get_running_loop()
-        engine = Engine(BackgroundEncoder(snapshot, batcher, loop), snapshot.engine.index)
-        reading, writing = os.pipe()
-        self._job.state = "running"
-        self._work = asyncio.ensure_future(asyncio.to_thread(self._answer, engine, writing))
-        reader = asyncio.StreamReader(limit=_PART)
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+async def _categorize(
+    request: Request, served: ServedIndex, name: str, options: JobOptions
+) -> StreamingResponse:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type in _FORM_TYPES:
+        raise APIError(
+            415,
+            "wrong_content_type",
+            "the body must be the file itself. Send it with Content-Type: application/octet-stream",
         )
-        parts = self._parts(reader, transport)
-        try:
-            first = await anext(parts)
-        except StopAsyncIteration:
-            first = b""
-        return _and_then(first, parts)
-
-    async def _parts(
-        self, reader: asyncio.StreamReader, transport: asyncio.BaseTransport
-    ) -> AsyncIterator[bytes]:
-        assert self._work is not None
-        try:
-            while part := await reader.read(_PART):
-                yield part
-            await self._work
-            self._job.end("done")
-        finally:
-            transport.close()  # a thread that still writes gets a broken pipe, and ends
-            if self._job.ended is None:
-                self._job.end("failed")
-            with suppress(Exception, asyncio.CancelledError):
-                await asyncio.shield(self._work)
-            self._folder.cleanup()
-
-    def _answer(self, engine: Engine, writing: int) -> None:
-        """Do the batch job in a thread."""
-        try:
-            settings = replace(self._settings, rejects=self._rejects)
-            output = f"/dev/fd/{writing}"
-            report = run_stream(engine, str(self.path), output, settings, self._job.advance)
-            self._job.unknown = report.tally.counts.get(UNKNOWN, 0)
-            self._tell_rejects()
-        except TextshotError as error:
-            raise Problem(422, "unreadable_file", self._told(str(error))) from None
-        finally:
-            os.close(writing)
-
-    def _tell_rejects(self) -> None:
-        if not self._rejects.is_file():
-            return
-        with self._rejects.open(encoding="utf-8", newline="") as file:
-            rows = [(int(row["line"]), row["reason"]) for row in csv.DictReader(file)]
-        self._job.rejected = len(rows)
-        self._job.problems = [
-            {"line": line, "reason": without_values(reason)} for line, reason in rows
-        ][:_MOST_PROBLEMS]
-
-    def _told(self, message: str) -> str:
-        message = message.replace(str(self.path), "the file")
-        for option in ("text-column", "format", "encoding"):
-            message = message.replace(f"--{option}", option.replace("-", "_") + "=")
-        return without_values(message)
-
-    def discard(self) -> None:
-        """Forget a file that was not begun."""
-        self._job.end("failed")
-        self._folder.cleanup()
-
-
-def without_values(message: str) -> str:
-    """Return a message without what is quoted or in brackets in it, as that may be of a text."""
-    message = re.sub(r"\s*\([^()]*\)", "", message)
-    return re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
-
-
-async def _and_then(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    service, file_name = service_of(request), _safe_name(name)
+    snapshot = served.snapshot()
+    job = service.files.start(request.scope["state"]["request_id"])
+    run = FileRun(job, options, "".join(PurePath(file_name).suffixes[-2:]))
     try:
-        if first:
-            yield first
-        async for part in parts:
-            yield part
-    finally:
-        await parts.aclose()  # type: ignore[attr-defined]
+        with run.path.open("wb") as file:
+            async for chunk in request.stream():
+                await asyncio.to_thread(file.write, chunk)
+        chunks = await run.start(snapshot, service.batcher)
+    except ClientDisconnect:
+        run.discard()
+        raise APIError(400, "cut_off", "the upload was interrupted. Send the file again") from None
+    except BaseException:
+        run.discard()
+        raise
+    output = Format(options.output_format or Format.CSV)
+    stem = (file_name or "file").partition(".")[0]
+    headers = {
+        "Content-Disposition": f'attachment; filename="{stem}-categorised.{output}"',
+        "X-Index-Generation": str(snapshot.generation),
+    }
+    return StreamingResponse(chunks, media_type=_MEDIA_TYPES[output], headers=headers)
+
+
+def _job_options(
+    name: str, format: Format | None, output: OutputFormat | None, threshold: float | str
+) -> JobOptions:
+    try:
+        source = format_of(_safe_name(name) or "-", format, stdio=Format.CSV)
+    except TableError:
+        raise APIError(
+            422,
+            "unreadable_file",
+            "the extension of the file name does not tell its format. Add the parameter format=:"
+            f" {', '.join(Format)}",
+        ) from None
+    if not isinstance(threshold, str) and not -1.0 <= threshold <= 1.0:  # refuses NaN, too
+        raise APIError(422, "invalid_request", "threshold: use a cosine from -1 to 1")
+    target = Format(output) if output else (Format.CSV if source is Format.TEXT else source)
+    limit: Threshold = None if threshold == "none" else threshold  # type: ignore[assignment]
+    return JobOptions(threshold=limit, input_format=source, output_format=target)
+
+
+def _safe_name(name: str) -> str:
+    """Return a file name that is safe in a header and in a folder, with its extension."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", PurePath(name.replace("\\", "/")).name)[-100:]

@@ -1,7 +1,7 @@
-"""What stands before every route: ids, hosts, keys, limits, one shape of errors, one log line.
+"""Checks and records of every request: id, host, key, limits, error shape, metrics, log.
 
-It is plain ASGI, as it runs for each request: a tenth of a millisecond is a tenth of a core at a
-thousand requests a second.
+Plain ASGI, because it runs for each request: at a thousand requests a second, a tenth of a
+millisecond is a tenth of a core.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from contextlib import suppress
 from time import perf_counter
 from urllib.parse import unquote_to_bytes
 
-from textshot.service.asgi import App, Message, Receive, Scope, Send
-from textshot.service.hosts import check_host, check_origin
-from textshot.service.problems import Problem, too_large
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from textshot.service.access import check_host, check_origin
+from textshot.service.errors import APIError, body_too_large
 from textshot.service.service import Service
 
 _log = logging.getLogger("textshot.service")
 
-_OUR_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_WITHOUT_KEY = ("/", "/livez", "/readyz", "/openapi.json", "/favicon.ico")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_OPEN_PATHS = ("/", "/livez", "/readyz", "/openapi.json", "/favicon.ico")
 _PAGE = "/page/"
 _UPLOAD = re.compile(r"/v1/(indexes/[^/]+/)?files")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+_UNLOGGED = ("/livez", "/readyz", "/metrics")
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -39,23 +42,23 @@ _HEADERS = [
 ]
 _NO_STORE = (b"cache-control", b"no-store")
 _LINGER = 2.0
-"""Seconds that the rest of a body is read after an answer that closes the connection: closed with
-something unread, it is reset, and a reset can take the answer with it."""
+"""Seconds to read the rest of a body after a response that closes the connection. Closed with
+unread data, the connection would be reset, and the response could get lost."""
 
 
 class Guard:
-    """An ASGI application around another one.
+    """An ASGI application around the one with the routes.
 
     Args:
         app: the routes.
-        service: what they share.
+        service: the service behind them.
     """
 
-    def __init__(self, app: App, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; what is no request is handed on."""
+        """Answer an HTTP request, and refuse a WebSocket."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
             return
@@ -66,136 +69,129 @@ class Guard:
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, service: Service, scope: Scope, receive: Receive, send: Send) -> None:
         self._service, self._scope, self._receive, self._send = service, scope, receive, send
-        self._begun, self._status, self._code = perf_counter(), 0, ""
+        self._start, self._status, self._code = perf_counter(), 0, ""
         self._headers = dict(scope["headers"])
         self._id = _request_id(self._headers.get(b"x-request-id"))
-        self._most = service.settings.max_body
-        self._got, self._ended, self._closing = 0, False, False
+        self._max_body = service.options.max_body
+        self._body_size, self._body_ended, self._closing = 0, False, False
         scope.setdefault("state", {})["request_id"] = self._id
 
-    async def run(self, app: App) -> None:
+    async def run(self, app: ASGIApp) -> None:
         try:
             self._check()
-            await app(self._scope, self._bounded, self._answer)
-        except Problem as problem:
-            await self._refuse(problem)
+            await app(self._scope, self._receive_limited, self._send_response)
+        except APIError as error:
+            await self._refuse(error)
         except Exception as error:
             if not self._status:
-                await self._refuse(internal(error, self._id))
-            elif self._status != 500:  # begun: break off, so that nobody takes it for whole
+                await self._refuse(internal_error(error, self._id))
+            elif self._status != 500:  # started: break it off, so that it does not look complete
                 _log.error("broken off", exc_info=error, extra={"request_id": self._id})
                 self._code = "broken_off"
                 raise
         finally:
-            self._tell()
+            self._record()
 
     def _check(self) -> None:
-        """Refuse what must not reach a route."""
-        path, headers, settings = self._scope["path"], self._headers, self._service.settings
+        """Refuse a request that must not reach a route."""
+        path, headers, options = self._scope["path"], self._headers, self._service.options
         _check_path(self._scope.get("raw_path"))
         if not self._service.has_keys:
-            check_host(headers.get(b"host"), settings.allowed_hosts)
-        if path not in _WITHOUT_KEY and not path.startswith(_PAGE):
+            check_host(headers.get(b"host"), options.allowed_hosts)
+        if path not in _OPEN_PATHS and not path.startswith(_PAGE):
             check_origin(headers)
             self._scope["state"]["caller"] = self._service.caller(_key(headers))
             if path != "/metrics":
-                self._service.check_open()
+                self._service.check_accepting()
         if _UPLOAD.fullmatch(path):
-            self._most = settings.max_file
+            self._max_body = options.max_file
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self._most:
-            raise too_large("the request", self._most)
+        if length.isdigit() and int(length) > self._max_body:
+            raise body_too_large(self._max_body)
 
-    async def _bounded(self) -> Message:
-        message = await self._read()
+    async def _receive_limited(self) -> Message:
+        message = await self._receive_next()
         if message["type"] == "http.request":
-            self._got += len(message.get("body", b""))
-            if self._got > self._most:
-                raise too_large("the request", self._most)
+            self._body_size += len(message.get("body", b""))
+            if self._body_size > self._max_body:
+                raise body_too_large(self._max_body)
         return message
 
-    async def _read(self) -> Message:
+    async def _receive_next(self) -> Message:
         message = await self._receive()
-        self._ended = not message.get("more_body", False)
+        self._body_ended = not message.get("more_body", False)
         return message
 
-    async def _read_on(self) -> None:
-        """Read what else comes of the body, and forget it; the time is none of the answer's."""
+    async def _discard_body(self) -> None:
+        """Read the rest of the body without counting the time."""
         answered = perf_counter()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER):
-                while not self._ended:
-                    await self._read()
-        self._begun += perf_counter() - answered
+                while not self._body_ended:
+                    await self._receive_next()
+        self._start += perf_counter() - answered
 
-    async def _answer(self, message: Message) -> None:
+    async def _send_response(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = [*message.get("headers", ()), *_HEADERS, (b"x-request-id", self._id.encode())]
             if self._scope["path"].startswith("/v1/"):
                 headers.append(_NO_STORE)
-            self._closing = self._closing or self._service.reason == "draining"
+            self._closing = self._closing or self._service.not_ready_reason == "draining"
             if self._closing:
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
-        elif self._closing and not self._ended and not message.get("more_body", False):
+        elif self._closing and not self._body_ended and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
-            await self._read_on()
+            await self._discard_body()
             message = {"type": "http.response.body"}
         await self._send(message)
 
-    async def _refuse(self, problem: Problem) -> None:
+    async def _refuse(self, error: APIError) -> None:
         if self._status:
-            raise problem
-        self._code = problem.code
-        body = problem.body(self._id)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *((k.lower().encode(), v.encode()) for k, v in problem.headers.items()),
-        ]
-        self._closing = problem.status == 413  # what else comes of the body is not kept
-        await self._answer(
-            {"type": "http.response.start", "status": problem.status, "headers": headers}
-        )
-        await self._answer({"type": "http.response.body", "body": body})
+            raise error
+        self._code = error.code
+        self._closing = error.status == 413  # the rest of the body is discarded
+        await error.response(self._id)(self._scope, self._receive, self._send_response)
 
-    def _tell(self) -> None:
-        """Count the request, and write its line."""
-        seconds, scope = perf_counter() - self._begun, self._scope
+    def _record(self) -> None:
+        """Count the request, and log it."""
+        seconds, scope = perf_counter() - self._start, self._scope
         route = getattr(scope.get("route"), "path", "(none)")
-        self._service.metrics.request(route, _method(scope["method"]), self._status, seconds)
+        # Whatever a caller sends, the number of series stays small.
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        self._service.metrics.count_request(route, method, self._status, seconds)
         code = self._code or scope["state"].get("code", "")
         if code:
             self._service.metrics.errors.labels(code).inc()
-        if not self._service.settings.access_log or route in ("/livez", "/readyz", "/metrics"):
+        if not self._service.options.access_log or route in _UNLOGGED:
             return
-        told = {
+        record = {
             "event": "request",
             "request_id": self._id,
-            "method": _method(scope["method"]),
+            "method": method,
             "route": route,
             "status": self._status,
             "ms": round(1e3 * seconds, 1),
         }
         caller = scope["state"].get("caller")
-        told |= {"key": caller.name} if caller else {}
-        told |= {"code": code} if code else {}
-        _log.info("request", extra=told)
+        record |= {"key": caller.name} if caller else {}
+        record |= {"code": code} if code else {}
+        _log.info("request", extra=record)
 
 
-def internal(error: Exception, request_id: str) -> Problem:
-    """Write down where an unexpected error came from, and return the answer to it."""
+def internal_error(error: Exception, request_id: str) -> APIError:
+    """Log where an unexpected error was raised, and return the error for the caller."""
     _log.error("internal error", exc_info=error, extra={"request_id": request_id})
-    return Problem(
+    return APIError(
         500,
         "internal",
-        "something went wrong here that is no fault of the request. The log has the place under"
-        " this request id",
+        "an internal error occurred, which is not the fault of the request. The log of the service"
+        " has the details under this request id",
     )
 
 
@@ -203,7 +199,7 @@ def _check_path(raw: bytes | None) -> None:
     try:
         unquote_to_bytes(raw or b"").decode()
     except UnicodeDecodeError:
-        raise Problem(
+        raise APIError(
             400, "invalid_path", "the path is not UTF-8. Percent-encode names as UTF-8"
         ) from None
 
@@ -216,12 +212,6 @@ def _key(headers: Mapping[bytes, bytes]) -> str | None:
     return None if other is None else other.decode("latin-1").strip()
 
 
-def _request_id(given: bytes | None) -> str:
-    wanted = (given or b"").decode("latin-1")
-    return wanted if _OUR_ID.fullmatch(wanted) else secrets.token_hex(8)
-
-
-def _method(name: str) -> str:
-    """Keep the number of series small, whatever somebody sends."""
-    usual = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
-    return name if name in usual else "(other)"
+def _request_id(header: bytes | None) -> str:
+    value = (header or b"").decode("latin-1")
+    return value if _REQUEST_ID.fullmatch(value) else secrets.token_hex(8)

@@ -1,8 +1,8 @@
-"""What Prometheus sees: a bounded number of series, and no text in any."""
+"""Prometheus metrics: a bounded number of series, and no text in any of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,11 +11,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from textshot._version import __version__
-from textshot.service.served_index import Served
+from textshot.service.served_index import ServedIndex
 from textshot.types import UNKNOWN, Prediction
 
-MOST_CATEGORIES = 50
-"""Categories of an index with series of their own, the first that are answered; then "(others)"."""
+MAX_CATEGORIES = 50
+"""Categories of an index with a series of their own; the rest share "(others)"."""
 
 OTHERS = "(others)"
 
@@ -25,121 +25,135 @@ _SCORES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 class Metrics:
-    """The figures of one service; `scrape` gives them as text."""
+    """The metrics of one service; also the observer of its batcher."""
 
-    def __init__(self, served: Sequence[Served]) -> None:
-        self.registry = CollectorRegistry()
-        make: dict[str, Any] = {"registry": self.registry, "namespace": "textshot"}
-        self.requests = Counter("requests", "Requests", ("route", "method", "status"), **make)
-        self.errors = Counter("errors", "Refused or failed requests by cause", ("code",), **make)
-        self.latency = Histogram(
-            "request_seconds",
-            "From the first byte to the last",
-            ("route",),
-            buckets=_SECONDS,
-            **make,
+    def __init__(self, indexes: Sequence[ServedIndex]) -> None:
+        self._registry = CollectorRegistry()
+        self._add_request_metrics()
+        self._add_prediction_metrics()
+        self._categories: dict[str, set[str]] = {served.name: set() for served in indexes}
+        self._registry.register(_IndexCollector(indexes))
+
+    def _add_request_metrics(self) -> None:
+        common: dict[str, Any] = {"registry": self._registry, "namespace": "textshot"}
+        timed = common | {"buckets": _SECONDS}
+        requests = Counter(
+            "requests", "Requests by route and status", ("route", "method", "status"), **common
         )
-        self.queue = Gauge("queue_tokens", "Tokens that wait for the encoder", **make)
-        self.wait = Histogram(
-            "queue_wait_seconds", "Before the first text is encoded", buckets=_SECONDS, **make
+        latency = Histogram(
+            "request_seconds", "Time from the first byte to the last", ("route",), **timed
         )
-        self.tokens = Histogram(
-            "batch_tokens", "Tokens of a batch, estimated", buckets=_TOKENS, **make
+        self._requests = lru_cache(512)(requests.labels)
+        self._latency = lru_cache(64)(latency.labels)
+        self.errors = Counter("errors", "Requests refused or failed, by code", ("code",), **common)
+        self._queue = Gauge("queue_tokens", "Tokens waiting for the encoder", **common)
+        self._wait = Histogram(
+            "queue_wait_seconds", "Time until the first text of a request is encoded", **timed
         )
-        self.encode = Histogram(
-            "batch_seconds", "Encoding and answering a batch", buckets=_SECONDS, **make
+        self._tokens = Histogram(
+            "batch_tokens", "Estimated tokens of a batch", buckets=_TOKENS, **common
         )
-        self.gone = Counter("dropped", "Requests given up unanswered", ("reason",), **make)
-        self.texts = Counter("texts", "Texts that were answered", ("index",), **make)
-        self.unknown = Counter("unknown", "Of these, those of no category", ("index",), **make)
-        self.scores = Histogram(
+        self._batch = Histogram("batch_seconds", "Time to encode and classify a batch", **timed)
+        self._dropped = Counter(
+            "dropped", "Requests dropped before they were answered", ("reason",), **common
+        )
+
+    def _add_prediction_metrics(self) -> None:
+        common: dict[str, Any] = {"registry": self._registry, "namespace": "textshot"}
+        self._texts = Counter("texts", "Texts classified", ("index",), **common)
+        self._unknown = Counter("unknown", "Texts classified as unknown", ("index",), **common)
+        scores = Histogram(
             "score",
-            "Cosine of the best category, by the answer; unknown is one",
+            "Score of the best category, by the predicted category or unknown",
             ("index", "category"),
             buckets=_SCORES,
-            **make,
+            **common,
         )
-        self._known: dict[str, set[str]] = {s.name: set() for s in served}
-        self.registry.register(_Indexes(served))
-        self._score = lru_cache(4096)(self.scores.labels)
-        self._request = lru_cache(512)(self.requests.labels)
-        self._latency = lru_cache(64)(self.latency.labels)
+        self._scores = lru_cache(4096)(scores.labels)
 
-    # What the batcher tells.
+    def observe_queue(self, tokens: int) -> None:
+        """Set the number of tokens in the queue."""
+        self._queue.set(tokens)
 
-    def queued(self, tokens: int) -> None:
-        """So many tokens wait."""
-        self.queue.set(tokens)
+    def observe_batch(self, tokens: int, seconds: float) -> None:
+        """Add a batch."""
+        self._tokens.observe(tokens)
+        self._batch.observe(seconds)
 
-    def batch(self, tokens: int, seconds: float) -> None:
-        """A batch of so many tokens took so long."""
-        self.tokens.observe(tokens)
-        self.encode.observe(seconds)
+    def observe_wait(self, seconds: float) -> None:
+        """Add the time from the arrival of a request to its first batch."""
+        self._wait.observe(seconds)
 
-    def waited(self, seconds: float) -> None:
-        """A request waited so long before its first text was encoded."""
-        self.wait.observe(seconds)
+    def count_dropped(self, reason: str) -> None:
+        """Count a request that ended without a result."""
+        self._dropped.labels(reason).inc()
 
-    def dropped(self, reason: str) -> None:
-        """A request was given up before it was answered."""
-        self.gone.labels(reason).inc()
+    def count_predictions(self, index: str, predictions: Sequence[Prediction]) -> None:
+        """Count predictions; a shift in the distribution of scores shows drift."""
+        n_unknown = 0
+        for prediction in predictions:
+            label = self._series(index, prediction.label)
+            n_unknown += prediction.label is None
+            self._scores(index, label).observe(prediction.score)
+        self._texts.labels(index).inc(len(predictions))
+        self._unknown.labels(index).inc(n_unknown)
 
-    # What the routes tell.
+    def _series(self, index: str, label: str | None) -> str:
+        """Return the series of a label: the first MAX_CATEGORIES labels have their own."""
+        categories = self._categories[index]
+        if label is None:
+            return UNKNOWN
+        if label not in categories and len(categories) >= MAX_CATEGORIES:
+            return OTHERS
+        categories.add(label)
+        return label
 
-    def answered(self, index: str, predictions: Sequence[Prediction]) -> None:
-        """Count answers; how scores are distributed shows drift."""
-        known = self._known[index]
-        unknown = 0
-        for found in predictions:
-            label = found.label
-            if label is None:
-                unknown += 1
-            elif label not in known:
-                if len(known) < MOST_CATEGORIES:
-                    known.add(label)
-                else:
-                    label = OTHERS
-            self._score(index, UNKNOWN if label is None else label).observe(found.score)
-        self.texts.labels(index).inc(len(predictions))
-        self.unknown.labels(index).inc(unknown)
-
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request by its route, never by its path."""
-        self._request(route, method, str(status)).inc()
+        self._requests(route, method, str(status)).inc()
         self._latency(route).observe(seconds)
 
     def scrape(self) -> bytes:
-        """Return all figures in Prometheus' text format."""
-        return generate_latest(self.registry)
+        """Return all metrics in the text format of Prometheus."""
+        return generate_latest(self._registry)
 
 
-class _Indexes(Collector):
-    """What indexes are at the moment of a scrape."""
+class _IndexCollector(Collector):
+    """Reads the state of each index when the metrics are scraped."""
 
-    def __init__(self, served: Sequence[Served]) -> None:
-        self._served = served
+    def __init__(self, indexes: Sequence[ServedIndex]) -> None:
+        self._indexes = indexes
 
-    def collect(self) -> list[Metric]:
-        """Return generation, size and failed reloads of each index."""
-        told = {
-            "generation": "Generation that answers",
-            "categories": "Categories of it",
-            "reload_failures": "Generations that were refused since the start",
-            "reload_failing": "1 while what is on disk cannot be loaded",
-        }
-        found = {
-            n: GaugeMetricFamily(f"textshot_{n}", t, labels=["index"]) for n, t in told.items()
-        }
-        for served in self._served:
-            now = served.current
-            values = {
-                "generation": 0 if now is None else now.generation,
-                "categories": 0 if now is None else len(now.state.entries),
-                "reload_failures": served.failures,
-                "reload_failing": int(served.problem is not None),
-            }
-            for name, value in values.items():
-                found[name].add_metric([served.name], value)
+    def collect(self) -> Iterator[Metric]:
+        """Yield generation, size and failed reloads of each index."""
+        now = {served.name: served.current for served in self._indexes}
+        yield _gauge(
+            "generation",
+            "Generation in use",
+            {name: 0 if s is None else s.generation for name, s in now.items()},
+        )
+        yield _gauge(
+            "categories",
+            "Number of categories",
+            {name: 0 if s is None else len(s.engine.index.labels) for name, s in now.items()},
+        )
+        yield _gauge(
+            "reload_failures",
+            "Generations that could not be loaded since the start",
+            {served.name: served.n_load_errors for served in self._indexes},
+        )
+        yield _gauge(
+            "reload_failing",
+            "1 while the generation on disk cannot be loaded",
+            {served.name: served.load_error is not None for served in self._indexes},
+        )
         version = GaugeMetricFamily("textshot_info", "Version", labels=["version"])
         version.add_metric([__version__], 1)
-        return [*found.values(), version]
+        yield version
+
+
+def _gauge(name: str, help_text: str, values: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(f"textshot_{name}", help_text, labels=["index"])
+    for index, value in values.items():
+        family.add_metric([index], value)
+    return family

@@ -1,27 +1,23 @@
-"""How requests are read: JSON strictly, and what every route needs of its request."""
+"""Reading requests: strict JSON, limits of texts, and who may do what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
-from textshot.service.keys import Caller, Role
-from textshot.service.problems import Problem
-from textshot.service.schemas import (
-    Classify,
-    Correction,
-    Corrections,
-    NewCategory,
-    NewExample,
-)
-from textshot.service.served_index import Served
+from textshot.service.access import Caller, Role
+from textshot.service.errors import APIError
+from textshot.service.options import ServiceOptions
+from textshot.service.schemas import Classify, Correction, Corrections, NewCategory, NewExample
+from textshot.service.served_index import ServedIndex
 from textshot.service.service import Service
 
-_SHOWN = 5
+_MAX_ERRORS = 5
+_MAX_REASON = 200
 _FIELDS = {
     *Classify.model_fields,
     *NewCategory.model_fields,
@@ -35,129 +31,135 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def service_of(request: Request) -> Service:
-    """Return what all requests share."""
+    """Return the service that a request belongs to."""
     service: Service = request.app.state.service
     return service
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who calls, as the guard found out."""
+    """Return the caller, as authenticated by the guard."""
     caller: Caller = request.scope["state"]["caller"]
     return caller
 
 
 def may_write(request: Request) -> bool:
-    """Tell whether this caller may change indexes."""
-    return service_of(request).settings.writable and caller_of(request).role is Role.WRITE
+    """Tell whether the caller may change indexes."""
+    return service_of(request).options.writable and caller_of(request).role is Role.WRITE
 
 
-def needs_write(request: Request) -> None:
+def require_write(request: Request) -> None:
     """Refuse a caller who may not change indexes.
 
     Raises:
-        Problem: 403.
+        APIError: 403.
     """
-    if not service_of(request).settings.writable:
-        raise Problem(
-            403, "read_only", "this service does not change its indexes. Start it with --writable"
-        )
+    if not service_of(request).options.writable:
+        raise APIError(403, "read_only", "this service is read-only. Start it with --writable")
     if caller_of(request).role is not Role.WRITE:
-        raise Problem(
-            403, "needs_write_key", "this key may read, not write. Use one of the role write"
+        raise APIError(
+            403, "needs_write_key", "this key has the role read. Use a key with the role write"
         )
 
 
-def default_index(request: Request) -> Served:
-    """Return the index of a path that names none."""
+def default_index(request: Request) -> ServedIndex:
+    """Return the default index."""
     return service_of(request).find(None)
 
 
 def named_index(
-    request: Request, index: Annotated[str, Path(description="As /v1/info lists it.")]
-) -> Served:
-    """Return the index that a path names."""
+    request: Request, index: Annotated[str, Path(description="As listed by /v1/info.")]
+) -> ServedIndex:
+    """Return the index that the path names."""
     return service_of(request).find(index)
 
 
+def check_lengths(texts: Sequence[str], options: ServiceOptions) -> None:
+    """Refuse texts that are too long.
+
+    Raises:
+        APIError: 422, with the limit.
+    """
+    for i, text in enumerate(texts):
+        if len(text) > options.max_characters:
+            raise APIError(
+                422,
+                "text_too_long",
+                f"text {i} has {len(text):,} characters; the limit is {options.max_characters:,}."
+                " Send the part that matters",
+            )
+
+
 class JsonRoute(APIRoute):
-    """A route whose body, if it has one, is JSON by RFC 8259: no NaN, no lone surrogates."""
+    """A route whose body, if any, is JSON by RFC 8259: no NaN, no lone surrogates."""
 
     def get_route_handler(self) -> Handler:
-        """Return what answers a request."""
-        answer = super().get_route_handler()
+        """Return the handler, which reads the body before FastAPI does."""
+        handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             if self.body_field is None:
-                return await answer(request)
-            return await answer(_Read(request, read_json(await _body(request))))
+                return await handler(request)
+            check_content_type(dict(request.scope["headers"]))
+            return await handler(_ParsedRequest(request, _parse_json(await request.body())))
 
         return handle
 
 
-class _Read(Request):
-    """A request whose JSON was read already."""
+class _ParsedRequest(Request):
+    """A request whose JSON is already parsed."""
 
-    def __init__(self, request: Request, found: Any) -> None:
+    def __init__(self, request: Request, value: Any) -> None:
         super().__init__(request.scope, request.receive)
-        self._body, self._found = request._body, found
+        self._body, self._value = request._body, value
 
     async def json(self) -> Any:
-        return self._found
+        return self._value
 
 
-async def _body(request: Request) -> bytes:
-    check_is_json(dict(request.scope["headers"]))
-    return await request.body()
-
-
-def check_is_json(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse a body that does not say it is JSON: a form of another site's page cannot say so.
+def check_content_type(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a body that is not declared as JSON: a form on another site cannot declare it.
 
     Raises:
-        Problem: 415.
+        APIError: 415.
     """
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
-        raise Problem(
+    content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if content_type != b"application/json":
+        raise APIError(
             415,
             "wrong_content_type",
-            "the body has to be JSON. Send Content-Type: application/json",
+            "the body must be JSON. Send Content-Type: application/json",
         )
 
 
-def read_json(body: bytes) -> Any:
-    """Return what JSON says.
-
-    Raises:
-        Problem: 400, with the place where it ends to be JSON.
-    """
+def _parse_json(body: bytes) -> Any:
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise _invalid_json(str(error)) from None
 
 
-def invalid(errors: list[Any]) -> Problem:
-    """Return the answer to a body or a parameter of the wrong form; nothing that was sent is in it.
+def invalid_request(errors: Sequence[Any]) -> APIError:
+    """Return the error for a body or parameter that is not valid; it repeats nothing of it.
 
     Args:
-        errors: as pydantic lists them.
+        errors: as listed by pydantic.
     """
     if errors and errors[0]["type"] == "json_invalid":
         return _invalid_json(str(errors[0].get("ctx", {}).get("error", "")))
-    told = [f"{_place(error)}: {_reason(error)}" for error in errors[:_SHOWN]]
-    more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
-    return Problem(
-        422, "invalid_request", f"{'; '.join(told)}{more}. /openapi.json describes what is taken"
-    )
+    reasons = [f"{_field(error)}: {_reason(error)}" for error in errors[:_MAX_ERRORS]]
+    if len(errors) > _MAX_ERRORS:
+        reasons.append(f"and {len(errors) - _MAX_ERRORS} more")
+    message = f"{'; '.join(reasons)}. /openapi.json describes the request"
+    return APIError(422, "invalid_request", message)
 
 
-def _invalid_json(reason: str) -> Problem:
-    return Problem(400, "invalid_json", f"the body is not JSON ({reason or 'it is cut off'})")
+def _invalid_json(reason: str) -> APIError:
+    message = f"the body is not JSON ({reason or 'it is cut off'}). Send valid JSON"
+    return APIError(400, "invalid_json", message)
 
 
-def _place(error: Any) -> str:
-    """Return which field it is; a name that is none of ours is not repeated."""
+def _field(error: Any) -> str:
+    """Return the path of a field; names that are not ours are left out."""
     words = [part for part in error["loc"] if part not in ("body", "path", "query")]
     if error["type"] == "extra_forbidden":
         words = [*words[:-1], "(unknown field)"]
@@ -168,4 +170,4 @@ def _place(error: Any) -> str:
 def _reason(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "there is no such field"
-    return str(error["msg"])[:200]
+    return str(error["msg"])[:_MAX_REASON]

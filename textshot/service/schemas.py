@@ -1,4 +1,4 @@
-"""What goes in and out as JSON. Unknown fields are refused: a typo is told, not swallowed."""
+"""The JSON of the HTTP API; unknown fields are refused, so that a typo is an error."""
 
 from __future__ import annotations
 
@@ -7,153 +7,152 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from textshot.service.keys import Role
+from textshot.service.access import Role
 from textshot.types import KeyKind
 
-MOST_MATCHES = 100
-MOST_NAME = 1000
-MOST_EXAMPLES = 1000
-MOST_WRITTEN = 1 << 52
-"""Half of what the library counts to: whatever is sent, later corrections have numbers left."""
+MAX_MATCHES = 100
+MAX_NAME_LENGTH = 1000
+MAX_EXAMPLES = 1000
+MAX_WRITTEN = 1 << 52
+"""Half of the library's maximum, which leaves numbers for later corrections."""
 
-_A_TEXT = "they took the money twice"
-_A_CATEGORY: dict[str, Any] = {"name": "double charge", "description": "", "examples": [_A_TEXT]}
+_TEXT = "they took the money twice"
+_BODY: dict[str, Any] = {"description": "", "examples": [_TEXT]}
+_WRITTEN = "Order of a correction; 0: not a correction."
+_CORRECTION: dict[str, Any] = {"text": _TEXT, "label": "double charge"}
 
 UnknownBecause = Literal["empty", "below_threshold", "near_nothing", "no_categories"]
-"""Why a text is unknown: it says nothing; its best score is below the threshold; it is nearer to a
-text that is known to fit no category; the index is empty."""
+"""Why a text is unknown: it is blank; its best score is below the threshold; an out-of-scope
+example is nearer than any category; the index has no categories."""
 
-Threshold = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | Literal["auto"] | None
+Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 NAME = r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$"
-"""What the library takes as a name: on one line, and not blank."""
+"""A category name: one line, not blank."""
 
-Name = Annotated[str, Field(max_length=MOST_NAME, pattern=NAME)]
-Said = Annotated[str, Field(pattern=r"\S", description="Not blank.")]
+Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH, pattern=NAME)]
+NotBlank = Annotated[str, Field(pattern=r"\S", description="Not blank.")]
 
 
-def _whole(value: Any) -> Any:
-    """Take 3.0 for 3, as JSON does."""
+def _integer(value: Any) -> Any:
+    """Accept 3.0 for 3: JSON does not tell them apart."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class _In(BaseModel):
+Integer = Annotated[int, BeforeValidator(_integer)]
+
+
+class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _Out(BaseModel):
+class _Response(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Classify(_In):
-    """Texts to be sorted into categories."""
+class Classify(_Request):
+    """Texts to classify."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"texts": [_A_TEXT], "k": 3}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"texts": [_TEXT], "k": 3}]})
 
-    texts: list[str] = Field(min_length=1, description="One to `max_texts` of /v1/info.")
-    k: Annotated[int, BeforeValidator(_whole)] = Field(
-        3, ge=1, le=MOST_MATCHES, description="Matches of each text."
-    )
-    threshold: Threshold = Field(
-        "auto", description='"auto": that of the index; a cosine; null: always answer.'
+    texts: list[str] = Field(min_length=1, description="At most `max_texts` of /v1/info.")
+    k: Integer = Field(3, ge=1, le=MAX_MATCHES, description="Number of matches for each text.")
+    threshold: Cosine | Literal["auto"] | None = Field(
+        "auto", description='"auto": the threshold of the index; a cosine; null: always answer.'
     )
 
 
-class Key(_Out):
-    """What stands for a category and was nearest; the text is null where texts are private."""
+class Key(_Response):
+    """The name, description or example that decided; the text is null in a private index."""
 
     kind: KeyKind
     text: str | None
     source: str
-    written: int = Field(description="The order in which corrections came; 0: no correction.")
+    written: int = Field(description=_WRITTEN)
 
 
-class Match(_Out):
-    """A category that came near."""
+class Match(_Response):
+    """One of the best categories."""
 
     label: str
     score: float = Field(description="Cosine, -1 to 1.")
     key: Key
 
 
-class Prediction(_Out):
-    """The answer for one text; `label` is null where none of the categories fits."""
+class Prediction(_Response):
+    """The answer for one text; `label` is null if it fits no category."""
 
     label: str | None
-    probability: float | None = Field(description="Of the answer being right, where calibrated.")
+    probability: float | None = Field(description="That the label is right; null: not calibrated.")
     score: float = Field(description="Cosine of the best category.")
-    margin: float = Field(description="What it is ahead of the second.")
-    threshold: float | None = Field(description="What had to be reached; null: always answered.")
+    margin: float = Field(description="Score of the best category minus that of the second.")
+    threshold: float | None = Field(description="Minimum score; null: always answer.")
     unknown_because: UnknownBecause | None
     matches: list[Match]
 
 
-class _Of(_Out):
+class _IndexResponse(_Response):
     index: str
     index_generation: int
 
 
-class Predictions(_Of):
-    """An answer for each text, in their order, all by the same generation of the index."""
+class Predictions(_IndexResponse):
+    """One prediction for each text, in order, all by the same generation of the index."""
 
     predictions: list[Prediction]
     encoder_fingerprint: str
 
 
-class NewExample(_In):
-    """An example, with where it comes from: so a category can be sent back as it was read."""
+class NewExample(_Request):
+    """An example with its source, so that a category can be sent back as it was read."""
 
-    text: Said
-    source: str = Field("example", max_length=MOST_NAME)
-    written: Annotated[int, BeforeValidator(_whole)] = Field(
-        0, ge=0, le=MOST_WRITTEN, description="The order in which corrections came; 0: none."
-    )
+    text: NotBlank
+    source: str = Field("example", max_length=MAX_NAME_LENGTH)
+    written: Integer = Field(0, ge=0, le=MAX_WRITTEN, description=_WRITTEN)
 
 
 def _as_example(value: Any) -> Any:
-    """Take a bare text for an example that was there from the start."""
+    """Accept a bare text as an example."""
     if isinstance(value, str):
         return {"text": value}
     if isinstance(value, dict):
         return value
-    raise PydanticCustomError("example_type", "a text, or an object with a text, is needed")
+    raise PydanticCustomError("example_type", "use a text, or an object with a text")
 
 
 TextOrExample = Annotated[
-    NewExample, BeforeValidator(_as_example, json_schema_input_type=Said | NewExample)
+    NewExample, BeforeValidator(_as_example, json_schema_input_type=NotBlank | NewExample)
 ]
 
 
-class CategoryBody(_In):
-    """What stands for a category beside its name."""
+class CategoryBody(_Request):
+    """A category without its name."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{k: v for k, v in _A_CATEGORY.items() if k != "name"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_BODY]})
 
     description: str = ""
-    examples: list[TextOrExample] = Field(default=[], max_length=MOST_EXAMPLES)
+    examples: list[TextOrExample] = Field(default=[], max_length=MAX_EXAMPLES)
     parent: Name | None = None
-    threshold: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
+    threshold: Cosine | None = None
     metadata: dict[str, str] = Field(default={}, max_length=100)
 
 
 class NewCategory(CategoryBody):
     """A category."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_A_CATEGORY]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "double charge", **_BODY}]})
 
     name: Name
 
 
-class Example(_Out):
+class Example(_Response):
     """An example of a category; the text is null in a private index."""
 
     text: str | None
     source: str
-    written: int = Field(description="The order in which corrections came; 0: no correction.")
+    written: int = Field(description=_WRITTEN)
 
 
-class Category(_Out):
+class Category(_Response):
     """A category of an index."""
 
     name: str
@@ -164,72 +163,68 @@ class Category(_Out):
     examples: list[Example]
 
 
-class Categories(_Of):
+class Categories(_IndexResponse):
     """Categories, sorted by name."""
 
     categories: list[Category]
     total: int
 
 
-class OneCategory(_Of):
+class OneCategory(_IndexResponse):
     """A category."""
 
     category: Category
 
 
-class Written(_Of):
-    """What a change made of a category; null: it is gone. `changed`: it was not so before."""
+class ChangedCategory(_IndexResponse):
+    """A category after a change, or null if it was removed."""
 
     category: Category | None
-    changed: bool
+    changed: bool = Field(description="False: it was in this state before.")
 
 
-class Correction(_In):
-    """A text and where it belongs; null: it fits no category."""
+class Correction(_Request):
+    """A text with its right category; null: it fits no category."""
 
-    text: Said
+    text: NotBlank
     label: Name | None
 
 
-class Corrections(_In):
-    """What people say about texts."""
+class Corrections(_Request):
+    """Corrections, applied as one change."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"corrections": [{"text": _A_TEXT, "label": "double charge"}]}]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"corrections": [_CORRECTION]}]})
 
-    corrections: list[Correction] = Field(min_length=1, max_length=MOST_EXAMPLES)
+    corrections: list[Correction] = Field(min_length=1, max_length=MAX_EXAMPLES)
 
 
-class Corrected(_Of):
-    """The answers for these texts from now on."""
+class Corrected(_IndexResponse):
+    """The predictions for the corrected texts from now on."""
 
     predictions: list[Prediction]
     changed: bool
 
 
-class BadRow(_Out):
-    """A row of a file that could not be used."""
+class InvalidRow(_Response):
+    """A row of a file that could not be read."""
 
     line: int
     reason: str
 
 
-class FileProgress(_Out):
-    """How far an uploaded file is."""
+class FileProgress(_Response):
+    """Progress of an uploaded file."""
 
     state: Literal["reading", "running", "done", "failed"]
     fraction: float | None = Field(description="0 to 1; null: not known.")
     rows: int
     unknown: int | None = Field(description="Known at the end.")
     rejected: int
-    problems: list[BadRow] = Field(description="The first hundred.")
+    problems: list[InvalidRow] = Field(description="The first hundred.")
 
 
-class EncoderInfo(_Out):
-    """What encodes the texts of an index."""
+class EncoderInfo(_Response):
+    """The encoder of an index."""
 
     name: str
     fingerprint: str
@@ -237,7 +232,7 @@ class EncoderInfo(_Out):
     dim: int
 
 
-class IndexInfo(_Out):
+class IndexInfo(_Response):
     """An index that is served."""
 
     name: str
@@ -250,11 +245,11 @@ class IndexInfo(_Out):
     private: bool
     encoder: EncoderInfo
     loaded: str
-    reload_error: str | None = Field(description="Why what is on disk now is not taken.")
+    reload_error: str | None = Field(description="Why the generation on disk is not in use.")
 
 
-class LimitsInfo(_Out):
-    """What is taken at most."""
+class LimitsInfo(_Response):
+    """Limits of a request."""
 
     max_body: int
     max_file: int
@@ -263,8 +258,8 @@ class LimitsInfo(_Out):
     deadline: float
 
 
-class Info(_Out):
-    """The service, as this caller may use it."""
+class Info(_Response):
+    """The service, and what this caller may do."""
 
     version: str
     writable: bool
@@ -274,33 +269,14 @@ class Info(_Out):
     indexes: list[IndexInfo]
 
 
-class Live(_Out):
+class Live(_Response):
     """The process runs."""
 
     live: bool
 
 
-class Ready(_Out):
-    """Whether requests are answered."""
+class Ready(_Response):
+    """Whether the service accepts requests."""
 
     ready: bool
     reason: Literal["loading", "draining"] | None = None
-
-
-class ErrorBody(_Out):
-    """What went wrong, for programs and for people."""
-
-    code: str
-    message: str
-    request_id: str
-
-
-class Error(_Out):
-    """Every answer that is no success."""
-
-    error: ErrorBody
-
-
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the error answers of a route for its description."""
-    return {status: {"model": Error} for status in statuses}

@@ -1,4 +1,4 @@
-"""An index that is served: one whole generation at a time, swapped for the next without a pause."""
+"""A served index: one generation in memory, replaced by the next one without a pause."""
 
 from __future__ import annotations
 
@@ -18,139 +18,152 @@ from textshot.engine.encoder_identity import PROBE, Encoders
 from textshot.engine.predict import predict
 from textshot.errors import ConflictError, TextshotError
 from textshot.index import Index, State
-from textshot.service.problems import Problem
+from textshot.service.errors import APIError, not_ready
 
 _log = logging.getLogger("textshot.service")
 
-_Found = TypeVar("_Found")
-_TRIES = 20
+_Result = TypeVar("_Result")
+_MAX_ATTEMPTS = 20
 _MANIFEST = "index.json"
 
 Signature = tuple[int, int, int] | None
-"""What tells that a manifest is another one: time, size and number of its file; None: no file."""
+"""Modification time, size and inode of a manifest; None: there is no file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One generation of an index with its encoder; it never changes.
+    """One generation of an index with its encoder; immutable.
 
     Attributes:
-        name: what the index is called by callers.
-        engine: what answers.
-        state: of its index.
-        generation: of its index.
-        loaded: when.
+        name: the name under which the index is served.
+        engine: the engine of this generation.
+        generation: its number.
+        loaded_at: when it was loaded.
     """
 
     name: str
     engine: Engine
     state: State
     generation: int
-    loaded: datetime
+    loaded_at: datetime
 
     @property
     def encoder(self) -> Encoder:
-        """What encodes its texts."""
+        """The encoder of the index."""
         return self.engine.encoder
 
 
-class Served:
+class ServedIndex:
     """An index folder that is served under a name.
 
-    `current` is read without a lock: it is one object, replaced whole. What takes long (loading,
-    changing) takes turns and belongs into a thread.
+    `current` is read without a lock, because it is replaced as one object. Loading and changing
+    take turns, and belong in a thread.
     """
 
     def __init__(self, name: str, path: str | Path, encoders: Encoders) -> None:
         self.name, self.path, self._encoders = name, Path(path), encoders
         self.current: Snapshot | None = None
-        self.problem: str | None = None
-        self.failures = 0
-        self._seen: Signature = None
+        self.load_error: str | None = None
+        self.n_load_errors = 0
+        self._loaded_signature: Signature = None
         self._lock = threading.Lock()
 
-    def has_changed(self) -> bool:
-        """Tell whether the folder has another manifest than the one that was read last."""
-        return self._signature() != self._seen
-
-    def refresh(self) -> None:
-        """Load what is there, if it is new; a damaged one is refused, and the old one stays.
+    def snapshot(self) -> Snapshot:
+        """Return the current generation.
 
         Raises:
-            TextshotError: it cannot be loaded.
+            APIError: 503, it is still loading.
+        """
+        if self.current is None:
+            raise not_ready("loading")
+        return self.current
+
+    def has_changed(self) -> bool:
+        """Tell whether the manifest on disk differs from the one that was read last."""
+        return self._signature() != self._loaded_signature
+
+    def refresh(self) -> None:
+        """Load the generation on disk if it is new; keep the current one if that fails.
+
+        Raises:
+            TextshotError: the new generation cannot be loaded.
         """
         with self._lock:
             self._refresh()
 
     def change(
-        self, change: Callable[[Engine], _Found], expect: int | None
-    ) -> tuple[_Found, int, bool]:
-        """Change the index on disk, and serve it from then on.
+        self, edit: Callable[[Engine], _Result], expected_generation: int | None
+    ) -> tuple[_Result, int, bool]:
+        """Change the index on disk, then serve the new generation.
 
         Args:
-            change: changes an engine; it may be called again with another one, where another
-                writer was first.
-            expect: the generation that must be current; None: any.
+            edit: changes an engine; it is called again with a new engine if another process wrote
+                the index first.
+            expected_generation: the generation that must be current; None: any.
 
         Returns:
-            What `change` returned, the generation, and whether it is a new one.
+            The result of `edit`, the generation, and whether it is a new one.
 
         Raises:
-            Problem: 409, another generation is current.
-            TextshotError: the change is refused, or cannot be written; the old one holds.
+            APIError: 409, another generation is current; 503, other writers were always first.
+            TextshotError: the change is refused or cannot be written; nothing is changed.
         """
         with self._lock:
-            for _ in range(_TRIES):
+            for _ in range(_MAX_ATTEMPTS):
                 before = self._refresh()
-                _check_generation(before, expect)
-                engine = self._copy(before)
-                found = change(engine)
+                _check_generation(before, expected_generation)
+                engine = self._editable(before)
+                result = edit(engine)
                 if engine.index.state is before.state:
-                    return found, before.generation, False
+                    return result, before.generation, False
                 try:
                     generation = engine.save(self.path)
-                except ConflictError:  # another process wrote; with `expect` the check above tells
+                except ConflictError:  # an expected generation fails the check above next time
                     continue
                 self._refresh()
-                return found, generation, True
-        raise Problem(
-            503, "busy", f"others wrote {_TRIES} times meanwhile. Try again", retry_after=1
+                return result, generation, True
+        raise APIError(
+            503,
+            "busy",
+            f"other writers were first {_MAX_ATTEMPTS} times in a row. Try again",
+            retry_after=1,
         )
 
-    def _copy(self, snapshot: Snapshot) -> Engine:
-        """Return an engine that can be changed, and saved where the snapshot came from."""
+    def _editable(self, snapshot: Snapshot) -> Engine:
+        """Return an engine that can be changed, and saved over the snapshot's folder."""
         index = Index.of_state(snapshot.state, snapshot.generation)
         index.path = self.path.absolute()
         return Engine(snapshot.encoder, index)
 
     def _refresh(self) -> Snapshot:
         signature = self._signature()
-        if self.current is not None and self.problem is None and signature == self._seen:
+        is_loaded = self.load_error is None and signature == self._loaded_signature
+        if self.current is not None and is_loaded:
             return self.current
         try:
-            found = self._load()
+            snapshot = self._load()
         except (TextshotError, OSError) as error:
-            if self.problem != str(error) or self._seen != signature:
-                self.failures += 1
-                _log.error(
-                    "the index cannot be loaded; what was loaded before stays",
-                    extra={"event": "reload_failed", "index": self.name, "reason": str(error)},
-                )
-            self._seen, self.problem = signature, str(error)
+            self._log_failure(str(error), signature)
             raise
-        self._seen, self.problem, self.current = signature, None, found
-        _log.info(
-            "index loaded",
-            extra={"event": "loaded", "index": self.name, "generation": found.generation},
-        )
-        return found
+        self._loaded_signature, self.load_error, self.current = signature, None, snapshot
+        extra = {"event": "loaded", "index": self.name, "generation": snapshot.generation}
+        _log.info("index loaded", extra=extra)
+        return snapshot
+
+    def _log_failure(self, error: str, signature: Signature) -> None:
+        """Log and count a failure, unless the same one was logged before."""
+        if self.load_error != error or self._loaded_signature != signature:
+            self.n_load_errors += 1
+            extra = {"event": "reload_failed", "index": self.name, "reason": error}
+            _log.error("cannot load the index; the loaded generation stays in use", extra=extra)
+        self._loaded_signature, self.load_error = signature, error
 
     def _load(self) -> Snapshot:
-        """Load a generation, check it, and answer one text with it, so that the next is quick."""
+        """Load and check a generation, and warm it up with one text."""
         index = Index.load(self.path)
         identity = index.state.encoder
         if identity is None:
-            raise TextshotError(f"{self.path} does not say which encoder made it")
+            raise TextshotError(f"{self.path} does not name the encoder it was made with")
         encoder = self._encoders.of(identity, str(self.path))
         engine = Engine(encoder, index)
         predict(index.state, encoder.encode([PROBE]), 3, "auto", np.zeros(1, dtype=bool))
@@ -158,18 +171,18 @@ class Served:
 
     def _signature(self) -> Signature:
         try:
-            found = (self.path / _MANIFEST).stat()
+            status = (self.path / _MANIFEST).stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _check_generation(before: Snapshot, expect: int | None) -> None:
-    if expect is not None and expect != before.generation:
-        raise Problem(
+def _check_generation(current: Snapshot, expected: int | None) -> None:
+    if expected is not None and expected != current.generation:
+        raise APIError(
             409,
             "stale_generation",
-            f"the index is at generation {before.generation}, and the change was made for"
-            f" {expect}: another writer was first. Nothing was changed; read it again and repeat"
-            " the change",
+            f"the index is at generation {current.generation}, and the change was made for"
+            f" {expected}: another writer was first. Nothing was changed; read the index again and"
+            " repeat the change",
         )

@@ -1,4 +1,4 @@
-"""The service as one object: its indexes, what encodes, who may call, and whether it is ready."""
+"""The state that all requests share: indexes, batcher, keys, metrics and readiness."""
 
 from __future__ import annotations
 
@@ -11,53 +11,56 @@ from typing import TypeVar
 
 from textshot.engine.encoder_identity import Encoders
 from textshot.errors import ServiceError
-from textshot.service.answers import Answerer
+from textshot.service.access import ANONYMOUS, APIKeys, Caller, RateLimiter
+from textshot.service.answers import BatchClassifier
 from textshot.service.batcher import Batcher
-from textshot.service.files import FileJobs
-from textshot.service.keys import ANONYMOUS, Caller, Keys, Rates
+from textshot.service.errors import APIError, not_ready
+from textshot.service.file_job import FileJobs
 from textshot.service.metrics import Metrics
-from textshot.service.problems import Problem, not_ready
-from textshot.service.served_index import Served, Snapshot
-from textshot.service.settings import Settings
+from textshot.service.options import ServiceOptions
+from textshot.service.served_index import ServedIndex
 
 _log = logging.getLogger("textshot.service")
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
-_RETRY = 10
-"""Polls between two tries to load what could not be loaded."""
+_RETRY_POLLS = 10
+"""Polls between two attempts to load a damaged index again."""
 
 
 class Service:
-    """All that requests share.
+    """A service, before it listens on a socket.
 
     Args:
-        indexes: folders by the name under which they are served; the first is the default.
-        settings: how.
-        keys: who may call; None: everybody.
-        encoders: what loads encoders.
+        indexes: index folders by the name under which they are served; the first is the default.
+        options: limits and times.
+        keys: API keys; None: callers need none.
+        encoders: loads the encoders, each once.
+
+    Raises:
+        ServiceError: there is no index.
     """
 
     def __init__(
         self,
         indexes: Mapping[str, str | Path],
-        settings: Settings | None = None,
-        keys: Keys | None = None,
+        options: ServiceOptions | None = None,
+        keys: APIKeys | None = None,
         encoders: Encoders | None = None,
     ) -> None:
         if not indexes:
-            raise ServiceError("no index is given. Name one at least")
-        self.settings, self._keys = settings or Settings(), keys
+            raise ServiceError("there is no index to serve. Name at least one")
+        self.options, self._keys = options or ServiceOptions(), keys
         shared = encoders or Encoders()
-        self.served = {name: Served(name, path, shared) for name, path in indexes.items()}
-        self.default = next(iter(self.served.values()))
-        self.metrics = Metrics(list(self.served.values()))
-        self._rates = Rates(self.settings.rate_limit)
-        self.files = FileJobs(self.settings.max_files)
-        self.reason: str | None = "loading"
-        self.accepting = False
-        self._slow = ThreadPoolExecutor(2, "slow")
+        self.indexes = {name: ServedIndex(name, path, shared) for name, path in indexes.items()}
+        self.default = next(iter(self.indexes.values()))
+        self.metrics = Metrics(list(self.indexes.values()))
+        self.files = FileJobs(self.options.max_files)
+        self.not_ready_reason: str | None = "loading"
+        self._accepting = False
+        self._rates = RateLimiter(self.options.rate_limit)
+        self._threads = ThreadPoolExecutor(2, "slow")
         self._batcher: Batcher | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     @property
     def has_keys(self) -> bool:
@@ -66,98 +69,96 @@ class Service:
 
     @property
     def batcher(self) -> Batcher:
-        """What encodes; there once the service has begun."""
+        """The batcher, once the service has started."""
         if self._batcher is None:
             raise not_ready("loading")
         return self._batcher
 
-    async def begin(self) -> None:
-        """Load all indexes and answer from then on.
+    async def start(self) -> None:
+        """Load all indexes, then accept requests.
 
         Raises:
-            TextshotError: one of them cannot be loaded.
+            TextshotError: an index cannot be loaded.
         """
-        for served in self.served.values():
-            await self.slowly(served.refresh)
-        self._batcher = Batcher(Answerer(self.metrics.answered), self.settings, self.metrics)
-        self._watching = asyncio.create_task(self._watch())
-        self.reason, self.accepting = None, True
-        _log.info("ready", extra={"event": "ready", "indexes": list(self.served)})
+        for served in self.indexes.values():
+            await self.run_in_thread(served.refresh)
+        classifier = BatchClassifier(self.metrics.count_predictions)
+        self._batcher = Batcher(classifier, self.options, self.metrics)
+        self._watcher = asyncio.create_task(self._watch())
+        self.not_ready_reason, self._accepting = None, True
+        _log.info("ready", extra={"event": "ready", "indexes": list(self.indexes)})
 
     async def drain(self) -> None:
-        """Be not ready at once; after the grace time take nothing new."""
-        if self.reason == "draining":
+        """Stop being ready at once, and stop accepting requests after the grace time."""
+        if self.not_ready_reason == "draining":
             return
-        self.reason = "draining"
-        _log.info("draining", extra={"event": "draining", "grace": self.settings.grace})
-        await asyncio.sleep(self.settings.grace)
-        self.accepting = False
+        self.not_ready_reason = "draining"
+        _log.info("draining", extra={"event": "draining", "grace": self.options.grace})
+        await asyncio.sleep(self.options.grace)
+        self._accepting = False
 
-    async def end(self) -> None:
-        """Stop what runs beside requests."""
-        self.accepting = False
-        if self._watching is not None:
-            self._watching.cancel()
+    async def stop(self) -> None:
+        """Stop the batcher and the watcher."""
+        self._accepting = False
+        if self._watcher is not None:
+            self._watcher.cancel()
         if self._batcher is not None:
             await self._batcher.close()
-        self._slow.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
         _log.info("stopped", extra={"event": "stopped"})
 
-    def check_open(self) -> None:
-        """Raise a Problem unless requests are taken."""
-        if not self.accepting:
-            raise not_ready(self.reason or "draining")
+    def check_accepting(self) -> None:
+        """Refuse a request before the start and after the grace time.
+
+        Raises:
+            APIError: 503.
+        """
+        if not self._accepting:
+            raise not_ready(self.not_ready_reason or "draining")
 
     def caller(self, key: str | None) -> Caller:
-        """Return who calls, and count the call.
+        """Return the caller with this key, and count the call.
 
         Raises:
-            Problem: 401, 429.
+            APIError: 401, 429.
         """
-        found = ANONYMOUS if self._keys is None else self._keys.caller(key)
-        self._rates.take(found)
-        return found
+        caller = ANONYMOUS if self._keys is None else self._keys.caller(key)
+        self._rates.take(caller)
+        return caller
 
-    def find(self, name: str | None) -> Served:
-        """Return a served index; None: the default.
+    def find(self, name: str | None) -> ServedIndex:
+        """Return an index; None: the default.
 
         Raises:
-            Problem: 404.
+            APIError: 404.
         """
         if name is None:
             return self.default
-        if name not in self.served:
-            raise Problem(
+        if name not in self.indexes:
+            raise APIError(
                 404,
                 "unknown_index",
-                f"there is no index of that name; there are {', '.join(self.served)}",
+                f"there is no index of that name; there are {', '.join(self.indexes)}",
             )
-        return self.served[name]
+        return self.indexes[name]
 
-    def snapshot(self, name: str | None) -> Snapshot:
-        """Return the generation of an index that answers now."""
-        found = self.find(name).current
-        if found is None:
-            raise not_ready("loading")
-        return found
-
-    async def slowly(self, work: Callable[..., _Found], *arguments: object) -> _Found:
-        """Do what takes long in a thread of its own, away from the encoder's."""
-        return await asyncio.get_running_loop().run_in_executor(self._slow, work, *arguments)
+    async def run_in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
+        """Run slow work in a thread that is not the encoder's."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def _watch(self) -> None:
-        """Load each new generation that appears on disk, and try again what could not be loaded."""
+        """Load new generations from disk, and retry damaged ones now and then."""
         polls = 0
         while True:
-            await asyncio.sleep(self.settings.poll)
+            await asyncio.sleep(self.options.poll)
             polls += 1
-            for served in self.served.values():
-                again = served.problem is not None and polls % _RETRY == 0
-                if again or served.has_changed():
+            for served in self.indexes.values():
+                retry = served.load_error is not None and polls % _RETRY_POLLS == 0
+                if retry or served.has_changed():
                     await self._refresh(served)
 
-    async def _refresh(self, served: Served) -> None:
+    async def _refresh(self, served: ServedIndex) -> None:
         try:
-            await self.slowly(served.refresh)
-        except Exception:  # told in the log and by a metric; the old one answers
+            await self.run_in_thread(served.refresh)
+        except Exception:  # logged and counted by the index; its old generation stays in use
             _log.debug("not reloaded", exc_info=True)

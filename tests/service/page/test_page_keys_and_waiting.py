@@ -50,7 +50,7 @@ def test_a_key_is_asked_for_until_it_is_one_and_the_role_counts(guarded, look):
     assert "key" in view.page.inner_text("#key-problem")
     assert view.page.locator("#known").is_hidden()
     give(view, "x" * 32)
-    view.page.wait_for_selector("text=none of the keys of this service")
+    view.page.wait_for_selector("text=not valid for this service")
     give(view, READ)
     view.page.wait_for_selector("#known:not([hidden])")
     assert view.page.locator("#key, #add").locator("visible=true").count() == 0

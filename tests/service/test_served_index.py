@@ -11,8 +11,8 @@ import pytest
 from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
 from textshot.errors import IndexFormatError, InvalidCategoriesError, TextshotError
-from textshot.service.problems import Problem
-from textshot.service.served_index import Encoders, Served
+from textshot.service.errors import APIError
+from textshot.service.served_index import Encoders, ServedIndex
 
 CATEGORIES = [Category.of("sport", "the match was won"), Category.of("food", "bread and soup")]
 
@@ -24,8 +24,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(folder: Path) -> Served:
-    found = Served("news", folder, Encoders())
+def served(folder: Path) -> ServedIndex:
+    found = ServedIndex("news", folder, Encoders())
     found.refresh()
     return found
 
@@ -43,7 +43,7 @@ def damage(folder: Path) -> bytes:
     return data
 
 
-def test_a_new_generation_on_disk_is_seen_and_taken(served: Served, folder: Path):
+def test_a_new_generation_on_disk_is_seen_and_taken(served: ServedIndex, folder: Path):
     before = served.current
     assert not served.has_changed()
     other = Engine.load(folder)
@@ -58,32 +58,32 @@ def test_a_new_generation_on_disk_is_seen_and_taken(served: Served, folder: Path
 
 
 def test_a_damaged_generation_is_refused_and_the_old_one_stays(
-    served: Served, folder: Path, caplog: pytest.LogCaptureFixture
+    served: ServedIndex, folder: Path, caplog: pytest.LogCaptureFixture
 ):
     before = served.current
     damage(folder)
     with caplog.at_level(logging.ERROR), pytest.raises(IndexFormatError, match=r"damaged|checksum"):
         served.refresh()
     assert served.current is before
-    assert served.failures == 1
-    assert served.problem is not None
+    assert served.n_load_errors == 1
+    assert served.load_error is not None
     [record] = caplog.records
     assert (record.event, record.index) == ("reload_failed", "news")
 
 
-def test_a_damage_is_told_once_and_its_mending_is_seen(served: Served, folder: Path):
+def test_a_damage_is_told_once_and_its_mending_is_seen(served: ServedIndex, folder: Path):
     data = damage(folder)
     for _ in range(3):
         with pytest.raises(IndexFormatError):
             served.refresh()
-    assert served.failures == 1
+    assert served.n_load_errors == 1
     [path] = folder.glob("vectors-*.safetensors")
     path.write_bytes(data)  # the manifest is the same, and so is its time
     served.refresh()
-    assert served.problem is None
+    assert served.load_error is None
 
 
-def test_a_folder_that_is_gone_is_refused_and_the_old_one_stays(served: Served, folder: Path):
+def test_a_folder_that_is_gone_is_refused_and_the_old_one_stays(served: ServedIndex, folder: Path):
     shutil.rmtree(folder)
     assert served.has_changed()
     with pytest.raises(TextshotError, match="there is no index"):
@@ -91,26 +91,26 @@ def test_a_folder_that_is_gone_is_refused_and_the_old_one_stays(served: Served, 
     assert served.current.generation == 1
 
 
-def test_a_change_is_on_disk_and_served(served: Served, folder: Path):
+def test_a_change_is_on_disk_and_served(served: ServedIndex, folder: Path):
     assert served.change(add("law"), None) == (None, 2, True)
     assert served.current.engine.index.labels == ("food", "law", "sport")
     assert Engine.load(folder).index.labels == ("food", "law", "sport")
     assert not served.has_changed()
 
 
-def test_a_change_that_changes_nothing_makes_no_generation(served: Served):
+def test_a_change_that_changes_nothing_makes_no_generation(served: ServedIndex):
     assert served.change(lambda engine: "same", None) == ("same", 1, False)
 
 
-def test_a_change_for_another_generation_is_refused(served: Served):
+def test_a_change_for_another_generation_is_refused(served: ServedIndex):
     served.change(add("law"), 1)
-    with pytest.raises(Problem, match="at generation 2, and the change was made for 1") as found:
+    with pytest.raises(APIError, match="at generation 2, and the change was made for 1") as found:
         served.change(add("art"), 1)
     assert (found.value.status, found.value.code) == (409, "stale_generation")
     assert served.current.generation == 2
 
 
-def test_a_change_that_is_refused_leaves_everything_as_it_was(served: Served, folder: Path):
+def test_a_change_that_is_refused_leaves_everything_as_it_was(served: ServedIndex, folder: Path):
     before = served.current
     with pytest.raises(InvalidCategoriesError, match="sport"):
         served.change(lambda engine: engine.remove("food", "sportt"), None)
@@ -118,7 +118,7 @@ def test_a_change_that_is_refused_leaves_everything_as_it_was(served: Served, fo
     assert Engine.load(folder).index.labels == ("food", "sport")
 
 
-def test_another_writer_in_the_middle_of_a_change_loses_nothing(served: Served, folder: Path):
+def test_another_writer_in_the_middle_of_a_change_loses_nothing(served: ServedIndex, folder: Path):
     calls = []
 
     def change(engine: Engine) -> None:
@@ -135,7 +135,7 @@ def test_another_writer_in_the_middle_of_a_change_loses_nothing(served: Served, 
 
 
 def test_with_a_generation_named_another_writer_in_the_middle_is_a_conflict(
-    served: Served, folder: Path
+    served: ServedIndex, folder: Path
 ):
     def change(engine: Engine) -> None:
         other = Engine.load(folder)
@@ -143,7 +143,7 @@ def test_with_a_generation_named_another_writer_in_the_middle_is_a_conflict(
         other.save(folder)
         engine.add([Category.of("art", "a picture")])
 
-    with pytest.raises(Problem, match="another writer was first"):
+    with pytest.raises(APIError, match="another writer was first"):
         served.change(change, 1)
     assert Engine.load(folder).index.labels == ("sport",)
 
@@ -151,7 +151,7 @@ def test_with_a_generation_named_another_writer_in_the_middle_is_a_conflict(
 def test_indexes_of_one_encoder_share_it(folder: Path, tmp_path: Path):
     shutil.copytree(folder, tmp_path / "other")
     encoders = Encoders()
-    both = [Served(name, tmp_path / name, encoders) for name in ("index", "other")]
+    both = [ServedIndex(name, tmp_path / name, encoders) for name in ("index", "other")]
     for served in both:
         served.refresh()
     assert both[0].current.encoder is both[1].current.encoder

@@ -1,0 +1,82 @@
+"""Errors of the HTTP API: one shape for all of them, without any text of a caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+
+class ErrorBody(BaseModel):
+    """What is wrong, for programs and for people."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str
+    message: str
+    request_id: str
+
+
+class Error(BaseModel):
+    """Every response that is not a success."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    error: ErrorBody
+
+
+class APIError(Exception):
+    """A response that is not a success.
+
+    Args:
+        status: the HTTP status.
+        code: a word for programs, such as "queue_full".
+        message: what is wrong, with the numbers, and what to do. It repeats nothing that the caller
+            sent, because error bodies end up in logs.
+        retry_after: seconds after which another try makes sense.
+        headers: further headers by name.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(retry_after)
+
+    def body(self, request_id: str) -> bytes:
+        """Return the JSON of the response."""
+        error = {"code": self.code, "message": self.message, "request_id": request_id}
+        return json.dumps({"error": error}, ensure_ascii=False).encode()
+
+    def response(self, request_id: str) -> Response:
+        """Return the response."""
+        return Response(self.body(request_id), self.status, self.headers, "application/json")
+
+
+def body_too_large(limit: int) -> APIError:
+    """Return the error for a body of more than `limit` bytes."""
+    message = f"the request has more than {limit:,} bytes, which is the limit. Split it, or raise"
+    return APIError(413, "body_too_large", f"{message} the limit of the service")
+
+
+def not_ready(reason: str) -> APIError:
+    """Return the error while indexes load ("loading") or the service stops ("draining")."""
+    state = "loading its indexes" if reason == "loading" else "shutting down"
+    return APIError(503, reason, f"the service is {state}. Try again in a second", retry_after=1)
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the error responses of a route for its OpenAPI description."""
+    return {status: {"model": Error} for status in statuses}

@@ -1,0 +1,256 @@
+"""Uploaded files: run the batch job over a file and stream its output back."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+import re
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from textshot._arrays import FloatArray
+from textshot.batch.options import JobOptions
+from textshot.batch.stream import run_stream
+from textshot.encoders import Encoder, TruncationStats
+from textshot.engine import Engine
+from textshot.errors import TextshotError
+from textshot.service.answers import Task
+from textshot.service.batcher import Batcher
+from textshot.service.errors import APIError
+from textshot.service.served_index import Snapshot
+from textshot.types import UNKNOWN
+
+PROGRESS_SECONDS = 600.0
+"""Seconds for which the progress of a finished file is kept."""
+
+_MAX_JOBS = 1000
+_MAX_INVALID_ROWS = 100
+_CHUNK = 1 << 16
+
+
+@dataclass
+class FileJob:
+    """The progress of an uploaded file; the attributes are those of `schemas.FileProgress`."""
+
+    state: str = "reading"
+    fraction: float | None = 0.0
+    rows: int = 0
+    unknown: int | None = None
+    rejected: int = 0
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    ended: float | None = None
+
+    def on_progress(self, rows: int, fraction: float | None) -> None:
+        """Count classified rows."""
+        self.rows += rows
+        self.fraction = fraction
+
+    def end(self, state: str) -> None:
+        """Record the end: "done" or "failed"."""
+        self.state, self.ended = state, monotonic()
+
+
+class FileJobs:
+    """The files in progress, and for a while the finished ones.
+
+    Args:
+        limit: files in progress at the same time.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._running: list[FileJob] = []
+        self._jobs: OrderedDict[str, FileJob] = OrderedDict()
+
+    def start(self, request_id: str) -> FileJob:
+        """Register a file.
+
+        The caller chooses the id, so it only names the progress: it does not tell files apart when
+        they are counted.
+
+        Raises:
+            APIError: 429, too many files are in progress.
+        """
+        self._running = [job for job in self._running if job.ended is None]
+        if len(self._running) >= self._limit:
+            raise APIError(
+                429,
+                "too_many_files",
+                f"{self._limit} files are in progress, which is the limit. Try again when one is"
+                " done",
+                retry_after=5,
+            )
+        self._forget(request_id)
+        self._jobs[request_id] = job = FileJob()
+        self._running.append(job)
+        return job
+
+    def _forget(self, request_id: str) -> None:
+        """Forget expired jobs, the oldest ones beyond the limit, and the one with this id."""
+        self._jobs.pop(request_id, None)
+        now = monotonic()
+        for key, job in list(self._jobs.items()):
+            if job.ended is not None and now - job.ended > PROGRESS_SECONDS:
+                del self._jobs[key]
+        while len(self._jobs) >= _MAX_JOBS:
+            self._jobs.popitem(last=False)
+
+    def find(self, request_id: str) -> FileJob:
+        """Return a file by the id of its request.
+
+        Raises:
+            APIError: 404.
+        """
+        if request_id not in self._jobs:
+            raise APIError(
+                404,
+                "unknown_file",
+                "no file was sent with that X-Request-ID, or it finished more than ten minutes ago",
+            )
+        return self._jobs[request_id]
+
+
+class QueuedEncoder:
+    """The encoder of a snapshot, for a thread: its texts wait in the queue of the batcher.
+
+    So an uploaded file gets the share of one request, and other requests proceed beside it.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, batcher: Batcher, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        inner: Encoder = snapshot.encoder
+        self.name, self.source, self.dim = inner.name, inner.source, inner.dim
+        self.fingerprint, self.spec = inner.fingerprint, inner.spec
+        self._snapshot, self._batcher, self._loop = snapshot, batcher, loop
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
+        """Return the vectors of texts, float32 of shape (n_texts, dim)."""
+        if not texts:
+            return self._snapshot.encoder.encode(texts)
+        future = asyncio.run_coroutine_threadsafe(self._encode(list(texts)), self._loop)
+        vectors: FloatArray = future.result()
+        return vectors
+
+    async def _encode(self, texts: list[str]) -> FloatArray:
+        task = Task(self._snapshot, k=0)
+        vectors: FloatArray = await self._batcher.submit(texts, task, background=True)
+        return vectors
+
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
+        """Return the number of texts only: the service does not report truncation."""
+        return TruncationStats(len(texts))
+
+
+class FileRun:
+    """Classifies one uploaded file in a thread, and reads the output back through a pipe.
+
+    Args:
+        job: receives the progress.
+        options: options of the batch job.
+        extension: extension of the file name, which tells the compression.
+    """
+
+    def __init__(self, job: FileJob, options: JobOptions, extension: str) -> None:
+        self._job, self._options = job, options
+        self._folder = TemporaryDirectory(prefix="textshot-")
+        self.path = Path(self._folder.name, f"in{extension}")
+        self._rejects = Path(self._folder.name, "rejects.csv")
+        self._work: asyncio.Future[None] | None = None
+
+    async def start(self, snapshot: Snapshot, batcher: Batcher) -> AsyncIterator[bytes]:
+        """Classify the rows; return the chunks of the output once the first one is there.
+
+        Raises:
+            APIError: 422, the file cannot be read.
+        """
+        loop = asyncio.get_running_loop()
+        engine = Engine(QueuedEncoder(snapshot, batcher, loop), snapshot.engine.index)
+        read_end, write_end = os.pipe()
+        self._job.state = "running"
+        self._work = asyncio.ensure_future(asyncio.to_thread(self._classify, engine, write_end))
+        reader = asyncio.StreamReader(limit=_CHUNK)
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
+        )
+        chunks = self._chunks(reader, transport)
+        try:
+            first = await anext(chunks)
+        except StopAsyncIteration:
+            first = b""
+        return _prepend(first, chunks)
+
+    async def _chunks(
+        self, reader: asyncio.StreamReader, transport: asyncio.BaseTransport
+    ) -> AsyncIterator[bytes]:
+        assert self._work is not None
+        try:
+            while chunk := await reader.read(_CHUNK):
+                yield chunk
+            await self._work
+            self._job.end("done")
+        finally:
+            transport.close()  # a thread that is still writing gets a broken pipe, and ends
+            if self._job.ended is None:
+                self._job.end("failed")
+            with suppress(Exception, asyncio.CancelledError):
+                await asyncio.shield(self._work)
+            self._folder.cleanup()
+
+    def _classify(self, engine: Engine, write_end: int) -> None:
+        """Run the batch job, in a thread."""
+        try:
+            options = replace(self._options, rejects=self._rejects)
+            output = f"/dev/fd/{write_end}"
+            report = run_stream(engine, str(self.path), output, options, self._job.on_progress)
+            self._job.unknown = report.tally.counts.get(UNKNOWN, 0)
+            self._read_rejects()
+        except TextshotError as error:
+            raise APIError(422, "unreadable_file", self._message(str(error))) from None
+        finally:
+            os.close(write_end)
+
+    def _read_rejects(self) -> None:
+        if not self._rejects.is_file():
+            return
+        with self._rejects.open(encoding="utf-8", newline="") as file:
+            rows = [(int(row["line"]), row["reason"]) for row in csv.DictReader(file)]
+        self._job.rejected = len(rows)
+        self._job.problems = [
+            {"line": line, "reason": _redacted(reason)} for line, reason in rows[:_MAX_INVALID_ROWS]
+        ]
+
+    def _message(self, message: str) -> str:
+        """Return a message of the batch job in terms of the HTTP request."""
+        message = message.replace(str(self.path), "the file")
+        for option in ("text-column", "format", "encoding"):
+            message = message.replace(f"--{option}", option.replace("-", "_") + "=")
+        return _redacted(message)
+
+    def discard(self) -> None:
+        """Give up a file that was not started."""
+        self._job.end("failed")
+        self._folder.cleanup()
+
+
+def _redacted(message: str) -> str:
+    """Remove what is quoted or in brackets from a message: it may come from the file."""
+    message = re.sub(r"\s*\([^()]*\)", "", message)
+    return re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
+
+
+async def _prepend(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        if first:
+            yield first
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        await chunks.aclose()  # type: ignore[attr-defined]

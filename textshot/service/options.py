@@ -1,0 +1,71 @@
+"""Options of the service: limits and times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textshot.errors import ServiceError
+
+_AT_LEAST_ONE = (
+    "max_body",
+    "max_file",
+    "max_texts",
+    "max_characters",
+    "max_files",
+    "batch_tokens",
+    "queue_tokens",
+)
+_POSITIVE = ("deadline", "poll", "rate_limit")
+_NOT_NEGATIVE = ("max_wait", "grace")
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """Limits and times of a service.
+
+    Attributes:
+        writable: whether callers may change categories and send corrections.
+        max_body: bytes of a request, except for an uploaded file.
+        max_file: bytes of an uploaded file.
+        max_texts: texts in a request.
+        max_characters: characters of a text.
+        max_files: uploaded files that are processed at the same time.
+        max_wait: seconds that the first text of a batch waits for others.
+        batch_tokens: estimated tokens of a batch.
+        queue_tokens: tokens that may wait for the encoder; a request beyond them is refused.
+        deadline: seconds in which a request must be answered.
+        grace: seconds between "not ready" and the last accepted request when the service stops.
+        poll: seconds between checks for a new generation of an index on disk.
+        rate_limit: mean requests a second of each key; None: unlimited.
+        access_log: whether each request is logged.
+        allowed_hosts: host names of the service besides those of this machine; "*": any.
+
+    Raises:
+        ServiceError: a limit or a time out of range.
+    """
+
+    writable: bool = False
+    max_body: int = 2 << 20
+    max_file: int = 100 << 20
+    max_texts: int = 256
+    max_characters: int = 32_768
+    max_files: int = 4
+    max_wait: float = 0.002
+    batch_tokens: int = 4096
+    queue_tokens: int = 65_536
+    deadline: float = 10.0
+    grace: float = 1.0
+    poll: float = 1.0
+    rate_limit: float | None = None
+    access_log: bool = True
+    allowed_hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (*_AT_LEAST_ONE, *_POSITIVE):
+            value = getattr(self, name)
+            minimum = 1 if name in _AT_LEAST_ONE else 0
+            if value is not None and (value < minimum or value <= 0):
+                raise ServiceError(f"{name} is {value}; use a positive number")
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise ServiceError(f"{name} is {getattr(self, name)}; use 0 or more")
