@@ -22,7 +22,7 @@ from benchmarks.data import save
 from textshot import CachedEncoder, Engine, load_encoder
 from textshot.encoders import PrecomputedEncoder
 from textshot.engine.findings import FindingKind
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "check.json", Path("docs/check-figures.md")
 PICTURE = Path("docs/images/suggest.png")
@@ -57,7 +57,7 @@ def measure(data: Path) -> None:
         if name in found:
             continue
         some = Set(data, *SETS[name][:2])
-        texts = list(dict.fromkeys([*map(spoken, some.kinds), *some.texts, *some.tests]))
+        texts = list(dict.fromkeys([*map(spoken_name, some.kinds), *some.texts, *some.tests]))
         table = PrecomputedEncoder(texts, encoder.encode(texts), name=encoder.fingerprint)
         found[name] = {
             "check": {str(n): checks(some, table, n) for n in SHOTS},
@@ -80,7 +80,7 @@ def checks(
         engine = Engine.build(some.categories(some.draw(n_shot, seed)), encoder=table)
         labels = engine.index.labels
         truths = np.array([labels.index(some.kinds[i]) if i >= 0 else -1 for i in some.truths])
-        answers = engine.answers(some.tests, 1, threshold=None).rows[:, 0]
+        answers = engine.predict_arrays(some.tests, 1, threshold=None).rows[:, 0]
         shares = np.array([(answers[truths == i] == i).mean() for i in range(len(labels))])
         failing = {labels[i] for i in np.flatnonzero(shares < shares.mean() / 2)}
         findings = engine.check()
@@ -120,7 +120,7 @@ def rounds(
 
 
 def _accuracy(engine: Engine, texts: Sequence[str], truths: Any) -> float:
-    rows = engine.answers(texts, 1, threshold=None).rows[:, 0]
+    rows = engine.predict_arrays(texts, 1, threshold=None).rows[:, 0]
     return 100 * float((np.array(engine.index.labels)[rows] == truths).mean())
 
 
@@ -133,7 +133,7 @@ def _at_random(engine: Engine, pool: Sequence[str], n: int, seed: int) -> list[s
 
 
 def _least_margin(engine: Engine, pool: Sequence[str], n: int, seed: int) -> list[str]:
-    margins = engine.answers(pool, 2, threshold=None).margins
+    margins = engine.predict_arrays(pool, 2, threshold=None).margins
     return [pool[i] for i in np.argsort(margins, kind="stable")[:n]]
 
 

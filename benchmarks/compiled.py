@@ -99,7 +99,7 @@ def _answers(engine: Engine, table: PrecomputedEncoder, some: Set) -> tuple[Floa
     """Return the scores of all tests, and of the texts that fit none, and the threshold."""
     rows = table.encode([*some.tests, *some.extra])
     threshold = engine.decision.threshold
-    return engine.scores_of_vectors(rows), -1.0 if threshold is None else threshold
+    return engine.score_vectors(rows), -1.0 if threshold is None else threshold
 
 
 def _compared(

@@ -26,7 +26,7 @@ from benchmarks.oneshot import RESULTS
 from benchmarks.setfit import PEERS, SETS, Draw, ask, prepare
 from textshot import CachedEncoder, Category, Engine, load_encoder
 from textshot.encoders import Encoder
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 SHOTS, SEEDS = (1, 5), (0, 1, 2)
 CELLS, SETFIT_CELLS = RESULTS / "peers", RESULTS / "learning" / "cells"
@@ -85,14 +85,14 @@ def run(data: Path, adapters: Path, peer: Path) -> None:
 
 
 def _ours(draw: Draw, encoder: Encoder) -> float:
-    categories = [Category.of(kind, *found) for kind, found in draw.rows.items()]
+    categories = [Category(kind, examples=[*found]) for kind, found in draw.rows.items()]
     engine = Engine.build(categories, encoder=encoder, threshold=None)
     return draw.accuracy([p.label or "" for p in engine.classify(draw.tests, k=1)])
 
 
 def _fastfit(draw: Draw, peer: Path, model: Path) -> dict[str, Any]:
-    names = {spoken(kind): kind for kind in draw.rows}
-    supports = [(text, spoken(kind)) for kind, found in draw.rows.items() for text in found]
+    names = {spoken_name(kind): kind for kind in draw.rows}
+    supports = [(text, spoken_name(kind)) for kind, found in draw.rows.items() for text in found]
     job = {"model": str(model), "supports": supports, "tests": draw.tests, "seed": draw.seed}
     found = ask(peer, PEERS / "fastfit_cell.py", job)
     right = draw.accuracy([names[answer] for answer in found.pop("answers")])

@@ -18,7 +18,7 @@ from benchmarks.data import load, save
 from textshot import Category, Engine, PrecomputedEncoder, load_encoder
 from textshot._arrays import IntArray
 from textshot.encoders import Encoder
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 RESULTS = Path(__file__).parent / "results" / "long.json"
 PAGE, PICTURE = Path("docs/long-texts-figures.md"), Path("docs/images/long-texts.png")
@@ -80,7 +80,7 @@ class Texts:
             for part in self.draw(max(SHOTS), s)
             for i in part.ravel()
         }
-        texts = [*(spoken(k) for k in self.kinds), *(self.texts[i] for i in sorted(used))]
+        texts = [*(spoken_name(k) for k in self.kinds), *(self.texts[i] for i in sorted(used))]
         texts = list(dict.fromkeys(texts))
         return PrecomputedEncoder(texts, encoder.encode(texts), name=encoder.fingerprint)
 
@@ -109,11 +109,11 @@ def measure(some: Texts, encoder: Encoder) -> Iterator[tuple[str, list[float]]]:
         for seed in range(some.draws):
             chosen, tests = some.draw(n_shot, seed)
             categories = [
-                Category.of(kind, *(some.texts[i] for i in rows))
+                Category(kind, examples=[*(some.texts[i] for i in rows)])
                 for kind, rows in zip(some.kinds, chosen, strict=True)
             ]
             engine = Engine.build(categories, encoder=table, threshold=None)
-            scores = engine.scores_of_vectors(table.encode([some.texts[i] for i in tests]))
+            scores = engine.score_vectors(table.encode([some.texts[i] for i in tests]))
             draws.append(100 * float((scores.argmax(axis=1) == some.labels[tests]).mean()))
         yield str(n_shot), draws
 

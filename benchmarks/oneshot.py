@@ -76,9 +76,9 @@ def run_set(name: str, data: Path, draws: int, encoder: Encoder, reference: Refe
         for setting in SETTINGS if seed == 0 else SETTINGS[1:]:
             shots = [] if setting == "name only" else rows
             engine = Engine.build(
-                [Category.of(k, *(texts[i] for i in (shots and rows[k]))) for k in kinds],
+                [Category(k, examples=[*(texts[i] for i in (shots and rows[k]))]) for k in kinds],
                 encoder=encoder,
-                names="name" in setting,
+                use_names="name" in setting,
                 threshold=None,
             )
             ours = [p.label for p in engine.classify(tests, k=1)]

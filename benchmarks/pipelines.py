@@ -95,7 +95,9 @@ def _shares(rates: Sequence[float], library: Sequence[float]) -> list[float]:
 
 def _one_example_each(texts: Sequence[str], labels: Sequence[str]) -> list[Category]:
     first = dict(zip(reversed(labels), reversed(texts), strict=True))
-    return [Category.of(label.replace("_", " "), text) for label, text in sorted(first.items())]
+    return [
+        Category(label.replace("_", " "), examples=[text]) for label, text in sorted(first.items())
+    ]
 
 
 def _timed(run: Callable[[], list[str | None]], rates: list[float]) -> list[str | None]:

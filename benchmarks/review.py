@@ -23,7 +23,7 @@ from textshot import CachedEncoder, Engine, load_encoder
 from textshot._arrays import IntArray
 from textshot.batch.review import ReviewRow, most_uncertain
 from textshot.encoders import PrecomputedEncoder
-from textshot.engine.predict import Answers
+from textshot.engine.predict import PredictionArrays
 from textshot.types import UNKNOWN
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "review.json", Path("docs/review-figures.md")
@@ -90,7 +90,7 @@ def cell(
     found: dict[str, dict[str, list[float]]] = {way: {} for way in WAYS}
     for seed in range(draws):
         engine = Engine.build(some.categories(some.draw(1, seed)), encoder=table)
-        before = engine.answers(some.tests, 2)
+        before = engine.predict_arrays(some.tests, 2)
         asked = {
             "doubtful": _doubtful(engine, before, some.tests, rows),
             "random": _random(some.tests, rows, seed),
@@ -103,7 +103,10 @@ def cell(
             truths = [some.kinds[i] if i >= 0 else None for i in some.truths[places]]
             learnt.correct_all([some.tests[i] for i in places], truths)
             figures = {"asked wrong": 100 * float((_rows(before) != some.truths)[places].mean())}
-            for when, answers in (("before", before), ("after", learnt.answers(some.tests, 1))):
+            for when, answers in (
+                ("before", before),
+                ("after", learnt.predict_arrays(some.tests, 1)),
+            ):
                 right = _rows(answers) == some.truths
                 figures[when] = 100 * float(right[rest].mean())
                 figures[f"written {when}"] = 100 * float((right & answers.known)[rest].mean())
@@ -112,12 +115,12 @@ def cell(
     return found
 
 
-def _rows(answers: Answers) -> IntArray:
+def _rows(answers: PredictionArrays) -> IntArray:
     rows: IntArray = answers.rows[:, 0]
     return rows
 
 
-def _doubtful(engine: Engine, answers: Answers, texts: Sequence[str], n: int) -> list[int]:
+def _doubtful(engine: Engine, answers: PredictionArrays, texts: Sequence[str], n: int) -> list[int]:
     """Return the places of the rows that a review asks about."""
     limits = np.full(len(texts), inf) if answers.limits is None else answers.limits
     rows = [

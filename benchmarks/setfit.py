@@ -24,7 +24,7 @@ from benchmarks.data import draw_supports, load, save
 from benchmarks.oneshot import RESULTS
 from textshot import CachedEncoder, Category, Engine, load_encoder
 from textshot.encoders import Encoder
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 SETS = ("banking77", "hwu64")
 SHOTS = (1, 2, 5)
@@ -51,7 +51,7 @@ class Draw:
         return [
             (text, kind)
             for kind, found in self.rows.items()
-            for text in (*found, *([spoken(kind)] if self.names else []))
+            for text in (*found, *([spoken_name(kind)] if self.names else []))
         ]
 
     def accuracy(self, answers: Sequence[str]) -> float:
@@ -61,9 +61,11 @@ class Draw:
 
     def textshot(self, encoder: Encoder) -> float:
         """Return the accuracy of the frozen engine; a name is an example to it too."""
-        named = {kind: [spoken(kind)] if self.names else [] for kind in self.rows}
-        categories = [Category.of(kind, *found, *named[kind]) for kind, found in self.rows.items()]
-        engine = Engine.build(categories, encoder=encoder, names=False, threshold=None)
+        named = {kind: [spoken_name(kind)] if self.names else [] for kind in self.rows}
+        categories = [
+            Category(kind, examples=[*found, *named[kind]]) for kind, found in self.rows.items()
+        ]
+        engine = Engine.build(categories, encoder=encoder, use_names=False, threshold=None)
         return self.accuracy([p.label for p in engine.classify(self.tests, k=1)])
 
     def logistic(self, encoder: Encoder) -> float:

@@ -26,9 +26,18 @@ class Router:
 def main() -> None:
     router = Router(
         [
-            (Category.of("refund request", "I want my money back"), lambda text: "to refunds"),
-            (Category.of("late parcel", "Where is my parcel?"), lambda text: "to the couriers"),
-            (Category.of("login problem", "I cannot log in"), lambda text: "to the help desk"),
+            (
+                Category("refund request", examples=["I want my money back"]),
+                lambda text: "to refunds",
+            ),
+            (
+                Category("late parcel", examples=["Where is my parcel?"]),
+                lambda text: "to the couriers",
+            ),
+            (
+                Category("login problem", examples=["I cannot log in"]),
+                lambda text: "to the help desk",
+            ),
         ],
         fallback=lambda text: "to a person",
     )

@@ -52,7 +52,7 @@ def test_the_engine_needs_no_scikit_learn():
     code = (
         "import sys; sys.modules['sklearn'] = None\n"
         "from textshot import Category, Engine\n"
-        "engine = Engine.build([Category.of('a', 'money')], encoder='hashing')\n"
+        "engine = Engine.build([Category('a', examples=['money'])], encoder='hashing')\n"
         "print(engine.classify(['money'])[0].label)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, TextshotError
-from textshot.types import Category, Example, Key, KeyKind, category_dict, spoken, truth_of
+from textshot.types import Category, Example, Key, KeyKind, category_dict, parse_truth, spoken_name
 
 CARD = Category("card_arrival", "about cards", (Example("where is my card"), Example("late card")))
 
@@ -63,7 +63,7 @@ def test_without_texts_there_are_as_many_keys_of_the_same_kinds():
     ],
 )
 def test_names_are_read_as_people_would_say_them(name, words):
-    assert spoken(name) == words
+    assert spoken_name(name) == words
 
 
 @pytest.mark.parametrize(
@@ -143,17 +143,25 @@ def test_a_category_can_be_pickled_and_copied(category):
 
 
 def test_a_name_is_trimmed_and_composed_and_an_example_counts_once():
-    category = Category.of(" cafe\u0301 ", "one", "two", "one")
+    category = Category(" cafe\u0301 ", examples=["one", "two", "one"])
     assert category.name == "caf\u00e9"
     assert [e.text for e in category.examples] == ["one", "two"]
-    assert truth_of(" cafe\u0301") == category.name
+    assert parse_truth(" cafe\u0301") == category.name
 
 
-def test_examples_that_are_no_examples_are_refused_with_the_right_form():
-    with pytest.raises(InvalidCategoriesError, match=r"a tuple of Example is needed, or Category"):
-        Category("a", examples=("text",))
+def test_a_string_among_the_examples_is_an_example_of_its_text():
+    assert Category("a", examples=("text", Example("more", "import"))).examples == (
+        Example("text"),
+        Example("more", "import"),
+    )
+
+
+@pytest.mark.parametrize("examples", ["text", [1], None, {"text"}])
+def test_examples_that_are_no_examples_are_refused(examples):
+    with pytest.raises(InvalidCategoriesError, match="a list of texts is needed"):
+        Category("a", examples=examples)
 
 
 def test_a_truth_is_a_string():
     with pytest.raises(InvalidTextsError, match="a truth is a string or None, not 1"):
-        truth_of(1)
+        parse_truth(1)

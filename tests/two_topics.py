@@ -18,13 +18,15 @@ def two_topic_categories(n: int = 20) -> list[Category]:
     """Return three categories with n texts about each of their two topics."""
     rng = np.random.default_rng(0)
     return [
-        Category.of(
+        Category(
             name,
-            *(
-                f"{' '.join(rng.choice(words.split(), 3))} {place}{i}"
-                for place, words in enumerate(topics)
-                for i in range(n)
-            ),
+            examples=[
+                *(
+                    f"{' '.join(rng.choice(words.split(), 3))} {place}{i}"
+                    for place, words in enumerate(topics)
+                    for i in range(n)
+                )
+            ],
         )
         for name, topics in TOPICS.items()
     ]

@@ -1,7 +1,7 @@
 """textshot sorts text into your own categories from one example each.
 
     >>> from textshot import Category, Engine
-    >>> engine = Engine.build([Category.of("refund", "I want my money back"), ...])
+    >>> engine = Engine.build([Category("refund", examples=["I want my money back"]), ...])
     >>> engine.classify(["they took the money twice"])[0].label
     'refund'
 

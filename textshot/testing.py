@@ -17,11 +17,11 @@ __all__ = ["HashingEncoder", "toy_categories", "toy_engine"]
 def toy_categories() -> list[Category]:
     """Return five categories of a shop, one example each."""
     return [
-        Category.of("refund request", "I want my money back"),
-        Category.of("late parcel", "my parcel has not come yet"),
-        Category.of("login problem", "I cannot log in, my password is wrong"),
-        Category.of("opening hours", "when is the shop open on Saturday"),
-        Category.of("job application", "I would like to apply for the job you advertised"),
+        Category("refund request", examples=["I want my money back"]),
+        Category("late parcel", examples=["my parcel has not come yet"]),
+        Category("login problem", examples=["I cannot log in, my password is wrong"]),
+        Category("opening hours", examples=["when is the shop open on Saturday"]),
+        Category("job application", examples=["I would like to apply for the job you advertised"]),
     ]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import normalize
 
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
@@ -25,6 +25,7 @@ CORRECTION = "correction"
 Threshold = float | None | Literal["auto"]
 """A cosine; None: always answer; "auto": derived from the categories."""
 
+_NO_METADATA: Mapping[str, str] = {}
 _MAX_CORRECTION_ORDER = 1 << 53  # what JSON of any language keeps exactly
 
 
@@ -70,35 +71,58 @@ class Key:
     source: str = "example"
     correction_order: int = 0
 
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the key as JSON has it, where the order of a correction is called "written"."""
+        return {
+            "kind": self.kind.value,
+            "text": self.text,
+            "source": self.source,
+            "written": self.correction_order,
+        }
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, init=False)
 class Category:
     """A name, an optional description, and zero or more examples.
 
-    The name is kept without blanks around it and in Unicode's composed form (NFC), an example that
-    occurs twice once. `threshold` (a cosine) overrides that of the index for this category alone.
+    The name is kept without surrounding blanks and in Unicode's composed form (NFC); an example
+    that occurs twice is kept once. `threshold` (a cosine) overrides that of the index for this
+    category alone.
     """
 
     name: str
-    description: str | None = ""
-    examples: tuple[Example, ...] = ()
-    parent: str | None = None
-    threshold: float | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    description: str | None
+    examples: tuple[Example, ...]
+    parent: str | None
+    threshold: float | None
+    metadata: Mapping[str, str]
 
-    def __post_init__(self) -> None:
-        _check_name(self.name)
-        _check_strings(self)
-        object.__setattr__(self, "name", clean_name(self.name))
-        object.__setattr__(self, "examples", _once_each(self.name, self.examples))
-        if self.threshold is not None:
-            # A float of NumPy is one too, but JSON does not know it.
-            object.__setattr__(self, "threshold", _cosine(self.name, self.threshold))
+    def __init__(
+        self,
+        name: str,
+        description: str | None = "",
+        examples: Sequence[Example | str] = (),
+        parent: str | None = None,
+        threshold: float | None = None,
+        metadata: Mapping[str, str] = _NO_METADATA,
+    ) -> None:
+        """Make a category; a string among the examples becomes an `Example`.
 
-    @classmethod
-    def of(cls, name: str, *texts: str, description: str = "") -> Category:
-        """Make a category from its name and its example texts."""
-        return cls(name, description, tuple(Example(text) for text in texts))
+        Raises:
+            InvalidCategoriesError: a name that cannot be one, or a value of the wrong kind.
+        """
+        _check_name(name)
+        _check_strings(name, (description, parent), metadata)
+        values = {
+            "name": clean_name(name),
+            "description": description,
+            "examples": _unique_examples(name, examples),
+            "parent": parent,
+            "threshold": None if threshold is None else _cosine(name, threshold),
+            "metadata": metadata or {},
+        }
+        for member, value in values.items():
+            object.__setattr__(self, member, value)
 
     def keys(self, *, names: bool = True) -> tuple[Key, ...]:
         """Return what stands for this category: name, description and examples, in that order.
@@ -107,7 +131,7 @@ class Category:
         """
         found: list[Key] = []
         if names:
-            found.append(Key(KeyKind.NAME, spoken(self.name), "name"))
+            found.append(Key(KeyKind.NAME, spoken_name(self.name), "name"))
         if self.description != "":  # None: there was one, its text was left out
             found.append(Key(KeyKind.DESCRIPTION, self.description, "description"))
         found.extend(
@@ -161,6 +185,13 @@ class Prediction:
     threshold: float | None
     matches: tuple[Match, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prediction as JSON has it."""
+        matches = tuple(
+            {"label": m.label, "score": m.score, "key": m.key.to_dict()} for m in self.matches
+        )
+        return {**asdict(self), "matches": matches}
+
 
 @dataclass(frozen=True, slots=True)
 class DecisionSettings:
@@ -195,7 +226,7 @@ class Adaptation:
     reason: str = ""
 
 
-def truth_of(cell: str | None) -> str | None:
+def parse_truth(cell: str | None) -> str | None:
     """Return the category that a truth names; None where it is empty or "unknown"."""
     if not isinstance(cell, str | None):
         raise InvalidTextsError(f"a truth is a string or None, not {cell!r}")
@@ -208,7 +239,7 @@ def clean_name(name: str) -> str:
     return normalize("NFC", name.strip())
 
 
-def spoken(name: str) -> str:
+def spoken_name(name: str) -> str:
     """Return a category name as people would say it: `card_arrival` becomes "card arrival"."""
     words = " ".join(name.replace("_", " ").split())
     return words if any(c.isalnum() for c in words) else name
@@ -226,15 +257,16 @@ def category_dict(categories: Iterable[Category]) -> dict[str, Category]:
     return found
 
 
-def _once_each(name: str, examples: object) -> tuple[Example, ...]:
-    if not isinstance(examples, tuple | list) or not all(isinstance(e, Example) for e in examples):
+def _unique_examples(name: str, examples: object) -> tuple[Example, ...]:
+    if not isinstance(examples, tuple | list) or not all(
+        isinstance(example, Example | str) for example in examples
+    ):
         raise InvalidCategoriesError(
-            f"category {name!r} has examples {examples!r}; a tuple of Example is needed, or"
-            f" Category.of({name!r}, text, ...)"
+            f"category {name!r} has examples {examples!r}; a list of texts is needed"
         )
-    # Of a private index the texts are not known, and each one stays.
-    found = {e.text if e.text is not None else i: e for i, e in enumerate(examples)}
-    return tuple(found.values())
+    made = [e if isinstance(e, Example) else Example(e) for e in examples]
+    # The texts of a private index are not known, and each example stays.
+    return tuple({e.text if e.text is not None else i: e for i, e in enumerate(made)}.values())
 
 
 def _cosine(name: str, threshold: float) -> float:
@@ -249,19 +281,17 @@ def _cosine(name: str, threshold: float) -> float:
     return cosine
 
 
-def _check_strings(category: Category) -> None:
-    for text in (category.description, category.parent):
+def _check_strings(name: str, texts: tuple[str | None, ...], metadata: Mapping[str, str]) -> None:
+    for text in texts:
         if not isinstance(text, str | None):
             raise InvalidCategoriesError(
-                f"category {category.name!r} has description or parent {text!r}; a string or None"
-                " is needed"
+                f"category {name!r} has description or parent {text!r}; a string or None is needed"
             )
-    metadata = category.metadata
     if not isinstance(metadata, Mapping) or not all(
         isinstance(word, str) for pair in metadata.items() for word in pair
     ):
         raise InvalidCategoriesError(
-            f"category {category.name!r} has metadata {metadata!r}; strings by name are needed"
+            f"category {name!r} has metadata {metadata!r}; strings by name are needed"
         )
 
 

@@ -17,7 +17,7 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.encoders import Encoder, PrecomputedEncoder
 from textshot.engine.predict import category_probabilities
 from textshot.evaluation import brier_score, calibration_error, risk_coverage
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 LOGISTIC_DRAWS, TUNED_ON = 10, 100
 STREAM_SHOTS = (1, 5)
@@ -53,7 +53,7 @@ class _Cell:
         self._set, self._table = some, table
         self._tests, self._names = (
             table.encode(some.tests),
-            table.encode([spoken(kind) for kind in some.kinds]),
+            table.encode([spoken_name(kind) for kind in some.kinds]),
         )
         self.found: Figures = {}
 
@@ -64,7 +64,7 @@ class _Cell:
         both = Engine.build(categories, encoder=self._table)
         self.add("both", n_shot, both)
         self.add("both + batch", n_shot, both.adapted(self._set.tests))
-        self.add("example", n_shot, Engine.build(categories, encoder=self._table, names=False))
+        self.add("example", n_shot, Engine.build(categories, encoder=self._table, use_names=False))
         self._put("both, mean", n_shot, self._tests @ self._means(examples).T)
         if seed < LOGISTIC_DRAWS:
             self._put("logistic", n_shot, self._logistic(examples, names=False))
@@ -79,13 +79,13 @@ class _Cell:
         streams["foreign"] = ([*tests, *others], np.arange(len(tests)))
         for kind, (texts, asked) in streams.items():
             moved = both.adapted(texts)
-            change = _right(moved.scores_of_vectors(self._tests[asked]), truths[asked])
-            change -= _right(both.scores_of_vectors(self._tests[asked]), truths[asked])
+            change = _right(moved.score_vectors(self._tests[asked]), truths[asked])
+            change -= _right(both.score_vectors(self._tests[asked]), truths[asked])
             self._note(f"batch, {kind}: change", n_shot, change)
 
     def add(self, setting: str, n_shot: int, engine: Engine) -> None:
         """Measure an engine on all tests."""
-        self._put(setting, n_shot, engine.scores_of_vectors(self._tests))
+        self._put(setting, n_shot, engine.score_vectors(self._tests))
 
     def _put(self, setting: str, n_shot: int, scores: FloatArray) -> None:
         self._note(setting, n_shot, _right(scores, self._set.truths))
@@ -200,7 +200,7 @@ def _open_figures(
 ) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
-    scores, foreign_scores = (engine.scores_of_vectors(v) for v in (fitting, others))
+    scores, foreign_scores = (engine.score_vectors(v) for v in (fitting, others))
     threshold = engine.decision.threshold
     best, foreign_best = scores.max(axis=1), foreign_scores.max(axis=1)
     right = (scores.argmax(axis=1) == truths) & (best >= threshold)

@@ -11,7 +11,7 @@ from benchmarks.data import load
 from textshot import Category
 from textshot._arrays import IntArray
 from textshot.encoders import Encoder, PrecomputedEncoder
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 SETS: Mapping[str, tuple[str, str, str]] = {
     "banking77": ("banking77", "label", "clinc150"),
@@ -78,11 +78,13 @@ class Set:
 
     def categories(self, examples: Sequence[Sequence[str]]) -> list[Category]:
         """Return the categories of a draw."""
-        return [Category.of(k, *found) for k, found in zip(self.kinds, examples, strict=True)]
+        return [
+            Category(k, examples=[*found]) for k, found in zip(self.kinds, examples, strict=True)
+        ]
 
     def table(self, encoder: Encoder, shots: Sequence[int], draws: int) -> PrecomputedEncoder:
         """Encode every text that a cell will ask about, each once."""
-        names = [spoken(kind) for kind in self.kinds]
+        names = [spoken_name(kind) for kind in self.kinds]
         drawn = [t for seed in range(draws) for found in self.draw(max(shots), seed) for t in found]
         texts = list(dict.fromkeys([*names, *drawn, *self.tests, *self.extra]))
         return PrecomputedEncoder(texts, encoder.encode(texts), name=encoder.fingerprint)

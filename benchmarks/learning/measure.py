@@ -14,7 +14,7 @@ from textshot.encoders import Encoder
 from textshot.evaluation import evaluate_episodes, full_way
 from textshot.networks import Network
 from textshot.training.corpus import Corpus
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 DRAWS, EPISODES = 20, 600
 
@@ -45,7 +45,7 @@ def remembered(encoder: Encoder, work: Path) -> Encode:
 
 def of_set(encode: Encode, corpus: Corpus) -> Encode:
     """Return an `encode` for the texts and names of a set, all of which go through it once."""
-    known = list(dict.fromkeys([*corpus.texts, *(spoken(name) for name in corpus.names)]))
+    known = list(dict.fromkeys([*corpus.texts, *(spoken_name(name) for name in corpus.names)]))
     whole, at = encode(known), {text: row for row, text in enumerate(known)}
     return lambda texts: whole[[at[text] for text in texts]]
 
@@ -58,7 +58,7 @@ def on_categories(network: Network | None, encode: Encode, corpus: Corpus) -> Fi
         encode: texts to unit rows.
         corpus: categories that were not trained on.
     """
-    vectors, names = encode(corpus.texts), encode([spoken(name) for name in corpus.names])
+    vectors, names = encode(corpus.texts), encode([spoken_name(name) for name in corpus.names])
     found: Figures = {}
     for setting, named, examples in (
         ("example + name", names, True),

@@ -14,7 +14,7 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.networks import EXAMPLE, NAME, Network, Prototypical
 from textshot.scoring.exemplars import scores
 from textshot.scoring.prototypes import category_prototypes
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 SUPPORTS = 10
 SHOTS: Mapping[str, tuple[int, ...]] = {"banking77": (1, 2, 5), "hwu64": (1, 2, 5)}
@@ -42,7 +42,7 @@ class Target:
         at = np.full(len(self.texts), -1, np.int64)
         at[drawn] = np.arange(len(drawn))
         examples = encode([self.texts[i] for i in drawn])
-        tests, names = encode(self.tests), encode([spoken(kind) for kind in self.kinds])
+        tests, names = encode(self.tests), encode([spoken_name(kind) for kind in self.kinds])
         none = np.empty((len(self.kinds), 0, names.shape[1]), np.float32)
         used = Prototypical() if network is None else network
 

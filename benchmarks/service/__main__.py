@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "service.json"
 PAGE, PICTURE = Path("docs/service-figures.md"), Path("docs/images/service.png")
 BUILD = Path("build/service")
 SHARES = (0.5, 0.9, 2.0)
-HALF = 0.5
+DEFAULT_REJECTION_RATE = 0.5
 
 
 def main() -> None:
@@ -93,8 +93,10 @@ def cells(
         "same": lambda: same(index, texts[:500], BUILD),
         "capacity": lambda: capacity(index, texts, options.seconds / 4, BUILD),
         **loads,
-        "reloads": lambda: reloads(copied(), texts, HALF * most() / 2, many(200), many(40)),
-        "stops": lambda: stops(index, texts, HALF * most(), many(50)),
+        "reloads": lambda: reloads(
+            copied(), texts, DEFAULT_REJECTION_RATE * most() / 2, many(200), many(40)
+        ),
+        "stops": lambda: stops(index, texts, DEFAULT_REJECTION_RATE * most(), many(50)),
         "soak": lambda: soak(index, texts, 0.8, options.soak),
     }
 
@@ -109,7 +111,9 @@ def prepare(data: Path) -> tuple[Path, list[str]]:
     index = BUILD / "index"
     if not index.exists():
         BUILD.mkdir(parents=True, exist_ok=True)
-        categories = [Category.of(name, draw.choice(examples[name])) for name in sorted(examples)]
+        categories = [
+            Category(name, examples=[draw.choice(examples[name])]) for name in sorted(examples)
+        ]
         Engine.build(categories, encoder=load_encoder(backend=BACKEND)).save(index)
     asked, _ = load(data, "banking77", "test")
     draw.shuffle(asked)

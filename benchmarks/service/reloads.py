@@ -118,7 +118,7 @@ class _Writer:
             engine.remove(draw.choice(names))
         else:
             name = f"made {draw.randrange(10**6)}"
-            engine.add([Category.of(name, f"about {name} {draw.random()}")])
+            engine.add([Category(name, examples=[f"about {name} {draw.random()}"])])
         engine.save(self._index)
         self._learn()
 

@@ -212,7 +212,9 @@ def test_cells_that_a_spreadsheet_would_run_are_escaped_unless_switched_off(engi
 def test_a_category_that_looks_like_a_formula_is_escaped_too(compass):
     from textshot import Category, Engine
 
-    engine = Engine.build([Category.of("=HYPERLINK()", "0")], encoder=compass, threshold=None)
+    engine = Engine.build(
+        [Category("=HYPERLINK()", examples=["0"])], encoder=compass, threshold=None
+    )
     Path("in.txt").write_text("0\n")
     categorize(engine, "in.txt", "out.csv", rejects="bad.csv")
     assert rows("out.csv")[1][1] == "'=HYPERLINK()"
@@ -247,7 +249,7 @@ class Failing(Engine):
         self.calls.append(texts)
         if len(self.calls) > 1:
             raise self.error
-        return super().answers(texts, k, threshold=threshold)
+        return super().predict_arrays(texts, k, threshold=threshold)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def engine(tmp_path, monkeypatch):
 def test_an_earlier_run_is_found_by_what_there_is_of_it(engine, output, named):
     engine.save("index")
     first = categorize(engine, "in.csv", output)
-    engine.add([Category.of("lost card", "my card is gone")])
+    engine.add([Category("lost card", examples=["my card is gone"])])
     engine.save("index")
     second = categorize(engine, "next.csv", "out.csv", compare=named)
     assert second.drift.before == first.fingerprint

@@ -88,7 +88,7 @@ def test_names_that_are_taken_metadata_and_several_columns(kind):
     engine = Engine.build(
         [
             Category("refund", "", (Example("I want my money back"),), metadata=about),
-            Category.of("parcel", "my parcel has not come"),
+            Category("parcel", examples=["my parcel has not come"]),
         ],
         encoder=HashingEncoder(),
         threshold=0.2,

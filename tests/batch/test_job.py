@@ -163,7 +163,7 @@ def test_rows_of_another_index_are_never_among_those_of_this_one(engine):
     with pytest.raises(Stop):
         categorize(engine, "in.csv", "parts/", shard_rows=100, on_progress=stop_after(2))
     before = content("parts")
-    engine.add([Category.of("lost card", "my card is gone")])
+    engine.add([Category("lost card", examples=["my card is gone"])])
     with pytest.raises(
         TableError, match=r"parts/: holds rows of another run.*differs is the index"
     ):
@@ -178,7 +178,7 @@ def test_one_file_is_made_anew_for_another_index_and_whole_at_every_moment(engin
     write_rows("in.csv", 300)
     categorize(engine, "in.csv", "out.csv", shard_rows=100)
     before = Path("out.csv").read_bytes()
-    engine.add([Category.of("lost card", "my card is gone")])
+    engine.add([Category("lost card", examples=["my card is gone"])])
     with pytest.raises(Stop):
         categorize(engine, "in.csv", "out.csv", shard_rows=100, on_progress=stop_after(2))
     assert Path("out.csv").read_bytes() == before
@@ -395,7 +395,7 @@ def test_a_file_that_could_not_be_read_is_tried_again(engine, monkeypatch, outpu
 
 def test_what_is_kept_in_memory_of_a_shard_does_not_grow_with_the_categories(tmp_path):
     engine = Engine.build(
-        [Category.of(f"number {i}") for i in range(300)], encoder=HashingEncoder(), threshold=None
+        [Category(f"number {i}") for i in range(300)], encoder=HashingEncoder(), threshold=None
     )
     Path("in.csv").write_text("text\n" + "".join(f"number {i % 300}\n" for i in range(3000)))
     with pytest.raises(Stop):

@@ -166,7 +166,7 @@ def test_probabilities_are_shown_where_there_are_some(engine):
 
 
 def test_the_sheet_has_a_list_to_choose_from_and_nothing_in_it_is_run(engine):
-    engine.add([Category.of("=1+1", "two")])
+    engine.add([Category("=1+1", examples=["two"])])
     Path("in.csv").write_text("text\n=cmd()\n+1 two\n@x\nmy parcel\n007\n")
     categorize(engine, "in.csv", "out.csv", review="review.xlsx")
     assert "'=cmd()" in Path("out.csv").read_text()

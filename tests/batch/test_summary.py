@@ -143,7 +143,7 @@ def test_a_page_of_what_is_gone_is_gone(engine, report):
     def stop(rows, fraction):
         raise Stop
 
-    engine.add([Category.of("lost card", "my card is gone")])
+    engine.add([Category("lost card", examples=["my card is gone"])])
     with pytest.raises(Stop):
         categorize(engine, "in.csv", "out.csv", shard_rows=100, on_progress=stop)
     assert not (report.run / "summary.html").exists()
@@ -203,7 +203,7 @@ def test_hostile_texts_are_texts(text, report):
 def test_hostile_names_and_texts_of_a_real_run():
     names = ["<b>bold</b>", "{{ name }}", "quoted \"'", "\u202eright"]
     texts = [f"word{i} {name}" for i, name in enumerate(HOSTILE[:6])]
-    categories = [Category.of(name, text) for name, text in zip(names, texts, strict=False)]
+    categories = [Category(name, examples=[text]) for name, text in zip(names, texts, strict=False)]
     engine = Engine.build(categories, encoder=HashingEncoder(), threshold=0.1)
     Path("in.jsonl").write_text("".join(f'{{"text": {json.dumps(text)}}}\n' for text in texts * 20))
     report = categorize(engine, "in.jsonl", "out.csv")
@@ -319,7 +319,7 @@ def test_options_that_change_the_answers_are_told(engine):
 
 def test_the_comparison_is_a_section(engine, report):
     write_rows("next.csv", 200)
-    engine.add([Category.of("lost card", "my card is gone")])
+    engine.add([Category("lost card", examples=["my card is gone"])])
     second = categorize(engine, "next.csv", "next-out.csv", compare="out.csv")
     text = section((second.run / "summary.html").read_text(), "What changed since run")
     assert text.startswith(f"What changed since run {report.fingerprint}")

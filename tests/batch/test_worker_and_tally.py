@@ -65,7 +65,7 @@ def test_no_rows_and_no_categories():
 
 
 def test_one_category_has_no_second():
-    one = Engine.build([Category.of("parcel")], encoder=HashingEncoder(), threshold=None)
+    one = Engine.build([Category("parcel")], encoder=HashingEncoder(), threshold=None)
     answered = worker_of(one).answered(batch_of(["my parcel"]))
     assert answered.runners_up.tolist() == [-1]
     _, tally = work(worker_of(one), batch_of(["my parcel"]), 0)

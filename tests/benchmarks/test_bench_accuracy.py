@@ -65,9 +65,9 @@ def test_a_cell_holds_what_an_engine_answers(data, encoder):
     assert (cell["n_way"], cell["n_test"]) == (3, 90)
     for seed in range(2):
         examples = some.draw(3, seed)
-        categories = [Category.of(k, *e) for k, e in zip(some.kinds, examples, strict=True)]
+        categories = [Category(k, examples=[*e]) for k, e in zip(some.kinds, examples, strict=True)]
         for setting, names in (("both", True), ("example", False)):
-            engine = Engine.build(categories, encoder=encoder, names=names, threshold=None)
+            engine = Engine.build(categories, encoder=encoder, use_names=names, threshold=None)
             answers = [p.label for p in engine.classify(some.tests, k=1)]
             truths = [some.kinds[t] for t in some.truths]
             right = 100 * np.mean([a == t for a, t in zip(answers, truths, strict=True)])
@@ -104,9 +104,7 @@ def test_foreign_texts_are_the_wanted_share(data):
 
 
 def test_the_open_figures_by_pencil(data, encoder):
-    engine = Engine.build(
-        [Category.of("east"), Category.of("north")], encoder=_Compass(), threshold=0.9
-    )
+    engine = Engine.build([Category("east"), Category("north")], encoder=_Compass(), threshold=0.9)
     fitting, truths = _at(0, 10, 90, 45), np.array([0, 1, 1, 0])
     found = measure._open_figures(engine, fitting, truths, _at(180, 200, 5))
     # Right and near enough: the first and the third; 45 degrees is unknown, and so are two of

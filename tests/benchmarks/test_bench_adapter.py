@@ -98,7 +98,9 @@ def test_long_texts_are_measured_as_an_engine_answers(data):
     some.draws = 1
     found = dict(measure(some, encoder))
     chosen, tests = some.draw(1, seed=0)
-    kinds = [Category.of(k, some.texts[i]) for k, [i] in zip(some.kinds, chosen, strict=True)]
+    kinds = [
+        Category(k, examples=[some.texts[i]]) for k, [i] in zip(some.kinds, chosen, strict=True)
+    ]
     engine = Engine.build(kinds, encoder=encoder, threshold=None)
     answers = engine.classify([some.texts[i] for i in tests], k=1)
     truths = [some.kinds[some.labels[i]] for i in tests]

@@ -18,7 +18,7 @@ def label_of(run, index, text):
 
 
 def nothing_of(index):
-    found = Engine.load(index).index.state.nothing
+    found = Engine.load(index).index.state.out_of_scope
     return [] if found is None else [(e.text, e.source) for e in found.examples]
 
 

@@ -90,7 +90,7 @@ def test_a_review_goes_there_and_back(run, categories, inbox, review):
         "I want my money": "refund request",
         "=money()": "refund request",
     }
-    assert [example.text for example in engine.index.state.nothing.examples] == ["zzz qqq"]
+    assert [example.text for example in engine.index.state.out_of_scope.examples] == ["zzz qqq"]
     run("categorize", "made", inbox, "-o", "two.csv")
     after = answers("two.csv")
     assert after["when is the courier open"] == "late parcel"
@@ -119,7 +119,7 @@ def test_a_review_that_nobody_filled_in_changes_nothing(run, index, inbox):
 def test_unknown_in_the_output_of_categorize_still_teaches_nothing(run, index, inbox):
     run("categorize", index, inbox, "-o", "out.csv")
     run("correct", index, "--from", "out.csv")
-    assert Engine.load(index).index.state.nothing is None
+    assert Engine.load(index).index.state.out_of_scope is None
 
 
 def test_the_same_command_makes_the_review_later(run, index, inbox):

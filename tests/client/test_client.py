@@ -172,7 +172,7 @@ def test_an_answer_of_something_else_is_told():
 @pytest.mark.parametrize("name", ["a/b", "..", "a?b#c", "50%", "ä 👩‍🚀", "/"])
 def test_any_name_is_sent_whole(name: str):
     fake = Fake()
-    assert fake.client().put(Category.of(name, "x"), generation=6) == 7
+    assert fake.client().put(Category(name, examples=["x"]), generation=6) == 7
     path, _, query = fake.asked[0].url.raw_path.decode().partition("?")
     assert unquote(path.removeprefix("/v1/categories/")) == name
     assert "/" not in path.removeprefix("/v1/categories/")

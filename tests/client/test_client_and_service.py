@@ -62,7 +62,7 @@ def test_a_file_is_what_the_command_writes(folder: Path, client: Client, tmp_pat
 
 def test_changes_are_those_of_the_library(folder: Path, client: Client):
     before = client.info()["indexes"][0]["generation"]
-    made = Category.of("a/b: ü?", "the sky is blue", description="what is above")
+    made = Category("a/b: ü?", description="what is above", examples=["the sky is blue"])
     assert client.add(made, generation=before) == before + 1
     assert made in client.categories()
     with pytest.raises(AnswerError, match="another writer was first") as found:
@@ -78,7 +78,7 @@ def test_changes_are_those_of_the_library(folder: Path, client: Client):
 
 
 def test_a_category_that_is_read_and_put_back_keeps_its_corrections(folder: Path, client: Client):
-    client.add(Category.of("sky", "the sky is blue"))
+    client.add(Category("sky", examples=["the sky is blue"]))
     client.correct("the sky is grey", "sky")
     client.correct("the sky was grey", "sky")
     [sky] = [c for c in client.categories() if c.name == "sky"]

@@ -21,9 +21,9 @@ PLAIN = "st-23cc531d4087e858761b214387e3d332"
 
 TEXTS = ["where is my card", "a", "money lost", "", "my money is late " * 20]
 CATEGORIES = [
-    Category.of("refund request", "I want my money back"),
-    Category.of("late parcel", "my parcel has not come yet"),
-    Category.of("opening hours", "when is the shop open on Saturday"),
+    Category("refund request", examples=["I want my money back"]),
+    Category("late parcel", examples=["my parcel has not come yet"]),
+    Category("opening hours", examples=["when is the shop open on Saturday"]),
 ]
 QUESTIONS = ["where is my parcel", "give me the money", "are you open", "purple", "parcel " * 300]
 

@@ -219,7 +219,7 @@ def test_vectors_that_were_made_beforehand_and_negative_bounds_are_refused(spy):
 
 
 def test_an_engine_answers_as_without_it_and_its_probe_is_of_the_real_encoder(spy, tmp_path):
-    categories = [Category.of("a", "money back"), Category.of("b", "parcel late")]
+    categories = [Category("a", examples=["money back"]), Category("b", examples=["parcel late"])]
     texts = ["my money", "my parcel", "the weather"]
     engine = Engine.build(categories, encoder=CachedEncoder(spy, cache_folder=tmp_path))
     expected = Engine.build(categories, encoder=HashingEncoder(DIM)).classify(texts)
@@ -234,7 +234,9 @@ def test_an_engine_answers_as_without_it_and_its_probe_is_of_the_real_encoder(sp
 
 
 def test_an_encoder_that_changed_is_found_out_though_its_old_vectors_are_kept(spy, tmp_path):
-    engine = Engine.build([Category.of("a", "x"), Category.of("b", "y")], encoder=spy)
+    engine = Engine.build(
+        [Category("a", examples=["x"]), Category("b", examples=["y"])], encoder=spy
+    )
     engine.save(tmp_path / "index")
 
     class Changed(Spy):
@@ -252,7 +254,9 @@ def test_the_network_that_was_trained_with_the_model_is_found(spy, monkeypatch):
     asked = []
     monkeypatch.setattr("textshot.engine.engine.network_beside", asked.append)
     spy.folder = Path("model")
-    Engine.build([Category.of("a", "x"), Category.of("b", "y")], encoder=CachedEncoder(spy))
+    Engine.build(
+        [Category("a", examples=["x"]), Category("b", examples=["y"])], encoder=CachedEncoder(spy)
+    )
     assert asked == [Path("model")]
 
 

@@ -10,7 +10,11 @@ from textshot.engine.check import check_texts
 from textshot.engine.findings import REMEDIES, TITLES, FindingKind
 
 # A name at the first angle, an example at the second: ten degrees apart is usual here.
-GOOD = [Category.of("0", "10"), Category.of("60", "70"), Category.of("120", "130")]
+GOOD = [
+    Category("0", examples=["10"]),
+    Category("60", examples=["70"]),
+    Category("120", examples=["130"]),
+]
 
 
 def engine(categories, compass, **settings):
@@ -38,7 +42,7 @@ def test_the_scale_is_how_much_nearer_examples_are_to_their_own_name(compass):
 
 
 def test_an_example_nearer_to_another_name_is_astray(compass):
-    found = engine([*GOOD, Category.of("200", "125")], compass).check()
+    found = engine([*GOOD, Category("200", examples=["125"])], compass).check()
     [astray] = [finding for finding in found if finding.kind is FindingKind.ASTRAY]
     assert (astray.label, astray.other, astray.text) == ("200", "120", "125")
     # 125 is 75 degrees from its name, and lies on the mean of 120 and 130
@@ -49,7 +53,7 @@ def test_an_example_nearer_to_another_name_is_astray(compass):
 
 
 def test_of_several_examples_the_one_astray_is_named(compass):
-    bad = Category.of("220", "225", "61", "66")
+    bad = Category("220", examples=["225", "61", "66"])
     [finding] = [f for f in engine([*GOOD, bad], compass).check() if f.kind == "astray"]
     assert (finding.label, finding.other, finding.text) == (
         "220",
@@ -59,18 +63,18 @@ def test_of_several_examples_the_one_astray_is_named(compass):
 
 
 def test_examples_are_compared_with_each_other_where_names_are_left_out(compass):
-    bad = Category.of("c4", "250", "65", "70")
+    bad = Category("c4", examples=["250", "65", "70"])
     good = [
-        Category.of("c1", "10", "15"),
-        Category.of("c2", "68", "72"),
-        Category.of("c3", "130", "135"),
+        Category("c1", examples=["10", "15"]),
+        Category("c2", examples=["68", "72"]),
+        Category("c3", examples=["130", "135"]),
     ]
-    found = engine([*good, bad], compass, names=False).check()
+    found = engine([*good, bad], compass, use_names=False).check()
     assert [f.other for f in found if f.kind == "astray" and f.label == "c4"] == ["c2"]
 
 
 def test_a_name_that_says_nothing_of_its_examples(compass):
-    found = engine([*GOOD, Category.of("south", "60")], compass).check()
+    found = engine([*GOOD, Category("south", examples=["60"])], compass).check()
     assert ("name", "south", None) in [(f.kind, f.label, f.other) for f in found]
 
 
@@ -81,27 +85,29 @@ def test_opaque_names_are_one_finding():
     encoder = FunctionEncoder(
         lambda texts: [vectors.get(text, np.ones(24)) for text in texts], name="random"
     )
-    made = Engine.build([Category.of(c, f"text {i}") for c, i in codes.items()], encoder=encoder)
+    made = Engine.build(
+        [Category(c, examples=[f"text {i}"]) for c, i in codes.items()], encoder=encoder
+    )
     assert [(f.kind, f.label) for f in made.check()] == [("name", None)]
 
 
 def test_two_categories_near_each_other_are_told_once(compass):
-    found = engine([*GOOD, Category.of("62", "69")], compass).check()
+    found = engine([*GOOD, Category("62", examples=["69"])], compass).check()
     near = [f for f in found if f.kind == "overlap"]
     assert [(f.label, f.other) for f in near] == [("60", "62")]
     assert "its vector has a cosine of 1.00 with that of “62” (usual: " in near[0].reason
 
 
 def test_the_same_example_in_two_categories(compass):
-    both = [Category.of("100", "west"), Category.of("180", " West")]
+    both = [Category("100", examples=["west"]), Category("180", examples=[" West"])]
     found = engine(both, compass).check()
     assert (found[0].kind, found[0].label, found[0].other) == ("conflict", "180", "100")
     assert found[0].text == " West"
 
 
 def test_examples_with_little_in_common(compass):
-    tight = [Category.of(str(a), str(a + 2), str(a + 6)) for a in (0, 60, 120, 180)]
-    wide = Category.of("270", "240", "345")
+    tight = [Category(str(a), examples=[str(a + 2), str(a + 6)]) for a in (0, 60, 120, 180)]
+    wide = Category("270", examples=["240", "345"])
     found = [f for f in engine([*tight, wide], compass).check() if f.kind == "wide"]
     assert [f.label for f in found] == ["270"]
     assert f"is {cos(105):.2f}; of a usual category {cos(4):.2f}" in found[0].reason
@@ -112,7 +118,7 @@ def test_findings_come_by_kind_and_each_kind_has_words():
 
 
 def test_a_private_index_is_checked_and_shows_no_text(compass, tmp_path):
-    made = engine([*GOOD, Category.of("200", "125")], compass, private=True)
+    made = engine([*GOOD, Category("200", examples=["125"])], compass, private=True)
     made.save(tmp_path / "private")
     found = Engine.load(tmp_path / "private", encoder=compass).check()
     assert [(f.kind, f.label, f.text) for f in found if f.kind == "astray"] == [
@@ -134,7 +140,10 @@ def test_long_descriptions_and_examples_are_found_one_by_one(compass):
         asked.append(len(texts))
         return TruncationStats(len(texts), sum(len(text) > 3 for text in texts), 3)
 
-    made = engine([Category.of("0", "10"), Category.of("60", "70.25", description="65.5")], compass)
+    made = engine(
+        [Category("0", examples=["10"]), Category("60", description="65.5", examples=["70.25"])],
+        compass,
+    )
     found = check_texts(made.index.state, read)
     assert [(f.kind, f.label, f.text) for f in found] == [
         ("long", "60", "65.5"),
@@ -152,7 +161,9 @@ def test_another_language_is_found_by_the_real_encoder(real_encoder):
         f"Wo bleibt mein Päckchen, das ich vergangene Woche bestellt habe, Nummer {i}?"
         for i in range(12)
     ]
-    made = Engine.build([Category("Lohn"), Category.of("Verzug", *german)], encoder=real_encoder)
+    made = Engine.build(
+        [Category("Lohn"), Category("Verzug", examples=[*german])], encoder=real_encoder
+    )
     [found] = [f for f in made.check() if f.kind is FindingKind.LANGUAGE]
     assert found.label is None
     assert "% of the word pieces" in found.reason

@@ -121,7 +121,7 @@ def test_of_the_same_text_twice_in_one_call_the_last_holds(encoder):
 def test_a_text_that_is_another_categorys_only_example_goes_where_it_is_corrected_to(
     encoder, network, names
 ):
-    engine = build(encoder, network, names=names)
+    engine = build(encoder, network, use_names=names)
     text = "my parcel has not come yet"
     assert engine.correct(text, "opening hours").label == "opening hours"
     assert labels_of(engine, [text]) == ["opening hours"]
@@ -133,7 +133,7 @@ def test_a_text_that_is_another_categorys_only_example_goes_where_it_is_correcte
 
 def test_a_text_that_is_another_categorys_name_goes_where_it_is_corrected_to(encoder, network):
     engine = Engine.build(
-        [Category.of(c.name) for c in toy_categories()], encoder=encoder, network=network
+        [Category(c.name) for c in toy_categories()], encoder=encoder, network=network
     )
     assert engine.correct("late parcel", "opening hours").label == "opening hours"
 
@@ -151,7 +151,7 @@ def test_corrections_are_numbered_over_the_whole_index():
 
 
 def test_far_from_a_correction_no_answer_changes(compass):
-    engine = Engine.build([Category.of(n) for n in ("0", "90", "180", "270")], encoder=compass)
+    engine = Engine.build([Category(n) for n in ("0", "90", "180", "270")], encoder=compass)
     before = engine.scores(["180", "270"])
     engine.correct("80", "0")
     after = engine.scores(["180", "270"])
@@ -239,9 +239,9 @@ def test_taken_back_a_correction_is_gone(encoder):
 def test_corrections_of_the_first_release_are_plain_examples():
     categories = [
         Category("a", examples=(Example("money", "correction"),)),
-        Category.of("b", "parcel"),
+        Category("b", examples=["parcel"]),
     ]
-    plain = [Category.of("a", "money"), Category.of("b", "parcel")]
+    plain = [Category("a", examples=["money"]), Category("b", examples=["parcel"])]
     found, expected = (
         Engine.build(c, encoder=HashingEncoder(), threshold=None).classify(["money for it"])[0]
         for c in (categories, plain)

@@ -38,14 +38,14 @@ def unit(degrees):
 @pytest.fixture
 def build(compass):
     def built(*categories, **options):
-        made = [c if isinstance(c, Category) else Category.of(c) for c in categories]
+        made = [c if isinstance(c, Category) else Category(c) for c in categories]
         return Engine.build(made, encoder=compass, **options)
 
     return built
 
 
 def test_descriptions_and_examples_count_as_one_key_each_and_a_name_as_it_is_weighed(build):
-    described = Category.of("east", "30", "40", description="10")
+    described = Category("east", description="10", examples=["30", "40"])
     [alone] = build(described, threshold=None).classify(["20"], k=2)
     # keys at 0, 10, 30 and 40 degrees: their mean lies at 20
     assert (alone.label, alone.score) == ("east", cosine(0))
@@ -60,7 +60,9 @@ def test_descriptions_and_examples_count_as_one_key_each_and_a_name_as_it_is_wei
 
 
 def test_zero_one_and_several_examples_mix_in_one_index(build):
-    engine = build("east", Category.of("north", "100"), Category.of("south", "260", "280"))
+    engine = build(
+        "east", Category("north", examples=["100"]), Category("south", examples=["260", "280"])
+    )
     assert [len(c.examples) for c in engine.categories] == [0, 1, 2]
     assert engine.index.state.name_weight.weight == 3.0
     found = engine.classify(["1", str(direction(90, 100, shots=3)), "271"], threshold=None)
@@ -69,31 +71,31 @@ def test_zero_one_and_several_examples_mix_in_one_index(build):
 
 
 def test_names_can_be_left_out(build):
-    opaque = [Category.of("0", "90"), Category.of("180", "270")]
+    opaque = [Category("0", examples=["90"]), Category("180", examples=["270"])]
     [with_names] = build(*opaque, threshold=None).classify(["90"])
-    [without] = build(*opaque, threshold=None, names=False).classify(["90"])
+    [without] = build(*opaque, threshold=None, use_names=False).classify(["90"])
     between = direction(0, 90, shots=3)
     assert (with_names.score, without.score) == (cosine(90 - between), cosine(0))
 
 
 def test_a_category_with_nothing_to_stand_for_it_is_refused(build):
     with pytest.raises(InvalidCategoriesError, match="'east' has no example and no description"):
-        build("east", Category.of("west", "180"), names=False)
+        build("east", Category("west", examples=["180"]), use_names=False)
 
 
 def test_a_name_given_twice_is_refused(build):
     with pytest.raises(InvalidCategoriesError, match="'east' is given twice"):
-        build("east", Category.of("east", "10"))
+        build("east", Category("east", examples=["10"]))
 
 
 @pytest.mark.parametrize("blank", ["", " \t"])
 def test_an_empty_example_is_refused_wherever_it_comes_in(build, blank):
     message = "category 'east' has an empty example. Leave it out"
     with pytest.raises(InvalidCategoriesError, match=message):
-        build(Category.of("east", "10", blank))
+        build(Category("east", examples=["10", blank]))
     engine = build("east", "west")
     with pytest.raises(InvalidCategoriesError, match=message):
-        engine.replace(Category.of("east", blank))
+        engine.replace(Category("east", examples=[blank]))
     with pytest.raises(InvalidCategoriesError, match=message):
         engine.correct(blank, "east")
 
@@ -120,11 +122,11 @@ def test_with_five_categories_the_threshold_is_the_median_of_leaving_one_out(bui
 
 def test_examples_and_not_names_stand_in_for_a_users_texts(build):
     # The example at 20 degrees pulls "0" to 6 and is scored against the others from 20.
-    one = build(Category.of("0", "20"), *FIVE[1:])
+    one = build(Category("0", examples=["20"]), *FIVE[1:])
     assert one.index.state.name_weight.weight == 2.6
     # 20 to 40: 20; 40 to 6: 34; 90 to 40: 50; 180 to 90: 90; 270 to 180: 90
     assert one.decision.threshold == cosine(50)
-    several = build(Category.of("0", "20", "10"), *FIVE[1:]).decision
+    several = build(Category("0", examples=["20", "10"]), *FIVE[1:]).decision
     pulled = direction(0, 20, 10, shots=2.6)
     assert several.n_scores == 6  # 20, 30, 40 - pulled, 50, 90, 90 degrees
     assert 30 < 40 - pulled < 50
@@ -149,7 +151,7 @@ def test_with_few_categories_that_are_close_their_own_distance_counts(build):
 
 def test_own_vectors_have_no_background_so_few_categories_always_answer():
     encoder = PrecomputedEncoder(["a", "b", "x"], [[1, 0], [0, 1], [3, 1]], name="own")
-    engine = Engine.build([Category.of("a"), Category.of("b")], encoder=encoder)
+    engine = Engine.build([Category("a"), Category("b")], encoder=encoder)
     assert engine.decision.threshold is None
     assert engine.decision.method == "none: too few categories"
     assert engine.decision.guess
@@ -212,7 +214,7 @@ def test_a_category_without_a_threshold_beside_one_that_has_its_own_never_abstai
         ("north", None),
         ("west", -1),
     ]
-    assert engine.answers(texts).limits.tolist() == [pytest.approx(0.99), -np.inf, -1]
+    assert engine.predict_arrays(texts).limits.tolist() == [pytest.approx(0.99), -np.inf, -1]
     assert engine.explain("70").reason == "abstaining is off, so the best category is the answer"
 
 
@@ -220,7 +222,7 @@ def test_where_abstaining_is_off_out_of_scope_examples_and_blank_texts_are_answe
     strict = Category("east", threshold=0.5)
     for categories in (["east", "west"], [strict, "west"]):
         engine = build(*categories, threshold=None)
-        engine.add_nothing(["10", "170"])
+        engine.add_out_of_scope(["10", "170"])
         found = engine.classify(["170", ""])
         assert [(p.label, p.threshold) for p in found] == [("west", None)] * 2
     [unknown] = engine.classify(["10"])
@@ -255,7 +257,7 @@ def test_no_matches_at_all_cannot_be_asked_for(build, k):
     ],
 )
 def test_a_match_says_which_key_was_nearest(build, text, kind, key):
-    category = Category.of("east", "30", "40", description="10")
+    category = Category("east", description="10", examples=["30", "40"])
     [found] = build(category, "west").classify([text])
     assert (found.matches[0].key.kind, found.matches[0].key.text) == (kind, key)
 
@@ -357,7 +359,7 @@ def test_vectors_that_cannot_be_compared_are_refused(build, vectors, message):
     with pytest.raises(InvalidTextsError, match=message):
         build("east").classify_vectors(vectors)
     with pytest.raises(InvalidTextsError, match=message):
-        build("east").scores_of_vectors(vectors)
+        build("east").score_vectors(vectors)
     with pytest.raises(InvalidTextsError, match=message):
         build("east").index.search(vectors)
 
@@ -383,11 +385,11 @@ def test_batches_and_neighbours_do_not_change_an_answer():
 
 def test_progress_counts_every_key(compass):
     seen = []
-    Engine.build([Category.of("east", "1", "2"), Category.of("west")], encoder=compass)
+    Engine.build([Category("east", examples=["1", "2"]), Category("west")], encoder=compass)
     Engine.build(
-        [Category.of("east", "1", "2", description="3"), Category.of("west")],
+        [Category("east", description="3", examples=["1", "2"]), Category("west")],
         encoder=compass,
-        advance=seen.append,
+        on_progress=seen.append,
     )
     assert sum(seen) == 5
 
@@ -404,7 +406,7 @@ def test_an_encoder_of_other_dimensions_than_the_index_is_refused(compass):
 
 def test_an_engine_that_never_derived_a_threshold_always_answers(compass):
     index = Index(2)
-    index.add([Category.of("east")], [[1, 0]])
+    index.add([Category("east")], [[1, 0]])
     engine = Engine(compass, index)
     assert engine.classify(["200"])[0].label == "east"
     assert engine.decision.stale
@@ -428,7 +430,7 @@ def test_reading_from_threads_goes_on_beside_changes():
     for thread in threads:
         thread.start()
     for _ in range(30):
-        engine.add([Category.of("new", "a parcel of the weather")])
+        engine.add([Category("new", examples=["a parcel of the weather"])])
         engine.correct("the weather of my money", "new")
         engine.rename("new", "newer")
         engine.remove("newer")
@@ -457,7 +459,7 @@ def test_texts_that_come_again_get_their_answer_again_and_are_encoded_once():
 def test_answers_are_the_predictions_as_arrays(threshold):
     engine = toy_engine(threshold="auto")
     texts = ["my parcel has not come", "I want my money back", "zzz qqq", "", "zzz qqq"]
-    found = engine.answers(texts, k=2, threshold=threshold)
+    found = engine.predict_arrays(texts, k=2, threshold=threshold)
     predictions = engine.classify(texts, k=2, threshold=threshold)
     labels = engine.index.labels
     assert found.scores.tolist() == [[m.score for m in p.matches] for p in predictions]
@@ -471,7 +473,7 @@ def test_answers_are_the_predictions_as_arrays(threshold):
 
 
 def test_no_text_has_no_answer_and_no_category_answers_nothing():
-    assert toy_engine().answers([], k=3).scores.shape == (0, 3)
-    empty = Engine.build([], encoder=HashingEncoder()).answers(["one", "two"])
+    assert toy_engine().predict_arrays([], k=3).scores.shape == (0, 3)
+    empty = Engine.build([], encoder=HashingEncoder()).predict_arrays(["one", "two"])
     assert empty.scores.shape == (2, 0)
     assert empty.known.tolist() == [False, False]

@@ -47,7 +47,7 @@ ENCODER = PrecomputedEncoder(
 
 
 def categories(n_shot=N_SHOT):
-    return [Category.of(label, *texts[:n_shot]) for label, texts in EXAMPLES.items()]
+    return [Category(label, examples=[*texts[:n_shot]]) for label, texts in EXAMPLES.items()]
 
 
 def build(given=None, **options):
@@ -96,7 +96,7 @@ def accuracy(engine):
 
 @pytest.mark.parametrize("names", [True, False])
 def test_scores_are_the_cosine_and_the_attention_of_all_keys(names):
-    engine = build(names=names)
+    engine = build(use_names=names)
     state = engine.index.state
     assert state.attention_share > 0
     assert (state.name_weight is not None) == names
@@ -123,8 +123,8 @@ def test_the_scale_and_the_weights_of_kinds_are_those_that_the_network_has_learn
     np.testing.assert_allclose(engine.scores(QUERIES), expected, atol=1e-6)
 
 
-def test_with_fused_keys_a_score_is_the_cosine_alone():
-    engine = build(keys="fused")
+def test_without_key_attention_a_score_is_the_cosine_alone():
+    engine = build(key_attention="off")
     state = engine.index.state
     assert state.attention_share is None
     assert state.attention is None
@@ -134,13 +134,15 @@ def test_with_fused_keys_a_score_is_the_cosine_alone():
 
 
 def test_texts_of_categories_of_two_things_are_read_better():
-    assert accuracy(build()) > accuracy(build(keys="fused")) + 0.05
+    assert accuracy(build()) > accuracy(build(key_attention="off")) + 0.05
 
 
 @pytest.mark.parametrize("keys", ["several", "", None, True, "Auto"])
-def test_keys_that_are_neither_auto_nor_fused_are_refused(keys):
-    with pytest.raises(InvalidTextsError, match=f"keys is {keys!r}; 'auto' or 'fused' is needed"):
-        build(keys=keys)
+def test_a_key_attention_that_is_neither_auto_nor_off_is_refused(keys):
+    with pytest.raises(
+        InvalidTextsError, match=f"key_attention is {keys!r}; 'auto' or 'off' is needed"
+    ):
+        build(key_attention=keys)
 
 
 SETTINGS = [
@@ -185,7 +187,7 @@ def test_the_threshold_is_derived_from_these_scores():
     scores = engine.scores(texts)
     scores[np.arange(len(texts)), np.repeat(np.arange(6), N_SHOT)] = -1
     assert engine.decision.threshold == pytest.approx(np.median(scores.max(axis=1)), abs=1e-6)
-    assert engine.decision.threshold != build(keys="fused").decision.threshold
+    assert engine.decision.threshold != build(key_attention="off").decision.threshold
 
 
 def test_the_best_category_has_the_largest_probability():
@@ -218,7 +220,7 @@ def test_a_score_depends_on_no_other_text_and_no_batch():
 @pytest.mark.parametrize("private", [False, True])
 @pytest.mark.parametrize("names", [True, False])
 def test_saved_is_loaded_bit_for_bit(tmp_path, names, private):
-    engine = build(names=names, private=private)
+    engine = build(use_names=names, private=private)
     engine.save(tmp_path / "index")
     loaded = Engine.load(tmp_path / "index", encoder=ENCODER)
     assert loaded.index.state.attention_share > 0
@@ -227,12 +229,12 @@ def test_saved_is_loaded_bit_for_bit(tmp_path, names, private):
     assert manifest["requires"] == ["attention", "fusion"][: 1 + names]
     assert manifest["fusion"]["attention"] == engine.index.state.attention_share
     for one in (engine, loaded):  # it is found again from what was loaded too
-        one.add([Category.of("text 0", *QUERIES[:20])])
+        one.add([Category("text 0", examples=[*QUERIES[:20]])])
     assert bits(loaded) == bits(engine)
 
 
 def test_keys_that_are_fused_stay_so_when_saved_and_changed(tmp_path):
-    engine = build(keys="fused")
+    engine = build(key_attention="off")
     engine.save(tmp_path / "index")
     assert "attention" not in manifest_of(tmp_path / "index")["fusion"]
     loaded = Engine.load(tmp_path / "index", encoder=ENCODER)

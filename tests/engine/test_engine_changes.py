@@ -19,16 +19,16 @@ def cosine(degrees):
 @pytest.fixture
 def engine(compass):
     """Six directions, threshold derived."""
-    categories = [Category.of(name) for name in FIVE] + [Category.of("220", "225")]
+    categories = [Category(name) for name in FIVE] + [Category("220", examples=["225"])]
     return Engine.build(categories, encoder=compass)
 
 
 CHANGES = {
-    "add": lambda e: e.add([Category.of("130"), Category.of("135", "136")]),
+    "add": lambda e: e.add([Category("130"), Category("135", examples=["136"])]),
     "remove": lambda e: e.remove("40"),
     "rename": lambda e: e.rename("180", "170"),
     "merge": lambda e: e.merge(["220"], "180"),
-    "replace": lambda e: e.replace(Category.of("180", "160")),
+    "replace": lambda e: e.replace(Category("180", examples=["160"])),
     "add_example": lambda e: e.add_example("180", "160"),
     "replace_example": lambda e: e.replace_example("220", "225", "235"),
     "remove_example": lambda e: e.remove_example("220", "225"),
@@ -97,14 +97,14 @@ def test_falling_below_five_categories_makes_the_threshold_a_guess(engine):
     engine.remove("180")
     assert engine.decision.guess
     assert engine.decision.method == "background sentences, 95 %"
-    engine.add([Category.of("180")])
+    engine.add([Category("180")])
     assert not engine.decision.guess
 
 
 def test_all_categories_can_go_and_come_back(engine):
     engine.remove(*engine.index.labels)
     assert engine.classify(["0"], threshold=None)[0].label is None
-    engine.add([Category.of("0")])
+    engine.add([Category("0")])
     assert engine.classify(["0"])[0].label == "0"
 
 
@@ -153,8 +153,10 @@ def test_a_renamed_category_is_found_under_its_new_name_and_meaning(engine):
 
 
 def test_with_names_left_out_a_new_name_means_nothing(compass):
-    engine = Engine.build([Category.of("c1", "0"), Category.of("c2", "90")], encoder=compass)
-    opaque = Engine.build(engine.categories, encoder=compass, names=False)
+    engine = Engine.build(
+        [Category("c1", examples=["0"]), Category("c2", examples=["90"])], encoder=compass
+    )
+    opaque = Engine.build(engine.categories, encoder=compass, use_names=False)
     opaque.rename("c1", "180")
     [found] = opaque.classify(["0"])
     assert (found.label, found.score) == ("180", cosine(0))
@@ -177,7 +179,7 @@ def test_what_is_not_there_is_named_with_what_may_be_meant(engine):
         lambda: engine.remove_example("22", "5"),
         lambda: engine.replace_example("22", "5", "6"),
         lambda: engine.correct("5", "22"),
-        lambda: engine.replace(Category.of("22")),
+        lambda: engine.replace(Category("22")),
     ):
         with pytest.raises(InvalidCategoriesError, match=message):
             change()
@@ -185,11 +187,11 @@ def test_what_is_not_there_is_named_with_what_may_be_meant(engine):
 
 def test_what_is_there_already_is_not_added_or_renamed_over(engine):
     with pytest.raises(InvalidCategoriesError, match="category '40' is there already"):
-        engine.add([Category.of("50"), Category.of("40")])
+        engine.add([Category("50"), Category("40")])
     with pytest.raises(InvalidCategoriesError, match="category '40' is there already"):
         engine.rename("0", "40")
     with pytest.raises(InvalidCategoriesError, match="'50' is given twice"):
-        engine.add([Category.of("50"), Category.of("50")])
+        engine.add([Category("50"), Category("50")])
     with pytest.raises(InvalidCategoriesError, match="no such example among its 1"):
         engine.remove_example("220", "226")
 
@@ -203,7 +205,7 @@ def test_a_name_that_no_category_can_have_is_refused(engine, name):
 def test_a_change_that_failed_changed_nothing(engine):
     before = engine.index.state
     with pytest.raises(InvalidCategoriesError, match="is there already"):
-        engine.add([Category.of("50"), Category.of("40")])
+        engine.add([Category("50"), Category("40")])
     with pytest.raises(InvalidCategoriesError, match="no category 'x'"):
         engine.remove("0", "x")
     with pytest.raises(InvalidTextsError, match="threshold is 7"):

@@ -24,10 +24,10 @@ TEXTS = ["where is my parcel", "I want my money", "log in", "Saturday", "the moo
 
 def categories():
     """Zero, one and several examples, with a description and without."""
-    more = Category.of("late parcel", "my parcel has not come yet", "it is overdue")
-    described = Category.of("spare parts", "a screw", description="Orders of single parts.")
+    more = Category("late parcel", examples=["my parcel has not come yet", "it is overdue"])
+    described = Category("spare parts", description="Orders of single parts.", examples=["a screw"])
     others = [c for c in toy_categories() if c.name != "late parcel"]
-    return [*others, more, described, Category.of("gift wrapping")]
+    return [*others, more, described, Category("gift wrapping")]
 
 
 def build(given, **options):
@@ -65,12 +65,12 @@ def test_saved_is_loaded_bit_for_bit(tmp_path, private):
     assert manifest_of(tmp_path / "index")["requires"] == ["fusion"]
     # A change finds the weight out again, from what was loaded as from what was built.
     for one in (engine, loaded):
-        one.add([Category.of("price match", "it is cheaper elsewhere")])
+        one.add([Category("price match", examples=["it is cheaper elsewhere"])])
     assert bits(loaded) == bits(engine)
 
 
 def test_without_names_there_is_nothing_to_weigh(tmp_path):
-    engine = build(toy_categories(), names=False)
+    engine = build(toy_categories(), use_names=False)
     assert engine.index.state.name_weight is None
     engine.save(tmp_path / "index")
     assert Engine.load(tmp_path / "index").index.state.name_weight is None
@@ -82,7 +82,7 @@ def test_an_index_of_the_mean_rule_keeps_it_when_it_is_changed_and_saved(tmp_pat
     engine = Engine.load(folder)
     assert engine.index.state.name_weight is None
     engine.add_example("late parcel", "still nothing in my letter box")
-    engine.add([Category.of("gift wrapping", "wrap it, please")])
+    engine.add([Category("gift wrapping", examples=["wrap it, please"])])
     engine.rename("gift wrapping", "presents")
     engine.save(folder)
     for state in (engine.index.state, Engine.load(folder).index.state):
@@ -138,7 +138,7 @@ def opaque(support, encoder, order):
 
 def test_names_that_tell_nothing_are_found_out_and_cost_nothing(support, real_encoder):
     given, vectors, truth = support
-    nameless = accuracy(Engine.build(given, encoder=real_encoder, names=False), vectors, truth)
+    nameless = accuracy(Engine.build(given, encoder=real_encoder, use_names=False), vectors, truth)
     orders = [np.arange(22), *(np.random.default_rng(i).permutation(22) for i in range(10))]
     made = [opaque(support, real_encoder, order) for order in orders]
     in_order, score = made[0]
@@ -160,5 +160,5 @@ def test_names_that_tell_something_are_worth_more_than_an_example(support, real_
     assert not name_weight.uninformative
     assert name_weight.t_statistic > 5
     assert name_weight.weight > 1
-    nameless = Engine.build(given, encoder=real_encoder, names=False)
+    nameless = Engine.build(given, encoder=real_encoder, use_names=False)
     assert accuracy(named, vectors, truth) > accuracy(nameless, vectors, truth) + 0.05

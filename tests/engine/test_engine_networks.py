@@ -53,10 +53,10 @@ def network(request):
 
 
 def categories():
-    more = Category.of(
-        "late parcel", "my parcel has not come yet", "it is overdue", "still nothing"
+    more = Category(
+        "late parcel", examples=["my parcel has not come yet", "it is overdue", "still nothing"]
     )
-    described = Category.of("spare parts", "a screw", description="Orders of single parts.")
+    described = Category("spare parts", description="Orders of single parts.", examples=["a screw"])
     return [*(c for c in toy_categories() if c.name != "late parcel"), more, described]
 
 
@@ -138,7 +138,7 @@ def contents_of():
 
 def test_a_changed_engine_is_one_that_was_built_so(network, tmp_path, contents_of):
     engine = build(network)
-    engine.add([Category.of("gift wrapping", "wrap it")])
+    engine.add([Category("gift wrapping", examples=["wrap it"])])
     engine.add_example("gift wrapping", "as a present")
     engine.remove("job application")
     engine.rename("spare parts", "single parts")
@@ -152,7 +152,7 @@ def test_a_changed_engine_is_one_that_was_built_so(network, tmp_path, contents_o
 def test_changes_leave_the_keys_of_the_others_bit_for_bit(network):
     engine = build(network)
     before = {e.category.name: e.vectors.tobytes() for e in engine.index.state.entries}
-    engine.add([Category.of("gift wrapping", "wrap it")])
+    engine.add([Category("gift wrapping", examples=["wrap it"])])
     after = {e.category.name: e.vectors.tobytes() for e in engine.index.state.entries}
     assert {name: after[name] for name in before} == before
 
@@ -161,7 +161,7 @@ def test_vectors_of_a_joint_network_depend_on_all_categories():
     for network in (Linear(), MADE["learned attention"]):
         engine = build(network)
         before = engine.index.entry("login problem").prototype.copy()
-        engine.add([Category.of("gift wrapping", "wrap it")])
+        engine.add([Category("gift wrapping", examples=["wrap it"])])
         assert not np.array_equal(engine.index.entry("login problem").prototype, before)
         engine.remove("gift wrapping")
         np.testing.assert_array_equal(engine.index.entry("login problem").prototype, before)
@@ -273,7 +273,7 @@ def manifest_of(folder):
 @pytest.mark.parametrize("network", [None, "matching", Matching()])
 @pytest.mark.parametrize(("names", "requires"), [(True, ["fusion"]), (False, [])])
 def test_the_plain_network_leaves_no_trace(tmp_path, network, names, requires):
-    build(network, names=names).save(tmp_path / "index")
+    build(network, use_names=names).save(tmp_path / "index")
     manifest = manifest_of(tmp_path / "index")
     assert manifest["requires"] == requires  # of the names that are weighed
     assert "network" not in manifest
@@ -293,7 +293,7 @@ def test_any_other_is_required_of_the_reader(tmp_path):
     manifest = manifest_of(tmp_path / "learned")
     assert manifest["requires"] == ["fusion", "network"]
     assert set(manifest["files"]) == {"vectors", "categories", "network"}
-    build("siamese", names=False).save(tmp_path / "nameless")
+    build("siamese", use_names=False).save(tmp_path / "nameless")
     assert manifest_of(tmp_path / "nameless")["requires"] == ["network"]
 
 
@@ -301,13 +301,13 @@ def test_a_failed_change_of_a_network_changes_nothing():
     engine = build(MADE["learned attention"])
     before = engine.index.state
     with pytest.raises(InvalidCategoriesError, match="is there already"):
-        engine.add([Category.of("late parcel")])
+        engine.add([Category("late parcel")])
     assert engine.index.state is before
 
 
 def test_an_index_alone_keeps_its_network(tmp_path):
     index = Index(2, network=Matching(keys="several"))
-    index.add([Category.of("east"), Category.of("north")], np.eye(2))
+    index.add([Category("east"), Category("north")], np.eye(2))
     index.save(tmp_path / "index")
     assert Index.load(tmp_path / "index").state.network.settings["keys"] == "several"
 

@@ -66,8 +66,8 @@ def test_a_loaded_engine_gives_the_same_answers(tmp_path, threshold, private):
 @pytest.mark.parametrize("when", ["at build", "at save"])
 def test_a_private_index_holds_no_text(tmp_path, when):
     categories = [
-        Category.of("refund", "secret-example", description="secret-description"),
-        Category.of("parcel", "another-secret"),
+        Category("refund", description="secret-description", examples=["secret-example"]),
+        Category("parcel", examples=["another-secret"]),
     ]
     engine = Engine.build(categories, encoder=HashingEncoder(), private=when == "at build")
     engine.save(tmp_path / "index", private=True if when == "at save" else None)
@@ -107,7 +107,7 @@ def test_another_encoder_is_refused_with_both_fingerprints(tmp_path, compass):
 
 
 def test_an_encoder_of_the_right_name_that_embeds_differently_is_refused(tmp_path, compass):
-    Engine.build([Category.of("east")], encoder=compass).save(tmp_path / "index")
+    Engine.build([Category("east")], encoder=compass).save(tmp_path / "index")
 
     def turned(texts):
         return compass.encode(texts) @ np.array([[0.0, 1.0], [-1.0, 0.0]])
@@ -121,7 +121,7 @@ def test_an_encoder_of_the_right_name_that_embeds_differently_is_refused(tmp_pat
 @pytest.mark.parametrize(("degrees", "same"), [(0.5, True), (1.0, False)])
 def test_the_probe_forgives_rounding_and_nothing_more(tmp_path, compass, degrees, same):
     # The tolerance of 1e-4 on the cosine is an angle of 0.81 degrees.
-    Engine.build([Category.of("east")], encoder=compass).save(tmp_path / "index")
+    Engine.build([Category("east")], encoder=compass).save(tmp_path / "index")
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
 
     def turned(texts):
@@ -136,7 +136,7 @@ def test_the_probe_forgives_rounding_and_nothing_more(tmp_path, compass, degrees
 
 
 def test_an_encoder_that_gives_nan_is_refused(tmp_path, compass):
-    Engine.build([Category.of("east")], encoder=compass).save(tmp_path / "index")
+    Engine.build([Category("east")], encoder=compass).save(tmp_path / "index")
 
     class Broken:
         name = source = "compass"
@@ -150,7 +150,7 @@ def test_an_encoder_that_gives_nan_is_refused(tmp_path, compass):
 
 
 def test_an_encoder_of_ones_own_must_be_given_when_loading(tmp_path, compass):
-    engine = Engine.build([Category.of("east"), Category.of("north")], encoder=compass)
+    engine = Engine.build([Category("east"), Category("north")], encoder=compass)
     engine.save(tmp_path / "index")
     for name in (None, "compass"):
         with pytest.raises(EncoderMismatchError, match=r"own embeddings .*: give that encoder"):
@@ -161,7 +161,7 @@ def test_an_encoder_of_ones_own_must_be_given_when_loading(tmp_path, compass):
 
 def test_precomputed_vectors_can_be_saved_and_classify_other_vectors(tmp_path):
     mine = PrecomputedEncoder(["a", "b"], [[1, 0], [0, 1]], name="own v1")
-    Engine.build([Category.of("a"), Category.of("b")], encoder=mine).save(tmp_path / "index")
+    Engine.build([Category("a"), Category("b")], encoder=mine).save(tmp_path / "index")
     later = PrecomputedEncoder(["a new text"], [[3, 1]], name="own v1")
     loaded = Engine.load(tmp_path / "index", encoder=later)
     assert loaded.classify(["a new text"])[0].label == "a"
@@ -181,7 +181,7 @@ def test_a_name_can_be_given_when_loading_and_has_to_be_the_same(tmp_path):
 
 def test_an_index_that_does_not_say_its_encoder_is_refused(tmp_path):
     index = Index(2)
-    index.add([Category.of("east")], [[1, 0]])
+    index.add([Category("east")], [[1, 0]])
     index.save(tmp_path / "index")
     with pytest.raises(EncoderMismatchError, match="does not say which encoder made it"):
         Engine.load(tmp_path / "index")

@@ -105,7 +105,7 @@ def test_few_texts_that_fit_none_leave_the_threshold_alone(engine, threshold):
     assert (settings.method, settings.guess) == (before.method, before.guess)
     assert engine.calibrated
     # What was derived is derived again, what was given stays; probabilities end either way.
-    engine.add([Category.of("price match", "cheaper elsewhere")])
+    engine.add([Category("price match", examples=["cheaper elsewhere"])])
     assert not engine.calibrated
     assert engine.decision.method == before.method
 
@@ -121,7 +121,7 @@ def test_who_never_abstains_goes_on_so(engine):
 def test_a_change_while_texts_are_encoded_is_tuned_on(engine):
     """What is scored and what the truths name are of one moment, the later one."""
     texts, truths = labelled(60, 20)
-    new = [Category.of("a new one", "something new")]
+    new = [Category("a new one", examples=["something new"])]
     while_encoding(engine, lambda: engine.add(new))
     engine.tune(texts, truths)
     assert engine.decision.n_way == 6
@@ -146,7 +146,7 @@ def test_few_texts_that_fit_none_give_unknown_no_probability(engine):
 
 def test_a_change_of_the_categories_ends_probabilities_and_not_the_threshold(engine):
     threshold = engine.tune(*labelled(100, 50)).threshold
-    engine.add([Category.of("price match", "cheaper elsewhere")])
+    engine.add([Category("price match", examples=["cheaper elsewhere"])])
     assert (engine.decision.threshold, engine.decision.stale) == (threshold, True)
     assert {p.probability for p in engine.classify(["money back"])} == {None}
     engine.tune(*labelled(100, 50))
@@ -227,7 +227,7 @@ def test_what_cannot_be_tuned_on_is_refused(engine, texts, truths, match):
 
 
 def test_the_rate_of_the_categories_own_scores():
-    categories = [Category.of(name, words) for name, words in WORDS.items()]
+    categories = [Category(name, examples=[words]) for name, words in WORDS.items()]
     thresholds = [
         Engine.build(categories, encoder="hashing", unknown_rate=rate).decision.threshold
         for rate in (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -236,7 +236,7 @@ def test_the_rate_of_the_categories_own_scores():
     assert len(set(thresholds)) > 2
     engine = Engine.build(categories, encoder="hashing", unknown_rate=0.75)
     assert engine.decision.method == "leave-one-category-out 75 %"
-    engine.add([Category.of("price match", "cheaper elsewhere")])
+    engine.add([Category("price match", examples=["cheaper elsewhere"])])
     assert engine.decision.rate == 0.75  # a change derives it again, at the same rate
     with pytest.raises(InvalidTextsError, match=r"unknown_rate is 1\.5; a share"):
         Engine.build(categories, encoder="hashing", unknown_rate=1.5)

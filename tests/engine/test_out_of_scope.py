@@ -30,22 +30,22 @@ def labels_of(engine, texts, **options):
 
 
 def texts_of(engine):
-    nothing = engine.index.state.nothing
+    nothing = engine.index.state.out_of_scope
     return [] if nothing is None else [e.text for e in nothing.examples]
 
 
 @pytest.fixture
 def pencil(compass):
     """East and west are categories, and north fits none."""
-    engine = Engine.build([Category.of("0"), Category.of("180")], encoder=compass, threshold=0.0)
-    engine.add_nothing(["90"])
+    engine = Engine.build([Category("0"), Category("180")], encoder=compass, threshold=0.0)
+    engine.add_out_of_scope(["90"])
     return engine
 
 
 @pytest.fixture
 def toy():
     engine = toy_engine(threshold=0.25)
-    engine.add_nothing(FOREIGN)
+    engine.add_out_of_scope(FOREIGN)
     return engine
 
 
@@ -82,14 +82,14 @@ def test_by_how_much_is_what_was_decided():
 @pytest.mark.parametrize(("degrees", "label"), [("24.1", "0"), ("24.3", None)])
 def test_what_fits_nothing_may_be_near_to_a_category(compass, degrees, label):
     """Of 0 and 40 degrees: 2 sin 20 sin (q - 20) is 0.05 at q = 24.19."""
-    engine = Engine.build([Category.of("0"), Category.of("180")], encoder=compass, threshold=0.0)
-    engine.add_nothing(["40"])
+    engine = Engine.build([Category("0"), Category("180")], encoder=compass, threshold=0.0)
+    engine.add_out_of_scope(["40"])
     assert labels_of(engine, [degrees]) == [label]
 
 
 def test_the_very_text_is_unknown_even_where_it_is_the_very_category(compass):
-    engine = Engine.build([Category.of("0"), Category.of("180")], encoder=compass, threshold=0.0)
-    engine.add_nothing(["0"])
+    engine = Engine.build([Category("0"), Category("180")], encoder=compass, threshold=0.0)
+    engine.add_out_of_scope(["0"])
     [found] = engine.classify(["0"])
     assert (found.label, found.score) == (None, pytest.approx(1.0, abs=1e-6))
     # Beside it the category is as near as it is, and is not beaten by a twentieth.
@@ -98,14 +98,14 @@ def test_the_very_text_is_unknown_even_where_it_is_the_very_category(compass):
 
 def test_near_to_a_category_only_the_very_text_is_unknown(compass):
     """Nobody can be ahead of 0.9986 by a twentieth, and one degree from the text is not it."""
-    engine = Engine.build([Category.of("0"), Category.of("180")], encoder=compass, threshold=0.0)
-    engine.add_nothing(["4"])
+    engine = Engine.build([Category("0"), Category("180")], encoder=compass, threshold=0.0)
+    engine.add_out_of_scope(["4"])
     assert labels_of(engine, ["3", "4", "5"]) == ["0", None, "0"]
 
 
 def test_each_is_read_on_its_own_and_not_their_mean(compass):
-    engine = Engine.build([Category.of("0"), Category.of("180")], encoder=compass, threshold=-1.0)
-    engine.add_nothing(["60", "300"])  # their mean lies at 0 degrees
+    engine = Engine.build([Category("0"), Category("180")], encoder=compass, threshold=-1.0)
+    engine.add_out_of_scope(["60", "300"])  # their mean lies at 0 degrees
     assert labels_of(engine, ["0", "60", "300", "180"]) == ["0", None, None, "180"]
 
 
@@ -144,8 +144,8 @@ def test_scores_threshold_and_matches_stay_as_they_were(toy):
 def test_a_derived_threshold_does_not_move():
     engine = toy_engine(threshold="auto")
     before = engine.decision
-    engine.add_nothing(FOREIGN)
-    engine.remove_nothing(FOREIGN[0])
+    engine.add_out_of_scope(FOREIGN)
+    engine.remove_out_of_scope(FOREIGN[0])
     assert engine.decision == before
     assert not before.stale
 
@@ -155,7 +155,7 @@ def test_probabilities_are_those_that_were_tuned():
     texts = [f"{c.examples[0].text} {i}" for c in toy_categories() for i in range(8)]
     engine.tune(texts, [c.name for c in toy_categories() for _ in range(8)])
     before = engine.probabilities(TEXTS)
-    engine.add_nothing(FOREIGN)
+    engine.add_out_of_scope(FOREIGN)
     assert engine.calibrated
     assert np.array_equal(engine.probabilities(TEXTS), before)
 
@@ -163,7 +163,7 @@ def test_probabilities_are_those_that_were_tuned():
 def test_without_categories_everything_is_unknown_and_what_fits_nothing_is_kept(pencil):
     pencil.remove("0", "180")
     assert labels_of(pencil, ["0", "90"]) == [None, None]
-    pencil.add([Category.of("0")])
+    pencil.add([Category("0")])
     assert labels_of(pencil, ["0", "90"]) == ["0", None]
 
 
@@ -195,7 +195,7 @@ def test_a_text_has_the_same_answer_however_much_is_compared_at_once(toy, monkey
 def test_in_which_order_they_came_makes_no_difference(toy):
     other = toy_engine(threshold=0.25)
     for text in FOREIGN[::-1]:
-        other.add_nothing([text])
+        other.add_out_of_scope([text])
     assert other.classify(TEXTS) == toy.classify(TEXTS)
 
 
@@ -213,28 +213,28 @@ def test_the_answers_are_the_same_after_save_and_load(toy, tmp_path, private):
 def test_a_copy_in_another_process_answers_alike(toy):
     copy = pickle.loads(pickle.dumps(toy))
     assert copy.classify(TEXTS) == toy.classify(TEXTS)
-    copy.add_nothing(["one more"])
+    copy.add_out_of_scope(["one more"])
     assert (len(texts_of(copy)), len(texts_of(toy))) == (4, 3)
     index = pickle.loads(pickle.dumps(toy.index))
-    assert index.state.nothing.examples == toy.index.state.nothing.examples
+    assert index.state.out_of_scope.examples == toy.index.state.out_of_scope.examples
 
 
 # Adding and removing
 
 
 def test_what_is_added_twice_is_there_once(pencil):
-    pencil.add_nothing(["90", "100", "100"])
-    pencil.add_nothing(["100"])
+    pencil.add_out_of_scope(["90", "100", "100"])
+    pencil.add_out_of_scope(["100"])
     assert sorted(texts_of(pencil)) == ["100", "90"]
-    assert len(pencil.index.state.nothing.vectors) == 2
+    assert len(pencil.index.state.out_of_scope.vectors) == 2
 
 
 def test_a_source_is_kept_and_that_of_the_newest_holds(toy):
-    toy.add_nothing(["a letter"], source="import")
-    assert toy.index.state.nothing.examples[-1] == Example("a letter", "import")
+    toy.add_out_of_scope(["a letter"], source="import")
+    assert toy.index.state.out_of_scope.examples[-1] == Example("a letter", "import")
     toy.correct("a letter", None)
     toy.correct(FOREIGN[0], None)
-    assert set(toy.index.state.nothing.examples) == {
+    assert set(toy.index.state.out_of_scope.examples) == {
         Example("a letter", "correction"),
         Example(FOREIGN[0], "correction"),
         Example(FOREIGN[1]),
@@ -244,34 +244,42 @@ def test_a_source_is_kept_and_that_of_the_newest_holds(toy):
 
 def test_removed_it_is_gone_and_the_answers_are_those_of_before(toy):
     for text in FOREIGN:
-        toy.remove_nothing(text)
-    assert toy.index.state.nothing is None
+        toy.remove_out_of_scope(text)
+    assert toy.index.state.out_of_scope is None
     assert toy.classify(TEXTS) == toy_engine(threshold=0.25).classify(TEXTS)
 
 
 def test_removing_one_leaves_the_others(pencil):
-    pencil.add_nothing(["270"])
-    pencil.remove_nothing("90")
+    pencil.add_out_of_scope(["270"])
+    pencil.remove_out_of_scope("90")
     assert labels_of(pencil, ["89", "270"]) == ["0", None]
 
 
 def test_none_added_changes_nothing():
     engine = toy_engine()
     before = engine.index.state
-    engine.add_nothing([])
+    engine.add_out_of_scope([])
     assert engine.index.state is before
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda e: e.remove_nothing("x"), InvalidTextsError, r"is none of the texts .* \(3 of"),
-        (lambda e: e.remove_nothing(TEXT), InvalidTextsError, "known to fit no category"),
-        (lambda e: e.remove_nothing(None), InvalidTextsError, "is missing"),
-        (lambda e: e.add_nothing(["a", " \n"]), InvalidTextsError, "1 of 2 texts .* are empty"),
-        (lambda e: e.add_nothing([""]), InvalidTextsError, "such a text is unknown by itself"),
-        (lambda e: e.add_nothing("abc"), TypeError, "give a list"),
-        (lambda e: e.add_nothing(["a", None]), InvalidTextsError, "text 1 is missing"),
+        (
+            lambda e: e.remove_out_of_scope("x"),
+            InvalidTextsError,
+            r"is none of the texts .* \(3 of",
+        ),
+        (lambda e: e.remove_out_of_scope(TEXT), InvalidTextsError, "known to fit no category"),
+        (lambda e: e.remove_out_of_scope(None), InvalidTextsError, "is missing"),
+        (
+            lambda e: e.add_out_of_scope(["a", " \n"]),
+            InvalidTextsError,
+            "1 of 2 texts .* are empty",
+        ),
+        (lambda e: e.add_out_of_scope([""]), InvalidTextsError, "such a text is unknown by itself"),
+        (lambda e: e.add_out_of_scope("abc"), TypeError, "give a list"),
+        (lambda e: e.add_out_of_scope(["a", None]), InvalidTextsError, "text 1 is missing"),
         (lambda e: e.correct(" ", None), InvalidTextsError, "1 of 1 texts .* are empty"),
         (lambda e: e.correct("a", 5), InvalidTextsError, "a truth is a string or None, not 5"),
         (
@@ -298,7 +306,7 @@ def test_what_cannot_be_learnt_or_forgotten_is_refused_and_nothing_is(toy, chang
 
 def test_removing_where_there_are_none_says_so():
     with pytest.raises(InvalidTextsError, match=r"no category \(0 of them\)"):
-        toy_engine().remove_nothing("x")
+        toy_engine().remove_out_of_scope("x")
 
 
 def test_an_encoder_that_fails_changes_nothing():
@@ -310,7 +318,7 @@ def test_an_encoder_that_fails_changes_nothing():
     engine = Engine.build(toy_categories(), encoder=FunctionEncoder(once, name="once"))
     before = engine.index.state
     for change in (
-        lambda: engine.add_nothing(["a", "fails"]),
+        lambda: engine.add_out_of_scope(["a", "fails"]),
         lambda: engine.correct_all(["a", "fails"], ["late parcel", None]),
     ):
         with pytest.raises(EncoderError, match="fails"):
@@ -350,7 +358,7 @@ def test_the_newest_correction_holds_to_and_fro(encoder, network):
 def test_the_word_unknown_and_an_empty_one_are_as_none(label):
     engine = toy_engine(threshold=0.25)
     assert engine.correct(TEXT, label).label is None
-    assert engine.index.state.nothing.examples == (Example(TEXT, "correction"),)
+    assert engine.index.state.out_of_scope.examples == (Example(TEXT, "correction"),)
     assert engine.correct_all(["a", TEXT], ["late parcel", label])[1].label is None
 
 
@@ -368,7 +376,7 @@ def test_the_word_unknown_and_an_empty_one_are_as_none(label):
 def test_of_one_text_several_times_in_one_call_the_last_holds(labels, last, there_before):
     engine = toy_engine(threshold=0.25)
     if there_before:
-        engine.add_nothing([TEXT])
+        engine.add_out_of_scope([TEXT])
     found = engine.correct_all([TEXT] * len(labels), labels)
     assert [p.label for p in found] == [last] * len(labels)
     assert labels_of(engine, [TEXT]) == [last]
@@ -394,7 +402,7 @@ def test_a_correction_to_none_takes_nothing_away(toy):
     toy.correct(TEXT, None)
     assert toy.categories == before
     # forgotten again, the text is what it was
-    toy.remove_nothing(TEXT)
+    toy.remove_out_of_scope(TEXT)
     assert labels_of(toy, [TEXT]) == ["late parcel"]
 
 
@@ -435,7 +443,7 @@ def private_again(tmp_path):
 
 def test_a_private_index_takes_and_forgets_texts_that_it_was_told_since(tmp_path):
     engine = private_again(tmp_path)
-    engine.add_nothing(["the weather"])
+    engine.add_out_of_scope(["the weather"])
     assert texts_of(engine) == [None, "the weather"]
     assert engine.correct("the weather", "late parcel").label == "late parcel"
     assert texts_of(engine) == [None]
@@ -449,18 +457,18 @@ def test_in_a_private_index_a_correction_to_a_category_holds_after_one_to_none(t
 
 def test_a_private_index_knows_a_text_that_fits_nothing_again_by_its_vector(tmp_path):
     engine = private_again(tmp_path)
-    engine.add_nothing([TEXT])
+    engine.add_out_of_scope([TEXT])
     assert len(texts_of(engine)) == 1
 
 
 # What keeps them
 
 CHANGES = {
-    "add": lambda e: e.add([Category.of("200")]),
+    "add": lambda e: e.add([Category("200")]),
     "remove": lambda e: e.remove("180"),
     "rename": lambda e: e.rename("180", "170"),
     "merge": lambda e: e.merge(["180"], "0"),
-    "replace": lambda e: e.replace(Category.of("180", "160")),
+    "replace": lambda e: e.replace(Category("180", examples=["160"])),
     "add_example": lambda e: e.add_example("180", "160"),
     "correct": lambda e: e.correct("200", "180"),
     "set_threshold": lambda e: e.set_threshold("auto", unknown_rate=0.1),
@@ -469,9 +477,9 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_the_categories_keeps_them(pencil, change):
-    before = pencil.index.state.nothing
+    before = pencil.index.state.out_of_scope
     CHANGES[change](pencil)
-    assert pencil.index.state.nothing is before
+    assert pencil.index.state.out_of_scope is before
     assert labels_of(pencil, ["90"], threshold=-1.0) == [None]
 
 
@@ -480,12 +488,12 @@ def test_an_adapted_engine_keeps_them_and_takes_no_more(pencil):
     adapted = pencil.adapted(texts)
     assert adapted.index.state.adaptation.reason == ""
     assert not np.array_equal(adapted.index.state.vectors, pencil.index.state.vectors)
-    assert adapted.index.state.nothing is pencil.index.state.nothing
+    assert adapted.index.state.out_of_scope is pencil.index.state.out_of_scope
     assert labels_of(adapted, ["90", "10"]) == [None, "0"]
     assert labels_of(pencil, ["90", *texts])[0] is None
     for change in (
-        lambda: adapted.add_nothing(["1"]),
-        lambda: adapted.remove_nothing("90"),
+        lambda: adapted.add_out_of_scope(["1"]),
+        lambda: adapted.remove_out_of_scope("90"),
         lambda: adapted.correct("1", None),
     ):
         with pytest.raises(InvalidCategoriesError, match="adapted to a batch of texts, for one"):
@@ -512,9 +520,9 @@ def test_reading_from_threads_goes_on_beside_changes():
     for thread in threads:
         thread.start()
     for i in range(30):
-        engine.add_nothing([FOREIGN[0], f"office {i}", "an office"])
-        engine.remove_nothing(f"office {i}")
-        engine.remove_nothing(FOREIGN[0])
+        engine.add_out_of_scope([FOREIGN[0], f"office {i}", "an office"])
+        engine.remove_out_of_scope(f"office {i}")
+        engine.remove_out_of_scope(FOREIGN[0])
     stop.set()
     for thread in threads:
         thread.join()
@@ -527,7 +535,7 @@ def test_additions_from_several_threads_are_not_lost():
 
     def add(first):
         for i in range(first, first + 25):
-            engine.add_nothing([f"text {i}"])
+            engine.add_out_of_scope([f"text {i}"])
 
     threads = [threading.Thread(target=add, args=(n * 25,)) for n in range(4)]
     for thread in threads:

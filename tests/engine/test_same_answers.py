@@ -82,7 +82,7 @@ def test_saved_and_reloaded(saved, real_encoder, texts, answers):
 
 def test_the_classifier_of_scikit_learn(engine, real_encoder, texts):
     bare = [  # a classifier has no place for descriptions
-        Category.of(c.name, *(e.text for e in c.examples)) for c in engine.categories
+        Category(c.name, examples=[*(e.text for e in c.examples)]) for c in engine.categories
     ]
     expected = Engine.build(bare, encoder=real_encoder).classify(texts, batch_size=64)
     fitted = OneShotClassifier(real_encoder).fit(

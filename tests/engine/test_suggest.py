@@ -48,7 +48,9 @@ def test_a_crowd_in_doubt_comes_first_and_once(compass):
 
 
 def test_what_is_labelled_already_is_not_asked_again(compass):
-    engine = Engine.build([Category.of("east", "20"), Category.of("west", "100")], encoder=compass)
+    engine = Engine.build(
+        [Category("east", examples=["20"]), Category("west", examples=["100"])], encoder=compass
+    )
     engine.correct("95", "unknown")
     assert engine.suggest(["20", "100", "95", " ", "60", "60"], n=5) == ["60"]
 

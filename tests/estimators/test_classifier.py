@@ -347,9 +347,7 @@ def test_loaded_it_has_the_parameters_that_made_it(tmp_path, threshold):
 
 
 def test_any_index_can_be_a_classifier(tmp_path, compass):
-    engine = Engine.build(
-        [Category.of("east", description="10"), Category.of("north")], encoder=compass
-    )
+    engine = Engine.build([Category("east", description="10"), Category("north")], encoder=compass)
     engine.save(tmp_path / "index")
     loaded = OneShotClassifier.load(tmp_path / "index", encoder=compass)
     assert loaded.classify(["5", "80"]) == engine.classify(["5", "80"])

@@ -127,7 +127,9 @@ def test_keys_reach_the_engine_and_come_back_from_disk(tmp_path):
         assert (model.engine_.index.state.attention_share is None) == (keys == "fused")
         model.save(tmp_path / keys)
         assert OneShotClassifier.load(tmp_path / keys).keys == keys
-    with pytest.raises(InvalidTextsError, match=r"keys is 'max'; 'auto' or 'fused' is needed"):
+    with pytest.raises(
+        InvalidTextsError, match=r"key_attention is 'max'; 'auto' or 'off' is needed"
+    ):
         OneShotClassifier("hashing", keys="max").fit(TEXTS, LABELS)
 
 

@@ -138,7 +138,7 @@ def test_the_figures_can_be_written_as_json():
 
 @pytest.fixture
 def engine(compass):
-    return Engine.build([Category.of("east"), Category.of("north")], encoder=compass, threshold=0.9)
+    return Engine.build([Category("east"), Category("north")], encoder=compass, threshold=0.9)
 
 
 def test_evaluate_classifies_and_compares(engine):

@@ -31,7 +31,10 @@ def contents():
             (e.category, e.keys, e.vectors.tobytes(), e.prototype.tobytes()) for e in state.entries
         )
         settings = state.dim, state.names, state.name_weight, state.private, state.decision
-        nothing = state.nothing and (state.nothing.examples, state.nothing.vectors.tobytes())
+        nothing = state.out_of_scope and (
+            state.out_of_scope.examples,
+            state.out_of_scope.vectors.tobytes(),
+        )
         return *settings, made_by, nothing, entries
 
     return values

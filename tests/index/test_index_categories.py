@@ -106,25 +106,25 @@ def test_categories_are_sorted_whatever_order_they_came_in(compass):
 
 
 def test_a_category_stands_at_the_mean_of_its_keys(compass, at):
-    compass.add([Category.of("west", "go west")], at(170, 190))
+    compass.add([Category("west", examples=["go west"])], at(170, 190))
     assert degrees_of(compass, "west") == pytest.approx(180, abs=1e-4)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda i, at: i.add([Category.of("a", "x"), Category("zz")], at(5, 6, 7)),
+        lambda i, at: i.add([Category("a", examples=["x"]), Category("zz")], at(5, 6, 7)),
         lambda i, at: i.remove(["north"]),
         lambda i, at: i.rename("north", "a", at(45)[0]),
         lambda i, at: i.merge(["north"], into="south"),
-        lambda i, at: i.replace(Category.of("north", "x", "y"), at(1, 2, 3)),
+        lambda i, at: i.replace(Category("north", examples=["x", "y"]), at(1, 2, 3)),
         lambda i, at: i.add_example("north", Example("x"), at(80)[0]),
         lambda i, at: i.remove_example("south", "down"),
     ],
     ids=["add", "remove", "rename", "merge", "replace", "add_example", "remove_example"],
 )
 def test_a_change_leaves_the_keys_of_all_others_bit_for_bit(compass, at, change):
-    compass.add([Category.of("south", "down", "below")], at(270, 271, 275))
+    compass.add([Category("south", examples=["down", "below"])], at(270, 271, 275))
     before = keys_of(compass)
     change(compass, at)
     after = keys_of(compass)
@@ -158,7 +158,7 @@ def test_removing_nothing_changes_nothing(compass):
 
 
 def test_a_new_name_comes_with_its_own_key_and_keeps_the_examples(compass, at):
-    compass.add([Category.of("west", "go west")], at(170, 190))
+    compass.add([Category("west", examples=["go west"])], at(170, 190))
     compass.rename("west", "sunset", at(150)[0])
     assert compass.labels == ("east", "near east", "north", "sunset")
     assert texts_of(compass, "sunset") == ["go west"]
@@ -167,7 +167,7 @@ def test_a_new_name_comes_with_its_own_key_and_keeps_the_examples(compass, at):
 
 def test_opaque_names_need_no_vector_to_be_renamed(at):
     index = Index(2, names=False)
-    index.add([Category.of("c1", "one")], at(30))
+    index.add([Category("c1", examples=["one"])], at(30))
     index.rename("c1", "c2")
     assert index.labels == ("c2",)
     np.testing.assert_array_equal(index.entry("c2").vectors, at(30))
@@ -184,8 +184,10 @@ def test_a_category_can_be_renamed_to_itself(compass, at):
 
 
 def test_merging_moves_examples_and_keeps_a_shared_one_once(compass, at):
-    compass.add([Category.of("a", "both", "only a")], at(100, 110, 120))
-    compass.add([Category.of("b", "only b", "both", description="a b")], at(130, 140, 150, 160))
+    compass.add([Category("a", examples=["both", "only a"])], at(100, 110, 120))
+    compass.add(
+        [Category("b", description="a b", examples=["only b", "both"])], at(130, 140, 150, 160)
+    )
     compass.merge(["b", "a", "b"], into="a")
     assert "b" not in compass.labels
     assert texts_of(compass, "a") == ["both", "only a", "only b"]
@@ -198,7 +200,7 @@ def test_merging_a_category_into_itself_is_refused(compass):
 
 
 def test_replacing_puts_all_of_a_category_anew(compass, at):
-    compass.replace(Category.of("north", "up"), at(80, 100))
+    compass.replace(Category("north", examples=["up"]), at(80, 100))
     assert texts_of(compass, "north") == ["up"]
     assert degrees_of(compass, "north") == pytest.approx(90, abs=1e-4)
 
@@ -235,7 +237,10 @@ def test_an_example_with_the_text_of_the_description_is_another_key(compass, at)
         (lambda i, at: i.add([Category("x"), Category("x")], at(1, 2)), "'x' is given twice"),
         (lambda i, at: i.add([Category("x")], at(1, 2)), r"have 1 keys .* shape \(2, 2\)"),
         (lambda i, at: i.add([Category("x")], [[1, 0, 0]]), r"of 2 dimensions; .*\(1, 3\)"),
-        (lambda i, at: i.add([Category.of("x", "y")], at(1)), r"have 2 keys .* shape \(1, 2\)"),
+        (
+            lambda i, at: i.add([Category("x", examples=["y"])], at(1)),
+            r"have 2 keys .* shape \(1, 2\)",
+        ),
         (lambda i, at: i.rename("east", "north", at(1)[0]), "'north' is there already"),
         (lambda i, at: i.rename("east", "x", [1, 0, 0]), r"shape \(3,\); \(2,\) is needed"),
         (lambda i, at: i.rename("east", "x", 1), r"shape \(\); \(2,\) is needed"),
@@ -318,7 +323,7 @@ def test_the_order_of_adding_changes_no_bit_and_no_file_name(tmp_path, contents)
 def test_going_away_and_back_changes_no_bit(contents):
     engine = toy_engine(threshold="auto")
     before = contents(engine.index.state)
-    engine.add([Category.of("extra", "something else")])
+    engine.add([Category("extra", examples=["something else"])])
     engine.add_example("late parcel", "still waiting")
     engine.rename("refund request", "money back")
     assert contents(engine.index.state) != before
@@ -391,13 +396,13 @@ def test_a_pickled_index_is_the_same_without_its_faiss_object(contents, tmp_path
     assert (copy.generation, copy.path) == (1, tmp_path / "index")
     again = Engine(HashingEncoder(), copy)
     assert again.classify(texts) == expected
-    again.add([Category.of("extra", "x")])  # has a lock of its own
+    again.add([Category("extra", examples=["x"])])  # has a lock of its own
     assert again.save(tmp_path / "index") == 2
 
 
 def test_an_example_is_replaced_and_the_other_keys_stay():
     index = Index(2, names=False)
-    index.add([Category.of("a", "one", "two")], [[1, 0], [0, 1]])
+    index.add([Category("a", examples=["one", "two"])], [[1, 0], [0, 1]])
     index.replace_example("a", "two", Example("three"), [0.6, 0.8])
     entry = index.entry("a")
     assert [e.text for e in entry.category.examples] == ["one", "three"]
@@ -408,7 +413,7 @@ def test_an_example_is_replaced_and_the_other_keys_stay():
 
 def test_changes_from_several_threads_all_arrive():
     index = Index(2, names=False)
-    index.add([Category.of("a", "start")], [[1, 0]])
+    index.add([Category("a", examples=["start"])], [[1, 0]])
 
     def add(thread):
         for i in range(25):

@@ -102,7 +102,7 @@ def build(folder):
 
 def add(folder):
     engine = load(folder)
-    engine.add([Category.of("extra", "something else")])
+    engine.add([Category("extra", examples=["something else"])])
     engine.save(folder)
 
 
@@ -297,7 +297,7 @@ from textshot.errors import PublishError
 from textshot.types import Category
 from textshot.testing import HashingEncoder
 engine = Engine.load(sys.argv[1], encoder=HashingEncoder())
-engine.add([Category.of("extra", "something else")])
+engine.add([Category("extra", examples=["something else"])])
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     engine.save(sys.argv[1])

@@ -274,7 +274,7 @@ def test_a_deleted_file_of_texts_that_fit_nothing_is_named(unfit):
 
 def test_the_texts_that_fit_nothing_of_another_index_do_not_fit(unfit, tmp_path):
     engine = Engine.build(toy_categories(), encoder=ENCODER)
-    engine.add_nothing(["another"])
+    engine.add_out_of_scope(["another"])
     engine.save(tmp_path / "other")
     for role in ("nothing", "vectors"):
         before = file_of(unfit, role).read_bytes()

@@ -287,7 +287,7 @@ def test_an_attention_that_can_be_opens(bundle, requires, fusion, share):
 
 def test_a_reader_that_knows_of_no_attention_refuses_an_index_that_has_some(tmp_path, monkeypatch):
     few, many = (
-        Engine.build(two_topic_categories(n), encoder=ENCODER, names=names)
+        Engine.build(two_topic_categories(n), encoder=ENCODER, use_names=names)
         for n, names in ((5, True), (20, False))
     )
     few.save(tmp_path / "few")
@@ -763,7 +763,7 @@ def test_a_thousand_random_changes_that_are_sealed_again_end_in_an_answer_or_a_r
 def unfit(tmp_path):
     """An index that knows two texts that fit no category."""
     engine = Engine.build(toy_categories(), encoder=HashingEncoder(dim=16))
-    engine.add_nothing(["out of office", "the weather"])
+    engine.add_out_of_scope(["out of office", "the weather"])
     engine.save(tmp_path / "unfit")
     return Bundle(tmp_path / "unfit")
 
@@ -771,7 +771,7 @@ def unfit(tmp_path):
 def test_texts_that_fit_nothing_sealed_again_without_a_change_open(unfit):
     unfit.put("nothing", unfit.data("nothing"))
     unfit.put("vectors", save_tensors(unfit.tensors()))
-    found = Index.load(unfit.folder).state.nothing
+    found = Index.load(unfit.folder).state.out_of_scope
     assert [e.text for e in found.examples] == ["out of office", "the weather"]
 
 

@@ -28,7 +28,7 @@ def write(folder):
         if there:
             engine.remove("extra")
         else:
-            engine.add([Category.of("extra", "something else")])
+            engine.add([Category("extra", examples=["something else"])])
         number = engine.save(folder, purge=engine.index.generation % 3 == 0)
         os.write(1, f"{number} {'without' if there else 'with'}\\n".encode())
 
@@ -92,7 +92,7 @@ def test_after_a_kill_the_last_told_generation_or_the_next_opens(
 ):
     engine = Engine.build(toy_categories(), encoder=HashingEncoder(dim=16))
     states = {"without": contents(engine.index.state)}
-    engine.add([Category.of("extra", "something else")])
+    engine.add([Category("extra", examples=["something else"])])
     states["with"] = contents(engine.index.state)
     engine.save(tmp_path / "index")
     rng, last_told, left = random.Random(0), 0, 0
@@ -106,7 +106,9 @@ def test_after_a_kill_the_last_told_generation_or_the_next_opens(
         last_told += engine.index.generation == number
         # A further change works, and clears up.
         there = "extra" in engine.index.labels
-        engine.remove("extra") if there else engine.add([Category.of("extra", "something else")])
+        engine.remove("extra") if there else engine.add(
+            [Category("extra", examples=["something else"])]
+        )
         engine.save(tmp_path / "index")
         assert not list((tmp_path / "index").glob(".tmp-*"))
         assert contents(load(tmp_path / "index").index.state) in states.values()

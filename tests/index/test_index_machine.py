@@ -15,7 +15,7 @@ from textshot.errors import ConflictError, InvalidCategoriesError
 from textshot.index import Index
 from textshot.scoring.prototypes import prototype
 from textshot.testing import HashingEncoder
-from textshot.types import Category, Example, spoken
+from textshot.types import Category, Example, spoken_name
 
 NAMES = st.sampled_from(["a", "b", "card_arrival", "日本", "x/y", "Ünde", "z z"])
 TEXTS = st.sampled_from(["one", "two words", "three\u2028lines", "🎉", "vier", "\ud800", "six"])
@@ -41,12 +41,12 @@ class IndexAgainstADict(RuleBasedStateMachine):
 
     @rule(name=NAMES, texts=st.lists(TEXTS, max_size=3, unique=True))
     def add(self, name, texts):
-        vectors = ENCODER.encode([spoken(name), *texts])
+        vectors = ENCODER.encode([spoken_name(name), *texts])
         if name in self.model:
             with pytest.raises(InvalidCategoriesError, match="is there already"):
-                self.index.add([Category.of(name, *texts)], vectors)
+                self.index.add([Category(name, examples=[*texts])], vectors)
         else:
-            self.index.add([Category.of(name, *texts)], vectors)
+            self.index.add([Category(name, examples=[*texts])], vectors)
             self.model[name] = texts
 
     @rule(name=NAMES)
@@ -62,7 +62,7 @@ class IndexAgainstADict(RuleBasedStateMachine):
     @rule(data=st.data(), new=NAMES)
     def rename(self, data, new):
         old = self.some(data)
-        vector = ENCODER.encode([spoken(new)])[0]
+        vector = ENCODER.encode([spoken_name(new)])[0]
         if new in self.model and new != old:
             with pytest.raises(InvalidCategoriesError, match="is there already"):
                 self.index.rename(old, new, vector)
@@ -120,7 +120,7 @@ class IndexAgainstADict(RuleBasedStateMachine):
         for entry in state.entries:
             texts = self.model[entry.category.name]
             assert [e.text for e in entry.category.examples] == texts
-            expected = unit_rows(ENCODER.encode([spoken(entry.category.name), *texts]))
+            expected = unit_rows(ENCODER.encode([spoken_name(entry.category.name), *texts]))
             np.testing.assert_array_equal(entry.vectors, expected, strict=True)
             np.testing.assert_array_equal(entry.prototype, prototype(expected), strict=True)
         assert state.vectors.shape == (len(self.model), ENCODER.dim)

@@ -26,9 +26,9 @@ folder, times, purge = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "purge"
 engine = Engine.load(folder, encoder=HashingEncoder(dim=16))
 for _ in range(times):
     number = engine.index.generation + 1
-    engine.replace(Category.of("stamp", f"generation {number}"))
+    engine.replace(Category("stamp", examples=[f"generation {number}"]))
     if number % 7:
-        engine.add([Category.of(f"more {number % 7}", "more and more")])
+        engine.add([Category(f"more {number % 7}", examples=["more and more"])])
     else:
         engine.remove(*[name for name in engine.index.labels if name.startswith("more")])
     engine.save(folder, purge=purge)
@@ -37,7 +37,12 @@ for _ in range(times):
 
 def begin(folder):
     engine = Engine.build(toy_categories(), encoder=ENCODER)
-    engine.add([Category.of("stamp", "generation 1"), Category.of("more 1", "more and more")])
+    engine.add(
+        [
+            Category("stamp", examples=["generation 1"]),
+            Category("more 1", examples=["more and more"]),
+        ]
+    )
     engine.save(folder)
 
 

@@ -117,12 +117,12 @@ def test_after_every_change_a_state_knows_its_own_entries(tmp_path):
     engine = toy_engine()
     index = engine.index
     changes = [
-        lambda: engine.add([Category.of("gift card", "a voucher for my mother")]),
+        lambda: engine.add([Category("gift card", examples=["a voucher for my mother"])]),
         lambda: engine.rename("gift card", "voucher"),
         lambda: engine.correct("the voucher does not work", "voucher"),
         lambda: engine.merge(["voucher"], "refund request"),
         lambda: engine.remove("login problem"),
-        lambda: engine.add_nothing(["what a lovely day"]),
+        lambda: engine.add_out_of_scope(["what a lovely day"]),
         lambda: engine.set_threshold(0.3),
         lambda: engine.save(tmp_path / "index", private=True),
         lambda: index.take(Index.load(tmp_path / "index").state),
@@ -140,8 +140,8 @@ def test_a_change_that_leaves_the_categories_alone_searches_as_before(tmp_path):
     engine = toy_engine()
     before = engine.index.state.search
     engine.set_threshold(0.3)
-    engine.index.add_nothing([Example("what a lovely day")], engine.index.state.vectors[:1])
-    engine.index.remove_nothing(["what a lovely day"])
+    engine.index.add_out_of_scope([Example("what a lovely day")], engine.index.state.vectors[:1])
+    engine.index.remove_out_of_scope(["what a lovely day"])
     engine.save(tmp_path / "index", private=True)
     assert engine.index.state.search is before
     engine.remove("login problem")

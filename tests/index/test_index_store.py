@@ -42,7 +42,7 @@ def grow(folder, times):
     """Publish `times` more generations; generation n has n - 1 categories more than the toy."""
     engine = load(folder)
     for _ in range(times):
-        engine.add([Category.of(f"extra {engine.index.generation}", "something")])
+        engine.add([Category(f"extra {engine.index.generation}", examples=["something"])])
         engine.save(folder)
     return engine
 
@@ -96,7 +96,7 @@ def test_saved_is_loaded_value_by_value(tmp_path, contents):
 @pytest.mark.parametrize("names", [True, False])
 def test_few_categories_are_loaded_as_they_were_saved(tmp_path, contents, at, n, names):
     index = Index(2, names=names)
-    index.add([Category.of(f"c{i}", "x") for i in range(n)], at(*range(n * (1 + names))))
+    index.add([Category(f"c{i}", examples=["x"]) for i in range(n)], at(*range(n * (1 + names))))
     index.save(tmp_path / "index")
     assert contents(Index.load(tmp_path / "index").state) == contents(index.state)
 
@@ -120,7 +120,7 @@ def test_loading_uses_no_pickle(folder, monkeypatch):
 def test_a_change_leaves_the_stored_keys_of_all_others_bit_for_bit(folder):
     before = {e.category.name: e.vectors.tobytes() for e in Index.load(folder).state.entries}
     engine = load(folder)
-    engine.add([Category.of("extra", "something")])
+    engine.add([Category("extra", examples=["something"])])
     engine.remove("late parcel")
     engine.save(folder)
     after = {e.category.name: e.vectors.tobytes() for e in Index.load(folder).state.entries}
@@ -138,8 +138,8 @@ def test_the_same_index_gets_the_same_files_again(folder, tmp_path):
 
 def test_a_threshold_of_equal_categories_can_be_loaded_again(tmp_path):
     for n in range(20):  # rounding takes the cosine of some of these texts with itself past 1
-        same = [Category.of(f"c{i}", f"the same text {n}") for i in range(5)]
-        engine = Engine.build(same, encoder=HashingEncoder(), names=False)
+        same = [Category(f"c{i}", examples=[f"the same text {n}"]) for i in range(5)]
+        engine = Engine.build(same, encoder=HashingEncoder(), use_names=False)
         engine.save(tmp_path / str(n))
         assert 0.999 < load(tmp_path / str(n)).decision.threshold <= 1
 

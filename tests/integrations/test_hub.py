@@ -18,8 +18,10 @@ from textshot.errors import EncoderError, HubError, IndexNotFoundError
 from textshot.integrations import hub
 
 TOPICS = [
-    Category.of("late | parcel", "my parcel is late", description="It has <b>not</b> come."),
-    Category.of("refund", "i want my money back", "refund *please*"),
+    Category(
+        "late | parcel", description="It has <b>not</b> come.", examples=["my parcel is late"]
+    ),
+    Category("refund", examples=["i want my money back", "refund *please*"]),
 ]
 TEXTS = ["my parcel is not here", "give me my money back", "quartz"]
 

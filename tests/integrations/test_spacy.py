@@ -14,8 +14,8 @@ from textshot.errors import IndexFormatError, IndexNotFoundError, InvalidTextsEr
 from textshot.integrations.spacy import Textshot
 
 TOPICS = [
-    Category.of("late parcel", "my parcel is late", "where is my order"),
-    Category.of("refund", "i want my money back", "refund my order please"),
+    Category("late parcel", examples=["my parcel is late", "where is my order"]),
+    Category("refund", examples=["i want my money back", "refund my order please"]),
 ]
 TEXTS = ["my parcel is not here", "give me my money back", "", "quartz", "my parcel is not here"]
 

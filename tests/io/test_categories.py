@@ -21,9 +21,9 @@ SHOP = (
     "login,,,\n"
 )
 CATEGORIES = [
-    Category.of("refund", "money back", "charged\ntwice", description="Wants money."),
-    Category.of("parcel", description="The parcel is late."),
-    Category.of("login"),
+    Category("refund", description="Wants money.", examples=["money back", "charged\ntwice"]),
+    Category("parcel", description="The parcel is late."),
+    Category("login"),
 ]
 
 

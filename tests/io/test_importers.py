@@ -22,8 +22,8 @@ ROUTES = [
     {"name": "parcel", "utterances": ["where is it?"], "description": None},
 ]
 CATEGORIES = [
-    Category.of("refund", *ROUTES[0]["utterances"], description="Money goes back."),
-    Category.of("parcel", "where is it?"),
+    Category("refund", description="Money goes back.", examples=[*ROUTES[0]["utterances"]]),
+    Category("parcel", examples=["where is it?"]),
 ]
 YAML = """
 encoder_name: text-embedding-3-small
@@ -37,7 +37,7 @@ routes:
   - where is it?
 """
 DATA = {"refund": ["money back"], "parcel": ["where is it?", "not here"]}
-AS_DATA = [Category.of(name, *texts) for name, texts in DATA.items()]
+AS_DATA = [Category(name, examples=[*texts]) for name, texts in DATA.items()]
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_examples_of_setfit(file):
 def test_the_names_of_setfit_stand_in_a_column_and_bad_rows_are_told(file):
     table = file("train.csv", "text,label,label_text\nmoney back,1,refund\n ,0,parcel\nhm,0,\n")
     found, rejects = from_setfit(table)
-    assert found == [Category.of("refund", "money back")]
+    assert found == [Category("refund", examples=["money back"])]
     assert [(reject.line, reject.reason) for reject in rejects] == [
         (3, "the text is empty"),
         (4, "the label is empty"),

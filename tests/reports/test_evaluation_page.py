@@ -77,7 +77,9 @@ def test_texts_are_escaped_and_nothing_in_them_is_hidden(compass):
 
 def test_a_private_index_shows_no_text_of_its_own(compass, tmp_path):
     made = Engine.build(
-        [Category.of("east", "5"), Category.of("west", "175")], encoder=compass, private=True
+        [Category("east", examples=["5"]), Category("west", examples=["175"])],
+        encoder=compass,
+        private=True,
     )
     made.save(tmp_path / "private")
     private = Engine.load(tmp_path / "private", encoder=compass)

@@ -82,7 +82,10 @@ def test_an_index_without_categories_is_refused(compass):
 
 def test_of_very_many_examples_some_are_drawn(compass, monkeypatch):
     monkeypatch.setattr("textshot.reports.map.MOST_TEXTS", 4)
-    many = [Category.of("east", *map(str, range(1, 8))), Category.of("west", "179", "178")]
+    many = [
+        Category("east", examples=[*map(str, range(1, 8))]),
+        Category("west", examples=["179", "178"]),
+    ]
     shown = index_map(Engine.build(many, encoder=compass), index="many")
     assert shown.count('class="e"') == 3
     assert "rings their examples (3 of 9)" in shown

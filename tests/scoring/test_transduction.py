@@ -129,9 +129,9 @@ def test_it_is_what_loops_find():
 # The engine
 
 SHOP = [
-    Category.of("refund request", "I want my money back for the kettle"),
-    Category.of("late parcel", "where is my parcel, it should be here"),
-    Category.of("login problem", "my password is not accepted any more"),
+    Category("refund request", examples=["I want my money back for the kettle"]),
+    Category("late parcel", examples=["where is my parcel, it should be here"]),
+    Category("login problem", examples=["my password is not accepted any more"]),
 ]
 WORDS = ("money", "back", "kettle", "refund", "parcel", "late", "courier", "password", "login")
 
@@ -171,7 +171,11 @@ def test_an_engine_that_adapts_stays_as_it_was(engine):
 
 
 def test_the_threshold_is_derived_again():
-    categories = [*SHOP, Category.of("opening hours", "when do you open"), Category.of("a job")]
+    categories = [
+        *SHOP,
+        Category("opening hours", examples=["when do you open"]),
+        Category("a job"),
+    ]
     engine = Engine.build(categories, encoder="hashing")
     texts = batch(400) + ["when do you open"] * 5
     moved = engine.adapted(texts)
@@ -209,7 +213,7 @@ def test_one_category_alone_is_not_moved():
 def test_an_adapted_engine_is_neither_changed_nor_saved(engine, tmp_path):
     moved = engine.adapted(batch(100))
     with pytest.raises(InvalidCategoriesError, match="adapted to a batch of texts, for one run"):
-        moved.add([Category.of("new")])
+        moved.add([Category("new")])
     with pytest.raises(InvalidCategoriesError, match="Change and save the one that"):
         moved.save(tmp_path / "index")
     assert not (tmp_path / "index").exists()
@@ -233,7 +237,7 @@ def test_a_network_that_reads_more_than_one_vector_is_refused(network):
 
 
 def test_a_tuned_threshold_moves_as_far_as_the_derived_one():
-    categories = [*SHOP, Category.of("a job"), Category.of("hours")]
+    categories = [*SHOP, Category("a job"), Category("hours")]
     engine = Engine.build(categories, encoder="hashing")
     texts = batch(200)
     shift = engine.adapted(texts).decision.threshold - engine.decision.threshold
@@ -253,7 +257,7 @@ def test_a_change_while_texts_are_encoded_does_not_mix_categories():
 
     def change():
         engine.remove("late parcel")
-        engine.add([Category.of("a new one", "something new")])
+        engine.add([Category("a new one", examples=["something new"])])
 
     while_encoding(engine, change)
     moved = engine.adapted(batch(200))

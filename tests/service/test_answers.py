@@ -12,9 +12,9 @@ from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
 
 CATEGORIES = [
-    Category.of("sport", "the match was won in the last minute"),
-    Category.of("food", "bread and soup"),
-    Category.of("law", "the court has decided"),
+    Category("sport", examples=["the match was won in the last minute"]),
+    Category("food", examples=["bread and soup"]),
+    Category("law", examples=["the court has decided"]),
 ]
 TEXTS = [
     f"the {word} number {i}" for i, word in enumerate(["match", "soup", "court", "train"] * 15)
@@ -86,7 +86,7 @@ def test_callers_with_other_wishes_share_a_batch(folder: Path):
 
 def test_why_a_text_is_unknown(folder: Path):
     engine = Engine.load(folder)
-    engine.add_nothing(["weather report"])
+    engine.add_out_of_scope(["weather report"])
     engine.save(folder)
 
     async def body(client, service):
@@ -101,7 +101,7 @@ def test_why_a_text_is_unknown(folder: Path):
 
 def test_nearer_to_a_text_that_fits_nothing_is_told_as_such(folder: Path):
     engine = Engine.load(folder)
-    engine.add_nothing(["bread and soup"])
+    engine.add_out_of_scope(["bread and soup"])
     engine.save(folder)
 
     async def body(client, service):
@@ -124,7 +124,9 @@ def test_an_index_without_categories_knows_nothing(tmp_path: Path):
 
 
 def test_several_indexes_each_answer_by_their_name(folder: Path, tmp_path: Path):
-    Engine.build([Category.of("bird", "it flies")], encoder=HashingEncoder()).save(tmp_path / "b")
+    Engine.build([Category("bird", examples=["it flies"])], encoder=HashingEncoder()).save(
+        tmp_path / "b"
+    )
 
     async def body(client, service):
         first = await classify(client, TEXTS[:1])

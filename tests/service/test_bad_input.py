@@ -23,7 +23,10 @@ KEYS = {"TEXTSHOT_API_KEYS": f"read one {READ}\nwrite two {WRITE}"}
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("bad") / "news"
-    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    categories = [
+        Category("sport", examples=["the match"]),
+        Category("food", examples=["bread and soup"]),
+    ]
     Engine.build(categories, encoder=HashingEncoder()).save(folder)
     options = ("--writable", "--max-body", "1000000", "--max-file", "200000")
     with Process(folder, *options, env=KEYS).ready() as running:

@@ -32,7 +32,10 @@ NAMES = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    categories = [
+        Category("sport", examples=["the match"]),
+        Category("food", examples=["bread and soup"]),
+    ]
     Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
     return tmp_path / "news"
 
@@ -211,7 +214,7 @@ def test_many_writers_at_once_lose_nothing(folder: Path):
 def test_what_another_process_writes_is_served_without_being_told(folder: Path):
     async def body(client, service):
         other = Engine.load(folder)
-        other.add([Category.of("law", "the court decided")])
+        other.add([Category("law", examples=["the court decided"])])
         other.save(folder)
         for _ in range(200):
             answer = (
@@ -257,7 +260,9 @@ def test_categories_are_listed_in_parts(folder: Path):
 
 
 def test_a_private_index_shows_no_text_and_takes_new_ones(tmp_path: Path):
-    engine = Engine.build([Category.of("food", "bread")], encoder=HashingEncoder(), private=True)
+    engine = Engine.build(
+        [Category("food", examples=["bread"])], encoder=HashingEncoder(), private=True
+    )
     engine.save(tmp_path / "p")
 
     async def body(client, service):

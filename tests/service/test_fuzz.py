@@ -23,7 +23,10 @@ FULL = 160
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    categories = [Category.of("double charge", "they took it twice"), Category.of("food", "bread")]
+    categories = [
+        Category("double charge", examples=["they took it twice"]),
+        Category("food", examples=["bread"]),
+    ]
     Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "shop")
     return tmp_path / "shop"
 

@@ -22,7 +22,10 @@ SLOW = 0.9  # seconds: far more than the stop would take if nobody was waited fo
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    categories = [
+        Category("sport", examples=["the match"]),
+        Category("food", examples=["bread and soup"]),
+    ]
     Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
     return tmp_path / "news"
 

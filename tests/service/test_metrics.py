@@ -15,7 +15,7 @@ from textshot.service import metrics as module
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    categories = [Category.of(f"kind {i}", f"word{i} word{i}") for i in range(6)]
+    categories = [Category(f"kind {i}", examples=[f"word{i} word{i}"]) for i in range(6)]
     Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
     return tmp_path / "news"
 

@@ -18,7 +18,10 @@ from textshot.service import service as module
 
 @pytest.fixture
 def indexes(tmp_path: Path) -> dict[str, Path]:
-    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    categories = [
+        Category("sport", examples=["the match"]),
+        Category("food", examples=["bread and soup"]),
+    ]
     Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
     return {"news": tmp_path / "news"}
 

@@ -18,7 +18,10 @@ SAID = {"texts": ["bread and soup"]}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    categories = [
+        Category("sport", examples=["the match"]),
+        Category("food", examples=["bread and soup"]),
+    ]
     Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
     return tmp_path / "news"
 

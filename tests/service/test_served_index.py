@@ -14,7 +14,10 @@ from textshot.errors import IndexFormatError, InvalidCategoriesError, TextshotEr
 from textshot.service.errors import APIError
 from textshot.service.served_index import Encoders, ServedIndex
 
-CATEGORIES = [Category.of("sport", "the match was won"), Category.of("food", "bread and soup")]
+CATEGORIES = [
+    Category("sport", examples=["the match was won"]),
+    Category("food", examples=["bread and soup"]),
+]
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def served(folder: Path) -> ServedIndex:
 
 
 def add(name: str):
-    return lambda engine: engine.add([Category.of(name, f"about {name}")])
+    return lambda engine: engine.add([Category(name, examples=[f"about {name}"])])
 
 
 def damage(folder: Path) -> bytes:
@@ -47,7 +50,7 @@ def test_a_new_generation_on_disk_is_seen_and_taken(served: ServedIndex, folder:
     before = served.current
     assert not served.has_changed()
     other = Engine.load(folder)
-    other.add([Category.of("law", "the court decided")])
+    other.add([Category("law", examples=["the court decided"])])
     other.save(folder)
     assert served.has_changed()
     assert served.current is before  # until it is loaded whole
@@ -125,9 +128,9 @@ def test_another_writer_in_the_middle_of_a_change_loses_nothing(served: ServedIn
         calls.append(engine.index.generation)
         if len(calls) == 1:  # another process is quicker
             other = Engine.load(folder)
-            other.add([Category.of("law", "the court decided")])
+            other.add([Category("law", examples=["the court decided"])])
             other.save(folder)
-        engine.add([Category.of("art", "a picture")])
+        engine.add([Category("art", examples=["a picture"])])
 
     assert served.change(change, None) == (None, 3, True)
     assert calls == [1, 2]
@@ -141,7 +144,7 @@ def test_with_a_generation_named_another_writer_in_the_middle_is_a_conflict(
         other = Engine.load(folder)
         other.remove("food")
         other.save(folder)
-        engine.add([Category.of("art", "a picture")])
+        engine.add([Category("art", examples=["a picture"])])
 
     with pytest.raises(APIError, match="another writer was first"):
         served.change(change, 1)

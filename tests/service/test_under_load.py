@@ -27,7 +27,10 @@ RELOADS, DAMAGED_EACH, STOPS = 24, 4, 5
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    categories = [Category.of("sport", "the match"), Category.of("food", "bread and soup")]
+    categories = [
+        Category("sport", examples=["the match"]),
+        Category("food", examples=["bread and soup"]),
+    ]
     Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
     return tmp_path / "news"
 
@@ -39,7 +42,7 @@ def answers_of(engine: Engine) -> list[tuple[str | None, float]]:
 def publish(folder: Path, i: int) -> tuple[int, list[tuple[str | None, float]]]:
     """Write another generation, as another process would; return its number and its answers."""
     engine = Engine.load(folder)
-    engine.add([Category.of(f"made {i}", f"what is it about {i}")])
+    engine.add([Category(f"made {i}", examples=[f"what is it about {i}"])])
     if i % 3 == 2:
         engine.remove(f"made {i - 1}")
     engine.save(folder)

@@ -114,7 +114,9 @@ def test_the_network_that_learned_is_beside_it_and_used(go, tmp_path, monkeypatc
     beside = network_beside(folder)
     assert type(beside) is kind
     rows = easy_rows(texts=1)
-    engine = Engine.build([Category.of(label, text) for text, label in rows], encoder=encoder)
+    engine = Engine.build(
+        [Category(label, examples=[text]) for text, label in rows], encoder=encoder
+    )
     assert type(engine.network) is kind
     assert {n: a.tolist() for n, a in engine.network.parameters.items()} == {
         n: a.tolist() for n, a in beside.parameters.items()

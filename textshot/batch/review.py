@@ -21,7 +21,7 @@ from textshot.types import UNKNOWN
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_UNKNOWN = 0.5
+MAX_UNKNOWN_SCORE = 0.5
 """The share of unknown rows in a review: the others shall be looked at as well."""
 
 _FEWEST_HELD = 1024
@@ -79,7 +79,7 @@ def most_uncertain(rows: Iterable[ReviewRow], n: int) -> list[ReviewRow]:
             pool.clear()
             pool.update({kept.text: kept for kept in first})
     known, unknown = (_in_turn(pool.values(), n) for pool in held)
-    share = min(counted[1] / max(1, sum(counted)), MOST_UNKNOWN)
+    share = min(counted[1] / max(1, sum(counted)), MAX_UNKNOWN_SCORE)
     n_unknown = min(len(unknown), max(ceil(n * share), n - len(known)))
     return _spread(known[: n - n_unknown], unknown[:n_unknown])
 

@@ -115,8 +115,8 @@ def digest_of(state: State) -> str:
         state.key_kinds,
         state.key_correction_orders,
     ]
-    if state.nothing is not None:
-        arrays.append(state.nothing.vectors)
+    if state.out_of_scope is not None:
+        arrays.append(state.out_of_scope.vectors)
     arrays += [state.network.parameters[name] for name in sorted(state.network.parameters)]
     for array in arrays:
         found.update(f"{array.dtype}{array.shape}".encode())

@@ -111,7 +111,7 @@ class Worker:
         """Return the rows with their answers, and what a summary needs."""
         texts = text_column(data, self.text_columns)
         labels = [*self.engine.index.labels, UNKNOWN]
-        found = self.engine.answers(texts, 2, threshold=self.threshold)
+        found = self.engine.predict_arrays(texts, 2, threshold=self.threshold)
         rows: IntArray = _column(found.rows, 0)
         rows[~found.known] = len(labels) - 1
         scores = _column(found.scores, 0).astype(np.float64)

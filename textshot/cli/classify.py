@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +91,7 @@ def classify(
 
 def as_dict(text: str, prediction: Prediction) -> dict[str, Any]:
     """Return what `--json` prints for a text."""
-    return {"text": text, **asdict(prediction)}
+    return {"text": text, **prediction.to_dict()}
 
 
 def _row(text: str, prediction: Prediction, calibrated: bool) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import click
 from textshot.cli import options
 from textshot.cli.output import counted, note, print_json, print_saved, print_table, warn
 from textshot.errors import InvalidCategoriesError
-from textshot.types import UNKNOWN, truth_of
+from textshot.types import UNKNOWN, parse_truth
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
@@ -145,7 +145,7 @@ def _said(
     texts, cells = data.texts, data.cells
     if format_of(path, format, stdio=Format.TEXT) in (Format.CSV, Format.TSV):
         texts, cells = unescaped(texts), unescaped(cells)
-    return texts, [truth_of(cell) or (UNKNOWN if cell.strip() else None) for cell in cells]
+    return texts, [parse_truth(cell) or (UNKNOWN if cell.strip() else None) for cell in cells]
 
 
 def _name_of(engine: Engine, label: str) -> str:

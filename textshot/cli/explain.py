@@ -76,7 +76,7 @@ def explain(
         if found.n_left:
             note(f"text {i}: {counted(found.n_left, 'different word')} at its end not left out")
         if as_json:
-            print_json({"text": text, **asdict(found)})
+            print_json({"text": text, **asdict(found), "prediction": found.prediction.to_dict()})
         else:
             click.echo(("\n" if i else "") + "\n".join(_lines(text, found, n_words)))
     note_truncation(stats)

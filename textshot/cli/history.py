@@ -66,7 +66,7 @@ def _facts(index: Index, path: str) -> dict[str, Any]:
         "generation": index.generation,
         "categories": len(index),
         "examples": sum(len(c.examples) for c in index.categories),
-        "nothing": len(state.nothing.examples) if state.nothing else 0,
+        "nothing": len(state.out_of_scope.examples) if state.out_of_scope else 0,
         "dim": index.dim,
         "names": index.names,
         "name_weight": state.name_weight and asdict(state.name_weight),

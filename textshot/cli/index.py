@@ -135,13 +135,13 @@ def index(
             categories,
             encoder=options.cached(loaded) if cache else loaded,
             network=network,
-            names=not no_names,
+            use_names=not no_names,
             threshold=threshold,
             unknown_rate=DEFAULT_REJECTION_RATE if unknown_rate is None else unknown_rate,
             private=private,
-            advance=advance,
+            on_progress=advance,
         )
-    engine.add_nothing(nothing)
+    engine.add_out_of_scope(nothing)
     engine.save(output, overwrite=True, purge=purge)
     note_opaque_names(engine.index.state)
     texts = [key.text for key in engine.index.state.keys if key.text is not None]

@@ -43,7 +43,7 @@ def list_(index_path: str, as_json: bool) -> None:
     from textshot.index import Index
 
     loaded = Index.load(index_path)
-    categories, nothing = loaded.categories, loaded.state.nothing
+    categories, nothing = loaded.categories, loaded.state.out_of_scope
     unfit = nothing.examples if nothing else ()
     if as_json:
         for c in categories:
@@ -102,9 +102,9 @@ def add(
     if _is_unknown(label):
         if not texts or description:
             raise click.UsageError(f"{UNKNOWN} takes texts that fit no category, and no more")
-        engine.add_nothing(texts)
+        engine.add_out_of_scope(texts)
     elif label not in engine.index.labels:
-        engine.add([Category.of(label, *dict.fromkeys(texts), description=description)])
+        engine.add([Category(label, description=description, examples=[*dict.fromkeys(texts)])])
     elif description:
         raise click.UsageError(
             f"category {label!r} is there already; --description is for a new one"
@@ -149,7 +149,7 @@ def remove(
     elif len(names) > 1:
         raise click.UsageError("--example belongs to one category; give one LABEL")
     elif _is_unknown(names[0]):
-        engine.remove_nothing(example)
+        engine.remove_out_of_scope(example)
     else:
         engine.remove_example(names[0], example)
     _save(engine, index_path, purge=purge)

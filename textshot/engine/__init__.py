@@ -1,4 +1,4 @@
-"""The engine: encoder + network + index + decision. Nothing else computes a label."""
+"""The engine: encoder + network + index + decision. OutOfScope else computes a label."""
 
 from textshot.engine.engine import Engine
 

@@ -17,7 +17,7 @@ from textshot.scoring.calibration import (
     fit_calibration,
 )
 from textshot.scoring.threshold import GIVEN, TUNED, threshold_for_rate
-from textshot.types import DecisionSettings, Threshold, truth_of
+from textshot.types import DecisionSettings, Threshold, parse_truth
 
 _SHOWN = 5
 
@@ -93,7 +93,7 @@ def _places(state: State, truths: Sequence[str | None], n_texts: int) -> IntArra
     """Return the row of each truth, int64 (n,); -1 where a text fits none."""
     if len(truths) != n_texts:
         raise InvalidTextsError(f"{n_texts} texts but {len(truths)} truths")
-    wanted = [truth_of(truth) for truth in truths]
+    wanted = [parse_truth(truth) for truth in truths]
     strange = sorted({name for name in wanted if name is not None} - set(state.labels))
     if strange:
         raise InvalidTextsError(

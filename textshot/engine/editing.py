@@ -28,7 +28,7 @@ from textshot.types import (
     Threshold,
     category_dict,
     clean_name,
-    truth_of,
+    parse_truth,
 )
 
 CHUNK = 512
@@ -48,13 +48,13 @@ class Changes:
         self,
         categories: Iterable[Category],
         *,
-        advance: Callable[[int], None] = lambda done: None,
+        on_progress: Callable[[int], None] = lambda done: None,
     ) -> None:
         """Add new categories; the keys of the others stay as they are."""
         new = tuple(category_dict(categories).values())
         _check_examples(new)
         texts = [key.text for c in new for key in c.keys(names=self.index.names)]
-        self.index.add(new, self._encode(texts, advance))
+        self.index.add(new, self._encode(texts, on_progress))
         self._derive()
 
     def replace(self, category: Category) -> None:
@@ -118,7 +118,7 @@ class Changes:
         It is one more example, marked as a correction: the category moves towards it, and this
         text itself, and what is all but the same, gets this label from the next answer on. Where
         the text is an example of another category it stays there; the newest correction holds.
-        None, or "unknown", says that it fits no category, see `add_nothing`.
+        None, or "unknown", says that it fits no category, see `add_out_of_scope`.
         """
         return self.correct_all([text], [label])[0]
 
@@ -133,11 +133,11 @@ class Changes:
         with self.index.changing:
             scratch = Index.of_state(self.index.state)  # so that readers see it before or after
             self._learn([(cleaned[i], truths[i] or "") for i in named], vectors[named], scratch)
-            scratch.add_nothing([Example(cleaned[i], CORRECTION) for i in none], vectors[none])
+            scratch.add_out_of_scope([Example(cleaned[i], CORRECTION) for i in none], vectors[none])
             state = self._settle_in(scratch)
         return predict(state, vectors, 3, "auto", np.zeros(len(cleaned), dtype=bool))
 
-    def add_nothing(self, texts: Sequence[str], *, source: str = "example") -> None:
+    def add_out_of_scope(self, texts: Sequence[str], *, source: str = "example") -> None:
         """Add texts that fit no category: "none of these".
 
         From then on what is clearly nearer to one of them than to its best category is unknown
@@ -150,17 +150,19 @@ class Changes:
         different = list(dict.fromkeys(clean_texts(texts)))
         self._check_new(different, [None] * len(different))
         examples = [Example(text, source) for text in different]
-        self.index.add_nothing(examples, self._encode(different))
+        self.index.add_out_of_scope(examples, self._encode(different))
 
-    def remove_nothing(self, text: str) -> None:
+    def remove_out_of_scope(self, text: str) -> None:
         """Forget a text that was known to fit no category."""
         [cleaned] = clean_texts([text])
         with self.index.changing:
-            before = self.index.state.nothing
-            self.index.remove_nothing([cleaned])
-            if before and self.index.state.nothing is before and self.index.state.private:
-                self.index.remove_nothing([], self._encode([cleaned]))  # texts are not kept there
-            if self.index.state.nothing is before:
+            before = self.index.state.out_of_scope
+            self.index.remove_out_of_scope([cleaned])
+            if before and self.index.state.out_of_scope is before and self.index.state.private:
+                self.index.remove_out_of_scope(
+                    [], self._encode([cleaned])
+                )  # texts are not kept there
+            if self.index.state.out_of_scope is before:
                 raise InvalidTextsError(
                     "this is none of the texts that are known to fit no category"
                     f" ({len(before.examples) if before else 0} of them)"
@@ -214,7 +216,7 @@ class Changes:
 
     def _truths(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[str | None]:
         self._count(texts, labels)
-        return [truth_of(label) for label in labels]
+        return [parse_truth(label) for label in labels]
 
     @staticmethod
     def _count(texts: Sequence[str], labels: Sequence[str | None]) -> None:
@@ -251,7 +253,7 @@ class Changes:
         ]
         if examples:
             index.add_examples(examples, vectors)
-            index.remove_nothing([text for text, _ in pairs], vectors)
+            index.remove_out_of_scope([text for text, _ in pairs], vectors)
 
     def _settle_in(self, scratch: Index) -> State:
         """Put what a scratch index has become in place."""
@@ -300,7 +302,7 @@ class Changes:
         return self.encoder.encode(GENERAL_TEXTS)
 
     def _encode(
-        self, texts: Sequence[str | None], advance: Callable[[int], None] = lambda done: None
+        self, texts: Sequence[str | None], on_progress: Callable[[int], None] = lambda done: None
     ) -> FloatArray:
         there = [text for text in texts if text is not None]
         if len(there) < len(texts):
@@ -308,7 +310,7 @@ class Changes:
         cleaned, found = clean_texts(there), [np.empty((0, self.index.dim), np.float32)]
         for start in range(0, len(cleaned), CHUNK):
             found.append(self.encoder.encode(cleaned[start : start + CHUNK]))
-            advance(len(found[-1]))
+            on_progress(len(found[-1]))
         return np.concatenate(found)
 
 

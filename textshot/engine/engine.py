@@ -1,9 +1,9 @@
-"""Engine: encoder + network + index + decision. Nothing else computes a label."""
+"""Engine: encoder + network + index + decision. OutOfScope else computes a label."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -25,7 +25,14 @@ from textshot.engine.editing import CHUNK, Changes
 from textshot.engine.encoder_identity import LazyEncoder, check_identity, load_again
 from textshot.engine.explain import Explanation, explain
 from textshot.engine.findings import Finding
-from textshot.engine.predict import Answers, answer, category_probabilities, joined, predict, score
+from textshot.engine.predict import (
+    PredictionArrays,
+    answer,
+    category_probabilities,
+    joined,
+    predict,
+    score,
+)
 from textshot.engine.suggest import suggest
 from textshot.errors import (
     EncoderMismatchError,
@@ -33,6 +40,7 @@ from textshot.errors import (
 )
 from textshot.index import PLAIN, EncoderIdentity, Index, State
 from textshot.networks import Network, make_network, network_beside
+from textshot.scoring.name_weight import NameWeight
 from textshot.scoring.threshold import TUNED
 from textshot.scoring.transduction import MIN_IN_SCOPE_RATE, MIN_TEXTS, adapt, sample_texts
 from textshot.types import (
@@ -40,6 +48,7 @@ from textshot.types import (
     Adaptation,
     Category,
     DecisionSettings,
+    Example,
     Prediction,
     Threshold,
     category_dict,
@@ -50,6 +59,41 @@ WINDOW = 4096
 
 NO_NETWORK = "none"
 """The name that leaves out all that was trained, for `Engine.build`."""
+
+
+@dataclass(frozen=True, eq=False)
+class EngineInfo:
+    """What an engine is made of at one moment.
+
+    Attributes:
+        labels: category names, sorted; rows of `PredictionArrays` and columns of `scores`.
+        n_keys: how many names, descriptions and examples stand for them.
+        dim: number of dimensions.
+        generation: of the index, as it was loaded or saved; 0: never saved.
+        private: whether texts are left out of what is saved.
+        use_names: whether names are keys.
+        network: how texts are scored against categories.
+        name_weight: what a name is worth beside an example; None: as much.
+        attention_share: how much of a score is the attention of all keys; None: never looked for.
+        decision: when the engine abstains.
+        encoder: what made the vectors.
+        n_out_of_scope: how many texts are known to fit no category.
+        adaptation: to how many texts the categories were adapted; None: they were not.
+    """
+
+    labels: tuple[str, ...]
+    n_keys: int
+    dim: int
+    generation: int
+    private: bool
+    use_names: bool
+    network: Network
+    name_weight: NameWeight | None
+    attention_share: float | None
+    decision: DecisionSettings
+    encoder: EncoderIdentity | None
+    n_out_of_scope: int
+    adaptation: Adaptation | None
 
 
 class Engine(Changes):
@@ -70,58 +114,61 @@ class Engine(Changes):
     @classmethod
     def build(
         cls,
-        categories: Iterable[Category],
+        categories: Iterable[Category] | Mapping[str, Sequence[str]],
         *,
         encoder: Encoder | str | None = None,
         network: Network | str | None = None,
-        names: bool = True,
-        keys: Literal["auto", "fused"] = "auto",
+        use_names: bool = True,
+        key_attention: Literal["auto", "off"] = "auto",
         threshold: Threshold = "auto",
         unknown_rate: float = DEFAULT_REJECTION_RATE,
         private: bool = False,
-        advance: Callable[[int], None] = lambda done: None,
+        on_progress: Callable[[int], None] = lambda done: None,
     ) -> Engine:
         """Make an engine from categories.
 
         Args:
-            categories: zero examples (name and description only), one or several each.
+            categories: zero examples (name and description only), one or several each; or the
+                texts of each category by its name.
             encoder: an encoder, the name of one, or None for the default.
             network: how texts are scored against categories: a network, the name of one
                 ("matching", "prototypical", "siamese", "memory", "linear"), or None for the one
                 that was trained with the encoder, and without such a one the cosine with the mean
                 of a category's keys. A name is the trained one too, where that has this name.
                 "none" leaves out all that was trained: the adapter of the default encoder too.
-            names: use category names as keys, each weighed by what it is worth beside an example
+            use_names: use names as keys, each weighed by what it is worth beside an example
                 (`textshot.scoring.name_weight`); False leaves them out.
-            keys: "fused": one vector stands for a category. "auto": where there are many examples,
-                and reading them one by one is better, they have a part in every score
+            key_attention: "off": one vector stands for a category. "auto": where there are many
+                examples, and scoring each of them is better, they have a part in every score
                 (`textshot.scoring.attention`).
             threshold: see `Threshold`.
             unknown_rate: of an "auto" threshold: the share of texts that fit no category which
                 shall come out as unknown, as far as the categories tell.
             private: leave texts out of what `save` writes.
-            advance: called with the number of keys encoded since the last call.
+            on_progress: called with the number of keys encoded since the last call.
 
         Raises:
             InvalidCategoriesError: a name twice, or a category with nothing to stand for it.
             EncoderNotFoundError: no such encoder can be reached from here.
             InvalidTextsError: no such network, or one that was learned for other dimensions.
         """
-        found = tuple(category_dict(categories).values())
+        if isinstance(categories, Mapping):
+            categories = [Category(name, examples=texts) for name, texts in categories.items()]
+        unique = tuple(category_dict(categories).values())
         loaded = _encoder_for(network, encoder)
         chosen = PLAIN if network == NO_NETWORK else _network_for(network, loaded)
         engine = cls(
             loaded,
             Index(
                 loaded.dim,
-                names=names,
+                names=use_names,
                 network=chosen,
                 weighed=True,
-                attentive=_is_auto(keys),
+                attentive=_is_auto(key_attention),
             ),
         )
         engine._record(given(threshold) or at_rate(unknown_rate), private)
-        engine.add(found, advance=advance)
+        engine.add(unique, on_progress=on_progress)
         return engine
 
     @property
@@ -138,6 +185,36 @@ class Engine(Changes):
     def decision(self) -> DecisionSettings:
         """When this engine abstains, and how that was found out."""
         return decision_of(self.index.state)
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is made of at this moment."""
+        state = self.index.state
+        return EngineInfo(
+            labels=state.labels,
+            n_keys=sum(len(entry.keys) for entry in state.entries),
+            dim=state.dim,
+            generation=self.index.generation,
+            private=state.private,
+            use_names=state.names,
+            network=state.network,
+            name_weight=state.name_weight,
+            attention_share=state.attention_share,
+            decision=decision_of(state),
+            encoder=state.encoder,
+            n_out_of_scope=len(state.out_of_scope.examples) if state.out_of_scope else 0,
+            adaptation=state.adaptation,
+        )
+
+    @property
+    def out_of_scope(self) -> tuple[Example, ...]:
+        """The texts that are known to fit no category."""
+        state = self.index.state
+        return () if state.out_of_scope is None else state.out_of_scope.examples
+
+    def snapshot(self) -> Engine:
+        """Return an engine over what this one holds now; changes of this one do not reach it."""
+        return Engine(self.encoder, Index.of_state(self.index.state, self.index.generation))
 
     def classify(
         self,
@@ -173,9 +250,9 @@ class Engine(Changes):
         answers = dict(zip(different, found, strict=True))
         return [answers[text] for text in cleaned]
 
-    def answers(
+    def predict_arrays(
         self, texts: Sequence[str], k: int = 1, *, threshold: Threshold = "auto"
-    ) -> Answers:
+    ) -> PredictionArrays:
         """Do as `classify`, and return arrays: for many texts, and without the keys that decided.
 
         Args:
@@ -203,13 +280,33 @@ class Engine(Changes):
                 yield vectors[i : i + CHUNK], blank[i : i + CHUNK]
 
     def classify_vectors(
-        self, vectors: ArrayLike, k: int = 3, *, threshold: Threshold = "auto"
+        self,
+        vectors: ArrayLike,
+        k: int = 3,
+        *,
+        threshold: Threshold = "auto",
+        blank: NDArray[np.bool_] | None = None,
     ) -> list[Prediction]:
-        """Do as `classify` for embeddings of your own, (n, dim), of the same encoder."""
+        """Do as `classify` for embeddings of your own, (n, dim), of the same encoder.
+
+        `blank`, bool (n,), says which of them are of a text without content: unknown.
+        """
         state = self.index.state
         queries = state.queries(vectors)
-        nothing_blank = np.zeros(len(queries), dtype=bool)
-        return predict(state, queries, k, threshold, nothing_blank)
+        return predict(state, queries, k, threshold, _mask(blank, len(queries)))
+
+    def predict_vectors(
+        self,
+        vectors: ArrayLike,
+        k: int = 1,
+        *,
+        threshold: Threshold = "auto",
+        blank: NDArray[np.bool_] | None = None,
+    ) -> PredictionArrays:
+        """Do as `predict_arrays` for embeddings of your own, see `classify_vectors`."""
+        state = self.index.state
+        queries = state.queries(vectors)
+        return answer(state, queries, k, threshold, _mask(blank, len(queries)))
 
     def explain(self, text: str, k: int = 3, *, threshold: Threshold = "auto") -> Explanation:
         """Say why a text gets its answer: the keys that decided, and what each word did.
@@ -306,9 +403,9 @@ class Engine(Changes):
 
         Columns are in the order of `index.labels`.
         """
-        return self.scores_of_vectors(self._encode(clean_texts(texts)))
+        return self.score_vectors(self._encode(clean_texts(texts)))
 
-    def scores_of_vectors(self, vectors: ArrayLike) -> FloatArray:
+    def score_vectors(self, vectors: ArrayLike) -> FloatArray:
         """Do as `scores` for embeddings of your own, (n, dim), of the same encoder."""
         state = self.index.state
         return score(state, state.queries(vectors))
@@ -391,6 +488,14 @@ class Engine(Changes):
         return cls(LazyEncoder(identity, index.dim, load) if lazy else load(), index)
 
 
+def _mask(blank: NDArray[np.bool_] | None, n: int) -> NDArray[np.bool_]:
+    if blank is None:
+        return np.zeros(n, dtype=bool)
+    if blank.shape != (n,):
+        raise InvalidTextsError(f"blank has shape {blank.shape}; ({n},) is needed")
+    return blank
+
+
 def _encoder_of(
     identity: EncoderIdentity,
     where: str,
@@ -431,10 +536,10 @@ def _network_for(given: Network | str | None, encoder: Encoder) -> Network:
     return chosen
 
 
-def _is_auto(keys: str) -> bool:
-    if keys not in ("auto", "fused"):
-        raise InvalidTextsError(f"keys is {keys!r}; 'auto' or 'fused' is needed")
-    return keys == "auto"
+def _is_auto(key_attention: str) -> bool:
+    if key_attention not in ("auto", "off"):
+        raise InvalidTextsError(f"key_attention is {key_attention!r}; 'auto' or 'off' is needed")
+    return key_attention == "auto"
 
 
 def _why_not(state: State, texts: FloatArray) -> str:

@@ -44,7 +44,7 @@ def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArra
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class PredictionArrays:
     """What is answered for n texts, as arrays.
 
     Attributes:
@@ -64,9 +64,9 @@ class Answers:
     limits: FloatArray | None
     probabilities: list[float | None]
 
-    def taken(self, places: IntArray) -> Answers:
+    def taken(self, places: IntArray) -> PredictionArrays:
         """Return the answers at these places, int64 (m,); one may come several times."""
-        return Answers(
+        return PredictionArrays(
             self.scores[places],
             self.rows[places],
             self.known[places],
@@ -76,10 +76,10 @@ class Answers:
         )
 
 
-def joined(parts: Sequence[Answers]) -> Answers:
+def joined(parts: Sequence[PredictionArrays]) -> PredictionArrays:
     """Return the answers of parts, one at least, of one index and one k, as one."""
     limits = [part.limits for part in parts if part.limits is not None]
-    return Answers(
+    return PredictionArrays(
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.known for part in parts]),
@@ -91,7 +91,7 @@ def joined(parts: Sequence[Answers]) -> Answers:
 
 def answer(
     state: State, queries: FloatArray, k: int, threshold: Threshold, blank: NDArray[np.bool_]
-) -> Answers:
+) -> PredictionArrays:
     """Search and decide.
 
     Args:
@@ -110,7 +110,9 @@ def answer(
         nothing = np.full(len(queries), 0, np.float32)
         known = np.zeros(len(queries), dtype=bool)
         empty = np.empty((len(queries), 0), np.float32)
-        return Answers(empty, empty.astype(np.int64), known, nothing, None, [None] * len(queries))
+        return PredictionArrays(
+            empty, empty.astype(np.int64), known, nothing, None, [None] * len(queries)
+        )
     scores, rows = _best(state, queries, max(k, 2))
     limits = _thresholds(state, rows[:, 0], threshold)
     known = is_in_scope(scores[:, 0], limits)
@@ -121,7 +123,9 @@ def answer(
     sure = _probabilities(state, queries, rows[:, 0], known)
     for i in np.flatnonzero(unfit & ~known):
         sure[i] = None
-    return Answers(scores[:, :k], rows[:, :k], known, scores[:, 0] - runner_up, limits, sure)
+    return PredictionArrays(
+        scores[:, :k], rows[:, :k], known, scores[:, 0] - runner_up, limits, sure
+    )
 
 
 def predict(
@@ -131,7 +135,7 @@ def predict(
     return list(records(state, queries, answer(state, queries, k, threshold, blank)))
 
 
-def records(state: State, queries: FloatArray, answers: Answers) -> Iterator[Prediction]:
+def records(state: State, queries: FloatArray, answers: PredictionArrays) -> Iterator[Prediction]:
     """Yield the record of each query: who makes something else of it need not hold them all."""
     limits = answers.limits
     for i, query in enumerate(queries):
@@ -156,9 +160,9 @@ def records(state: State, queries: FloatArray, answers: Answers) -> Iterator[Pre
 
 def _fits_nothing(state: State, queries: FloatArray, best: FloatArray) -> NDArray[np.bool_]:
     """Tell which queries are nearer to a text that fits no category than to the best category."""
-    if state.nothing is None:
+    if state.out_of_scope is None:
         return np.zeros(len(queries), dtype=bool)
-    vectors = state.nothing.vectors.T.astype(np.float64)
+    vectors = state.out_of_scope.vectors.T.astype(np.float64)
     # The very text is unknown in any case.
     enough = np.minimum(best + OOS_MARGIN, 1.0) - SCORE_TOLERANCE
     size = max(1, _BUDGET // vectors.shape[1])

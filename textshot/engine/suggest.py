@@ -57,13 +57,13 @@ def suggest(
     if n < 1:
         raise InvalidTextsError(f"n is {n}; at least 1 is needed")
     known = {e.text for entry in state.entries for e in entry.category.examples}
-    known |= set() if state.nothing is None else {e.text for e in state.nothing.examples}
+    known |= set() if state.out_of_scope is None else {e.text for e in state.out_of_scope.examples}
     pool = sample_texts((text for text in texts if text not in known), MOST_TEXTS, seed)
     if not pool:
         return []
     vectors = encode(pool)
     keys = [entry.vectors for entry in state.entries]
-    keys += [] if state.nothing is None else [state.nothing.vectors]
+    keys += [] if state.out_of_scope is None else [state.out_of_scope.vectors]
     labelled = np.concatenate([np.empty((0, state.dim), np.float32), *keys])
     covered = np.zeros(len(pool), np.float32)
     for start in range(0, len(labelled), _BLOCK):  # of a million keys all cosines are 20 GB

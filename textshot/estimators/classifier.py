@@ -139,7 +139,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = self._check_inputs(X, reset=False)
         engine = self.engine_
-        every = engine.scores_of_vectors(X) if self._precomputed else engine.scores(X)
+        every = engine.score_vectors(X) if self._precomputed else engine.scores(X)
         rows = engine.index.state.rows
         scores = np.full((len(every), len(self.classes_)), -1.0)
         for column, name in enumerate(map(_name_of, self.classes_)):
@@ -241,11 +241,11 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, members: Mapping[Any, list[str]], encoder: Encoder | str | None, *, strings: bool
     ) -> Engine:
         return Engine.build(
-            [Category.of(str(c), *texts) for c, texts in members.items()],
+            [Category(str(c), examples=[*texts]) for c, texts in members.items()],
             encoder=encoder,
             network=self.network,
-            names=self.names and strings and not self._precomputed,
-            keys=self.keys,
+            use_names=self.names and strings and not self._precomputed,
+            key_attention=_KEY_ATTENTION.get(self.keys, self.keys),
             threshold=self.threshold,
         )
 
@@ -318,7 +318,7 @@ def _extend(engine: Engine, texts: list[str], y: NDArray[Any], classes: NDArray[
         new = {c: [] if engine.index.names else some[:1] for c, some in new.items()}
     standing = {c: some for c, some in new.items() if some or engine.index.names}
     if standing:
-        engine.add([Category.of(str(c), *some) for c, some in standing.items()])
+        engine.add([Category(str(c), examples=[*some]) for c, some in standing.items()])
     rest = [i for i, c in enumerate(y) if remembers or c not in new]
     learn = engine.correct_all if remembers else engine.add_examples
     learn([texts[i] for i in rest], [str(y[i]) for i in rest])
@@ -350,6 +350,9 @@ def _as_parameter(engine: Engine) -> Network | str | None:
     # The default encoder would come with its adapter, and an index made without it stays without.
     bare = spec["name"] == DEFAULT_ENCODER and spec.get(ADAPTER_KEY) is None
     return NO_NETWORK if bare else None
+
+
+_KEY_ATTENTION: dict[str, Any] = {"fused": "off"}
 
 
 def _keys_of(engine: Engine) -> Literal["auto", "fused"]:

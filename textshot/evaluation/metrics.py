@@ -9,7 +9,7 @@ from typing import Any
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
 from textshot.evaluation.calibration import calibration_error
-from textshot.types import UNKNOWN, Prediction, Threshold, truth_of
+from textshot.types import UNKNOWN, Prediction, Threshold, parse_truth
 
 _CHUNK = 512
 _Z = 1.959964  # of a two-sided 95 % interval
@@ -90,7 +90,7 @@ def wanted_of(
     """
     if len(texts) != len(truths):
         raise InvalidTextsError(f"{len(texts)} texts but {len(truths)} truths")
-    wanted = [truth_of(truth) for truth in truths]
+    wanted = [parse_truth(truth) for truth in truths]
     _check_truths(engine, wanted)
     return wanted
 

@@ -2,7 +2,7 @@
 
 from textshot.index.disk.generations import Generation, generations, rollback
 from textshot.index.index import Index
-from textshot.index.state import PLAIN, EncoderIdentity, Entry, Nothing, State
+from textshot.index.state import PLAIN, EncoderIdentity, Entry, OutOfScope, State
 
 __all__ = [
     "PLAIN",
@@ -10,7 +10,7 @@ __all__ = [
     "Entry",
     "Generation",
     "Index",
-    "Nothing",
+    "OutOfScope",
     "State",
     "generations",
     "rollback",

@@ -24,7 +24,7 @@ from textshot.index.state import (
     SAME_VECTOR,
     EncoderIdentity,
     Entry,
-    Nothing,
+    OutOfScope,
     State,
     check_network,
 )
@@ -272,7 +272,7 @@ class Index:
             self.remove_example(name, text)
 
     @_in_turn
-    def add_nothing(self, examples: Sequence[Example], vectors: ArrayLike) -> None:
+    def add_out_of_scope(self, examples: Sequence[Example], vectors: ArrayLike) -> None:
         """Add texts that fit no category, n of them, with their vectors (n, dim)."""
         if len(examples) != len({e.text for e in examples}):
             raise InvalidCategoriesError("a text that fits nothing is given twice. Give it once")
@@ -285,12 +285,12 @@ class Index:
                 f" ({len(examples)}, {self.dim}) is needed"
             )
         _refuse_moved(state)
-        there = state.nothing or Nothing((), np.empty((0, self.dim), np.float32))
+        there = state.out_of_scope or OutOfScope((), np.empty((0, self.dim), np.float32))
         more = there.with_examples(examples, rows)
-        self._change(lambda s: replace(s, nothing=more).knowing(s.__dict__))
+        self._change(lambda s: replace(s, out_of_scope=more).knowing(s.__dict__))
 
     @_in_turn
-    def remove_nothing(self, texts: Iterable[str], vectors: ArrayLike | None = None) -> None:
+    def remove_out_of_scope(self, texts: Iterable[str], vectors: ArrayLike | None = None) -> None:
         """Forget texts that were known to fit no category; those that are none are passed over.
 
         Args:
@@ -300,7 +300,7 @@ class Index:
         if isinstance(texts, str):
             raise TypeError(f"texts is one string; give a list: [{texts!r}]")
         state = self._state
-        there = state.nothing
+        there = state.out_of_scope
         if there is None:
             return
         none = np.empty((0, self.dim), np.float32)
@@ -309,7 +309,7 @@ class Index:
             return
         _refuse_moved(self._state)
         some = left if left.examples else None
-        self._change(lambda s: replace(s, nothing=some).knowing(s.__dict__))
+        self._change(lambda s: replace(s, out_of_scope=some).knowing(s.__dict__))
 
     @_in_turn
     def take(self, state: State) -> None:

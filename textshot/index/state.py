@@ -82,26 +82,26 @@ class EncoderIdentity:
 
 
 @dataclass(frozen=True, eq=False)
-class Nothing:
+class OutOfScope:
     """Texts that are known to fit no category, and their unit vectors (n, dim)."""
 
     examples: tuple[Example, ...]
     vectors: FloatArray
 
-    def with_examples(self, examples: Sequence[Example], vectors: FloatArray) -> Nothing:
+    def with_examples(self, examples: Sequence[Example], vectors: FloatArray) -> OutOfScope:
         """Return these and more; of a text that was there the new one stays."""
         old = self.without([e.text for e in examples], vectors)
         both = np.concatenate([old.vectors, vectors])
-        return Nothing((*old.examples, *examples), both)
+        return OutOfScope((*old.examples, *examples), both)
 
-    def without(self, texts: Iterable[str | None], vectors: FloatArray) -> Nothing:
+    def without(self, texts: Iterable[str | None], vectors: FloatArray) -> OutOfScope:
         """Return these without some texts, and without what is all but the same."""
         gone = set(texts) - {None}
         same = np.zeros(len(self.examples), bool)
         if len(vectors) and len(self.examples):
             same = (self.vectors @ vectors.T).max(axis=1) > 1 - SAME_VECTOR
         kept = [i for i, e in enumerate(self.examples) if e.text not in gone and not same[i]]
-        return Nothing(tuple(self.examples[i] for i in kept), self.vectors[kept])
+        return OutOfScope(tuple(self.examples[i] for i in kept), self.vectors[kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class State:
     """How much of a score is the attention of all keys, found out again at each change; None: it
     is not looked for."""
 
-    nothing: Nothing | None = None
+    out_of_scope: OutOfScope | None = None
     """What fits no category; None: no such text is known."""
 
     adaptation: Adaptation | None = None

@@ -10,7 +10,7 @@ from textshot.errors import InvalidCategoriesError, TableError
 from textshot.io.batches import Batch, Reject, check_is_text, find_column, rejected, text_column
 from textshot.io.formats import Format
 from textshot.io.table import Table, open_table
-from textshot.types import Category, Example, clean_name, truth_of
+from textshot.types import Category, Example, clean_name, parse_truth
 
 LABEL, TEXT, DESCRIPTION = "label", "text", "description"
 
@@ -105,7 +105,7 @@ def read_labelled_texts(
                     continue
                 found.lines.append(line)
                 found.texts.append(one)
-                found.truths.append(truth_of(truth))
+                found.truths.append(parse_truth(truth))
                 found.cells.append(truth)
     return found
 

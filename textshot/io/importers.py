@@ -58,7 +58,9 @@ def from_classy(path: str | Path) -> list[Category]:
     return _each_once(
         path,
         (
-            Category.of(_string(path, "a label", name), *_strings(path, f"label {name!r}", texts))
+            Category(
+                _string(path, "a label", name), examples=[*_strings(path, f"label {name!r}", texts)]
+            )
             for name, texts in found.items()
         ),
     )
@@ -102,7 +104,9 @@ def from_setfit(
                 texts.setdefault(word, {})[text] = None
     if not texts:
         raise TableError(f"{path}: holds no example")
-    return _each_once(path, (Category.of(name, *some) for name, some in texts.items())), rejects
+    return _each_once(
+        path, (Category(name, examples=[*some]) for name, some in texts.items())
+    ), rejects
 
 
 def write_categories(path: str, categories: Iterable[Category]) -> None:
@@ -149,7 +153,9 @@ def _route(path: str | Path, place: int, route: object) -> Category:
     name = _string(path, f"the name of route {place}", route["name"])
     texts = _strings(path, f"route {name!r}", route.get("utterances") or [])
     description = route.get("description") or ""
-    return Category.of(name, *texts, description=_string(path, "a description", description))
+    return Category(
+        name, description=_string(path, "a description", description), examples=[*texts]
+    )
 
 
 def _strings(path: str | Path, whose: str, texts: object) -> list[str]:

@@ -11,7 +11,7 @@ from textshot.errors import InvalidCategoriesError
 from textshot.service.answers import example_json, prediction_json
 from textshot.service.errors import APIError
 from textshot.service.schemas import CategoryBody, Corrections
-from textshot.types import CORRECTION, Category, Example, clean_name, truth_of
+from textshot.types import CORRECTION, Category, Example, clean_name, parse_truth
 
 Edit = Callable[[Engine], dict[str, Any]]
 
@@ -73,7 +73,7 @@ def correct(body: Corrections) -> Edit:
 
     def edit(engine: Engine) -> dict[str, Any]:
         texts = clean_texts([correction.text for correction in body.corrections])
-        truths = [truth_of(correction.label) for correction in body.corrections]
+        truths = [parse_truth(correction.label) for correction in body.corrections]
         labels = [None if t is None else find_category(engine, t).name for t in truths]
         new = [i for i in range(len(texts)) if not _is_known(engine, texts[i], labels[i])]
         if new:
@@ -129,7 +129,7 @@ def _is_known(engine: Engine, text: str, label: str | None) -> bool:
     """Tell whether the newest correction of a text already gives it this label."""
     state = engine.index.state
     if label is None:
-        known = () if state.nothing is None else state.nothing.examples
+        known = () if state.out_of_scope is None else state.out_of_scope.examples
         return any(e.text == text for e in known)
     newest, owner = 0, None
     for category in engine.categories:

@@ -11,7 +11,7 @@ from textshot._arrays import IntArray
 from textshot.training.augmentation import augment
 from textshot.training.corpus import Corpus, Splits
 from textshot.training.split_encoder import Tower
-from textshot.types import spoken
+from textshot.types import spoken_name
 
 NOWHERE = -1
 
@@ -74,7 +74,7 @@ def prepare(
 
     def part(corpus: Corpus, changes: tuple[str, ...]) -> Part:
         own = put(list(corpus.texts))
-        names = put([spoken(name) for name in corpus.names])
+        names = put([spoken_name(name) for name in corpus.names])
         described = [i for i, text in enumerate(corpus.descriptions) if text]
         descriptions = np.full(len(corpus.names), NOWHERE)
         descriptions[described] = put([corpus.descriptions[i] for i in described])

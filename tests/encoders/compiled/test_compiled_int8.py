@@ -34,7 +34,7 @@ def texts():
 
 @pytest.fixture(scope="module")
 def categories():
-    return [Category.of(row["label"], row["text"]) for row in rows_of("categories.csv")]
+    return [Category(row["label"], examples=[row["text"]]) for row in rows_of("categories.csv")]
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_making_one_asks_no_telemetry_and_prints_nothing(tiny_folder, cache):
 def test_the_command_classifies_without_torch(tiny_folder, tmp_path):
     options = {"backend": "openvino", "precision": "fp32"}
     encoder = load_encoder(str(tiny_folder), **options)
-    Engine.build([Category.of("card", "my card"), Category.of("money")], encoder=encoder).save(
+    Engine.build([Category("card", examples=["my card"]), Category("money")], encoder=encoder).save(
         tmp_path / "index"
     )
     words = ["classify", str(tmp_path / "index"), "where is my card"]

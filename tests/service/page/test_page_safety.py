@@ -21,8 +21,10 @@ CANARY = "<img src=x onerror=window.hacked=1>\"'><script>window.hacked=1</script
 def hostile(tmp_path_factory):
     """A service whose categories are called and described by somebody who means ill."""
     categories = [
-        Category.of(f"{CANARY} name", f"{CANARY} example", description=f"{CANARY} description"),
-        Category.of("\u202eevil \u2066name", "right to left"),
+        Category(
+            f"{CANARY} name", description=f"{CANARY} description", examples=[f"{CANARY} example"]
+        ),
+        Category("\u202eevil \u2066name", examples=["right to left"]),
     ]
     engine = Engine.build(categories, encoder=HashingEncoder(), threshold=0.3)
     folder = tmp_path_factory.mktemp("hostile") / "index"

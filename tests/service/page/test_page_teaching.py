@@ -134,7 +134,7 @@ def test_any_name_can_be_added_and_chosen(writable, look):
 
 
 def test_of_many_categories_one_is_typed(tmp_path, look):
-    categories = [Category.of(f"topic {i}", f"words about number {i}") for i in range(100)]
+    categories = [Category(f"topic {i}", examples=[f"words about number {i}"]) for i in range(100)]
     Engine.build(categories, encoder=HashingEncoder(), threshold=0.3).save(tmp_path / "many")
     with serving(tmp_path / "many", "--writable") as server:
         view = look(server)

@@ -25,7 +25,7 @@ from textshot.index.state import (
     PLAIN,
     EncoderIdentity,
     Entry,
-    Nothing,
+    OutOfScope,
     State,
     check_network,
     kind_numbers,
@@ -52,8 +52,8 @@ def to_files(state: State) -> dict[str, tuple[str, bytes]]:
     found = {"vectors": _vector_bytes(state), "categories": _category_bytes(state)}
     if state.network.parameters:
         found[NETWORK] = to_bytes(state.network)
-    if state.nothing is not None:
-        found[NOTHING] = _nothing_bytes(state.nothing, private=state.private)
+    if state.out_of_scope is not None:
+        found[NOTHING] = _out_of_scope_bytes(state.out_of_scope, private=state.private)
     return {
         role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_ENDING[role]}", data)
         for role, data in found.items()
@@ -87,7 +87,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         network=_network(manifest, files, where),
         name_weight=name_weight_of(manifest),
         attention_share=share_of(manifest),
-        nothing=_nothing(files[NOTHING], tensors, where) if NOTHING in files else None,
+        out_of_scope=_out_of_scope(files[NOTHING], tensors, where) if NOTHING in files else None,
     )
     return state.knowing({"vectors": tensors["vectors"], "key_vectors": tensors["keys"]})
 
@@ -97,7 +97,9 @@ def _vector_bytes(state: State) -> bytes:
 
     probe = state.encoder.probe if state.encoder else None
     nothing = (
-        {} if state.nothing is None else {NOTHING: np.ascontiguousarray(state.nothing.vectors)}
+        {}
+        if state.out_of_scope is None
+        else {NOTHING: np.ascontiguousarray(state.out_of_scope.vectors)}
     )
     return save(
         {
@@ -111,13 +113,13 @@ def _vector_bytes(state: State) -> bytes:
     )
 
 
-def _nothing_bytes(nothing: Nothing, *, private: bool) -> bytes:
-    shown = (replace(e, text=None) if private else e for e in nothing.examples)
+def _out_of_scope_bytes(out_of_scope: OutOfScope, *, private: bool) -> bytes:
+    shown = (replace(e, text=None) if private else e for e in out_of_scope.examples)
     lines = (json.dumps(_example_line(e), ensure_ascii=False) + "\n" for e in shown)
     return "".join(lines).encode("utf-8", "surrogatepass")
 
 
-def _nothing(data: bytes, tensors: Mapping[str, NDArray[Any]], where: str) -> Nothing:
+def _out_of_scope(data: bytes, tensors: Mapping[str, NDArray[Any]], where: str) -> OutOfScope:
     try:
         lines = data.decode("utf-8", "surrogatepass").split("\n")[:-1]
         examples = tuple(_example(json.loads(x, parse_constant=no_constants)) for x in lines)
@@ -129,7 +131,7 @@ def _nothing(data: bytes, tensors: Mapping[str, NDArray[Any]], where: str) -> No
             f"{where}: {len(examples)} texts that fit nothing and their vectors do not belong"
             " together"
         )
-    return Nothing(examples, vectors)
+    return OutOfScope(examples, vectors)
 
 
 def _example(raw: Mapping[str, Any]) -> Example:

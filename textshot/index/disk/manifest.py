@@ -116,7 +116,7 @@ def _required(state: State) -> list[str]:
         DECISION: bool(state.decision and set(_settings(state.decision)) & set(_TUNED)),
         FUSION: state.name_weight is not None,
         NETWORK: not is_plain(state.network),
-        NOTHING: state.nothing is not None,
+        NOTHING: state.out_of_scope is not None,
     }
     return [name for name, is_wanted in wanted.items() if is_wanted]
 

@@ -10,7 +10,7 @@ import numpy as np
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.training.corpus.corpus import Corpus, shown
 from textshot.training.corpus.dedup import digest, essence
-from textshot.types import Category, truth_of
+from textshot.types import Category, parse_truth
 
 _SHOWN_PLACES = 5
 
@@ -198,7 +198,7 @@ def _nothing_left(report: CorpusReport) -> str:
 
 def _name(label: str | None, place: str) -> str | None:
     try:
-        name = truth_of(label)
+        name = parse_truth(label)
         return None if name is None else Category(name).name
     except (InvalidCategoriesError, InvalidTextsError) as error:
         raise InvalidTextsError(f"{place}: {error}") from None
