@@ -1,7 +1,6 @@
 """textshot classify: the answers of the library, for people and for programs."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ def test_json_is_the_prediction_of_the_library(run, index):
     predictions = Engine.load(index).classify(TEXTS, k=2)
     found = lines(run("classify", index, *TEXTS, "--json", "-k", "2"))
     assert found == [
-        json.loads(json.dumps({"text": text, **asdict(prediction)}))
+        json.loads(json.dumps({"text": text, **prediction.to_dict()}))
         for text, prediction in zip(TEXTS, predictions, strict=True)
     ]
     assert [f["label"] for f in found] == ["late parcel", None]
