@@ -15,7 +15,10 @@ FOLDS = ("01", "02", "03", "04", "05")
 MOST_TEXTS = 200
 """Of a category in a mixture, so that the largest domain does not fill the memory."""
 
-NETWORKS: Mapping[str, Mapping[str, Any]] = {
+Changes = Mapping[str, Any] | None
+"""To the default; None: a setting that textshot no longer has, whose stored cells are shown."""
+
+NETWORKS: Mapping[str, Changes] = {
     "prototypical": {"network": "prototypical"},
     "siamese-contrastive": {"network": "siamese", "settings": {"loss_kind": "contrastive"}},
     "siamese-triplet": {"network": "siamese", "settings": {"loss_kind": "triplet"}},
@@ -23,13 +26,13 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "linear": {"network": "linear"},
     "context-attention": {"settings": {"context": "attention"}},
     "context-lstm": {"settings": {"context": "lstm"}},
-    "readout-context": {"settings": {"readout": "context"}},
-    "keys-several": {"settings": {"keys": "several"}},
+    "readout-context": None,
+    "keys-several": None,
 }
 """Changes to the default, a matching network, whose own cells are folds-SET-01."""
 
 ABLATED = ("hwu64", "clinc150")
-ABLATION: Mapping[str, Mapping[str, Any]] = {
+ABLATION: Mapping[str, Changes] = {
     "ways-5": {"n_way": 5},
     "ways-16": {"n_way": 16},
     "ways-all": {"n_way": 1000},
@@ -37,10 +40,10 @@ ABLATION: Mapping[str, Mapping[str, Any]] = {
     "layers-1": {"layers": 1},
     "layers-3": {"layers": 3},
     "layers-projector": {"layers": "projector"},
-    "augment-typos": {"augment": ("typos",)},
-    "augment-drop": {"augment": ("drop",)},
-    "augment-swap": {"augment": ("swap",)},
-    "augment-case": {"augment": ("case",)},
+    "augment-typos": None,
+    "augment-drop": None,
+    "augment-swap": None,
+    "augment-case": None,
     "dropout-0": {"dropout": 0.0},
     "dropout-0.3": {"dropout": 0.3},
     "precision-fp32": {"precision": "fp32"},
@@ -132,7 +135,7 @@ def _all() -> Iterator[Cell]:
         yield from _changed("ablation", name, ABLATION)
 
 
-def _changed(group: str, name: str, all_changes: Mapping[str, Mapping[str, Any]]) -> Iterator[Cell]:
+def _changed(group: str, name: str, all_changes: Mapping[str, Changes]) -> Iterator[Cell]:
     for label, changes in all_changes.items():
-        if (name, label) not in SAME_AS_DEFAULT | ONE_SET:
+        if changes is not None and (name, label) not in SAME_AS_DEFAULT | ONE_SET:
             yield Cell(f"{group}-{name}-{label}", group, name, "01", changes=changes)

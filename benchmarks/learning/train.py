@@ -15,7 +15,7 @@ from benchmarks.learning.measure import Encode, of_set, on_categories, remembere
 from benchmarks.learning.targets import Target
 from textshot import load_encoder
 from textshot.networks import Network
-from textshot.networks.store import network_beside
+from textshot.networks.store import load_network
 from textshot.training.corpus import Splits
 from textshot.training.train import VALID_SHARE
 
@@ -72,7 +72,7 @@ def trained(
     body["frozen"] = body["trained"] = measure(None, remembered(encoder, place.work))
     if body["kept"]:
         own = load_encoder(str(folder), long_texts="cut", device="cpu")
-        body["trained"] = measure(network_beside(folder), own.encode)
+        body["trained"] = measure(load_network(folder), own.encode)
     return body
 
 

@@ -14,7 +14,7 @@ from textshot.encoders import adapter as module
 from textshot.encoders.adapter import GENERAL, SHIPPED, read_adapter, write_adapter
 from textshot.encoders.fingerprint import file_sha256, model_fingerprint
 from textshot.errors import EncoderError, EncoderNotFoundError, InvalidTextsError
-from textshot.networks import make_network, put_beside
+from textshot.networks import make_network, save_network
 
 PLAIN = "st-23cc531d4087e858761b214387e3d332"
 """The bundled encoder as it came, with long texts cut: what every index of before says."""
@@ -494,7 +494,7 @@ def test_no_network_takes_an_encoder_without_an_adapter(tiny_folder):
 
 def test_no_network_leaves_out_the_one_that_was_trained_with_the_encoder(copied):
     network = make_network("prototypical")
-    put_beside(copied, network.with_parameters(network.initial_parameters(32, 4)), {})
+    save_network(copied, network.with_parameters(network.initial_parameters(32, 4)), {})
     assert Engine.build(CATEGORIES, encoder=str(copied)).network.parameters
     plain = Engine.build(CATEGORIES, encoder=str(copied), network="none").network
     assert (plain.name, dict(plain.parameters)) == ("matching", {})

@@ -14,7 +14,7 @@ from textshot import Category, Engine, PrecomputedEncoder
 from textshot._arrays import unit_rows
 from textshot.errors import InvalidTextsError
 from textshot.networks import NAME, NETWORKS, Matching, make_network
-from textshot.networks.attend import SCALE
+from textshot.networks.base import SCALE
 from textshot.scoring.attention import MIN_EXAMPLES
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
@@ -147,10 +147,8 @@ def test_a_key_attention_that_is_neither_auto_nor_off_is_refused(keys):
 
 SETTINGS = [
     *((name, {}) for name in NETWORKS),
-    ("matching", {"keys": "several"}),
     ("matching", {"context": "lstm"}),
     ("matching", {"context": "attention"}),
-    ("matching", {"readout": "context"}),
 ]
 
 

@@ -12,7 +12,7 @@ from textshot.engine import predict as predicting
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index import Index
 from textshot.networks import NETWORKS, Linear, Matching, Memory, Prototypical, make_network
-from textshot.networks.store import put_beside
+from textshot.networks.store import save_network
 from textshot.testing import HashingEncoder, toy_categories
 
 ENCODER = HashingEncoder(32)
@@ -36,11 +36,8 @@ def learned(network, seed=0):
 
 MADE = {
     **{name: make_network(name) for name in NETWORKS},
-    "several keys": Matching(keys="several"),
-    "context readout": Matching(readout="context"),
     "learned": learned(Matching()),
-    "learned keys": learned(Matching(keys="several")),
-    "learned attention": learned(Matching(context="attention", readout="context")),
+    "learned attention": learned(Matching(context="attention")),
     "learned lstm": learned(Matching(context="lstm", steps=2)),
     "learned memory": learned(Memory()),
     "learned prototypes": learned(Prototypical()),
@@ -209,7 +206,7 @@ class Trained(HashingEncoder):
 
 def test_the_network_beside_the_encoder_is_taken(tmp_path):
     network = learned(Prototypical())
-    put_beside(tmp_path, network, {})
+    save_network(tmp_path, network, {})
     encoder = Trained(tmp_path)
     beside = Engine.build(toy_categories(), encoder=encoder).network
     named = Engine.build(toy_categories(), encoder=encoder, network="prototypical").network
@@ -218,7 +215,7 @@ def test_the_network_beside_the_encoder_is_taken(tmp_path):
         assert found.parameters["log_scale"].tobytes() == network.parameters["log_scale"].tobytes()
     other = Engine.build(toy_categories(), encoder=encoder, network="siamese").network
     assert (other.name, dict(other.parameters)) == ("siamese", {})
-    own = Matching(keys="several")
+    own = Matching(steps=4)
     assert Engine.build(toy_categories(), encoder=encoder, network=own).network is own
 
 
@@ -306,10 +303,10 @@ def test_a_failed_change_of_a_network_changes_nothing():
 
 
 def test_an_index_alone_keeps_its_network(tmp_path):
-    index = Index(2, network=Matching(keys="several"))
+    index = Index(2, network=Matching(steps=4))
     index.add([Category("east"), Category("north")], np.eye(2))
     index.save(tmp_path / "index")
-    assert Index.load(tmp_path / "index").state.network.settings["keys"] == "several"
+    assert Index.load(tmp_path / "index").state.network.settings["steps"] == 4
 
 
 @pytest.mark.parametrize("k", [1, 3, 8, 9, 50])

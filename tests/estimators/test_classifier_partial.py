@@ -169,7 +169,7 @@ def test_the_network_is_that_of_the_engine(network, tmp_path):
 
 def test_a_network_object_can_be_given_cloned_and_loaded(tmp_path):
     learned = Prototypical().with_parameters({"log_scale": np.ones(1)})
-    for network in (Matching(keys="several"), learned):
+    for network in (Matching(steps=4), learned):
         found = clone(make(network)).fit(X, Y)
         found.save(tmp_path / network.name)
         loaded = OneShotClassifier.load(tmp_path / network.name)

@@ -196,7 +196,7 @@ def test_files_of_two_indexes_do_not_mix(small, tmp_path):
 
 @pytest.fixture
 def networked(tmp_path):
-    network = Matching(keys="several")
+    network = Matching()
     network = network.with_parameters(
         {**network.initial_parameters(16, 5), "kind_bias": [0.5, 0.0, -0.5]}
     )

@@ -8,7 +8,6 @@ from network_episodes import (
     added,
     cross_entropy,
     dot,
-    episode_keys,
     episode_prototypes,
     leaves,
     make_views,
@@ -27,12 +26,9 @@ from textshot.scoring.prototypes import category_prototypes
 ALL = (NAME, DESCRIPTION, EXAMPLE)
 VARIANTS = [
     {},
-    {"keys": "several"},
-    {"readout": "context"},
     {"context": "lstm"},
     {"context": "attention"},
-    {"context": "lstm", "readout": "context", "steps": 2},
-    {"context": "attention", "readout": "context"},
+    {"context": "lstm", "steps": 2},
 ]
 
 
@@ -114,22 +110,11 @@ def by_loops(network, parameters, views, parts=ALL):
     n = {name: t.detach().numpy() for name, t in parameters.items()}
     scale, bias = math.exp(n["log_scale"][0]), n["kind_bias"]
     queries = views.query.tolist()
-    if network.keys == "several":
-        return [
-            [
-                math.log(sum(math.exp(bias[k] + scale * dot(q, row)) for k, row in keys))
-                - math.log(sum(math.exp(bias[k]) for k, _ in keys))
-                for keys in episode_keys(views, parts)
-            ]
-            for q in queries
-        ]
     rows = episode_prototypes(views, parts, bias)
     if network.context != "none":
         rows = support_in_context(network.context, n, rows, scale)
         context = network.context, n
         queries = [query_in_context(*context, q, rows, scale, network.steps) for q in queries]
-    if network.readout == "context":
-        queries = [unit(read(q, rows, scale)) for q in queries]
     return [[scale * dot(q, row) for row in rows] for q in queries]
 
 
@@ -241,17 +226,6 @@ def test_as_it_comes_each_key_counts_as_one(parameters):
     assert network.key_weights(np.array([0, 1, 2])) is None
 
 
-def test_several_keys_score_on_the_scale_of_a_cosine():
-    network = make_network("matching", keys="several")
-    keys = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8]], np.float32)
-    rows, kinds = np.array([0, 0, 0, 1]), np.array([0, 2, 2, 2])
-    found = network.score_keys(np.array([[1, 0], [0, 1]], np.float32), keys, rows, kinds)
-    assert found[0, 0] == pytest.approx(1 + math.log(2 / 3) / 20, abs=1e-6)
-    np.testing.assert_allclose(found[:, 1], [0.6, 0.8], atol=1e-6)  # its only key
-    all_alike = network.score_keys(keys[:1], keys[[0, 0]], rows[:2], kinds[:2])
-    assert all_alike[0, 0] == pytest.approx(1, abs=1e-6)
-
-
 @pytest.mark.parametrize(("log_scale", "scale"), [(0.0, 5), (9.0, 60), (3.0, math.exp(3))])
 def test_the_scale_stays_within_its_bounds_and_can_learn_its_way_back(log_scale, scale):
     network, views = make_network("matching"), make_views()
@@ -263,12 +237,6 @@ def test_the_scale_stays_within_its_bounds_and_can_learn_its_way_back(log_scale,
     np.testing.assert_allclose(network.logits(parameters, views).detach(), expected, atol=1e-6)
     network.loss(parameters, views).backward()
     assert parameters["log_scale"].grad.abs() > 0
-    context = make_network("matching", readout="context").with_parameters(
-        {"log_scale": [log_scale.item()]}
-    )
-    views = make_views(names=False, n_shot=1)
-    logits = context.logits(parameters, views).detach() / scale
-    np.testing.assert_allclose(used(context, views), logits, atol=1e-5)
 
 
 # Settings.
@@ -277,14 +245,11 @@ def test_the_scale_stays_within_its_bounds_and_can_learn_its_way_back(log_scale,
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"keys": "many"}, "keys is 'many'; the matching network has fused, several"),
         ({"context": "gru"}, "context is 'gru'; .* none, lstm, attention"),
-        ({"readout": "all"}, "readout is 'all'; .* labels, context"),
         ({"steps": 0}, "steps is 0; 1 to 32"),
-        ({"keys": "several", "context": "lstm"}, "keys='several' does not go with context='lstm'"),
-        ({"keys": "several", "readout": "context"}, "'several' does not go .* readout='context'"),
+        ({"steps": 33}, "steps is 33; 1 to 32"),
     ],
 )
-def test_settings_that_do_not_exist_or_do_not_go_together_are_refused(settings, message):
+def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(InvalidTextsError, match=message):
         make_network("matching", **settings)

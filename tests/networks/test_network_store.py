@@ -8,7 +8,7 @@ from safetensors.numpy import save
 from test_network_learning import EVERY, named
 
 from textshot.errors import EncoderError, IndexFormatError, InvalidTextsError
-from textshot.networks import from_bytes, make_network, network_beside, put_beside, to_bytes
+from textshot.networks import from_bytes, load_network, make_network, save_network, to_bytes
 
 
 def learned_network(name="matching", dim=7, **settings):
@@ -23,8 +23,8 @@ def learned_network(name="matching", dim=7, **settings):
 def test_a_network_comes_back_bit_for_bit(name, settings, tmp_path):
     network, views = learned_network(name, **settings), make_views(dim=7)
     back = from_bytes(name, network.settings, to_bytes(network))
-    put_beside(tmp_path, network, {"accuracy": 0.5})
-    for again in (back, network_beside(tmp_path)):
+    save_network(tmp_path, network, {"accuracy": 0.5})
+    for again in (back, load_network(tmp_path)):
         assert type(again) is type(network)
         assert again.settings == network.settings
         assert {k: a.tobytes() for k, a in again.parameters.items()} == {
@@ -34,17 +34,17 @@ def test_a_network_comes_back_bit_for_bit(name, settings, tmp_path):
 
 
 def test_a_network_without_numbers_comes_back_too(tmp_path):
-    put_beside(tmp_path, make_network("memory", margin=0.3), {})
-    assert network_beside(tmp_path).settings == {"margin": 0.3}
-    assert network_beside(tmp_path).parameters == {}
+    save_network(tmp_path, make_network("memory", margin=0.3), {})
+    assert load_network(tmp_path).settings == {"margin": 0.3}
+    assert load_network(tmp_path).parameters == {}
 
 
 def test_a_folder_without_one_brings_none(tmp_path):
-    assert network_beside(tmp_path) is None
+    assert load_network(tmp_path) is None
 
 
 def test_what_lies_beside_says_what_it_is(tmp_path):
-    put_beside(tmp_path, learned_network(context="attention"), {"trained_on": ["a", "b"]})
+    save_network(tmp_path, learned_network(context="attention"), {"trained_on": ["a", "b"]})
     found = json.loads((tmp_path / "textshot.json").read_text(encoding="utf-8"))
     assert (found["format"], found["format_version"]) == ("textshot-network", 1)
     assert found["network"] == "matching"
@@ -56,7 +56,7 @@ def test_what_lies_beside_says_what_it_is(tmp_path):
 
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch, at):
-    put_beside(tmp_path, make_network("memory"), {})
+    save_network(tmp_path, make_network("memory"), {})
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     calls, sync = [], os.fsync
 
@@ -68,7 +68,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch, at):
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
-        put_beside(tmp_path, make_network("memory", margin=0.4), {})
+        save_network(tmp_path, make_network("memory", margin=0.4), {})
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -84,7 +84,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch, at):
         ("matching", {"numbers": {}}, "no setting 'numbers'"),
         ("matching", {"steps": 2.5}, r"steps is 2\.5; the matching network needs int"),
         ("matching", {"steps": True}, "steps is True; the matching network needs int"),
-        ("matching", {"keys": 3}, "keys is 3; the matching network needs str"),
+        ("matching", {"context": 3}, "context is 3; the matching network needs str"),
         ("memory", {"margin": "0.1"}, "margin is '0.1'; the memory network needs float"),
     ],
 )
@@ -92,7 +92,15 @@ def test_unknown_names_and_settings_are_refused(name, settings, message):
     with pytest.raises(InvalidTextsError, match=message):
         make_network(name, **settings)
     with pytest.raises(IndexFormatError, match=f"here: .*{message}"):
-        from_bytes(name, settings, save({}), where="here")
+        from_bytes(name, settings, save({}), source="here")
+
+
+@pytest.mark.parametrize(("setting", "value"), [("keys", "several"), ("readout", "context")])
+def test_a_removed_setting_is_refused_with_advice(setting, value):
+    with pytest.raises(IndexFormatError, match=f"{setting}='{value}' of the matching network was"):
+        from_bytes("matching", {setting: value}, save({}))
+    with pytest.raises(InvalidTextsError, match=f"has no setting '{setting}'"):
+        make_network("matching", **{setting: value})
 
 
 def test_a_whole_number_is_as_good_as_a_float():
@@ -147,38 +155,38 @@ def test_numbers_of_a_context_have_to_fit_each_other(context):
     ],
 )
 def test_settings_beside_an_encoder_that_are_not_ours_are_refused(tmp_path, change, message):
-    put_beside(tmp_path, make_network("memory"), {})
+    save_network(tmp_path, make_network("memory"), {})
     path = tmp_path / "textshot.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(EncoderError, match=message):
-        network_beside(tmp_path)
+        load_network(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '"x"', "[" * 100_000, "\x00"])
 def test_settings_that_are_no_json_object_are_refused(tmp_path, content):
-    put_beside(tmp_path, make_network("memory"), {})
+    save_network(tmp_path, make_network("memory"), {})
     (tmp_path / "textshot.json").write_text(content)
     with pytest.raises(EncoderError, match=r"textshot\.json"):
-        network_beside(tmp_path)
+        load_network(tmp_path)
 
 
 def test_damaged_or_missing_numbers_beside_an_encoder_are_refused(tmp_path):
-    put_beside(tmp_path, learned_network(), {})
+    save_network(tmp_path, learned_network(), {})
     path = tmp_path / "network.safetensors"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + b"x")
     with pytest.raises(EncoderError, match="sha256"):
-        network_beside(tmp_path)
+        load_network(tmp_path)
     path.unlink()
     with pytest.raises(EncoderError, match=r"no network\.safetensors"):
-        network_beside(tmp_path)
+        load_network(tmp_path)
     path.mkdir()
     with pytest.raises(EncoderError, match="cannot be read"):
-        network_beside(tmp_path)
+        load_network(tmp_path)
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with (tmp_path / "textshot.json").open("wb") as file:
         file.truncate((1 << 24) + 1)
     with pytest.raises(EncoderError, match="at most"):
-        network_beside(tmp_path)
+        load_network(tmp_path)

@@ -7,9 +7,9 @@ import pytest
 from textshot._arrays import unit_rows
 from textshot.errors import InvalidCategoriesError
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, make_network
-from textshot.networks.attend import MAX_SCALE, MIN_SCALE, SCALE, attend
+from textshot.networks.base import MAX_SCALE, MIN_SCALE, SCALE
 from textshot.scoring import attention
-from textshot.scoring.attention import Attention, find_attention_share
+from textshot.scoring.attention import Attention, attend, find_attention_share
 from textshot.scoring.prototypes import category_prototypes, prototype
 
 
@@ -261,7 +261,7 @@ def in_another_order(rows, kinds, seed):
 @pytest.mark.parametrize("most", [1000, 100])
 @pytest.mark.parametrize("form", [np.asarray, sparse])
 def test_the_order_of_examples_does_not_show(monkeypatch, form, most):
-    monkeypatch.setattr(attention, "_MOST_LOOKED_AT", most)
+    monkeypatch.setattr(attention, "_MAX_EVALUATED", most)
     shares = set()
     for seed in range(8):
         keys, rows, kinds = made(5, 30, clusters=2, wide=1.8, dim=24, seed=seed)
@@ -272,19 +272,3 @@ def test_the_order_of_examples_does_not_show(monkeypatch, form, most):
             order = in_another_order(rows, kinds, again)
             assert share_of(keys[order], rows[order], kinds[order]) == expected
     assert len(shares) > 1  # other examples would have another share
-
-
-@pytest.mark.parametrize("form", [np.asarray, sparse])
-def test_of_many_examples_the_same_ones_are_looked_at_in_any_order(monkeypatch, form):
-    keys, rows, kinds = made(6, 40, clusters=2)
-    keys = form(keys)
-    monkeypatch.setattr(attention, "_MOST_LOOKED_AT", 60)
-    looked_at = attention._some(np.flatnonzero(kinds == EXAMPLE), keys)
-    assert len(set(looked_at)) == 60
-    assert (kinds[looked_at] == EXAMPLE).all()
-    assert set(rows[looked_at]) == set(range(6))
-    for seed in range(5):
-        order = in_another_order(rows, kinds, seed)
-        again = order[attention._some(np.flatnonzero(kinds[order] == EXAMPLE), keys[order])]
-        assert set(again) == set(looked_at)
-    assert share_of(keys, rows, kinds) > 0

@@ -41,14 +41,10 @@ def test_a_score_is_the_cosine_with_the_category(name):
     assert found.dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [(name, {}) for name in NETWORKS]
-    + [("matching", {"keys": "several"}), ("matching", {"readout": "context"})],
-)
-def test_the_score_of_a_query_depends_on_no_other_query(name, settings):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_score_of_a_query_depends_on_no_other_query(name):
     rng = np.random.default_rng(0)
-    network, queries = make_network(name, **settings), unit_rows(rng.normal(size=(50, 2)))
+    network, queries = make_network(name), unit_rows(rng.normal(size=(50, 2)))
     every = scored(network, queries)
     single = np.concatenate([scored(network, queries[i : i + 1]) for i in range(50)])
     np.testing.assert_allclose(every, single, atol=1e-6)

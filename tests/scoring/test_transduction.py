@@ -224,11 +224,9 @@ def test_an_adapted_engine_is_neither_changed_nor_saved(engine, tmp_path):
     [
         Memory(),
         Linear(),
-        Matching(keys="several"),
-        Matching(readout="context"),
         Matching(context="attention"),
     ],
-    ids=["memory", "linear", "several", "readout", "context"],
+    ids=["memory", "linear", "context"],
 )
 def test_a_network_that_reads_more_than_one_vector_is_refused(network):
     engine = Engine.build(SHOP, encoder="hashing", network=network, threshold=0.1)

@@ -240,7 +240,7 @@ def test_a_disk_that_is_full_keeps_the_run(go, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("textshot.training.card.put_beside", full)
+        patched.setattr("textshot.training.card.save_network", full)
         with pytest.raises(TrainingError, match=r"No space left on device. The run is kept"):
             go()
     assert [path.name for path in tmp_path.iterdir()] == [".out.training"]

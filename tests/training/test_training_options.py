@@ -23,8 +23,6 @@ def losses(report):
         ("matching", {}),
         ("matching", {"context": "attention"}),
         ("matching", {"context": "lstm"}),
-        ("matching", {"keys": "several"}),
-        ("matching", {"readout": "context"}),
         ("prototypical", {}),
         ("siamese", {}),
         ("siamese", {"loss_kind": "triplet"}),

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from tiny_learner import DIM, easy_rows
 
 from textshot import Category, Engine, load_encoder
-from textshot.networks import Linear, Matching, Memory, Prototypical, Siamese, network_beside
+from textshot.networks import Linear, Matching, Memory, Prototypical, Siamese, load_network
 from textshot.training import train
 
 TEXTS = [text for text, _ in easy_rows(seed=5)][:40]
@@ -56,7 +56,7 @@ def test_the_embeddings_are_those_that_were_judged(go, split, tmp_path):
     report, _, encoder = made(go, tmp_path, n_eval=100)
     valid = splits.valid
     found = full_way(
-        network_beside(tmp_path / "out"),
+        load_network(tmp_path / "out"),
         encoder.encode(valid.texts),
         valid.labels,
         names=encoder.encode(valid.names),
@@ -111,7 +111,7 @@ def test_the_network_that_learned_is_beside_it_and_used(go, tmp_path, monkeypatc
     if network == "linear":  # as it comes, it is too good here for the guard
         monkeypatch.setattr("textshot.training.loop.Outcome.kept", True)
     _, folder, encoder = made(go, tmp_path, network=network)
-    beside = network_beside(folder)
+    beside = load_network(folder)
     assert type(beside) is kind
     rows = easy_rows(texts=1)
     engine = Engine.build(

@@ -109,7 +109,7 @@ def test_broken_off_in_the_middle_of_a_step(go, tmp_path, monkeypatch, step):
 def test_broken_off_while_the_result_is_judged_or_written(go, tmp_path, monkeypatch):
     unbroken = go(output="whole")
 
-    for broken in ("run.Run.choose", "run.Run.network", "card.put_beside"):
+    for broken in ("run.Run.choose", "run.Run.network", "card.save_network"):
         with monkeypatch.context() as patched:
             patched.setattr(f"textshot.training.{broken}", breaks)
             with pytest.raises(Broken):

@@ -39,7 +39,7 @@ from textshot.errors import (
     InvalidTextsError,
 )
 from textshot.index import PLAIN, EncoderIdentity, Index, State
-from textshot.networks import Network, make_network, network_beside
+from textshot.networks import Network, load_network, make_network
 from textshot.scoring.name_weight import NameWeight
 from textshot.scoring.threshold import TUNED
 from textshot.scoring.transduction import MIN_IN_SCOPE_RATE, MIN_TEXTS, adapt, sample_texts
@@ -526,7 +526,7 @@ def _encoder_for(network: Network | str | None, given: Encoder | str | None) -> 
 def _network_for(given: Network | str | None, encoder: Encoder) -> Network:
     """Return the network that was asked for; of an encoder's own name, the one trained with it."""
     folder = getattr(encoder, "folder", None)
-    beside = None if folder is None or isinstance(given, Network) else network_beside(folder)
+    beside = None if folder is None or isinstance(given, Network) else load_network(folder)
     if given is None:
         chosen = PLAIN if beside is None else beside
     elif isinstance(given, Network):

@@ -14,7 +14,7 @@ from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.search import VectorSearch, make_search
 from textshot.networks import NETWORKS, Matching, Network
-from textshot.networks.attend import attention_scale
+from textshot.networks.base import attention_scale
 from textshot.scoring.attention import Attention, find_attention_share
 from textshot.scoring.name_weight import NameWeight, estimate_name_weight
 from textshot.scoring.prototypes import category_prototypes, key_weights, prototype
@@ -237,18 +237,11 @@ class State:
 
     @cached_property
     def by_search(self) -> bool:
-        """Whether `search` finds the best categories: no key has a say of its own."""
+        """Whether `search` finds the best categories: there are no exemplars and no attention."""
         if not self.entries:
             return True
-        if (
-            self.network.examples_are_exemplars
-            or self.key_correction_orders.any()
-            or self.attention_share
-        ):
-            return False
-        nothing = np.empty((0, self.dim), np.float32)
-        keys = (self.key_vectors, self.key_rows, self.key_kinds)
-        return self.network.score_keys(nothing, *keys) is None
+        has_corrections = bool(self.key_correction_orders.any())
+        return not (self.network.examples_are_exemplars or has_corrections or self.attention_share)
 
     @cached_property
     def search(self) -> VectorSearch:

@@ -1,4 +1,4 @@
-"""Ways to score texts against categories, and what they learn by. Importing this needs no torch."""
+"""Networks that score texts against categories. Importing this needs no torch."""
 
 from textshot.networks.base import (
     DESCRIPTION,
@@ -13,12 +13,15 @@ from textshot.networks.linear import Linear
 from textshot.networks.matching import Matching
 from textshot.networks.memory import Memory
 from textshot.networks.prototypical import Prototypical
-from textshot.networks.registry import NETWORKS, make_network
 from textshot.networks.siamese import Siamese
 from textshot.networks.store import (
+    NETWORKS,
     from_bytes,
-    network_beside,
-    put_beside,
+    from_settings,
+    load_network,
+    make_network,
+    save_network,
+    stored_settings,
     to_bytes,
     trained_categories,
 )
@@ -38,9 +41,11 @@ __all__ = [
     "Setting",
     "Siamese",
     "from_bytes",
+    "from_settings",
+    "load_network",
     "make_network",
-    "network_beside",
-    "put_beside",
+    "save_network",
+    "stored_settings",
     "to_bytes",
     "trained_categories",
 ]

@@ -1,6 +1,7 @@
-"""Full context embeddings: a category as it is among the others, a query as it is before them.
+"""Full context embeddings of matching networks (Vinyals et al. 2016, section 2.1.2).
 
-Written once for NumPy (use) and torch (learning): `xp` is the one or the other.
+Prototypes are embedded in the context of each other, queries in that of the prototypes. Written
+once for NumPy (inference) and torch (training): `xp` is one or the other.
 """
 
 from __future__ import annotations
@@ -17,48 +18,49 @@ def parameter_shapes(kind: str, dim: int) -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of the parameters of a context: "none", "lstm" or "attention"."""
     if kind == "none":
         return {}
-    found: dict[str, tuple[int, ...]] = {"support_gate": (1,), "query_gate": (1,)}
+    gates: dict[str, tuple[int, ...]] = {"support_gate": (1,), "query_gate": (1,)}
     if kind == "attention":
-        sides = [f"{side}_{part}" for side in ("support", "query") for part in ("q", "k", "v")]
-        return {**found, **dict.fromkeys(sides, (dim, dim))}
+        names = [f"{side}_{part}" for side in ("support", "query") for part in ("q", "k", "v")]
+        return {**gates, **dict.fromkeys(names, (dim, dim))}
+    shapes = dict(gates)
     for part, state in (("forward", dim), ("backward", dim), ("read", 2 * dim)):
-        found[f"{part}_input"] = (4 * dim, dim)
-        found[f"{part}_state"] = (4 * dim, state)
-        found[f"{part}_bias"] = (4 * dim,)
-    return found
+        shapes[f"{part}_input"] = (4 * dim, dim)
+        shapes[f"{part}_state"] = (4 * dim, state)
+        shapes[f"{part}_bias"] = (4 * dim,)
+    return shapes
 
 
 def initial_parameters(kind: str, dim: int, seed: int) -> dict[str, FloatArray]:
-    """Return what learning starts from. Gates are zero: at the start a context changes nothing.
+    """Return the initial parameters. Gates are zero, so that a context changes nothing at first.
 
-    That is the residual gate of Bachlechner et al. 2020 (https://arxiv.org/abs/2003.04887). The
+    This is the residual gate of Bachlechner et al. 2020 (https://arxiv.org/abs/2003.04887). The
     projections of the attention start as the identity, the weights of the LSTMs at random.
     """
-    rng, found = np.random.default_rng(seed), {}
+    rng, start = np.random.default_rng(seed), {}
     for name, shape in parameter_shapes(kind, dim).items():
-        found[name] = np.zeros(shape, np.float32)
+        start[name] = np.zeros(shape, np.float32)
         if name.endswith("_bias"):
-            found[name][dim : 2 * dim] = 1.0  # remember at first
+            start[name][dim : 2 * dim] = 1.0  # remember at first
         elif kind == "attention" and len(shape) == 2:
-            found[name] = np.eye(dim, dtype=np.float32)
+            start[name] = np.eye(dim, dtype=np.float32)
         elif len(shape) == 2:
-            found[name] = (rng.standard_normal(shape) / np.sqrt(dim)).astype(np.float32)
-    return found
+            start[name] = (rng.standard_normal(shape) / np.sqrt(dim)).astype(np.float32)
+    return start
 
 
 def support(xp: Any, kind: str, parameters: Mapping[str, Any], rows: Any, scale: Any) -> Any:
-    """Return category rows (n, dim) among each other, unit again.
+    """Return prototypes (n, dim) in the context of each other, unit rows.
 
     "lstm" is the paper's g (appendix A.2): a bidirectional LSTM over the rows, g_i = row_i + h_i
-    forward + h_i backward. The order of the rows matters; it is that of the sorted names when
-    used, and that of the ways in an episode. "attention" is one block of self-attention without
+    forward + h_i backward. The order of the rows matters; it is that of the sorted names in
+    an index, and that of the ways in an episode. "attention" is one block of self-attention without
     positions: another order of the rows gives the same rows in that order.
     """
     if kind == "lstm":
         both = _lstm(xp, parameters, "forward", rows) + _lstm(xp, parameters, "backward", rows)
         return _unit(xp, rows + parameters["support_gate"] * both)
-    found = _attention(xp, parameters, "support", rows, rows, scale)
-    return _unit(xp, rows + parameters["support_gate"] * found)
+    attended = _attention(xp, parameters, "support", rows, rows, scale)
+    return _unit(xp, rows + parameters["support_gate"] * attended)
 
 
 def query(
@@ -70,11 +72,11 @@ def query(
     scale: Any,
     steps: int,
 ) -> Any:
-    """Return queries (n, dim) before category rows (m, dim), unit again.
+    """Return queries (n, dim) in the context of prototypes (m, dim), unit rows.
 
     "lstm" is the paper's f (equations 3 to 6): an LSTM that reads the rows by attention `steps`
     times, its input the query, its state [h, r]. "attention" is one block of cross-attention.
-    Neither depends on the order of the rows. Ours: attention is scaled as everywhere.
+    Neither depends on the order of the rows. Ours: attention is scaled.
     """
     gate = parameters["query_gate"]
     if kind == "attention":
@@ -89,16 +91,11 @@ def query(
     return hidden
 
 
-def attended(xp: Any, queries: Any, rows: Any, scale: Any) -> Any:
-    """Return the unit attention-weighted sum of the rows for each query, (n, dim)."""
-    return _unit(xp, _softmax(xp, scale * (queries @ rows.T)) @ rows)
-
-
 def _attention(
     xp: Any, parameters: Mapping[str, Any], side: str, queries: Any, rows: Any, scale: Any
 ) -> Any:
-    asked, keys = queries @ parameters[f"{side}_q"].T, rows @ parameters[f"{side}_k"].T
-    return _softmax(xp, scale * (asked @ keys.T)) @ (rows @ parameters[f"{side}_v"].T)
+    projected, keys = queries @ parameters[f"{side}_q"].T, rows @ parameters[f"{side}_k"].T
+    return _softmax(xp, scale * (projected @ keys.T)) @ (rows @ parameters[f"{side}_v"].T)
 
 
 def _lstm(xp: Any, parameters: Mapping[str, Any], way: str, rows: Any) -> Any:
@@ -106,11 +103,11 @@ def _lstm(xp: Any, parameters: Mapping[str, Any], way: str, rows: Any) -> Any:
     inputs = rows @ parameters[f"{way}_input"].T + parameters[f"{way}_bias"]
     weights = parameters[f"{way}_state"]
     hidden = cell = rows[0] * 0
-    found, order = {}, range(len(rows)) if way == "forward" else range(len(rows) - 1, -1, -1)
+    states, order = {}, range(len(rows)) if way == "forward" else range(len(rows) - 1, -1, -1)
     for i in order:
         hidden, cell = _cell(xp, inputs[i] + weights @ hidden, cell)
-        found[i] = hidden
-    return xp.stack([found[i] for i in range(len(rows))], 0)
+        states[i] = hidden
+    return xp.stack([states[i] for i in range(len(rows))], 0)
 
 
 def _cell(xp: Any, gates: Any, cell: Any) -> tuple[Any, Any]:

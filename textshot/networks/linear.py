@@ -1,4 +1,4 @@
-"""Transfer learning: a linear head."""
+"""Linear head: transfer learning."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.errors import InvalidTextsError
-from textshot.networks.attend import (
+from textshot.networks.base import (
+    EpisodeEmbeddings,
+    Network,
+    Parameters,
     bounded_scale,
     cross_entropy,
-    episode_keys,
-    episode_prototypes,
     full_precision,
     initial_log_scale,
+    prototype_logits,
     unit,
 )
-from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,25 +27,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Linear(Network):
-    """Transfer learning with a linear head (baseline++, Chen et al. 2019, arXiv 1904.04232).
+    """Transfer learning with a linear head (Baseline++, Chen et al. 2019).
 
-    Learning: a head of one row per training category, cosine times scale, cross-entropy over all
-    training categories at once, for queries and supports alike. The head is thrown away
-    afterwards: what stays are the features. The logits of an episode are those of prototypes.
+    "A Closer Look at Few-shot Classification", https://arxiv.org/abs/1904.04232.
 
-    Use: a logistic regression (scikit-learn) on all keys of the user's categories (names,
-    descriptions and examples), so one key per category is enough; the index stores its rows.
+    Training fits a head of one row per training category: scaled cosine, cross-entropy over all
+    training categories at once, for queries and supports alike. The head is discarded afterwards;
+    the features stay. The logits of an episode are those of prototypes.
 
-    Ours: no intercepts, and each row is made unit, so that a score is a cosine as everywhere;
-    of a single category the head is its fused vector, for there is nothing to tell it from.
+    Inference fits a logistic regression (scikit-learn) to all keys of the user's categories, so
+    one key per category is enough; the index stores its rows.
 
-    Numbers: log_scale (1,), and head (n_classes, dim) while learning.
+    Ours: no intercepts, and each row has length one, so that a score is a cosine. The head of a
+    single category is its prototype.
+
+    Parameters: log_scale (1,); head (n_classes, dim) during training.
     """
 
     name: ClassVar[str] = "linear"
     c: float = 30.0
-    """The inverse strength of regularisation, scikit-learn's C. The default was chosen on training
-    splits of sets that are no benchmark of networks, see docs/adr/0007."""
+    """Inverse regularisation strength, scikit-learn's C. The default was chosen on training
+    splits of data sets that no benchmark of networks uses (docs/adr/0007)."""
 
     def __post_init__(self) -> None:
         """Refuse settings that do not exist."""
@@ -53,7 +56,7 @@ class Linear(Network):
 
     @property
     def uses_prototypes(self) -> bool:
-        """The head is fitted to the keys, whatever their sum."""
+        """The head is fitted to the keys, not to their mean."""
         return False
 
     @property
@@ -69,42 +72,40 @@ class Linear(Network):
             return vectors
         from sklearn.linear_model import LogisticRegression
 
-        # Everything twice at half the C is the same problem; with fewer than two rows a class
-        # scikit-learn warns that this looks like a regression, and warnings know no threads.
-        twice = 2 if 2 * len(vectors) > len(keys) else 1
+        # With fewer than two rows a class scikit-learn warns that this looks like a regression,
+        # and warnings know no threads. Every row twice at half the C is the same problem.
+        copies = 2 if 2 * len(vectors) > len(keys) else 1
         # Of two classes it keeps one row, their difference, which weighs twice in the penalty.
-        c = self.c / twice * (2 if len(vectors) == 2 else 1)
+        c = self.c / copies * (2 if len(vectors) == 2 else 1)
         regression = LogisticRegression(C=c, fit_intercept=False, max_iter=10_000)
-        regression.fit(np.tile(keys.astype(np.float64), (twice, 1)), np.tile(rows, twice))
+        regression.fit(np.tile(keys.astype(np.float64), (copies, 1)), np.tile(rows, copies))
         head = regression.coef_
         if len(vectors) == 2:
             head = np.concatenate([-head, head])
         # Categories with the very same keys cannot be told apart.
-        nothing = np.linalg.norm(head, axis=1) < 1e-9
-        return unit_rows(np.where(nothing[:, None], vectors, head))
+        zero = np.linalg.norm(head, axis=1) < 1e-9
+        return unit_rows(np.where(zero[:, None], vectors, head))
 
     def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
         """Return the names and shapes of the parameters that stay."""
         return {"log_scale": (1,)}
 
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the parameters that learning starts from; the head is small and random."""
+        """Return the parameters that training starts from; the head is small and random."""
         head = np.random.default_rng(seed).standard_normal((n_classes, dim)) * 0.02
         return {"log_scale": initial_log_scale(), "head": head.astype(np.float32)}
 
-    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
+    def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return scale * cosine of each query with each prototype, (n_query, n_way)."""
-        with full_precision(views) as wide:
-            cosines = wide.query @ episode_prototypes(episode_keys(wide)).T
-            return bounded_scale(parameters["log_scale"]) * cosines
+        return prototype_logits(parameters, episode)
 
-    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
+    def loss(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the cross-entropy over all training categories."""
         import torch
 
-        with full_precision(views) as wide:
+        with full_precision(episode) as wide:
             n_shot = wide.support.shape[1]
             texts = torch.cat([wide.query, wide.support.flatten(0, 1)])
             truth = torch.cat([wide.classes[wide.truth], wide.classes.repeat_interleave(n_shot)])
             cosines = texts @ unit(parameters["head"]).T
-            return cross_entropy(bounded_scale(parameters["log_scale"]) * cosines, truth)
+            return cross_entropy(bounded_scale(parameters) * cosines, truth)

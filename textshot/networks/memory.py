@@ -1,4 +1,4 @@
-"""A memory-augmented network: exemplars that are read by content and written one text at a time."""
+"""Memory network: exemplars that are read by content and written one at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 
 from textshot._arrays import FloatArray
 from textshot.errors import InvalidTextsError
-from textshot.networks.attend import (
+from textshot.networks.base import (
+    EpisodeEmbeddings,
+    Network,
+    Parameters,
     bounded,
     bounded_scale,
     cross_entropy,
@@ -19,7 +22,6 @@ from textshot.networks.attend import (
     initial_log_scale,
     unit,
 )
-from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,26 +33,26 @@ SCORE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Memory(Network):
-    """Memory network (Kaiser et al. 2017, "Learning to remember rare events", arXiv 1703.03129).
+    """Memory network (Kaiser et al. 2017).
 
-    Of the memories for one-shot learning (Santoro et al. 2016, arXiv 1605.06065, is the other) we
-    take this one: it is read by cosine only, grows an exemplar at a time and needs no controller,
-    so that the keys of an index are the memory. A query (dim,) is scored against every exemplar; a
-    way counts by its best exemplar. After each answer the truth is written: a nearest exemplar of
-    the right way moves to unit(exemplar + query) and is young again; otherwise the query gets a new
-    exemplar.
+    "Learning to Remember Rare Events", https://arxiv.org/abs/1703.03129.
+
+    A query (dim,) is scored against every exemplar in memory; a way takes the score of its best
+    exemplar. After each answer the truth is written: a nearest exemplar of the right way moves to
+    unit(exemplar + query) and becomes the youngest; otherwise the query becomes a new exemplar.
+    The memory needs no controller (unlike Santoro et al. 2016, https://arxiv.org/abs/1605.06065),
+    so the keys of an index are the memory.
 
     Ours: nothing is evicted, so ages decide only between equal scores, where the last written
-    exemplar wins. A way starts with its fused keys as one exemplar and each example as another. An
-    exemplar of a single example scores 1 - decay * (1 - cos): it is sure of its like only.
-    Gradients flow through the writes of an episode, in the order of its queries. When used, nothing
-    is moved: a new example joins the fused keys and is an exemplar of its own
-    (`textshot.scoring.exemplars`).
+    exemplar wins. A way starts with its prototype and each example as an exemplar. A single
+    example scores 1 - decay * (1 - cos), so that it decides about near texts only. Gradients flow
+    through the writes of an episode, in the order of its queries. Inference moves nothing: a new
+    example joins the prototype and is an exemplar (`textshot.scoring.exemplars`).
 
-    Loss, for each query before it is written: the memory loss [cos(nearest wrong exemplar) -
+    Loss of each query before it is written: the memory loss [cos(nearest wrong exemplar) -
     cos(nearest right exemplar) + margin]_+ plus the cross-entropy of scale * score per way.
 
-    Numbers: log_scale (1,), starting at log 20; decay (1,), starting at 2, kept in 1 to 8.
+    Parameters: log_scale (1,), initially log 20; decay (1,), initially 2, bounded to 1 to 8.
     """
 
     name: ClassVar[str] = "memory"
@@ -64,7 +66,7 @@ class Memory(Network):
 
     @property
     def decay(self) -> float:
-        """How fast the score of a single exemplar falls, learned."""
+        """How fast the score of an exemplar falls, learned."""
         learned = self.parameters.get("decay")
         return 2.0 if learned is None else float(np.clip(learned[0], MIN_DECAY, MAX_DECAY))
 
@@ -73,30 +75,30 @@ class Memory(Network):
         return {"log_scale": (1,), "decay": (1,)}
 
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the parameters that learning starts from."""
+        """Return the parameters that training starts from."""
         return {"log_scale": initial_log_scale(), "decay": np.array([2.0], np.float32)}
 
-    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
-        """Return scale * the best exemplar of each way, (n_query, n_way), nothing written yet."""
+    def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
+        """Return scale * the best exemplar of each way, (n_query, n_way), before any write."""
         import torch
 
-        with full_precision(views) as wide:
-            fused = wide.query @ episode_prototypes(episode_keys(wide)).T
+        with full_precision(episode) as wide:
+            prototypes = wide.query @ episode_prototypes(episode_keys(wide)).T
             examples = torch.einsum("qd,wkd->qwk", wide.query, wide.support)
             single = 1 - _decay(parameters) * (1 - examples)
-            best = torch.cat([fused[:, :, None], single], 2).amax(2)
-            return bounded_scale(parameters["log_scale"]) * best
+            best = torch.cat([prototypes[:, :, None], single], 2).amax(2)
+            return bounded_scale(parameters) * best
 
-    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
+    def loss(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the mean over the queries, each written after its answer."""
-        with full_precision(views) as wide:
-            memory = Exemplars(wide, _decay(parameters))
-            scale, terms = bounded_scale(parameters["log_scale"]), []
+        with full_precision(episode) as wide:
+            memory = _EpisodeMemory(wide, _decay(parameters))
+            scale, terms = bounded_scale(parameters), []
             for query, way in zip(wide.query, wide.truth, strict=True):
                 cosines, scores = memory.read(query)
                 right = memory.ways == way
                 hinge = cosines[~right].amax() - cosines[right].amax() + self.margin
-                logits = scale * memory.per_way(scores)
+                logits = scale * memory.best_per_way(scores)
                 terms.append(hinge.clamp(min=0) + cross_entropy(logits[None], way[None]))
                 memory.write(query, way, scores)
             return sum(terms[1:], terms[0]) / len(terms)
@@ -106,19 +108,20 @@ def _decay(parameters: Parameters) -> Tensor:
     return bounded(parameters["decay"], MIN_DECAY, MAX_DECAY)
 
 
-class Exemplars:
+class _EpisodeMemory:
     """The exemplars of one episode, the last written last."""
 
-    def __init__(self, views: EpisodeEmbeddings, decay: Tensor) -> None:
+    def __init__(self, episode: EpisodeEmbeddings, decay: Tensor) -> None:
         import torch
 
-        fused = episode_prototypes(episode_keys(views))
-        self._decay, self._n_way = decay, len(fused)
-        n_shot = views.support.shape[1]
-        self._rows = [*fused, *views.support.flatten(0, 1)]
-        ways = torch.arange(len(fused), device=fused.device)
+        prototypes = episode_prototypes(episode_keys(episode))
+        self._decay, self._n_way = decay, len(prototypes)
+        n_shot = episode.support.shape[1]
+        self._rows = [*prototypes, *episode.support.flatten(0, 1)]
+        ways = torch.arange(len(prototypes), device=prototypes.device)
         self.ways = torch.cat([ways, ways.repeat_interleave(n_shot)])
-        self._single = torch.arange(len(self._rows), device=fused.device) >= len(fused)
+        rows = torch.arange(len(self._rows), device=prototypes.device)
+        self._single = rows >= len(prototypes)
 
     def read(self, query: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cosine and the score of each exemplar, (n_exemplars,)."""
@@ -127,10 +130,10 @@ class Exemplars:
         cosines = torch.stack(self._rows) @ query
         return cosines, torch.where(self._single, 1 - self._decay * (1 - cosines), cosines)
 
-    def per_way(self, scores: Tensor) -> Tensor:
+    def best_per_way(self, scores: Tensor) -> Tensor:
         """Return the best score of each way, (n_way,)."""
-        nothing = scores.new_full((self._n_way,), float("-inf"))
-        return nothing.scatter_reduce(0, self.ways, scores, "amax")
+        lowest = scores.new_full((self._n_way,), float("-inf"))
+        return lowest.scatter_reduce(0, self.ways, scores, "amax")
 
     def write(self, query: Tensor, way: Tensor, scores: Tensor) -> None:
         """Move the nearest exemplar if it is right, else add one; either is the youngest now."""

@@ -1,4 +1,4 @@
-"""Prototypical networks: the nearest mean."""
+"""Prototypical network: the nearest mean."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textshot._arrays import FloatArray
-from textshot.networks.attend import (
-    bounded_scale,
+from textshot.networks.base import (
+    EpisodeEmbeddings,
+    Network,
+    Parameters,
     cross_entropy,
-    episode_keys,
-    episode_prototypes,
-    full_precision,
     initial_log_scale,
+    prototype_logits,
 )
-from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,17 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prototypical(Network):
-    """Prototypical network (Snell et al. 2017, https://arxiv.org/abs/1703.05175).
+    """Prototypical network (Snell et al. 2017).
 
-    A category is the mean of its shots; a query (n_query, dim) is scored by its distance to each
-    prototype (n_way, dim), and learning makes the softmax over these scores right.
+    "Prototypical Networks for Few-shot Learning", https://arxiv.org/abs/1703.05175.
+
+    A category is the mean of its shots. A query (n_query, dim) is scored by its distance to each
+    prototype (n_way, dim), and training minimises the cross-entropy of the softmax over these.
 
     Ours: the name, and the description where there is one, count as one more shot each, so that
-    no example at all (zero-shot) and one example are the same formula. Means are made unit again;
-    on the unit sphere the paper's squared distance is 2 - 2 cos, so that scale * cos has the very
-    same softmax as -scale/2 * distance. The paper has no scale; on the unit sphere it takes one.
+    zero-shot and one example are the same formula. Means are scaled to length one; on the unit
+    sphere the paper's squared distance is 2 - 2 cos, so scale * cos has the same softmax as
+    -scale/2 * distance. The paper has no scale; on the unit sphere it takes one.
 
-    Numbers: log_scale (1,), starting at log 20, the scale kept in 5 to 60.
+    Parameters: log_scale (1,), initially log 20, the scale bounded to 5 to 60.
     """
 
     name: ClassVar[str] = "prototypical"
@@ -42,15 +43,13 @@ class Prototypical(Network):
         return {"log_scale": (1,)}
 
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the parameters that learning starts from."""
+        """Return the parameters that training starts from."""
         return {"log_scale": initial_log_scale()}
 
-    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
+    def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return scale * cosine of each query with each prototype, (n_query, n_way)."""
-        with full_precision(views) as wide:
-            cosines = wide.query @ episode_prototypes(episode_keys(wide)).T
-            return bounded_scale(parameters["log_scale"]) * cosines
+        return prototype_logits(parameters, episode)
 
-    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
+    def loss(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the cross-entropy of the queries."""
-        return cross_entropy(self.logits(parameters, views), views.truth)
+        return cross_entropy(self.logits(parameters, episode), episode.truth)

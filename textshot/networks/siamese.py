@@ -1,4 +1,4 @@
-"""Siamese networks: pairs and triplets."""
+"""Siamese network: pairs and triplets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textshot._arrays import FloatArray
 from textshot.errors import InvalidTextsError
-from textshot.networks.attend import SCALE, episode_keys, episode_prototypes, full_precision
-from textshot.networks.base import EpisodeEmbeddings, Network, Parameters
+from textshot.networks.base import (
+    SCALE,
+    EpisodeEmbeddings,
+    Network,
+    Parameters,
+    episode_keys,
+    episode_prototypes,
+    full_precision,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,22 +23,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Siamese(Network):
-    """Siamese network (Koch et al. 2015), by contrastive loss or triplets.
+    """Siamese network (Koch et al. 2015).
 
-    Two texts go through the same encoder; learning brings those of one category together:
+    "Siamese Neural Networks for One-shot Image Recognition",
+    https://www.cs.cmu.edu/~rsalakhu/papers/oneshot1.pdf.
 
-    - "contrastive" (Hadsell et al. 2006): `cosine_embedding_loss` of torch. A positive pair costs
-      1 - cos, a negative one max(0, cos - margin). All pairs of an episode are taken; positives
+    Two texts go through the same encoder; training brings those of one category together:
+
+    - "contrastive" (Hadsell et al. 2006): torch's `cosine_embedding_loss`. A positive pair costs
+      1 - cos, a negative one max(0, cos - margin). It takes all pairs of an episode; positives
       and negatives weigh the same, half each, though there are many more negatives.
-    - "triplet" (Schroff et al. 2015, https://arxiv.org/abs/1503.03832):
-      `triplet_margin_with_distance_loss` of torch with the distance 1 - cos. Each query with each
-      of its positives, against its hardest negative in the episode.
+    - "triplet" (Schroff et al. 2015, https://arxiv.org/abs/1503.03832): torch's
+      `triplet_margin_with_distance_loss` with the distance 1 - cos. Each query with each of its
+      positives, against its hardest negative in the episode.
 
     Ours: a query's positives are the examples of its way, the way's name and description, and the
-    query itself under another dropout mask (`EpisodeEmbeddings.second_view`; Gao et al. 2021,
-    SimCSE), so that one example brings pairs that say something; its negatives are the same of the
-    other ways. Scores are those of a prototypical network with a fixed scale. No parameters are
-    learned.
+    query itself under another dropout mask (Gao et al. 2021, SimCSE), so that one example gives
+    useful pairs; its negatives are the keys of the other ways. Scores are those of a prototypical
+    network with a fixed scale. There are no parameters.
     """
 
     name: ClassVar[str] = "siamese"
@@ -49,43 +58,47 @@ class Siamese(Network):
             raise InvalidTextsError(f"margin is {self.margin}; a margin of cosines lies in 0 to 1")
 
     def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return no names: nothing but the encoder learns."""
+        """Return no names: only the encoder learns."""
         return {}
 
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return no parameters: nothing but the encoder learns."""
+        """Return no parameters: only the encoder learns."""
         return {}
 
-    def logits(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
+    def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return 20 * cosine of each query with each prototype, (n_query, n_way)."""
-        with full_precision(views) as wide:
+        with full_precision(episode) as wide:
             return SCALE * (wide.query @ episode_prototypes(episode_keys(wide)).T)
 
-    def loss(self, parameters: Parameters, views: EpisodeEmbeddings) -> Tensor:
+    def loss(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the loss over the pairs or triplets of the episode."""
-        with full_precision(views) as wide:
-            others, same, apart = _pairs(wide)
+        with full_precision(episode) as wide:
+            others, positive, negative = _pairs(wide)
             if self.loss_kind == "triplet":
-                return self._triplet(wide.query, others, same, apart)
-            return self._contrastive(wide.query, others, same, apart)
+                return self._triplet(wide.query, others, positive, negative)
+            return self._contrastive(wide.query, others, positive, negative)
 
-    def _contrastive(self, queries: Tensor, others: Tensor, same: Tensor, apart: Tensor) -> Tensor:
+    def _contrastive(
+        self, queries: Tensor, others: Tensor, positive: Tensor, negative: Tensor
+    ) -> Tensor:
         from torch.nn.functional import cosine_embedding_loss
 
         terms = []
-        for pairs, sign in ((same, 1), (apart, -1)):
+        for pairs, sign in ((positive, 1), (negative, -1)):
             i, j = pairs.nonzero(as_tuple=True)
             target = i.new_full(i.shape, sign)
             terms.append(cosine_embedding_loss(queries[i], others[j], target, self.margin))
         return 0.5 * terms[0] + 0.5 * terms[1]
 
-    def _triplet(self, queries: Tensor, others: Tensor, same: Tensor, apart: Tensor) -> Tensor:
+    def _triplet(
+        self, queries: Tensor, others: Tensor, positive: Tensor, negative: Tensor
+    ) -> Tensor:
         import torch
         from torch.nn.functional import triplet_margin_with_distance_loss
 
-        cosines = (queries @ others.T).detach().masked_fill(~apart, -torch.inf)
+        cosines = (queries @ others.T).detach().masked_fill(~negative, -torch.inf)
         hardest = cosines.argmax(1)
-        i, j = same.nonzero(as_tuple=True)
+        i, j = positive.nonzero(as_tuple=True)
         return triplet_margin_with_distance_loss(
             queries[i],
             others[j],
@@ -101,18 +114,23 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
     return 1 - cosine_similarity(a, b)
 
 
-def _pairs(views: EpisodeEmbeddings) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what queries are compared with, (m, dim), and bool (n_query, m): same, apart."""
+def _pairs(episode: EpisodeEmbeddings) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the texts that queries are paired with, and which pairs are positive or negative.
+
+    Returns:
+        (m, dim), bool (n_query, m) and bool (n_query, m).
+    """
     import torch
 
-    keys = episode_keys(views)
+    keys = episode_keys(episode)
     ways = torch.arange(len(keys.rows), device=keys.rows.device)
     ways = ways[:, None].expand(keys.present.shape)[keys.present]
     others = keys.rows[keys.present]
-    same = views.truth[:, None] == ways[None, :]
-    apart = ~same
-    if views.second_view is not None:
-        mine = torch.eye(len(views.query), dtype=torch.bool, device=same.device)
-        others = torch.cat([others, views.second_view])
-        same, apart = torch.cat([same, mine], 1), torch.cat([apart, torch.zeros_like(mine)], 1)
-    return others, same, apart
+    positive = episode.truth[:, None] == ways[None, :]
+    negative = ~positive
+    if episode.second_view is not None:
+        same = torch.eye(len(episode.query), dtype=torch.bool, device=positive.device)
+        others = torch.cat([others, episode.second_view])
+        positive = torch.cat([positive, same], 1)
+        negative = torch.cat([negative, torch.zeros_like(same)], 1)
+    return others, positive, negative

@@ -1,4 +1,4 @@
-"""From query vectors to the score of every category: the one way, for a whole matrix."""
+"""From query vectors to the score of every category."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from textshot.scoring.attention import Attention
 
 @dataclass(frozen=True, eq=False)
 class Exemplars:
-    """Examples that are read on their own, beside their category's vector.
+    """Examples that are scored one by one, beside the prototype of their category.
 
     Attributes:
         vectors: float32 (m, dim), unit rows.
         rows: int64 (m,), the category of each.
-        correction_order: int64 (m,), the order of writing; 0 for those that were there from the
-        start.
+        correction_order: int64 (m,), the order in which corrections came; 0 for other examples.
     """
 
     vectors: FloatArray
@@ -37,25 +36,26 @@ def select_exemplars(
     correction_order: IntArray | None = None,
     corrected: NDArray[np.bool_] | None = None,
 ) -> Exemplars | None:
-    """Return the keys that `network` reads on their own; None when there are none.
-
-    These are the corrections, and every example where the network is a memory.
+    """Return the keys that are exemplars: corrections, and all examples of a memory network.
 
     Args:
         network: the network.
         keys: float32 (n_keys, dim), all keys, category by category.
         rows: int64 (n_keys,), the category of each key.
         kinds: int64 (n_keys,), the kind of each key.
-        correction_order: int64 (n_keys,), the order of writing; None: all from the start.
+        correction_order: int64 (n_keys,), the order of corrections; None: all zero.
         corrected: bool (n_keys,), whether a key is a correction; None: none is.
+
+    Returns:
+        The exemplars, or None where there are none.
     """
-    chosen = np.zeros(len(keys), bool) if corrected is None else corrected.copy()
+    selected = np.zeros(len(keys), bool) if corrected is None else corrected.copy()
     if network.examples_are_exemplars:
-        chosen |= kinds == EXAMPLE
-    if not chosen.any():
+        selected |= kinds == EXAMPLE
+    if not selected.any():
         return None
     order = np.zeros(len(keys), np.int64) if correction_order is None else correction_order
-    return Exemplars(keys[chosen], rows[chosen], order[chosen])
+    return Exemplars(keys[selected], rows[selected], order[selected])
 
 
 def scores(
@@ -73,41 +73,42 @@ def scores(
     Args:
         network: how to score.
         queries: float32 (n, dim), unit rows.
-        vectors: float32 (n_categories, dim), what `fusion.category_prototypes` gave.
+        vectors: float32 (n_categories, dim), the result of `category_prototypes`.
         keys: float32 (n_keys, dim), all keys, category by category.
         rows: int64 (n_keys,), the category of each key.
         kinds: int64 (n_keys,), the kind of each key.
-        exemplars: what is read on its own; None: what `select_exemplars` says of these keys.
-        attention: what all keys have to say beside the vectors; None: nothing.
+        exemplars: what `select_exemplars` returned; None: selected here, without corrections.
+        attention: the attention over all keys that is part of the score; None: no attention.
 
     Returns:
         Scores on the scale of a cosine; the score of a query depends on no other query.
     """
-    found = network.score_keys(queries, keys, rows, kinds)
-    if found is None:
-        read = network.transform_queries(queries, vectors)
-        found = np.asarray(read.astype(np.float64) @ vectors.T.astype(np.float64), np.float32)
+    wide = network.transform_queries(queries, vectors).astype(np.float64)
+    result = np.asarray(wide @ vectors.T.astype(np.float64), np.float32)
     if attention is not None:
-        found = attention.mix(found, queries, keys, rows)
-    exemplars = select_exemplars(network, keys, rows, kinds) if exemplars is None else exemplars
-    return found if exemplars is None else apply_exemplars(found, queries, exemplars, network.decay)
+        result = attention.mix(result, queries, keys, rows)
+    if exemplars is None:
+        exemplars = select_exemplars(network, keys, rows, kinds)
+    return (
+        result if exemplars is None else apply_exemplars(result, queries, exemplars, network.decay)
+    )
 
 
 def apply_exemplars(
     scores: FloatArray, queries: FloatArray, exemplars: Exemplars, decay: float
 ) -> FloatArray:
-    """Return `scores` where the best exemplar of a category may count instead of its vector.
+    """Return `scores` where the best exemplar of a category may count instead of its prototype.
 
-    An exemplar scores 1 - decay * (1 - cosine): it speaks for its like, and is silent about the
-    rest. Where several categories share the best score (to SCORE_TOLERANCE), the one whose exemplar
-    was written last gets it and the others the next lower number, so that no score changes by more
-    than SCORE_TOLERANCE. A category's vector counts as written at the start.
+    An exemplar scores 1 - decay * (1 - cosine): it decides about near texts only. Where several
+    categories share the best score (to SCORE_TOLERANCE), the one with the newest correction gets
+    it and the others the next lower number, so that no score changes by more than
+    SCORE_TOLERANCE. A prototype is older than any correction.
 
     Args:
-        scores: float32 (n, n_categories), before the exemplars.
+        scores: float32 (n, n_categories), without exemplars.
         queries: float32 (n, dim), unit rows.
         exemplars: m of them.
-        decay: of the network.
+        decay: that of the network.
     """
     order = np.argsort(exemplars.rows, kind="stable")
     rows, starts = np.unique(exemplars.rows[order], return_index=True)
@@ -115,15 +116,15 @@ def apply_exemplars(
     single = 1.0 - decay * (1.0 - cosines)
     best = scores.astype(np.float64)
     best[:, rows] = np.maximum(best[:, rows], np.maximum.reduceat(single, starts, axis=1))
-    correction_order = np.zeros(best.shape, np.int64)
+    newest = np.zeros(best.shape, np.int64)
     reached = single >= best[:, exemplars.rows[order]] - SCORE_TOLERANCE
-    mine = np.where(reached, exemplars.correction_order[order], 0)
-    correction_order[:, rows] = np.maximum.reduceat(mine, starts, axis=1)
-    return _newest_first(best.astype(np.float32), correction_order)
+    orders = np.where(reached, exemplars.correction_order[order], 0)
+    newest[:, rows] = np.maximum.reduceat(orders, starts, axis=1)
+    return _newest_first(best.astype(np.float32), newest)
 
 
 def _newest_first(scores: FloatArray, correction_order: IntArray) -> FloatArray:
-    """Break ties at the top of each row of `scores` in favour of what was written last."""
+    """Break ties at the top of each row of `scores` in favour of the newest correction."""
     top = scores.max(axis=1, keepdims=True)
     tied = scores >= top - np.float32(SCORE_TOLERANCE)
     newest = np.where(tied, correction_order, -1).argmax(axis=1)

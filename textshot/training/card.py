@@ -14,7 +14,7 @@ from textshot._version import __version__
 from textshot.encoders.quiet import quiet_libraries
 from textshot.errors import TrainingError
 from textshot.networks import Network
-from textshot.networks.store import SETTINGS_FILE, put_beside
+from textshot.networks.store import SETTINGS_FILE, save_network
 from textshot.training.report import TrainReport
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def put_encoder(
     try:
         with quiet_libraries():
             model.save(str(aside), create_model_card=False)
-        put_beside(aside, network, {"made_with": f"textshot {__version__}", **report.to_dict()})
+        save_network(aside, network, {"made_with": f"textshot {__version__}", **report.to_dict()})
         (aside / "README.md").write_text(card(folder.name, network, report), encoding="utf-8")
         if overwrite and folder.exists():
             # A folder cannot be renamed over another one; both names stay whole on the way.

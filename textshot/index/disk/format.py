@@ -30,7 +30,7 @@ from textshot.index.state import (
     check_network,
     kind_numbers,
 )
-from textshot.networks import Network, from_bytes, make_network, to_bytes
+from textshot.networks import Network, from_bytes, from_settings, to_bytes
 from textshot.types import Category, DecisionSettings, Example
 
 MOST_FILE_BYTES = 1 << 36
@@ -250,7 +250,7 @@ def _network(manifest: Manifest, files: Mapping[str, bytes], where: str) -> Netw
         if NETWORK in files:
             network = from_bytes(name, settings, files[NETWORK])
         else:
-            network = make_network(name, **settings)
+            network = from_settings(name, settings)
         check_network(network, manifest["dim"])
     except (TextshotError, TypeError) as error:  # TypeError: a setting called "name"
         raise IndexFormatError(f"{where}: the network cannot be read: {error}") from None

@@ -12,7 +12,7 @@ from typing import Any
 from textshot._version import __version__
 from textshot.errors import IndexFormatError
 from textshot.index.state import PLAIN, State
-from textshot.networks import Network
+from textshot.networks import Network, stored_settings
 from textshot.scoring.name_weight import NameWeight
 from textshot.scoring.prototypes import MEAN, WEIGHED
 from textshot.types import DEFAULT_REJECTION_RATE, MAX_UNKNOWN_SCORE, DecisionSettings
@@ -86,7 +86,7 @@ def make_manifest(
     identity, network = state.encoder, state.network
     described = {}
     if not is_plain(network):
-        described = {NETWORK: {"name": network.name, "settings": network.settings}}
+        described = {NETWORK: {"name": network.name, "settings": stored_settings(network)}}
     return {
         "format": FORMAT,
         "format_version": VERSION,
