@@ -142,7 +142,7 @@ def test_a_file_url_is_a_file(engine, tmp_path):
     [
         ("memory://no.csv", "o.csv", {}, r"memory://no\.csv: no file is there"),
         ("memory://x.csv?a=b", "o.csv", {}, r"settings behind a \? are not read"),
-        ("nope://x.csv", "o.csv", {}, "nope://x.csv: no such place can be reached"),
+        ("nope://x.csv", "o.csv", {}, "nope://x.csv: cannot be reached"),
         ("a.csv", "memory://out/", {}, "memory://out/ is no place of this machine.*--run"),
         ("a.csv", "memory://full/", {"run": "run"}, "memory://full/: there is something in this"),
     ],

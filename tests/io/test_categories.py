@@ -150,8 +150,8 @@ def test_what_is_wrong_is_said_with_file_and_line(file, kind):
         read_categories(path)
 
 
-def test_a_damaged_row_says_that_a_file_of_categories_has_to_be_whole(file):
-    message = r"c\.csv:2: .* A file of categories has to be without a fault: mend it \(2 rows so"
+def test_a_table_of_categories_must_not_have_invalid_rows(file):
+    message = r"c\.csv:2: .* A table of categories must not have invalid rows: fix it \(2 rows so"
     with pytest.raises(TableError, match=message):
         read_categories(file("label,text\na,b,c\nd,e\nf,g,h\n"))
 

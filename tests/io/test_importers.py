@@ -121,10 +121,10 @@ def test_what_is_written_is_read_as_the_same_categories(tmp_path, name):
         (
             "a.json",
             [{"name": "a", "utterances": "b"}],
-            "route 'a' has no list of examples, but str",
+            "'a' has no list of examples, but str",
         ),
-        ("a.json", [{"name": "a", "utterances": ["b", " "]}], "example 2 of route 'a' is no text"),
-        ("a.json", [{"name": "a", "utterances": [["b"]]}], "example 1 of route 'a' is no text"),
+        ("a.json", [{"name": "a", "utterances": ["b", " "]}], "example 2 of 'a' is no text"),
+        ("a.json", [{"name": "a", "utterances": [["b"]]}], "example 1 of 'a' is no text"),
     ],
 )
 def test_what_is_no_routes_is_told(file, name, content, message):
@@ -151,7 +151,7 @@ def test_a_label_of_yaml_that_is_no_string_is_told(file):
 @pytest.mark.parametrize(
     ("table", "names", "message"),
     [
-        ("text,topic\na,b\n", None, "has no column 'label', but text, topic"),
+        ("text,topic\na,b\n", None, "there is no column 'label'; it has 'text', 'topic'"),
         ("text,label\n", None, "holds no example|no rows|header"),
         ("text,label\na,2\n", ["x", "y"], r"t\.csv:2: the label is '2'; a number from 0 to 1"),
         ("text,label\na,b\n", ["x", "y"], r"t\.csv:2: the label is 'b'; a number from 0 to 1"),

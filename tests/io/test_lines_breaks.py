@@ -39,7 +39,7 @@ def test_a_packed_file_that_is_cut_off(tmp_path, read_until, kind, ending):
     packed = PACK[ending]("".join(lines_of(kind)).encode())
     (tmp_path / f"a.{kind}{ending}").write_bytes(packed[: len(packed) * 3 // 4])
     found = read_until(
-        tmp_path / f"a.{kind}{ending}", r"cannot be read after line \d+ \(.*file is\s+whole"
+        tmp_path / f"a.{kind}{ending}", r"cannot be read after line \d+ \(.*file is\s+complete"
     )
     n_rows = len(found.rows)
     assert 0.6 * N_ROWS < n_rows < 0.9 * N_ROWS

@@ -78,7 +78,7 @@ def test_a_missing_folder_is_an_error(tmp_path, write):
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".csv", "a\0b.csv"])
 def test_a_name_that_cannot_be_is_an_error(tmp_path, write, name):
-    with pytest.raises(TableError, match=r"cannot be written .*; no file was made. Name another"):
+    with pytest.raises(TableError, match=r"cannot be written .*; no file was written"):
         write(tmp_path / name, {"a": ["x"]})
 
 
@@ -127,14 +127,14 @@ def test_a_file_without_rights_is_an_error(as_plain_user, write):
     with pytest.raises(TableError, match="no permission to read it"):
         open_table(path)
     path.chmod(0o444)
-    with pytest.raises(TableError, match=r"no permission to write .*previous file was left as it"):
+    with pytest.raises(TableError, match=r"no permission to write .*previous file is unchanged"):
         write(path, {"a": ["x"]})
     assert path.read_text() == "old\n"
 
 
 def test_a_folder_without_rights_is_an_error(as_plain_user, write):
     as_plain_user.chmod(0o555)
-    with pytest.raises(TableError, match="no permission to write there; no file was made"):
+    with pytest.raises(TableError, match="no permission to write there; no file was written"):
         write(as_plain_user / "a.csv", {"a": ["x"]})
 
 
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_previous_file(tmp_path, name):
     (tmp_path / name).write_text("old")
     run = [sys.executable, "-W", "error", "-c", FILL_THE_DISK, str(tmp_path / name)]
     done = subprocess.run(run, capture_output=True, text=True, timeout=30)
-    assert "cannot be written (File too large); the previous file was left as it" in done.stdout
+    assert "cannot be written (File too large); the previous file is unchanged" in done.stdout
     assert done.stderr == ""
     assert (tmp_path / name).read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -171,5 +171,5 @@ def test_a_full_disk_leaves_the_previous_file(tmp_path, name):
 def test_a_full_disk_without_a_previous_file_leaves_none(tmp_path):
     run = [sys.executable, "-c", FILL_THE_DISK, str(tmp_path / "a.csv")]
     done = subprocess.run(run, capture_output=True, text=True, timeout=30)
-    assert "no file was made" in done.stdout
+    assert "no file was written" in done.stdout
     assert list(tmp_path.iterdir()) == []

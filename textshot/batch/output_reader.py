@@ -12,7 +12,7 @@ from textshot.batch.review import ReviewRow
 from textshot.batch.worker import Worker
 from textshot.io import Batch, Format, open_table
 from textshot.io.delimited import unescaped
-from textshot.io.values import texts
+from textshot.io.values import cell_texts
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Finished:
 
 
 def _cells(data: pa.RecordBatch, place: int) -> list[str]:
-    return [value or "" for value in texts(data.column(place), data.schema.field(place))]
+    return [value or "" for value in cell_texts(data.column(place), data.schema.field(place))]
 
 
 def _limits(worker: Worker) -> dict[str, float]:

@@ -256,7 +256,7 @@ class FileOutput(Output):
     def check(self) -> None:
         """Refuse a place that cannot be written to."""
         output_format(self.path, self._format)
-        open_output(self.path, whole=False).discard()
+        open_output(self.path, seekable=False).discard()
 
     @property
     def folder(self) -> Path:

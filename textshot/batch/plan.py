@@ -13,7 +13,7 @@ from textshot.batch.inputs import Source
 from textshot.errors import TableError
 from textshot.io import Format, Table, open_table
 from textshot.io.categories import text_columns_of
-from textshot.io.values import is_json, texts
+from textshot.io.values import cell_texts, is_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -166,7 +166,7 @@ def _as(column: pa.Array, field: pa.Field, wanted: pa.Field, source: str) -> pa.
     if field.type == wanted.type and is_json(field) == is_json(wanted):
         return column
     if pa.types.is_string(wanted.type):
-        return pa.array(texts(column, field), pa.string())
+        return pa.array(cell_texts(column, field), pa.string())
     try:
         return column.cast(wanted.type)
     except pa.ArrowInvalid as error:

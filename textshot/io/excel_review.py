@@ -1,4 +1,4 @@
-"""Write a table that people fill in: in Excel with a list to choose from."""
+"""Write a table for people to fill in: in Excel with a list to choose from."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 _CHOICES = "choices"
 _COLOUR = "FFF2CC"
-_LONG, _NARROWEST, _WIDEST = 70, 10, 40
-_AS_TEXT = "@"  # or "007" would come back as 7
+_TEXT_WIDTH, _MIN_WIDTH, _MAX_WIDTH = 70, 10, 40
+_LABEL_COLUMNS = ("answer", "second", "third", "label", "source")
+_TEXT_FORMAT = "@"  # or "007" would come back as 7
 
 
 class ReviewEncoder(ExcelEncoder):
-    """Writes a sheet with a column to fill in, and what it can be filled with on a hidden one."""
+    """Writes a sheet with a column to fill in, and its choices on a hidden sheet."""
 
     def __init__(
         self,
@@ -34,11 +35,11 @@ class ReviewEncoder(ExcelEncoder):
         choices: Sequence[str],
         n_rows: int,
     ) -> None:
-        self._fill, self._choices, self._n_rows = schema.names.index(fill), choices, n_rows
+        self._fill, self._choices, self._n_expected = schema.names.index(fill), choices, n_rows
         super().__init__(stream, schema, name)
 
     def close(self) -> None:
-        """Write the hidden sheet, and pack both into a workbook."""
+        """Write the hidden sheet and the workbook."""
         hidden = self._workbook.create_sheet(_CHOICES)
         hidden.sheet_state = "hidden"
         for choice in self._choices:
@@ -52,11 +53,12 @@ class ReviewEncoder(ExcelEncoder):
 
         sheet = self._sheet
         sheet.freeze_panes = "A2"
-        widest = max([len(choice) for choice in self._choices], default=0)
-        for place, name in enumerate(names, 1):
-            width = min(max(widest, _NARROWEST), _WIDEST) if self._is_name(name) else _NARROWEST
-            column = sheet.column_dimensions[get_column_letter(place)]
-            column.width = 2 + (_LONG if name == "text" else width)
+        longest = max([len(choice) for choice in self._choices], default=0)
+        label_width = min(max(longest, _MIN_WIDTH), _MAX_WIDTH)
+        for number, name in enumerate(names, 1):
+            width = label_width if name in _LABEL_COLUMNS else _MIN_WIDTH
+            column = sheet.column_dimensions[get_column_letter(number)]
+            column.width = 2 + (_TEXT_WIDTH if name == "text" else width)
         sheet.data_validations.append(self._validation())
         header = [WriteOnlyCell(sheet, name) for name in names]
         for cell in header:
@@ -70,7 +72,7 @@ class ReviewEncoder(ExcelEncoder):
         for cell in cells:
             cell.alignment = Alignment(wrap_text=True, vertical="top")
         cells[self._fill].fill = PatternFill("solid", fgColor=_COLOUR)
-        cells[self._fill].number_format = _AS_TEXT
+        cells[self._fill].number_format = _TEXT_FORMAT
         self._sheet.append(cells)
 
     def _styled(self, value: Cell) -> Any:
@@ -78,9 +80,9 @@ class ReviewEncoder(ExcelEncoder):
 
         if not isinstance(value, str):
             return WriteOnlyCell(self._sheet, value)
-        made: Any = self._cell(value)
-        cell = WriteOnlyCell(self._sheet, made or None) if isinstance(made, str) else made
-        # So that it stays a text for whoever edits the cell.
+        content: Any = self._cell(value)
+        cell = WriteOnlyCell(self._sheet, content or None) if isinstance(content, str) else content
+        # So that it stays a text when somebody edits the cell.
         cell.quotePrefix = escaped([value]) != [value]
         return cell
 
@@ -88,7 +90,7 @@ class ReviewEncoder(ExcelEncoder):
         from openpyxl.utils import get_column_letter
         from openpyxl.worksheet.datavalidation import DataValidation
 
-        found = DataValidation(
+        validation = DataValidation(
             type="list",
             formula1=f"{_CHOICES}!$A$1:$A${len(self._choices)}",
             allow_blank=True,
@@ -97,12 +99,8 @@ class ReviewEncoder(ExcelEncoder):
             error="Choose one of the list, or leave it empty.",
         )
         column = get_column_letter(self._fill + 1)
-        found.add(f"{column}2:{column}{max(1, self._n_rows) + 1}")
-        return found
-
-    @staticmethod
-    def _is_name(name: str) -> bool:
-        return name in ("answer", "second", "third", "label", "source")
+        validation.add(f"{column}2:{column}{max(1, self._n_expected) + 1}")
+        return validation
 
 
 def open_review(
@@ -111,11 +109,11 @@ def open_review(
     """Return a writer of a table that people fill in.
 
     Args:
-        path: the file; by its ending it is Excel, with a list in each cell to fill, or another.
-        schema: the columns.
-        fill: the column to fill in.
-        choices: what it can be filled with.
-        n_rows: how many rows there will be.
+        path: The file. Excel, by its extension, has a list in each cell to fill in.
+        schema: The columns.
+        fill: The column to fill in.
+        choices: The values that it can take.
+        n_rows: The number of rows to expect.
     """
     name = str(path)
     if format_of(name, None, stdio=Format.CSV, output=True) is not Format.EXCEL or name == STDIO:

@@ -1,4 +1,4 @@
-"""Categories out of the files of other tools: examples and routes, read as data alone."""
+"""Import categories from the files of other tools: JSON, YAML and tables, read as data alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from textshot.errors import InvalidCategoriesError, TableError
-from textshot.io import Reject, open_table, open_writer, text_column
+from textshot.io import Reject, open_table, open_writer
 from textshot.io.batches import record_batch, rejected
+from textshot.io.categories import read_labelled_texts
 from textshot.types import Category, category_dict
 
 LABEL_TEXT = "label_text"
@@ -17,103 +18,86 @@ LABEL_TEXT = "label_text"
 
 
 def from_semantic_router(path: str | Path) -> list[Category]:
-    """Read what `SemanticRouter.to_json` and `to_yaml` write, or a list of such routes.
+    """Read routes as `SemanticRouter.to_json` and `to_yaml` write them, or a list of routes.
 
-    A route's name, description and utterances are taken. Its threshold is of another encoder, and
-    left; so are function schemas and metadata.
+    The name, the description and the utterances of a route are imported. Its threshold belongs to
+    another encoder and is left out, as are function schemas and metadata.
 
     Raises:
-        TableError: the file cannot be read, or is something else.
-        InvalidCategoriesError: a route that makes no category.
+        TableError: The file cannot be read, or is something else.
+        InvalidCategoriesError: A route is not a valid category.
     """
-    found = _document(path)
-    routes = found.get("routes") if isinstance(found, Mapping) else found
+    document = _document(path)
+    routes = document.get("routes") if isinstance(document, Mapping) else document
     if not isinstance(routes, list) or not routes:
         raise TableError(
             f"{path}: holds no routes. A list of them is needed, or an object with `routes`, as"
             " SemanticRouter.to_json and to_yaml write it"
         )
-    return _each_once(path, (_route(path, i, route) for i, route in enumerate(routes, 1)))
+    return _merged(path, (_route(path, i, route) for i, route in enumerate(routes, 1)))
 
 
 def from_classy(path: str | Path) -> list[Category]:
     """Read the data of classy-classification: examples by name, or a list of names.
 
-    An object with such `data` in it, a configuration of its spaCy component, will do.
+    The configuration of its spaCy component works, too: an object with such `data`.
 
     Raises:
-        TableError: the file cannot be read, or is something else.
-        InvalidCategoriesError: an entry that makes no category.
+        TableError: The file cannot be read, or is something else.
+        InvalidCategoriesError: An entry is not a valid category.
     """
-    found = _document(path)
-    if isinstance(found, Mapping) and "data" in found and _is_configuration(found):
-        found = found["data"]
-    if isinstance(found, list) and found:
-        return _each_once(path, (Category(_string(path, "a label", name)) for name in found))
-    if not isinstance(found, Mapping) or not found:
+    data = _document(path)
+    if isinstance(data, Mapping) and _is_configuration(data):
+        data = data["data"]
+    if isinstance(data, list) and data:
+        return _merged(path, (_category(path, "a label", name, []) for name in data))
+    if not isinstance(data, Mapping) or not data:
         raise TableError(
             f"{path}: holds no data of classy-classification. An object is needed that has a list"
             " of examples for each name, or a list of names"
         )
-    return _each_once(
-        path,
-        (
-            Category(
-                _string(path, "a label", name), examples=[*_strings(path, f"label {name!r}", texts)]
-            )
-            for name, texts in found.items()
-        ),
-    )
+    return _merged(path, (_category(path, "a label", *item) for item in data.items()))
 
 
 def from_setfit(
     path: str | Path, names: str | Path | None = None
 ) -> tuple[list[Category], list[Reject]]:
-    """Read a table of examples for SetFit: columns `text`, `label`, and `label_text` if there.
+    """Read a table of SetFit examples: columns `text`, `label`, and `label_text` if there is one.
 
     Args:
-        path: a table of any format.
-        names: what to call labels that are numbers: a model's `config_setfit.json`, or a list.
+        path: A table of any format.
+        names: The names of numbered labels: a model's `config_setfit.json`, or a list in JSON.
 
     Returns:
-        the categories, and the rows that could not be used.
+        The categories, and the rows that cannot be used.
 
     Raises:
-        TableError: the files cannot be read, a column or a name is missing.
+        TableError: A file cannot be read, a column or a name is missing.
     """
-    called = None if names is None else _label_names(names)
-    texts: dict[str, dict[str, None]] = {}
-    rejects: list[Reject] = []
-    with open_table(str(path)) as table:
-        label = LABEL_TEXT if LABEL_TEXT in table.columns and called is None else "label"
-        for wanted in ("text", label):
-            if wanted not in table.columns:
-                raise TableError(
-                    f"{path}: has no column {wanted!r}, but {', '.join(table.columns)}. SetFit's"
-                    " examples are in `text` and `label`"
-                )
-        for batch in table.batches():
-            rejects += batch.rejects
-            cells = (text_column(batch.data, [column]) for column in (label, "text"))
-            for name, text, line in zip(*cells, batch.lines, strict=True):
-                if not name.strip() or not text.strip():
-                    what = "label" if not name.strip() else "text"
-                    rejects.append(rejected(table.source, line, f"the {what} is empty", text))
-                    continue
-                word = name if called is None else _called(name, called, f"{table.source}:{line}")
-                texts.setdefault(word, {})[text] = None
+    label_names = None if names is None else _label_names(names)
+    with open_table(path) as table:
+        label = LABEL_TEXT if LABEL_TEXT in table.columns and label_names is None else "label"
+    data = read_labelled_texts(path, label=label, text=["text"])
+    texts: dict[str, list[str]] = {}
+    for name, text, line in zip(data.cells, data.texts, data.lines, strict=True):
+        if not name.strip():
+            data.rejects.append(rejected(str(path), line, "the label is empty", text))
+            continue
+        if label_names is not None:
+            name = _label_name(name, label_names, f"{path}:{line}")
+        texts.setdefault(name, []).append(text)
     if not texts:
         raise TableError(f"{path}: holds no example")
-    return _each_once(
-        path, (Category(name, examples=[*some]) for name, some in texts.items())
-    ), rejects
+    return _merged(
+        path, (_category(path, "a label", *item) for item in texts.items())
+    ), data.rejects
 
 
 def write_categories(path: str, categories: Iterable[Category]) -> None:
-    """Write a categories file, as `textshot index` reads it: a row for each example.
+    """Write a categories file, as `textshot index` reads it: one row per example.
 
     Raises:
-        TableError: it cannot be written.
+        TableError: It cannot be written.
     """
     import pyarrow as pa
 
@@ -127,13 +111,15 @@ def write_categories(path: str, categories: Iterable[Category]) -> None:
         writer.write(record_batch(list(zip(*rows, strict=True)), schema))
 
 
-def _is_configuration(found: Mapping[str, Any]) -> bool:
-    """Tell the settings of a component from examples of which some belong to "data"."""
-    return isinstance(found["data"], Mapping) or any(isinstance(v, str) for v in found.values())
+def _is_configuration(data: Mapping[str, Any]) -> bool:
+    """Tell the configuration of a component from examples, where "data" may be a label."""
+    return isinstance(data.get("data"), Mapping) or (
+        "data" in data and any(isinstance(value, str) for value in data.values())
+    )
 
 
 def _document(path: str | Path) -> Any:
-    """Return what a JSON or YAML file holds."""
+    """Return the content of a JSON or YAML file."""
     import yaml
 
     source = Path(path)
@@ -147,50 +133,49 @@ def _document(path: str | Path) -> Any:
         raise TableError(f"{path}: is no {source.suffix or 'YAML'} file ({first})") from None
 
 
-def _route(path: str | Path, place: int, route: object) -> Category:
+def _route(path: str | Path, number: int, route: object) -> Category:
     if not isinstance(route, Mapping) or "name" not in route:
-        raise TableError(f"{path}: route {place} is no object with a `name`")
-    name = _string(path, f"the name of route {place}", route["name"])
-    texts = _strings(path, f"route {name!r}", route.get("utterances") or [])
-    description = route.get("description") or ""
-    return Category(
-        name, description=_string(path, "a description", description), examples=[*texts]
-    )
+        raise TableError(f"{path}: route {number} is no object with a `name`")
+    texts, about = route.get("utterances") or [], route.get("description") or ""
+    _check_string(path, "a description", about)
+    return _category(path, f"the name of route {number}", route["name"], texts, about)
 
 
-def _strings(path: str | Path, whose: str, texts: object) -> list[str]:
+def _category(
+    path: str | Path, role: str, name: Any, texts: object, description: str = ""
+) -> Category:
+    _check_string(path, role, name)
     if not isinstance(texts, list):
-        raise TableError(f"{path}: {whose} has no list of examples, but {type(texts).__name__}")
+        raise TableError(f"{path}: {name!r} has no list of examples, but {type(texts).__name__}")
     for i, text in enumerate(texts, 1):
         if not isinstance(text, str) or not text.strip():
-            raise TableError(f"{path}: example {i} of {whose} is no text. Mend it, or drop it")
-    return texts
+            raise TableError(f"{path}: example {i} of {name!r} is no text. Fix or remove it")
+    return Category(name, description, examples=[*dict.fromkeys(texts)])
 
 
-def _string(path: str | Path, what: str, value: object) -> str:
+def _check_string(path: str | Path, role: str, value: object) -> None:
     if not isinstance(value, str):
-        raise TableError(f"{path}: {what} is {value!r}; a string is needed. Put it in quotes")
-    return value
+        raise TableError(f"{path}: {role} is {value!r}; a string is needed. Put it in quotes")
 
 
 def _label_names(path: str | Path) -> list[str]:
-    found = _document(path)
-    labels = found.get("labels") if isinstance(found, Mapping) else found
+    document = _document(path)
+    labels = document.get("labels") if isinstance(document, Mapping) else document
     if not isinstance(labels, list) or not all(isinstance(name, str) for name in labels):
         raise TableError(f"{path}: holds no list of labels, nor an object with `labels`")
     return labels
 
 
-def _called(label: str, names: list[str], where: str) -> str:
+def _label_name(label: str, names: list[str], position: str) -> str:
     if not label.strip().isdecimal() or int(label) >= len(names):
         raise TableError(
-            f"{where}: the label is {label!r}; a number from 0 to {len(names) - 1} is needed, as"
+            f"{position}: the label is {label!r}; a number from 0 to {len(names) - 1} is needed, as"
             f" there are {len(names)} names"
         )
     return names[int(label)]
 
 
-def _each_once(path: str | Path, categories: Iterable[Category]) -> list[Category]:
+def _merged(path: str | Path, categories: Iterable[Category]) -> list[Category]:
     try:
         return list(category_dict(categories).values())
     except InvalidCategoriesError as error:

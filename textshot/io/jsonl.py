@@ -1,4 +1,4 @@
-"""Read and write JSON Lines."""
+"""Read and write JSON Lines: every value keeps its JSON text, so nothing is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textshot.io.batches import (
     MAX_BATCH_CHARS,
     Batch,
     Reading,
-    fewer_rows,
+    limit_rows,
     record_batch,
     rejected,
 )
@@ -25,16 +25,17 @@ from textshot.io.values import SURROGATES, json_field, json_text, json_texts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
 MAX_COLUMNS = 10_000
-"""More keys are no columns, but data that stands in the place of keys."""
+"""More keys are not columns but data in the place of keys."""
+
+_skip_space = re.compile(r"[ \t\r\n]*").match
 
 
 def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None = None) -> Reading:
-    """Return the columns and the slices of a JSON Lines file.
+    """Read a JSON Lines file.
 
-    The columns are all the keys in a file, and the keys of the first slice of a pipe, which cannot
-    be read twice; or those that the caller knows.
+    The columns are all keys of the file. A pipe cannot be read twice: there they are the keys of
+    the first slice. A caller that knows the keys passes `columns`.
     """
     import pyarrow as pa
 
@@ -45,7 +46,7 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
             keys = _all_keys(text)
             text = text.reopen()
         new_key = "which was not there before: the file changed while it was read"
-        batch_rows = fewer_rows(batch_rows, len(keys))
+        batch_rows = limit_rows(batch_rows, len(keys))
     slices = line_slices(text, batch_rows, object_texts)
     if not keys:
         first = next(slices, None)
@@ -58,30 +59,28 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
 def _all_keys(text: TextInput) -> dict[str, None]:
     keys: dict[str, None] = {}
     chars = 0
-    for line in _lines_before_a_break(text):
-        for key in _texts_if_new(line, keys, text.encoding):
-            if key not in keys:
-                keys[key] = None
-                chars += len(key)
-        # Few names that are very long would fill the memory as well.
-        if len(keys) > MAX_COLUMNS or chars > MAX_BATCH_CHARS:
-            raise _too_many_keys(text.source)
+    with suppress(TableError):  # damage is reported when the rows before it are read
+        for line in bounded_lines(text):
+            for key in _texts_if_new(line, keys, text.encoding):
+                if key not in keys:
+                    keys[key] = None
+                    chars += len(key)
+            # A few very long keys would fill the memory, too.
+            if len(keys) > MAX_COLUMNS or chars > MAX_BATCH_CHARS:
+                break
+    if len(keys) > MAX_COLUMNS or chars > MAX_BATCH_CHARS:
+        raise _too_many_keys(text.source)
     return keys
 
 
-def _lines_before_a_break(text: TextInput) -> Iterator[str]:
-    with suppress(TableError):  # it is told when the rows before it are read
-        yield from bounded_lines(text)
-
-
 def _texts_if_new(line: str, known: Mapping[str, None], encoding: str) -> dict[str, str]:
-    """Return what is in a line with a new key; nothing for any other line, or for a bad one."""
+    """Return the values of a line with a new key; nothing for any other or invalid line."""
     try:
-        # Most lines bring nothing new, and then the whole of the line at once is several times
-        # faster than value by value. It nests one deeper, so that it may fail where that does not.
+        # Most lines have no new key, and then decoding the line at once is several times faster
+        # than value by value. It nests one level deeper, so it may fail where that does not.
         with suppress(RecursionError):
-            found = DECODER.decode(line)
-            if not isinstance(found, dict) or found.keys() <= known.keys():
+            value = _DECODER.decode(line)
+            if not isinstance(value, dict) or value.keys() <= known.keys():
                 return {}
         return parsed(line, encoding, object_texts)
     except ValueError:
@@ -93,7 +92,11 @@ def _first_keys(first: Slice[dict[str, str]] | None, source: str) -> dict[str, N
         raise TableError(f"{source}: the file is empty. It needs one JSON object a line")
     keys = dict.fromkeys(key for row in first.values for key in row)
     if not keys:
-        raise TableError(f"{source}: {_no_keys(first)}. It needs one JSON object a line")
+        problem = "no object has a key"
+        if first.rejects:
+            reject = first.rejects[0]
+            problem = f"line {reject.line} {reject.reason}, and no line near it is better"
+        raise TableError(f"{source}: {problem}. It needs one JSON object a line")
     if len(keys) > MAX_COLUMNS:
         raise _too_many_keys(source)
     return keys
@@ -121,28 +124,22 @@ def _batches(
             else:
                 new = ", ".join(repr(key) for key in row if key not in names)
                 reason = f"has the new key {new}; {new_key}"
-                part.rejects.append(rejected(source, line, reason, _shown(row)))
+                part.rejects.append(rejected(source, line, reason, _as_json(row)))
         part.rejects.sort(key=lambda reject: reject.line)
         columns = [[row.get(name) for row in rows] for name in schema.names]
         yield Batch(record_batch(columns, schema), lines, part.rejects)
 
 
-def _shown(row: Mapping[str, str]) -> str:
+def _as_json(row: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in row.items()) + "}"
 
 
-def _no_keys(first: Slice[dict[str, str]]) -> str:
-    if first.rejects:
-        reject = first.rejects[0]
-        return f"line {reject.line} {reject.reason}, and no line near it is better"
-    return "no object has a key"
-
-
-_skip_space = re.compile(r"[ \t\r\n]*").match
-
-
 def object_texts(line: str) -> dict[str, str]:
-    """Return the JSON text of each value of one object, by key, exactly as it stands there."""
+    """Return the JSON text of each value of one object, by key, exactly as it is in the line.
+
+    Raises:
+        ValueError: The line is not a JSON object, with the reason.
+    """
     try:
         return _split(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:
@@ -154,37 +151,37 @@ def object_texts(line: str) -> dict[str, str]:
 def _split(line: str) -> dict[str, str]:
     position = _after_space(line, 0)
     if line[position] != "{":
-        DECODER.decode(line)
+        _DECODER.decode(line)
         raise ValueError("is JSON, but not an object. Each line must be like {...}")
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     position = _after_space(line, position + 1)
     while line[position : position + 1] != "}":
-        if found:
+        if values:
             position = _after_space(line, _expect(line, position, ","))
         key, position = _key(line, position)
         begin = _after_space(line, _expect(line, _after_space(line, position), ":"))
-        _, end = DECODER.raw_decode(line, begin)
-        if key in found:
+        _, end = _DECODER.raw_decode(line, begin)
+        if key in values:
             raise ValueError(f"has the key {key!r} twice")
-        found[key] = line[begin:end]
+        values[key] = line[begin:end]
         position = _after_space(line, end)
     if _after_space(line, position + 1) != len(line):
         raise json.JSONDecodeError("something follows the object", line, position + 1)
-    return found
+    return values
 
 
 def _key(line: str, position: int) -> tuple[str, int]:
     if line[position : position + 1] != '"':
         raise json.JSONDecodeError("a key in double quotes is missing", line, position)
-    key, end = DECODER.raw_decode(line, position)
+    key, end = _DECODER.raw_decode(line, position)
     if SURROGATES.search(key):
         raise ValueError(f"has the key {key!r} with half a character in it")
     return key, end
 
 
 def _after_space(line: str, position: int) -> int:
-    found = _skip_space(line, position)
-    return found.end() if found else position
+    match = _skip_space(line, position)
+    return match.end() if match else position
 
 
 def _expect(line: str, position: int, mark: str) -> int:
@@ -197,13 +194,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"has {name}, which JSON does not know. Write null")
 
 
-# Only the ends of the values are wanted: numbers are not turned into numbers, whatever their size.
-DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
-"""Takes a whole line or the value at a place in it."""
+# Finds where values end: numbers stay text, whatever their size.
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
 
 
 class JsonEncoder:
-    """JSON Lines: one object a line; a key that was absent stays absent."""
+    """Writes JSON Lines: one object a line; a key that was absent stays absent."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
         self._stream = stream
@@ -219,7 +215,7 @@ class JsonEncoder:
         self._stream.write("".join(f"{{{row}}}\n" for row in rows).encode("utf-8"))
 
     def close(self) -> None:
-        """Do nothing: nothing comes last."""
+        """Do nothing: the format has no footer."""
 
     def discard(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing: no rows are buffered."""

@@ -17,18 +17,27 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class Slice(Generic[Value]):
-    """Some lines: the values in them, where these begin, and the lines that are no value."""
+    """Some rows: their values, the line each begins at, and the rows that were rejected."""
 
     values: list[Value] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
 
+def read_text(text: TextInput, batch_rows: int) -> Reading:
+    """Read plain text: one text per line, in the column "text"; blank lines are skipped."""
+    import pyarrow as pa
+
+    schema = pa.schema([pa.field("text", pa.string())])
+    parts = line_slices(text, batch_rows, lambda line: line.rstrip("\r\n"))
+    return schema, (Batch(record_batch([p.values], schema), p.lines, p.rejects) for p in parts)
+
+
 def bounded_lines(text: TextInput) -> Iterator[str]:
-    """Yield each line with its ending; one of more than MAX_ROW_CHARS is cut to one more.
+    """Yield each line with its line end; one longer than MAX_ROW_CHARS is cut to one more.
 
     Raises:
-        TableError: the text breaks there: it is damaged, or not in its encoding.
+        TableError: The file is damaged, or not in its encoding, from there on.
     """
     limit = batches.MAX_ROW_CHARS + 1
     readline = text.stream.readline
@@ -40,17 +49,17 @@ def bounded_lines(text: TextInput) -> Iterator[str]:
             number += 1
             yield line
             if len(line) == limit and line[-1] not in "\r\n":
-                line = ""  # or two long lines would be held while the next is read
+                line = ""  # or two long lines would be in memory while the next one is read
                 _skip_line(readline)
-    except UnicodeError as error:  # what surrogateescape cannot carry: half a UTF-16 unit
+    except UnicodeError as error:  # half a UTF-16 unit, which surrogateescape cannot carry
         raise TableError(
             f"{text.source}: not {text.encoding} after line {number} ({error}). Check that the file"
-            " is whole, or name its encoding with --encoding"
+            " is complete, or name its encoding with --encoding"
         ) from error
     except OSError as error:
         raise TableError(
             f"{text.source}: cannot be read after line {number} ({error}). Check that the file is"
-            " whole"
+            " complete"
         ) from error
 
 
@@ -60,13 +69,13 @@ def too_long() -> str:
 
 
 def damage(row: str, encoding: str) -> str | None:
-    """Return why a row cannot be text: bytes that are not in the encoding, or a NUL."""
+    """Return why a row is not text, if it is not: undecodable bytes, or a NUL byte."""
     if "\0" in row:
         return "has a NUL byte, so it is not text; if the file is UTF-16, give --encoding utf-16"
-    found = None if row.isascii() else SURROGATES.search(row)
-    if found is None:
+    match = None if row.isascii() else SURROGATES.search(row)
+    if match is None:
         return None
-    code = ord(found[0][0])
+    code = ord(match[0][0])
     if not 0xDC80 <= code <= 0xDCFF:
         return f"has half a character (U+{code:04X})"
     other = "cp1252" if encoding == "utf-8" else "with the right name"
@@ -77,7 +86,11 @@ def damage(row: str, encoding: str) -> str | None:
 
 
 def parsed(line: str, encoding: str, parse: Callable[[str], Value]) -> Value:
-    """Return the value in a line, or raise ValueError with the reason why there is none."""
+    """Return the value of a line.
+
+    Raises:
+        ValueError: Why the line has none.
+    """
     reason = too_long() if len(line) > batches.MAX_ROW_CHARS else damage(line, encoding)
     if reason is not None:
         raise ValueError(reason)
@@ -85,27 +98,27 @@ def parsed(line: str, encoding: str, parse: Callable[[str], Value]) -> Value:
 
 
 def slices(fill: Callable[[Slice[Value]], bool]) -> Iterator[Slice[Value]]:
-    """Yield slices as `fill` fills them, until it returns False: there is no more.
+    """Yield slices as `fill` fills them, until it returns False at the end of the file.
 
-    Where it raises TableError, what it filled in before that is yielded first.
+    When it raises TableError, the rows before the error are yielded first.
     """
-    more, broken = True, None
+    more, failure = True, None
     while more:
         part = Slice[Value]()
         try:
             more = fill(part)
         except TableError as error:
-            more, broken = False, error
+            more, failure = False, error
         if part.lines or part.rejects:
             yield part
-    if broken is not None:
-        raise broken
+    if failure is not None:
+        raise failure
 
 
 def line_slices(
     text: TextInput, batch_rows: int, parse: Callable[[str], Value]
 ) -> Iterator[Slice[Value]]:
-    """Yield slices of a format that has one row a line; `parse` raises ValueError with a reason."""
+    """Yield slices of a format with one row per line; `parse` raises ValueError with a reason."""
     numbered = enumerate(bounded_lines(text), 1)
 
     def fill(part: Slice[Value]) -> bool:
@@ -132,19 +145,3 @@ def _skip_line(readline: Callable[[int], str]) -> None:
             raise UnicodeError("half a character")
         if piece[-1] in "\r\n":
             return
-
-
-COLUMN = "text"
-
-
-def read_text(text: TextInput, batch_rows: int) -> Reading:
-    """Return the column "text" and the slices of a file of lines; blank lines are skipped."""
-    import pyarrow as pa
-
-    schema = pa.schema([pa.field(COLUMN, pa.string())])
-
-    def batches() -> Iterator[Batch]:
-        for part in line_slices(text, batch_rows, lambda line: line.rstrip("\r\n")):
-            yield Batch(record_batch([part.values], schema), part.lines, part.rejects)
-
-    return schema, batches()

@@ -1,4 +1,4 @@
-"""Open a table for reading, whatever its format."""
+"""Open a table of any format for reading."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from textshot.errors import TableError
 from textshot.io.batches import Batch, Reading
@@ -26,11 +25,11 @@ BATCH_ROWS = 4096
 
 
 class Table:
-    """An opened input; use it in a `with` statement, and read its batches once.
+    """An open input; use it in a `with` statement, and read its batches once.
 
     Attributes:
-        source: The file, as messages show it.
-        format: What it is read as.
+        source: The file, as messages name it.
+        format: The format it is read as.
         schema: Its columns, with their types.
         columns: The names of its columns.
     """
@@ -48,14 +47,14 @@ class Table:
 
     @property
     def fraction(self) -> float | None:
-        """How much of the file has been read, 0 to 1, for showing progress; None of a pipe."""
+        """How much of the file has been read, 0 to 1, for progress; None for a pipe."""
         if self.source == "<stdin>" or not self._stream.seekable():
             return None
         size = _size(self._stream)
         return min(self._stream.tell() / size, 1.0) if size else None
 
     def batches(self) -> Iterator[Batch]:
-        """Return the slices of the table, each read when it is asked for."""
+        """Return the slices of the table, each read on demand."""
         if self._batches is None:
             raise TableError(f"{self.source}: is read only once. Open it again to read it again")
         batches, self._batches = self._batches, None
@@ -65,23 +64,11 @@ class Table:
         """Close the file."""
         self._stack.close()
 
-    def __enter__(self) -> Table:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _size(stream: BinaryIO) -> int:
-    try:
-        return os.fstat(stream.fileno()).st_size
-    except OSError:  # of a place elsewhere, which knows it without a number of this system
-        return int(stream.raw.size())  # type: ignore[attr-defined]
 
 
 def open_table(
@@ -92,15 +79,18 @@ def open_table(
     batch_rows: int = BATCH_ROWS,
     columns: Sequence[str] | None = None,
 ) -> Table:
-    """Open a file, or "-" for the standard input, and read its header.
+    """Open a file, or "-" for standard input, and read its header.
 
     Args:
         path: The file.
-        format: What it is; None to tell from its ending, and plain text for "-".
-        encoding: Of a text format; None for UTF-8, or what a byte order mark says. Parquet and
-            Excel have their own.
-        batch_rows: How many rows a slice has at most.
-        columns: Of JSON Lines, the keys that are known to occur: the file is not read twice then.
+        format: Its format; None: by its extension, and plain text for "-".
+        encoding: The encoding of a text format; None: UTF-8, or by the byte order mark. Parquet
+            and Excel have their own.
+        batch_rows: The maximum number of rows of a slice.
+        columns: The keys of JSON Lines, if known: the file is then not read twice.
+
+    Raises:
+        TableError: It cannot be opened, or has no usable header.
     """
     name = str(path)
     kind = format_of(name, format, stdio=Format.TEXT)
@@ -125,3 +115,10 @@ def _read_text_format(
     if format is Format.TEXT:
         return read_text(text, batch_rows)
     return read_delimited(text, format, batch_rows)
+
+
+def _size(stream: BinaryIO) -> int:
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except OSError:  # a URL has no file descriptor
+        return int(stream.raw.size())  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
-"""Files elsewhere, by their URL: object stores through pyarrow, what else there is by fsspec.
+"""Read, write and list files by URL, through pyarrow and fsspec.
 
-`s3://`, `gs://`, `abfs://`, `hdfs://` and `file://` are pyarrow's own; what else fsspec knows is
-taken from there. Keys and regions come from where these look for them, never from textshot.
+pyarrow itself opens `s3://`, `gs://`, `abfs://`, `hdfs://` and `file://`, fsspec everything else.
+Keys and regions come from where these two look for them, never from textshot.
 """
 
 from __future__ import annotations
@@ -17,42 +17,55 @@ from typing import Any, BinaryIO, cast
 from textshot.errors import TableError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_PIECE = 1 << 20
-
-
-def is_url(name: str) -> bool:
-    """Tell whether a name is that of a place elsewhere."""
-    return _URL.match(name) is not None
+_BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """What is known about a file: its URL, size in bytes, and when it was written (ns; 0: not)."""
+    """A file: its URL or path, its size in bytes, and when it was modified (ns; 0: unknown)."""
 
     url: str
     size: int
     modified: int
 
 
+def is_url(name: str) -> bool:
+    """Return whether a name is a URL and not a path."""
+    return _URL.match(name) is not None
+
+
 def file_info(url: str) -> FileInfo | None:
-    """Return what is known about a file; None: there is none of that name.
+    """Return size and time of a file, or None if it does not exist.
 
     Raises:
-        TableError: the place cannot be reached.
+        TableError: The URL cannot be reached.
     """
-    system, path = _found(url)
-    with _told(url):
+    system, path = _open_system(url)
+    with _errors(url):
         info = system.get_file_info(path)
     return FileInfo(url, info.size, info.mtime_ns or 0) if info.is_file else None
 
 
 def list_files(url: str) -> list[FileInfo]:
-    """Return all files below a name, by their names."""
-    return sorted(_below(url), key=lambda file: file.url)
+    """Return all files below a URL, sorted."""
+    from pyarrow.fs import FileSelector
+
+    system, path = _open_system(url)
+    base = path.rstrip("/")
+    with _errors(url):
+        infos = system.get_file_info(FileSelector(base, recursive=True, allow_not_found=True))
+    files = [
+        FileInfo(
+            f"{url.rstrip('/')}/{info.path[len(base) :].lstrip('/')}", info.size, info.mtime_ns or 0
+        )
+        for info in infos
+        if info.is_file
+    ]
+    return sorted(files, key=lambda file: file.url)
 
 
 def match_files(url: str, root: str) -> list[FileInfo]:
-    """Return the files below `root` whose URLs a pattern (`*`, `**`, `[...]`) matches."""
+    """Return the files below `root` whose URLs match a pattern (`*`, `**`, `[...]`)."""
     from fsspec.utils import glob_translate
 
     matches = re.compile(glob_translate(url)).match
@@ -60,59 +73,46 @@ def match_files(url: str, root: str) -> list[FileInfo]:
 
 
 def open_url(url: str) -> BinaryIO:
-    """Open a file for reading, from any place in it."""
-    system, path = _found(url)
-    with _told(url):
-        return io.BufferedReader(system.open_input_file(path), _PIECE)
+    """Open a file for reading; the stream is seekable."""
+    system, path = _open_system(url)
+    with _errors(url):
+        return io.BufferedReader(system.open_input_file(path), _BUFFER_BYTES)
 
 
 def remove(url: str) -> None:
     """Remove a file."""
-    system, path = _found(url)
-    with _told(url):
+    system, path = _open_system(url)
+    with _errors(url):
         system.delete_file(path)
 
 
 class UrlFile:
-    """A file that is written here first and sent when it is complete: nobody sees a half of it."""
+    """A file that is written locally and uploaded when it is complete."""
 
     def __init__(self, url: str) -> None:
         from textshot.io.inputs import temporary_file
 
         self._url, self._stack = url, ExitStack()
-        _found(url)
+        _open_system(url)
         self.stream: BinaryIO = temporary_file(self._stack)
 
     def commit(self) -> None:
-        """Send it."""
-        system, path = _found(self._url)
+        """Upload the file."""
+        system, path = _open_system(self._url)
         self.stream.seek(0)
-        with _told(self._url):
+        with _errors(self._url):
             if system.type_name in ("local", "hdfs"):  # object stores have no folders
                 system.create_dir(path.rpartition("/")[0], recursive=True)
-            # What is packed is packed already, whatever its name says.
+            # Whatever its extension says, the content is compressed already.
             with system.open_output_stream(path, compression=None) as target:
-                shutil.copyfileobj(self.stream, cast(BinaryIO, target), _PIECE)
+                shutil.copyfileobj(self.stream, cast(BinaryIO, target), _BUFFER_BYTES)
 
     def discard(self) -> None:
-        """Forget what was written."""
+        """Delete what was written."""
         self._stack.close()
 
 
-def _below(url: str) -> Iterator[FileInfo]:
-    from pyarrow.fs import FileSelector
-
-    system, path = _found(url)
-    base = path.rstrip("/")
-    with _told(url):
-        chosen = FileSelector(base, recursive=True, allow_not_found=True)
-        for info in system.get_file_info(chosen):
-            if info.is_file:
-                inside = info.path[len(base) :].lstrip("/")
-                yield FileInfo(f"{url.rstrip('/')}/{inside}", info.size, info.mtime_ns or 0)
-
-
-def _found(url: str) -> tuple[Any, str]:
+def _open_system(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the path in it."""
     import pyarrow as pa
     from pyarrow import fs
@@ -126,17 +126,17 @@ def _found(url: str) -> tuple[Any, str]:
             inner, path = fsspec.core.url_to_fs(url)
             system = fs.PyFileSystem(fs.FSSpecHandler(inner))
     except (ImportError, ValueError, OSError) as error:
-        raise TableError(f"{url}: no such place can be reached ({error})") from error
+        raise TableError(f"{url}: cannot be reached ({error}). Check the address") from error
     return system, path
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _errors(url: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
         raise TableError(f"{url}: there is no such file. Check the name and the folder") from error
     except OSError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        message = f"{url}: cannot be used ({reason}). Check the name and the rights"
+        message = f"{url}: cannot be used ({reason}). Check the name and the permissions"
         raise TableError(message) from error

@@ -1,4 +1,8 @@
-"""Convert Arrow values to text, JSON and the cells of a sheet."""
+"""Convert Arrow values to text, JSON and the cells of a sheet.
+
+Columns from JSON Lines and Excel hold each value as its JSON text, and the metadata of the field
+says so: null is an absent key, the text "null" an explicit null.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
 Cell: TypeAlias = str | int | float | bool | None
 
-EXACT_INTEGER = 2**53
-"""A sheet holds every number as a double; from here on these leave integers out."""
+MAX_EXACT_INTEGER = 2**53
+"""A sheet holds every number as a double, which skips integers from here on."""
 
 SURROGATES = re.compile("[\ud800-\udfff]+")
-"""Halves of a character, which JSON can hold and no encoding; undecodable bytes are held so too."""
+"""Half characters: JSON can hold them and no encoding can. Undecodable bytes are held so, too."""
 
 _MARK = (b"textshot", b"json")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
@@ -37,70 +40,31 @@ def is_json(field: pa.Field) -> bool:
 
 
 def json_text(value: object) -> str:
-    """Return a value as JSON; what JSON has no kind for (dates) as a string."""
+    """Return a value as JSON; types that JSON lacks, such as dates, become strings."""
     return _ENCODER.encode(value)
 
 
-def texts(array: pa.Array, field: pa.Field) -> list[str | None]:
-    """Return values as people would see them; nothing, null and NaN are None."""
-    found = to_python(array)
+def cell_texts(array: pa.Array, field: pa.Field) -> list[str | None]:
+    """Return values as people would read them; absent, null and NaN are None."""
+    values = to_python(array)
     if is_json(field):
-        return [_text_in_json(value) for value in found]
-    return [value if value is None or type(value) is str else _text(value) for value in found]
+        return [_text_in_json(value) for value in values]
+    return [value if value is None or type(value) is str else _text(value) for value in values]
 
 
 def json_texts(array: pa.Array, field: pa.Field) -> list[str | None]:
     """Return values as JSON; None where the key was absent."""
-    found = to_python(array)
+    values = to_python(array)
     if is_json(field):
-        return found
+        return values
     # A decimal keeps its digits, which a float would not.
-    return [_text(value) if isinstance(value, Decimal) else json_text(value) for value in found]
+    return [_text(value) if isinstance(value, Decimal) else json_text(value) for value in values]
 
 
 def sheet_cells(array: pa.Array, field: pa.Field) -> list[Cell]:
-    """Return values as Excel can hold them: a number that it would round stays a text."""
-    if is_json(field):
-        return [_cell_in_json(value) for value in to_python(array)]
-    return [_cell(value) for value in to_python(array)]
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, (list, dict)):
-        return json_text(value)
-    return str(value)
-
-
-def _text_in_json(value: str | None) -> str | None:
-    if value is None or value == "null":
-        return None
-    if value[0] != '"':
-        return value
-    text: str = json.loads(value)
-    return SURROGATES.sub("\ufffd", text) if "\\u" in value else text
-
-
-def _cell(value: object) -> Cell:
-    if value is None or isinstance(value, (str, bool, float)):
-        return value
-    if isinstance(value, int) and abs(value) <= EXACT_INTEGER:
-        return value
-    return _text(value)
-
-
-def _cell_in_json(value: str | None) -> Cell:
-    if value in ("true", "false"):
-        return value == "true"
-    if value is None or not (value[0] == "-" or value[0].isdigit()):
-        return _text_in_json(value)
-    number = float(value)
-    if not value.lstrip("-").isdigit():
-        return number if math.isfinite(number) else value
-    return int(number) if abs(number) < EXACT_INTEGER else value
+    """Return values as Excel can hold them: a number that it would round stays text."""
+    cell = _cell_in_json if is_json(field) else _cell
+    return [cell(value) for value in to_python(array)]
 
 
 def to_python(array: pa.Array) -> list[Any]:
@@ -128,40 +92,69 @@ def to_python(array: pa.Array) -> list[Any]:
     return [_decoded(value) for value in array.to_pylist()]
 
 
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, (list, dict)):
+        return json_text(value)
+    return str(value)
+
+
+def _text_in_json(value: str | None) -> str | None:
+    if value is None or value == "null":
+        return None
+    if value[0] != '"':
+        return value
+    text: str = json.loads(value)
+    return SURROGATES.sub("\ufffd", text) if "\\u" in value else text
+
+
+def _cell(value: object) -> Cell:
+    if value is None or isinstance(value, (str, bool, float)):
+        return value
+    if isinstance(value, int) and abs(value) <= MAX_EXACT_INTEGER:
+        return value
+    return _text(value)
+
+
+def _cell_in_json(value: str | None) -> Cell:
+    if value in ("true", "false"):
+        return value == "true"
+    if value is None or not (value[0] == "-" or value[0].isdigit()):
+        return _text_in_json(value)
+    number = float(value)
+    if not value.lstrip("-").isdigit():
+        return number if math.isfinite(number) else value
+    return int(number) if abs(number) < MAX_EXACT_INTEGER else value
+
+
 def _times(array: pa.Array) -> list[str | None]:
     import pyarrow as pa
 
     if pa.types.is_timestamp(array.type):
-        return _instants(array)
+        # Through UTC without a zone: Arrow needs a time zone database for the rest, and Python
+        # has no nanoseconds.
+        zone = "" if array.type.tz is None else "Z"
+        naive = array.cast(pa.int64()).cast(pa.timestamp(array.type.unit))
+        return [value and value.replace(" ", "T") + zone for value in _strings(naive)]
     if pa.types.is_duration(array.type):
         return [value and f"{value} {array.type.unit}" for value in _strings(array)]
     return _strings(array)
 
 
 def _strings(array: pa.Array) -> list[str | None]:
-    import pyarrow as pa
-
-    return list(array.cast(pa.string()).to_pylist())
-
-
-def _instants(array: pa.TimestampArray) -> list[str | None]:
-    import pyarrow as pa
-
-    # By way of UTC without a zone, as Arrow needs a zone database for the rest, and Python has no
-    # nanoseconds.
-    zone = "" if array.type.tz is None else "Z"
-    naive = array.cast(pa.int64()).cast(pa.timestamp(array.type.unit))
-    return [value and value.replace(" ", "T") + zone for value in _strings(naive)]
+    return list(array.cast("string").to_pylist())
 
 
 def _structs(array: pa.StructArray) -> list[dict[str, Any] | None]:
     names = [field.name for field in array.type]
     columns = [to_python(column) for column in array.flatten()]
-    valid = array.is_valid().to_pylist()
     rows = zip(*columns, strict=True) if columns else ((),) * len(array)
     return [
-        dict(zip(names, row, strict=True)) if there else None
-        for row, there in zip(rows, valid, strict=True)
+        dict(zip(names, row, strict=True)) if valid else None
+        for row, valid in zip(rows, array.is_valid().to_pylist(), strict=True)
     ]
 
 
@@ -171,12 +164,12 @@ def _lists(array: pa.ListArray) -> list[list[Any] | None]:
     return [None if n is None else [next(values) for _ in range(n)] for n in lengths]
 
 
-def _float(shown: str) -> float | str | None:
-    # From the text, as a float32 of 0.1 is 0.1 to people and not 0.10000000149011612.
-    value = float(shown)
+def _float(digits: str) -> float | str | None:
+    # From the digits: a float32 of 0.1 is 0.1 to people and not 0.10000000149011612.
+    value = float(digits)
     if math.isnan(value):
         return None
-    return shown if math.isinf(value) else value
+    return digits if math.isinf(value) else value
 
 
 def _decoded(value: object) -> object:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TypeAlias
 
 from textshot.errors import TableError
 from textshot.io.batches import Reject
@@ -20,6 +19,8 @@ from textshot.io.parquet import ParquetEncoder
 if TYPE_CHECKING:
     import pyarrow as pa
 
+REJECT_COLUMNS = ("source", "line", "reason", "row")
+
 
 class Encoder(Protocol):
     """Turns batches into the bytes of one format."""
@@ -28,10 +29,10 @@ class Encoder(Protocol):
         """Write rows."""
 
     def close(self) -> None:
-        """Write what comes last."""
+        """Write buffered rows and the footer."""
 
     def discard(self) -> None:
-        """Let go of everything; what was written is not wanted."""
+        """Release everything; the output is not needed."""
 
 
 NewEncoder: TypeAlias = Callable[[BinaryIO], Encoder]
@@ -40,13 +41,13 @@ NewEncoder: TypeAlias = Callable[[BinaryIO], Encoder]
 class Writer:
     """An output; use it in a `with` statement.
 
-    A file appears under its name when the statement ends without an exception; with one, what was
-    there before stays. What goes to the standard output goes at once.
+    The file appears under its name when the statement ends; after an exception the previous file
+    stays. What goes to standard output goes at once.
 
     Attributes:
-        format: What is written.
-        name: The file, as messages show it.
-        written: How many rows were written.
+        format: The format that is written.
+        name: The file, as messages name it.
+        written: The number of rows written.
     """
 
     def __init__(
@@ -60,56 +61,51 @@ class Writer:
         self._new_encoder = new_encoder
         self._undo = ExitStack()
 
-    def __enter__(self) -> Writer:
-        with ExitStack() as undo, self._reported():
-            self._output = open_output(self._path, whole=is_binary(self.format))
+    def __enter__(self) -> Self:
+        with ExitStack() as undo, self._errors():
+            self._output = open_output(self._path, seekable=is_binary(self.format))
             undo.callback(self._output.discard)
-            self._sink = self._output.stream
+            self._stream = self._output.stream
             compression = compression_of(self._path, self.format)
             if compression is not None:
-                self._sink = compressed(self._sink, compression)
-                undo.callback(_close_quietly, self._sink)
-            self._encoder = self._new_encoder(self._sink)
+                self._stream = compressed(self._stream, compression)
+                undo.callback(_close_quietly, self._stream)
+            self._encoder = self._new_encoder(self._stream)
             undo.callback(self._encoder.discard)
             self._undo = undo.pop_all()
         return self
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write rows, of the columns that the writer was opened with."""
+        """Write rows with the columns that the writer was opened with."""
         if batch.schema.names != self._schema.names:
             raise TableError(
                 f"{self.name}: rows have the columns {batch.schema.names}, the file has"
                 f" {self._schema.names}. Open the writer with the schema of the rows"
             )
-        with self._reported():
+        with self._errors():
             self._encoder.write(batch)
             if self._path == STDIO and not is_binary(self.format):
-                self._sink.flush()  # whoever reads the pipe need not wait for the end
+                self._stream.flush()  # who reads the pipe need not wait for the end
         self.written += batch.num_rows
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._undo, self._reported():
-            if error is None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._undo, self._errors():
+            if kind is None:
                 self._encoder.close()
-                if self._sink is not self._output.stream:
-                    self._sink.close()
+                if self._stream is not self._output.stream:
+                    self._stream.close()
                 self._output.commit()
 
     @contextmanager
-    def _reported(self) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:  # the reader of the pipe has seen enough
+        except BrokenPipeError:  # the reader of the pipe has ended
             raise
         except OSError as error:
             reason = error.strerror or str(error)
             raise TableError(
-                f"{self.name}: cannot be written ({reason}){kept(self._path)}. Make room there, or"
+                f"{self.name}: cannot be written ({reason}){kept(self._path)}. Free some space, or"
                 " name another file"
             ) from error
 
@@ -122,14 +118,14 @@ def open_writer(
     escape: bool = True,
     metadata: Mapping[str, str] | None = None,
 ) -> Writer:
-    """Return a writer to a file, or to "-", the standard output.
+    """Return a writer to a file, or to "-", standard output.
 
     Args:
         path: The file. It may be the one that the rows are read from.
-        schema: The columns; the file has them even when no row follows.
-        format: What to write; None to tell from the ending, and CSV for "-".
+        schema: The columns; the file has them even if no row follows.
+        format: The format; None: by the extension, and CSV for "-".
         escape: Whether CSV and TSV cells that a spreadsheet would run get an apostrophe in front.
-        metadata: What is said of the rows in a Parquet file; other formats have no place for it.
+        metadata: Metadata of a Parquet file; other formats have no place for it.
     """
     name = str(path)
     kind = output_format(name, format)
@@ -147,13 +143,13 @@ def open_writer(
     return Writer(name, kind, schema, new_encoder)
 
 
-def output_format(path: str, given: Format | None) -> Format:
-    """Return what is written to a place, from `given` or else from the ending of its name.
+def output_format(path: str, requested: Format | None) -> Format:
+    """Return the format of an output: the requested one, or the one its extension tells.
 
     Raises:
-        TableError: the ending does not tell it, or it is no format of tables.
+        TableError: The extension is unknown, or is that of plain text.
     """
-    kind = format_of(path, given, stdio=Format.CSV, output=True)
+    kind = format_of(path, requested, stdio=Format.CSV, output=True)
     if kind is Format.TEXT:
         raise TableError(
             f"{path}: a table cannot be written as plain text. Write csv, tsv, jsonl, parquet or"
@@ -167,18 +163,15 @@ def _close_quietly(stream: BinaryIO) -> None:
         stream.close()
 
 
-COLUMNS = ("source", "line", "reason", "row")
-
-
 class RejectsFile:
     """A CSV file of rejected rows (source, line, reason, row); use it in a `with` statement.
 
-    It is made at the first reject and put into its place, complete, at the end. No rejects, no
-    file: one of an earlier run under that name is removed.
+    It is written at the first reject and appears, complete, at the end. Without rejects there is
+    no file: one of an earlier run under that name is removed.
 
     Attributes:
         path: The file.
-        count: How many rows were rejected.
+        count: The number of rejected rows.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -196,7 +189,7 @@ class RejectsFile:
         kinds = (pa.string(), pa.int64(), pa.string(), pa.string())
         columns = {
             name: pa.array([getattr(reject, name) for reject in rejects], kind)
-            for name, kind in zip(COLUMNS, kinds, strict=True)
+            for name, kind in zip(REJECT_COLUMNS, kinds, strict=True)
         }
         batch = pa.RecordBatch.from_pydict(columns)
         if self._writer is None:
@@ -205,22 +198,17 @@ class RejectsFile:
         self._writer.write(batch)
         self.count += len(rejects)
 
-    def __enter__(self) -> RejectsFile:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-        if error is None and not self.count and self._is_of_an_earlier_run():
-            self.path.unlink()  # or it would seem to belong to this one
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._stack.__exit__(kind, *rest)  # type: ignore[arg-type]
+        if kind is None and not self.count and self._is_of_earlier_run():
+            self.path.unlink()  # or it would seem to belong to this run
 
-    def _is_of_an_earlier_run(self) -> bool:
+    def _is_of_earlier_run(self) -> bool:
         try:
             with self.path.open("rb") as file:
-                return file.readline(100).strip() == ",".join(COLUMNS).encode()
+                return file.readline(100).strip() == ",".join(REJECT_COLUMNS).encode()
         except OSError:
             return False
