@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo browser test docs check lint fix test-all bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-compiled bench-job bench-review bench-service bench-check bench-pipelines adapter bench-adapter bench-peers clean
+.PHONY: install demo browser test test-all docs lint fix bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-compiled bench-job bench-review bench-service bench-check bench-pipelines adapter bench-adapter bench-peers clean
 
 install: .venv/.ready
 
@@ -25,18 +25,15 @@ browser: install
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
 	  || $(BIN)/playwright install chromium
 
-# Two at once, and after them those that measure time or use all cores themselves.
-ALONE := tests/batch tests/client tests/deploy tests/service
-TOGETHER := -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+# Two processes start with one half of the folders each and keep the order of the tests, so most
+# fixtures of a module are made once. The first to finish takes over tests from the other.
+test: install browser  ## the tests, offline; fails below the coverage in pyproject.toml
+	$(BIN)/pytest -n 2 --dist worksteal --cov
 
-test: install browser  ## the tests, offline
-	$(BIN)/pytest $(TOGETHER)
-	$(BIN)/pytest $(ALONE)
-
-test-all: install browser  ## with the slow ones
+test-all: install browser  ## the slow tests too
 	$(BIN)/pytest -m ""
 
-docs: install  ## the site of the guides, in build/site; a broken link is an error
+docs: install  ## the site of the guides in build/site; a broken link is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/site
 
 lint: install
@@ -45,10 +42,6 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint browser  ## lint, types, layers, tests, coverage
-	$(BIN)/pytest $(TOGETHER) --cov --cov-report= --cov-fail-under=0
-	$(BIN)/pytest $(ALONE) --cov --cov-append --cov-report=term
-
 fix: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -56,10 +49,10 @@ fix: install
 bench-oneshot: install  ## make bench-oneshot DATA=folder; see docs/benchmarks.md
 	$(BIN)/python -m benchmarks.oneshot --data $(DATA)
 
-bench-learning: install  ## make bench-learning DATA=folder; hours, goes on where it was stopped
+bench-learning: install  ## make bench-learning DATA=folder; hours, resumes where it stopped
 	$(BIN)/python -m benchmarks.learning --data $(DATA)
 
-bench-accuracy: install  ## make bench-accuracy DATA=folder; an hour, goes on where it was stopped
+bench-accuracy: install  ## make bench-accuracy DATA=folder; an hour, resumes where it stopped
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA)
 
 bench-speed: install  ## make bench-speed DATA=folder; minutes, on a quiet machine
@@ -68,31 +61,31 @@ bench-speed: install  ## make bench-speed DATA=folder; minutes, on a quiet machi
 bench-search: install  ## make bench-search DATA=folder; ten minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.search --data $(DATA)
 
-bench-compiled: install  ## make bench-compiled DATA=folder; half an hour, goes on where it was stopped
+bench-compiled: install  ## make bench-compiled DATA=folder; half an hour, resumes where it stopped
 	$(BIN)/python -m benchmarks.compiled --data $(DATA)
 
-bench-job: install  ## make bench-job DATA=folder; half an hour, goes on where it was stopped
+bench-job: install  ## make bench-job DATA=folder; half an hour, resumes where it stopped
 	$(BIN)/python -m benchmarks.job --data $(DATA)
 
-bench-review: install  ## make bench-review DATA=folder; a minute, goes on where it was stopped
+bench-review: install  ## make bench-review DATA=folder; a minute, resumes where it stopped
 	$(BIN)/python -m benchmarks.review --data $(DATA)
 
-bench-check: install  ## make bench-check DATA=folder; minutes, goes on where it was stopped
+bench-check: install  ## make bench-check DATA=folder; minutes, resumes where it stopped
 	$(BIN)/python -m benchmarks.check --data $(DATA)
 
 bench-pipelines: install  ## make bench-pipelines DATA=folder; minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.pipelines --data $(DATA)
 
-bench-service: install  ## make bench-service DATA=folder; an hour, on a quiet machine, goes on where it was stopped
+bench-service: install  ## make bench-service DATA=folder; an hour, on a quiet machine, resumes where it stopped
 	$(BIN)/python -m benchmarks.service --data $(DATA)
 
-adapter: install  ## make adapter DATA=folder; half an hour, goes on where it was stopped
+adapter: install  ## make adapter DATA=folder; half an hour, resumes where it stopped
 	$(BIN)/python -m benchmarks.adapter --data $(DATA)
 
-bench-adapter: adapter  ## make bench-adapter DATA=folder; an hour, goes on where it was stopped
+bench-adapter: adapter  ## make bench-adapter DATA=folder; an hour, resumes where it stopped
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --adapters build/adapter
 
-bench-peers: adapter  ## make bench-peers DATA=folder; hours, goes on where it was stopped
+bench-peers: adapter  ## make bench-peers DATA=folder; hours, resumes where it stopped
 	$(BIN)/python -m benchmarks.setfit --data $(DATA)
 	$(BIN)/python -m benchmarks.fastfit --data $(DATA)
 
