@@ -1,8 +1,8 @@
-"""The blocks of a document, run one after another in one folder, as a reader would.
+"""Run the blocks of a document one after another in one folder, as a reader would.
 
-`sh` and `console` are commands (`console` shows what they print, "..." standing for any lines),
+`sh` and `console` hold commands (`console` with their output, "..." standing for any lines);
 `python` is run by itself. A comment above a block can say `not run: REASON`, or `before: COMMAND`
-for what a reader has done already. Blocks of other languages are things to look at.
+for what a reader has done already. Blocks of other languages are not run.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from click.testing import CliRunner
 
+from textshot._arrays import FloatArray
 from textshot.cli import main
-from textshot.encoders import loading as resolve
+from textshot.encoders import Encoder, loading
+from textshot.encoders.compiled.load import reference as load_reference
 
 BLOCK = re.compile(
     r"(?P<comments>(?:^<!--.*?-->\n+)*)^```(?P<language>\w+)\n(?P<body>.*?)^```$",
@@ -31,6 +34,7 @@ BLOCK = re.compile(
 COMMENT = re.compile(r"<!-- (not run|before): (.+?) -->", re.DOTALL)
 STEP = re.compile(r"^\$ (.*(?:\\\n.*)*)\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
 SHELL = re.compile(r"[|<>;&$`*]|\\\n")
+QUOTED = re.compile(r"'[^'\n]*'|\"[^\"$`\n]*\"")
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,11 @@ class Block:
     """A block of a document.
 
     Attributes:
-        line: where it begins.
-        language: of it.
-        body: what it says.
-        before: commands that were said before.
-        reason: why it is not run; empty where it is.
+        line: its first line in the document.
+        language: the word behind the fence.
+        body: its text.
+        before: commands that run before it.
+        reason: why it is not run; empty if it is.
     """
 
     line: int
@@ -53,33 +57,33 @@ class Block:
 
 
 def blocks(path: Path) -> Iterator[Block]:
-    """Yield what a document asks its reader to do."""
+    """Yield the blocks of a document that a reader would run."""
     text = path.read_text(encoding="utf-8")
-    for found in BLOCK.finditer(text):
-        if found["language"] not in ("sh", "console", "python"):
+    for match in BLOCK.finditer(text):
+        if match["language"] not in ("sh", "console", "python"):
             continue
-        said = COMMENT.findall(found["comments"])
+        comments = COMMENT.findall(match["comments"])
         yield Block(
-            text[: found.start("language")].count("\n") + 1,
-            found["language"],
-            found["body"],
-            tuple(words for kind, words in said if kind == "before"),
-            " ".join(words for kind, words in said if kind == "not run"),
+            text[: match.start("language")].count("\n") + 1,
+            match["language"],
+            match["body"],
+            tuple(words for kind, words in comments if kind == "before"),
+            " ".join(words for kind, words in comments if kind == "not run"),
         )
 
 
 def steps(block: Block) -> list[tuple[str, str | None]]:
-    """Return the commands of a block, each with what it shall print; None: whatever it prints."""
+    """Return the commands of a block, each with its expected output; None: any output."""
     if block.language == "console":
-        return [(command, shown) for command, shown in STEP.findall(block.body)]
+        return STEP.findall(block.body)
     lines = re.sub(r"\\\n\s*", "", block.body).splitlines()
     return [(line, None) for line in lines if line.strip() and not line.startswith("#")]
 
 
 def run(command: str) -> str:
-    """Run a command in this folder; one of textshot in this process, whose imports are paid."""
+    """Run a command in this folder; textshot runs in this process, which saves its imports."""
     words = command.split("#")[0]
-    if command.startswith("textshot ") and not SHELL.search(words):
+    if command.startswith("textshot ") and not SHELL.search(QUOTED.sub("", words)):
         result = CliRunner().invoke(main, shlex.split(words)[1:], catch_exceptions=False)
         assert result.exit_code == 0, f"{command}: {result.output}"
         return result.stdout
@@ -94,11 +98,26 @@ def run(command: str) -> str:
 
 @contextlib.contextmanager
 def loaded_once() -> Iterator[None]:
-    """Load each model once for all commands of this process; all else of loading is as it is."""
-    load = resolve.reference
-    resolve.reference = functools.cache(load)
+    """Load each model, and encode each text, once for all commands of this process."""
+    load = loading.reference
+    loading.reference = _kept
     yield
-    resolve.reference = load
+    loading.reference = load
+
+
+@functools.cache
+def _kept(*model: Hashable) -> Encoder:
+    """Load a model and let it keep the vectors of its texts."""
+    encoder = load_reference(*model)
+    encode, vectors = encoder.encode, {}
+
+    def encode_new(texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
+        new = [text for text in dict.fromkeys(texts) if text not in vectors]
+        vectors.update(zip(new, encode(new, batch_size=batch_size), strict=True))
+        return np.stack([vectors[text] for text in texts]) if texts else encode([])
+
+    encoder.encode = encode_new
+    return encoder
 
 
 def run_python(code: str, name: str) -> str:
@@ -110,7 +129,7 @@ def run_python(code: str, name: str) -> str:
 
 
 def agrees(printed: str, shown: str) -> bool:
-    """Tell whether what was printed is what is shown; "..." stands for any lines."""
+    """Return whether a command printed what a document shows; "..." stands for any lines."""
     pattern = "".join(
         r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line.rstrip()) + r" *\n"
         for line in shown.splitlines()

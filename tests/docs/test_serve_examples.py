@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from textshot.cli import main
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "service"))
@@ -22,8 +20,7 @@ EXAMPLES = ROOT / "examples"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     index = tmp_path_factory.mktemp("served") / "my-index"
-    words = ["index", str(EXAMPLES / "support" / "categories.csv"), "-o", str(index)]
-    assert CliRunner().invoke(main, words).exit_code == 0
+    shutil.copytree(ROOT / "indexes" / "support", index)
     with Process(index, "--writable").ready() as running:
         yield running
         assert running.stop() == 0
