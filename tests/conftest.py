@@ -1,4 +1,4 @@
-"""Encoders for every room: one that needs a pencil only, and the real one, loaded once."""
+"""Encoders for all tests: a compass with plain vectors, and the real one, loaded once."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ import pytest
 from textshot import FunctionEncoder, load_encoder
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # Started in the background of a script: what the tests start would never see a Ctrl-C.
+    # Started in the background of a script: processes of the tests would never see a Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The reference, unless a test is about a twin; and what is made once lies beside the tests.
+# Two test processes share the cores, and a thread of OpenMP or BLAS spins while it waits for one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# The reference in torch, unless a test is about a compiled encoder, and a cache of this run only.
 os.environ.setdefault("TEXTSHOT_BACKEND", "torch")
 os.environ["TEXTSHOT_CACHE"] = tempfile.mkdtemp(prefix="textshot-tests-")
 atexit.register(shutil.rmtree, os.environ["TEXTSHOT_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
-def _our_logs_are_heard():
-    """Undo what an earlier test, or a library that it loaded, did to loggers of ours."""
+def _reset_loggers():
+    """Undo what an earlier test, or a library that it loaded, did to the loggers of textshot."""
     logging.disable(logging.NOTSET)
     for name, logger in logging.root.manager.loggerDict.items():
         if name.split(".")[0] == "textshot" and isinstance(logger, logging.Logger):
@@ -59,7 +62,7 @@ def compass() -> FunctionEncoder:
 
 @pytest.fixture(scope="session")
 def real_encoder():
-    """all-MiniLM-L6-v2 of the `bundled` extra, on one thread: two are slower on a busy machine."""
+    """Return all-MiniLM-L6-v2 of the `bundled` extra, on one thread."""
     import torch
 
     torch.set_num_threads(1)

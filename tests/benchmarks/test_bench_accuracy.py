@@ -46,12 +46,14 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def _small():
     small = {"shop": ("shop", "label", "other"), "other": ("other", "label", "shop")}
-    for module in (sets, measure, command):
-        monkeypatch.setattr(module, "SETS", small)
-    monkeypatch.setattr(sets, "OPEN", {"shop": ("other", "test")})
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sets, measure, command):
+            patch.setattr(module, "SETS", small)
+        patch.setattr(sets, "OPEN", {"shop": ("other", "test")})
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +61,12 @@ def encoder():
     return load_encoder("hashing")
 
 
-def test_a_cell_holds_what_an_engine_answers(data, encoder):
-    cell = measure.set_cell("shop", data, encoder, draws=2)
+@pytest.fixture(scope="module")
+def cell(_small, data, encoder):
+    return measure.set_cell("shop", data, encoder, draws=2)
+
+
+def test_a_cell_holds_what_an_engine_answers(data, encoder, cell):
     some = Set(data, "shop", "label")
     assert (cell["n_way"], cell["n_test"]) == (3, 90)
     for seed in range(2):
@@ -129,12 +135,11 @@ def _at(*degrees):
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
-def test_the_page_and_the_picture_come_of_what_is_there(data, encoder, tmp_path):
-    cells = {"shop": measure.set_cell("shop", data, encoder, draws=2)}
-    text = page({"banking77": cells["shop"]})
+def test_the_page_and_the_picture_show_the_cells(cell, tmp_path):
+    text = page({"banking77": cell})
     assert text.count("| banking77 | 3 |") == len(sets.SHOTS)
     assert "| hwu64 | - | - |" in text
-    plot({"banking77": cells["shop"]}, tmp_path / "accuracy.png")
+    plot({"banking77": cell}, tmp_path / "accuracy.png")
     plot({}, tmp_path / "nothing.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["accuracy.png"]
 

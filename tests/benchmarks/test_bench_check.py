@@ -69,16 +69,17 @@ def test_the_page_is_made_of_the_results():
     assert (ROOT / check.PAGE).read_text(encoding="utf-8") == check.page(measured())
 
 
-def test_what_the_guides_claim_was_measured():
+def test_the_claims_of_the_guides_were_measured():
     ways = measured()["banking77"]["suggest"]
     gains = {
         way: sum(draw[1] - draw[0] for draw in draws) / len(draws) for way, draws in ways.items()
     }
-    shots = (ROOT / "docs/shots.md").read_text(encoding="utf-8")
-    assert f"gained {gains['suggest']:.1f} points where it chose the texts" in shots
-    assert f"and {gains['random']:.1f} at random" in shots
+    shots = (ROOT / "docs/shots.md").read_text(encoding="utf-8").splitlines()
+    [claim] = [line for line in shots if f"gained {gains['suggest']:.1f} points" in line]
+    assert f"{gains['random']:.1f} at random" in claim
     shares = json.loads((ROOT / "benchmarks/results/pipelines.json").read_text())["median_share"]
     usual, large = (f"{100 * share:.0f} %" for share in shares.values())
-    pipelines = (ROOT / "docs/pipelines.md").read_text(encoding="utf-8")
-    assert f"ran at {usual} of the rate of the library alone" in pipelines
-    assert f"`nlp.batch_size = 4096`, as the library has, at {large}" in pipelines
+    pipelines = (ROOT / "docs/pipelines.md").read_text(encoding="utf-8").splitlines()
+    [claim] = [line for line in pipelines if "of the rate of the library" in line]
+    assert usual in claim
+    assert large in claim
