@@ -102,14 +102,14 @@ class View:
     def open(self) -> View:
         """Go to the page, and wait until it knows the service or asks for a key."""
         self.page.goto(self.url)
-        self.page.wait_for_selector("#known:not([hidden]), #key:not([hidden])")
+        self.page.wait_for_selector("#categories:not([hidden]), #key:not([hidden])")
         return self
 
     def classify(self, *texts: str) -> None:
         """Type texts, and wait for their answers."""
         self.page.fill("#texts", "\n".join(texts))
         with self.page.expect_response("**/classify"):
-            self.page.click("#ask button.main")
+            self.page.click("#classify button.main")
         self.page.wait_for_function(
             "n => document.querySelectorAll('#answers > ol > li').length === n", arg=len(texts)
         )

@@ -47,7 +47,7 @@ def test_everything_is_done_by_keyboard_alone(writable, look, tmp_path):
 
     tab_to(view, "#texts")
     keys.type(f"{NOISE}\n{LATE}")
-    tab_to(view, "#ask button.main")
+    tab_to(view, "#classify button.main")
     keys.press("Enter")
     view.wait_for_status("2 texts")
 
@@ -55,7 +55,7 @@ def test_everything_is_done_by_keyboard_alone(writable, look, tmp_path):
     keys.type("refund")
     tab_to(view, "form.correct button")
     keys.press("Enter")
-    view.wait_for_status("Learnt refund request.")
+    view.wait_for_status("Correction saved: refund request.")
     assert view.labels() == ["refund request", "late parcel"]
     focused = view.page.evaluate("document.activeElement.innerText")
     assert focused == "Correct"  # the focus stays where somebody works
@@ -91,7 +91,7 @@ def test_the_order_of_focus_is_that_of_the_page_and_ends(writable, look):
         )
         if order[-1] == "BODY":
             break
-    assert order[:4] == ["texts", "whole", "choose-file", "BUTTON"]
+    assert order[:4] == ["texts", "one-text", "choose-file", "BUTTON"]
     assert order.index("SELECT") < order.index("add-name") < order.index("add-description")
     assert order[-1] == "BODY"  # and on to the browser: no trap
 
@@ -178,6 +178,6 @@ def test_paper_gets_the_answers_alone(writable, look):
     view.page.emulate_media(media="print")
     ink = view.page.locator("h1").evaluate("node => getComputedStyle(node).color")
     assert max(map(int, ink[4:-1].split(","))) < 100  # dark on white, whatever the screen is like
-    for part in ("#ask", "#add", "form.correct"):
+    for part in ("#classify", "#add", "form.correct"):
         assert view.page.locator(part).is_hidden()
     assert view.page.locator("#answers .bar").first.is_visible()

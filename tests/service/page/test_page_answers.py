@@ -49,7 +49,7 @@ def test_an_unknown_text_says_why_with_the_numbers(toy, look):
     view.classify(NOISE)
     [found] = toy.ask("/v1/classify", {"texts": [NOISE]})["predictions"]
     assert view.labels() == ["unknown"]
-    why = f"The best score {found['score']:.2f} does not reach the threshold 0.30."
+    why = f"The best score, {found['score']:.2f}, is below the threshold of 0.30."
     assert why.replace("-", "\N{MINUS SIGN}") in card(view).inner_text()
     assert view.status() == "1 text, unknown."
 
@@ -72,9 +72,9 @@ def test_each_line_is_a_text_and_empty_lines_are_none(toy, look):
 
 def test_all_lines_can_be_one_text(toy, look):
     view = look(toy)
-    view.page.check("#whole")
+    view.page.check("#one-text")
     view.page.fill("#texts", "Hello,\nmy parcel has\nnot come yet")
-    view.page.click("text=Classify")
+    view.page.click("#classify button.main")
     view.page.wait_for_selector("#answers li.card")
     assert view.labels() == ["late parcel"]
     assert card(view).locator(".text").inner_text() == "Hello,\nmy parcel has\nnot come yet"
@@ -135,7 +135,7 @@ def test_scores_that_are_hardly_apart_are_told_apart(toy, look):
 
     view.page.route("**/classify", close)
     view.classify(NOISE)
-    assert "The best score 0.3797 does not reach the threshold 0.3800." in card(view).inner_text()
+    assert "The best score, 0.3797, is below the threshold of 0.3800." in card(view).inner_text()
 
 
 def test_generation_encoder_and_categories_are_shown(toy, look):
@@ -144,8 +144,8 @@ def test_generation_encoder_and_categories_are_shown(toy, look):
     footer = view.page.inner_text("footer")
     assert "generation 1" in footer
     assert f"encoder {index['encoder']['name']} ({index['encoder']['fingerprint']})" in footer
-    assert view.page.inner_text("#known summary") == "5 categories"
-    assert "late parcel" in view.page.inner_text("#known ul")
+    assert view.page.inner_text("#categories summary") == "5 categories"
+    assert "late parcel" in view.page.inner_text("#categories ul")
 
 
 def test_a_long_text_is_cut_until_somebody_wants_it(toy, look):

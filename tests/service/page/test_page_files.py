@@ -61,13 +61,13 @@ def test_unknown_and_rejected_rows_are_told_with_line_and_reason(toy, look, tmp_
     done = toy.ask(f"/v1/files/{file_id(view)}")
     told = view.page.inner_text("#upload")
     assert f"{done['rows']} rows · 1 unknown" in told
-    assert "1 left out" in told
+    assert "1 skipped" in told
     [problem] = done["problems"]
     assert view.page.locator("#upload td").all_inner_texts() == [
         str(problem["line"]),
         problem["reason"],
     ]
-    assert view.status() == "The file is done and can be downloaded."
+    assert view.status() == "The result is ready to download."
 
 
 def test_a_file_can_be_dropped_anywhere(toy, look):
@@ -104,7 +104,7 @@ def test_how_far_it_is_is_seen_and_it_can_be_cancelled(toy, look, many):
     )
     assert 0 < view.page.locator("progress").evaluate("bar => bar.value") < 1
     view.page.click("#upload >> text=Cancel")
-    view.page.wait_for_selector("text=Cancelled. Nothing was kept.")
+    view.page.wait_for_selector("text=Cancelled. No result was saved.")
     assert view.status() == "The file was cancelled."
     assert view.page.locator("#upload a").count() == 0
     until(lambda: toy.ask(f"/v1/files/{file_id(view)}")["state"] == "failed")
@@ -114,7 +114,7 @@ def test_one_file_at_a_time(toy, look, tmp_path, many):
     view = look(toy)
     choose(view, many)
     choose(view, as_csv(tmp_path / "inbox.csv", ROWS))
-    assert view.status() == "One file at a time: wait for the other, or cancel it."
+    assert view.status() == "One file at a time: wait for the current one, or cancel it."
     view.page.click("#upload >> text=Cancel")
     view.page.wait_for_selector("text=Cancelled.")
     choose(view, as_csv(tmp_path / "inbox.csv", ROWS))
@@ -136,13 +136,13 @@ def test_another_encoding_can_be_said_where_rows_were_left_out(toy, look, tmp_pa
     view = look(toy)
     (tmp_path / "inbox.csv").write_bytes("text\nthe parcel for Zoë is late\n".encode("cp1252"))
     choose(view, tmp_path / "inbox.csv")
-    view.page.wait_for_selector("#upload >> text=1 left out")
-    view.page.click("text=Read the file in another way")
+    view.page.wait_for_selector("#upload >> text=1 skipped")
+    view.page.click("text=Read the file differently")
     view.page.get_by_label("Encoding").select_option("cp1252")
     view.page.click("text=Send again")
     view.page.wait_for_selector("#upload >> text=/^1 row/ >> visible=true")
     assert "Zoë" in download(view).path().read_text(encoding="utf-8")
-    assert "left out" not in view.page.inner_text("#upload")
+    assert "skipped" not in view.page.inner_text("#upload")
 
 
 def test_a_file_of_no_known_kind_is_told(toy, look, tmp_path):
@@ -158,7 +158,7 @@ def test_a_file_that_is_too_large_is_not_even_sent(tmp_path, look):
     with serving(toy_index(tmp_path / "shop"), "--max-file", "50") as server:
         view = look(server)
         choose(view, as_csv(tmp_path / "inbox.csv", ROWS))
-        view.page.wait_for_selector("text=bytes, and 50 are the most.")
+        view.page.wait_for_selector("text=bytes; the limit is 50.")
         assert not [r for r in view.requests if "/files" in r.url]
 
 

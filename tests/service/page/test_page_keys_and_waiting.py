@@ -48,11 +48,11 @@ def wait_for_another(view, seen):
 def test_a_key_is_asked_for_until_it_is_one_and_the_role_counts(guarded, look):
     view = look(guarded, refused=["status of 401"])
     assert "key" in view.page.inner_text("#key-problem")
-    assert view.page.locator("#known").is_hidden()
+    assert view.page.locator("#categories").is_hidden()
     give(view, "x" * 32)
     view.page.wait_for_selector("text=not valid for this service")
     give(view, READ)
-    view.page.wait_for_selector("#known:not([hidden])")
+    view.page.wait_for_selector("#categories:not([hidden])")
     assert view.page.locator("#key, #add").locator("visible=true").count() == 0
     view.classify(LATE)
     assert view.labels() == ["late parcel"]
@@ -64,9 +64,9 @@ def test_a_key_is_asked_for_until_it_is_one_and_the_role_counts(guarded, look):
 def test_a_key_is_kept_for_the_tab_and_never_in_an_address(guarded, look):
     view = look(guarded, refused=["status of 401"])
     give(view, READ)
-    view.page.wait_for_selector("#known:not([hidden])")
+    view.page.wait_for_selector("#categories:not([hidden])")
     view.page.reload()
-    view.page.wait_for_selector("#known:not([hidden])")
+    view.page.wait_for_selector("#categories:not([hidden])")
     assert view.page.evaluate("sessionStorage.getItem('textshot-key')") == READ
     assert view.page.evaluate("localStorage.length") == 0
     assert view.page.context.cookies() == []
@@ -80,7 +80,7 @@ def test_a_key_is_kept_for_the_tab_and_never_in_an_address(guarded, look):
 def test_a_key_that_no_header_can_hold_is_told(guarded, look):
     view = look(guarded, refused=["status of 401"])
     give(view, "ключ 🔑")
-    assert "no spaces" in view.page.inner_text("#key-problem")
+    assert "without spaces" in view.page.inner_text("#key-problem")
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "queue_full"), (503, "loading")])
@@ -88,7 +88,7 @@ def test_a_busy_service_is_waited_for_and_that_is_told(toy, look, status, code):
     view = look(toy, refused=[f"status of {status}"])
     seen = refuse(view.page, "**/classify", status, 1, code)
     view.page.fill("#texts", LATE)
-    view.page.click("text=Classify")
+    view.page.click("#classify button.main")
     view.wait_for_status("12 tokens wait. Trying again in 1 second…")
     wait_for_another(view, seen)
     seen[1].continue_()
@@ -111,7 +111,7 @@ def test_what_would_take_too_long_is_told_at_once(toy, look):
     view = look(toy, refused=["status of 503"])
     refuse(view.page, "**/classify", 503, 3600, "draining")
     view.page.fill("#texts", LATE)
-    view.page.click("text=Classify")
+    view.page.click("#classify button.main")
     view.page.wait_for_selector("#problem >> text=12 tokens wait. (request r1)")
 
 
@@ -119,7 +119,7 @@ def test_a_service_that_is_gone_is_told(toy, look):
     view = look(toy, refused=["ERR_FAILED"])
     view.page.route("**/classify", lambda route: route.abort())
     view.page.fill("#texts", LATE)
-    view.page.click("text=Classify")
+    view.page.click("#classify button.main")
     view.page.wait_for_selector("#problem >> text=The service does not answer. Is it running?")
 
 
@@ -128,9 +128,9 @@ def test_only_the_newest_question_is_answered(toy, look):
     held = []
     view.page.route("**/classify", lambda route: held.append(route))
     view.page.fill("#texts", "qwx zvb jkl")
-    view.page.click("text=Classify")
-    view.page.wait_for_function("() => document.querySelector('#ask').ariaBusy === 'true'")
+    view.page.click("#classify button.main")
+    view.page.wait_for_function("() => document.querySelector('#classify').ariaBusy === 'true'")
     view.page.unroute("**/classify")
     view.classify(LATE)
     assert view.labels() == ["late parcel"]
-    assert view.page.get_attribute("#ask", "aria-busy") == "false"
+    assert view.page.get_attribute("#classify", "aria-busy") == "false"

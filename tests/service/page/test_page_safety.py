@@ -46,7 +46,7 @@ def test_names_examples_and_texts_are_shown_as_they_are(hostile, look):
     assert f"{CANARY} name" in view.labels()
     assert f"“{CANARY} example”" in told
     assert CANARY.upper() in told
-    assert f"{CANARY} name" in view.page.inner_text("#known ul")
+    assert f"{CANARY} name" in view.page.inner_text("#categories ul")
     assert f"{CANARY} name" in view.page.locator("form.correct option").all_inner_texts()
     assert_is_harmless(view)
 
@@ -86,7 +86,7 @@ def test_an_error_is_shown_as_it_is(hostile, look):
         lambda route: route.fulfill(status=422, json={"error": {"code": "x", "message": CANARY}}),
     )
     view.page.fill("#texts", "anything")
-    view.page.click("text=Classify")
+    view.page.click("#classify button.main")
     view.page.wait_for_selector("#problem p")
     assert CANARY in view.page.inner_text("#problem")
     assert_is_harmless(view)

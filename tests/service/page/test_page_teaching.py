@@ -38,11 +38,11 @@ def test_a_new_category_changes_the_answers_on_screen_at_once(writable, look):
     view.classify(WARRANTY, *OTHERS)
     assert view.labels() == ["unknown", "opening hours", "late parcel"]
     add(view, "warranty claim", "the coffee grinder broke", "It worked first.")
-    view.wait_for_status("Added warranty claim. 1 of 3 answers got another category.")
+    view.wait_for_status("Added warranty claim. 1 of 3 answers changed category.")
     assert view.labels() == ["warranty claim", "opening hours", "late parcel"]
     assert view.page.locator(".changed .mark").all_inner_texts() == ["was unknown"]
     assert "generation 2" in view.page.inner_text("footer")
-    assert "warranty claim" in view.page.inner_text("#known ul")
+    assert "warranty claim" in view.page.inner_text("#categories ul")
     category = writable.ask("/v1/categories/warranty%20claim")["category"]
     assert category["description"] == "It worked first."
     assert view.page.input_value("#add-name") == ""
@@ -55,7 +55,7 @@ def test_a_category_begins_with_the_text_of_an_answer(writable, look):
     assert view.page.input_value("#add-example") == WARRANTY
     view.page.keyboard.type("warranty claim")
     view.page.keyboard.press("Enter")
-    view.wait_for_status("The answer got another category.")
+    view.wait_for_status("The answer changed category.")
     assert view.labels() == ["warranty claim"]
 
 
@@ -63,19 +63,19 @@ def test_an_answer_is_corrected_and_the_correction_decides(writable, look):
     view = look(writable)
     view.classify(WARRANTY, *OTHERS)
     correct(view, 0, label="refund request")
-    view.wait_for_status("Learnt refund request. 1 of 3 answers got another category.")
+    view.wait_for_status("Correction saved: refund request. 1 of 3 answers changed category.")
     assert view.labels() == ["refund request", "opening hours", "late parcel"]
     first = view.page.locator("#answers > ol > li").first.inner_text()
     assert f"Decided by the correction “{WARRANTY}”" in first
     correct(view, 0, label="refund request")
-    view.wait_for_status("Known already: refund request. No answer got another category.")
+    view.wait_for_status("Already saved: refund request. No answer changed category.")
 
 
 def test_an_answer_can_fit_none(writable, look):
     view = look(writable)
     view.classify(LATE)
     correct(view, 0, value="none")
-    view.wait_for_status("Learnt “fits none”. The answer got another category.")
+    view.wait_for_status("Correction saved: “fits none”. The answer changed category.")
     assert view.labels() == ["unknown"]
     assert "nearer to a text that fits no category" in view.page.inner_text("#answers")
 
@@ -103,7 +103,7 @@ def test_what_somebody_else_changed_meanwhile_is_read_first(writable, look):
     add(view, "broken things", "it broke")
     view.page.wait_for_selector("#add-problem:not([hidden])")
     told = view.page.inner_text("#add-problem")
-    assert "changed the index meanwhile (generation 1, now 2)" in told
+    assert "changed the index in the meantime (generation 1, now 2)" in told
     assert view.labels() == ["warranty claim"]
     assert "generation 2" in view.page.inner_text("footer")
     view.page.click("#add button.main")
@@ -127,7 +127,7 @@ def test_any_name_can_be_added_and_chosen(writable, look):
         add(view, name, f"example{i} of{i} this{i}")
         view.wait_for_status(f"Added {name}.")
         correct(view, 0, label=name)
-        view.wait_for_status(f"Learnt {name}.")
+        view.wait_for_status(f"Correction saved: {name}.")
         assert view.labels() == [name]
     known = [c["name"] for c in writable.ask("/v1/categories")["categories"]]
     assert set(ODD) < set(known)
@@ -142,8 +142,8 @@ def test_of_many_categories_one_is_typed(tmp_path, look):
         assert view.page.locator("#names option").count() == 100
         view.page.fill("form.correct input", "topic 77")
         view.page.click("form.correct >> text=Correct")
-        view.wait_for_status("Learnt topic 77.")
+        view.wait_for_status("Correction saved: topic 77.")
         assert view.labels() == ["topic 77"]
         view.page.click("form.correct >> text=Fits none")
-        view.wait_for_status("Learnt “fits none”.")
+        view.wait_for_status("Correction saved: “fits none”.")
         assert view.labels() == ["unknown"]

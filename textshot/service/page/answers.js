@@ -1,103 +1,102 @@
-// The answers: a card for each text. A card stays when its text is asked anew, and so does the focus.
+// The answers: a card for each text. A card and its focus stay when its text is classified again.
 
-import { counted, figure, make, name, tell } from "./dom.js";
-import { change, decidedBy, sureness, why } from "./words.js";
+import { element, fixed, named, plural, setStatus } from "./dom.js";
+import { confidence, difference, evidence, reasonUnknown } from "./words.js";
 
-const LONGEST = 600;
+const MAX_LENGTH = 600;
 let cards = [];
 
-/** Show answers to new texts; `footOf(text)` makes what stands below each, or null. */
-export function showAnswers(section, texts, predictions, footOf) {
-  cards = texts.map((text, i) => new Card(text, predictions[i], footOf));
+/** Show the answers to new texts; `makeFooter(text)` makes the bottom of each card, or null. */
+export function showAnswers(section, texts, predictions, makeFooter) {
+  cards = texts.map((text, i) => new Card(text, predictions[i], makeFooter));
   section.querySelector("ol").replaceChildren(...cards.map((card) => card.node));
   section.hidden = false;
-  tell(summary(predictions));
+  setStatus(summary(predictions));
 }
 
-/** Show what the same texts are answered now; return how many got another category. */
+/** Show new answers to the same texts; return how many changed category. */
 export function updateAnswers(predictions) {
   return cards.filter((card, i) => card.show(predictions[i])).length;
 }
 
-export const shownTexts = () => cards.map((card) => card.text);
+export const currentTexts = () => cards.map((card) => card.text);
 
 export function summary(predictions) {
   const unknown = predictions.filter((prediction) => prediction.label === null).length;
-  const all = predictions.length;
-  const texts = counted(all, "text");
-  if (unknown > 0 && unknown < all) return `${texts}: ${all - unknown} in a category, ${unknown} unknown.`;
-  return `${texts}, ${all > 1 ? "all " : ""}${unknown ? "unknown" : "in a category"}.`;
+  const total = predictions.length;
+  const texts = plural(total, "text");
+  if (unknown > 0 && unknown < total) return `${texts}: ${total - unknown} in a category, ${unknown} unknown.`;
+  return `${texts}, ${total > 1 ? "all " : ""}${unknown ? "unknown" : "in a category"}.`;
 }
 
 class Card {
-  constructor(text, prediction, footOf) {
+  constructor(text, prediction, makeFooter) {
     this.text = text;
-    this.answer = make("div", { class: "answer" });
-    const foot = footOf(text);
-    this.node = make("li", { class: "card" }, shownText(text), this.answer, foot);
+    this.answer = element("div", { class: "answer" });
+    this.node = element("li", { class: "card" }, textView(text), this.answer, makeFooter(text));
     this.show(prediction);
   }
 
-  /** Show an answer; return whether its category is another than before. */
+  /** Show an answer; return whether it has another category than before. */
   show(prediction) {
-    const changed = change(this.before, prediction);
-    const moved = Boolean(this.before) && this.before.label !== prediction.label;
-    this.before = prediction;
-    this.node.classList.toggle("changed", moved);
+    const changes = difference(this.prediction, prediction);
+    const changed = Boolean(this.prediction) && this.prediction.label !== prediction.label;
+    this.prediction = prediction;
+    this.node.classList.toggle("changed", changed);
     this.node.classList.toggle("unknown", prediction.label === null);
-    this.answer.replaceChildren(...answer(prediction, changed));
-    return moved;
+    this.answer.replaceChildren(...answerView(prediction, changes));
+    return changed;
   }
 }
 
-function* answer(prediction, changed) {
-  const { label, threshold, matches, unknown_because: because } = prediction;
-  const title = label === null ? "unknown" : name(label);
-  const mark = changed && make("span", { class: "mark" }, ...changed);
-  const sure = make("p", { class: "soft sure" }, sureness(prediction).join(" · "));
-  const heading = make("h2", {}, make("span", { class: "label" }, title), mark);
-  yield make("div", { class: "head" }, heading, sure);
-  if (label === null) yield make("p", {}, ...why(prediction));
-  if (because !== "empty" && matches.length) yield bars(matches, threshold, label);
-  const decided = decidedBy(prediction);
-  if (decided.length) yield make("p", { class: "soft" }, ...decided);
+function* answerView(prediction, changes) {
+  const { label, threshold, matches, unknown_because: reason } = prediction;
+  const title = label === null ? "unknown" : named(label);
+  const mark = changes && element("span", { class: "mark" }, ...changes);
+  const heading = element("h2", {}, element("span", { class: "label" }, title), mark);
+  const details = element("p", { class: "muted confidence" }, confidence(prediction).join(" · "));
+  yield element("div", { class: "head" }, heading, details);
+  if (label === null) yield element("p", {}, ...reasonUnknown(prediction));
+  if (reason !== "empty" && matches.length) yield bars(matches, threshold, label);
+  const words = evidence(prediction);
+  if (words.length) yield element("p", { class: "muted" }, ...words);
 }
 
-/** Bars of the scores, with a tick where the threshold is. */
+/** A bar for each score, with a tick at the threshold. */
 function bars(matches, threshold, label) {
-  const ticked = threshold !== null && threshold >= 0 && threshold <= 1;
+  const hasTick = threshold !== null && threshold >= 0 && threshold <= 1;
   const rows = matches.map((match) => {
-    const bar = place(make("i", { class: "bar" }), "width", match.score);
-    const tick = ticked ? place(make("i", { class: "tick" }), "left", threshold) : null;
-    const track = make("span", { class: "track", "aria-hidden": "true" }, bar, tick);
-    const chosen = match.label === label ? "chosen" : "";
-    const score = make("span", { class: "number" }, figure(match.score));
-    return make("li", { class: chosen }, name(match.label), track, score);
+    const bar = setPosition(element("i", { class: "bar" }), "width", match.score);
+    const tick = hasTick ? setPosition(element("i", { class: "tick" }), "left", threshold) : null;
+    const track = element("span", { class: "track", "aria-hidden": "true" }, bar, tick);
+    const score = element("span", { class: "number" }, fixed(match.score));
+    const className = match.label === label ? "chosen" : "";
+    return element("li", { class: className }, named(match.label), track, score);
   });
-  const list = make("ul", { class: "bars", "aria-label": "Scores" }, ...rows);
-  return make("div", {}, list, threshold === null ? null : axis(threshold, ticked));
+  const list = element("ul", { class: "bars", "aria-label": "Scores" }, ...rows);
+  return element("div", {}, list, threshold === null ? null : axis(threshold, hasTick));
 }
 
-function axis(threshold, ticked) {
-  const words = make("span", { class: ticked ? "at" : "" }, `threshold ${figure(threshold)}`);
-  if (ticked) place(words, "left", threshold);
-  return make("p", { class: "axis" }, make("span", { class: "scale" }, words));
+function axis(threshold, hasTick) {
+  const words = element("span", { class: hasTick ? "at" : "" }, `threshold ${fixed(threshold)}`);
+  if (hasTick) setPosition(words, "left", threshold);
+  return element("p", { class: "axis" }, element("span", { class: "scale" }, words));
 }
 
-/** Put something at a score between 0 and 1; the policy of the page allows this, no style="". */
-function place(node, property, score) {
-  const share = Math.min(1, Math.max(0, score));
-  node.style[property] = `${(100 * share).toFixed(2)}%`;
+/** Place a node at a score between 0 and 1; the content policy allows this, but no style="". */
+function setPosition(node, property, score) {
+  const fraction = Math.min(1, Math.max(0, score));
+  node.style[property] = `${(100 * fraction).toFixed(2)}%`;
   return node;
 }
 
-function shownText(text) {
-  if (!text.trim()) return make("p", { class: "text soft" }, "(nothing)");
-  if (text.length <= LONGEST) return make("p", { class: "text", dir: "auto" }, text);
-  const begun = [...text.slice(0, LONGEST)].slice(0, -1).join("");
-  const rest = text.slice(begun.length);
-  const more = make("button", { type: "button", class: "quiet" }, `and ${counted(rest.length, "more character")}`);
-  const node = make("p", { class: "text", dir: "auto" }, begun, "… ", more);
+function textView(text) {
+  if (!text.trim()) return element("p", { class: "text muted" }, "(empty)");
+  if (text.length <= MAX_LENGTH) return element("p", { class: "text", dir: "auto" }, text);
+  const start = [...text.slice(0, MAX_LENGTH)].slice(0, -1).join("");
+  const rest = plural(text.length - start.length, "more character");
+  const more = element("button", { type: "button", class: "quiet" }, `and ${rest}`);
+  const node = element("p", { class: "text", dir: "auto" }, start, "… ", more);
   more.addEventListener("click", () => node.replaceChildren(text));
   return node;
 }

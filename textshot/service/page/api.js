@@ -1,52 +1,52 @@
-// Requests to the service: keys, waiting as long as it asks for, one shape of errors.
+// Requests to the service: API key, retries, one shape of errors.
 
 const KEY = "textshot-key";
-const MOST_TRIES = 8;
-const LONGEST_WAIT = 60;
-let key = null;
+const MAX_ATTEMPTS = 8;
+const MAX_WAIT_SECONDS = 60;
+let keyInMemory = null;
 
-/** What the page does when a request needs a key, or patience; no seconds: it went through. */
+/** What the page does when a request needs a key or has to wait; `onWait(null, 0)` ends a wait. */
 export const hooks = {
-  askKey: async () => "",
-  waiting: () => {},
+  requestKey: async () => "",
+  onWait: () => {},
 };
 
-/** The service said no; status 0: it was not even asked. */
-export class Refused extends Error {
+/** The service refuses a request; status 0: the request was not sent. */
+export class RequestError extends Error {
   constructor(message, { status = 0, code = "", requestId = "" } = {}) {
     super(message);
     Object.assign(this, { status, code, requestId });
   }
 }
 
-/** Return the answer to a request; it is asked again while the service asks for that. */
-export async function call(path, options = {}) {
-  for (let tries = 1; ; tries++) {
-    const response = await once(path, options);
+/** Return the response to a request, which is repeated when the service asks for that. */
+export async function send(path, options = {}) {
+  for (let attempt = 1; ; attempt++) {
+    const response = await sendOnce(path, options);
     if (response.ok) {
-      if (tries > 1) hooks.waiting(null, 0);
+      if (attempt > 1) hooks.onWait(null, 0);
       return response;
     }
-    const refused = await refusal(response);
+    const error = await errorOf(response);
     if (response.status === 401) {
-      keep(await hooks.askKey(refused.message));
+      storeKey(await hooks.requestKey(error.message));
       continue;
     }
-    const seconds = options.once ? null : secondsOf(response);
-    if (seconds === null || tries >= MOST_TRIES) throw refused;
-    hooks.waiting(refused, seconds);
+    const seconds = options.once ? null : retryAfter(response);
+    if (seconds === null || attempt >= MAX_ATTEMPTS) throw error;
+    hooks.onWait(error, seconds);
     await sleep(seconds, options.signal);
   }
 }
 
-/** Return what a request answers, as data. */
-export async function ask(path, options) {
-  return (await call(path, options)).json();
+/** Return the JSON of a response. */
+export async function getJson(path, options) {
+  return (await send(path, options)).json();
 }
 
-export const post = (path, json, signal) => ask(path, { method: "POST", json, signal });
+export const postJson = (path, json, signal) => getJson(path, { method: "POST", json, signal });
 
-/** Wait; an abort ends it. */
+/** Wait until the time is over or the signal aborts. */
 export function sleep(seconds, signal) {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -58,50 +58,50 @@ export function sleep(seconds, signal) {
   });
 }
 
-export const hasKey = () => kept() !== null;
+export const hasKey = () => storedKey() !== null;
 
-/** Keep a key for this tab; null forgets it. */
-export function keep(value) {
-  key = value;
+/** Store an API key for this tab; null forgets it. */
+export function storeKey(key) {
+  keyInMemory = key;
   try {
-    if (value === null) sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, value);
+    if (key === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, key);
   } catch {
-    // a browser that stores nothing: the key lives as long as the page
+    // the browser stores nothing: the key lives as long as the page
   }
 }
 
-function kept() {
+function storedKey() {
   try {
-    return sessionStorage.getItem(KEY) ?? key;
+    return sessionStorage.getItem(KEY) ?? keyInMemory;
   } catch {
-    return key;
+    return keyInMemory;
   }
 }
 
-async function once(path, { method = "GET", json, body, headers = {}, signal }) {
-  const sent = { ...headers };
-  if (hasKey()) sent.Authorization = `Bearer ${kept()}`;
-  if (json !== undefined) sent["Content-Type"] = "application/json";
+async function sendOnce(path, { method = "GET", json, body, headers = {}, signal }) {
+  const allHeaders = { ...headers };
+  if (hasKey()) allHeaders.Authorization = `Bearer ${storedKey()}`;
+  if (json !== undefined) allHeaders["Content-Type"] = "application/json";
   const content = json === undefined ? body : JSON.stringify(json);
   try {
-    return await fetch(path, { method, headers: sent, body: content, signal, cache: "no-store" });
+    return await fetch(path, { method, headers: allHeaders, body: content, signal, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused("the service does not answer. Is it running?", { code: "unreachable" });
+    throw new RequestError("the service does not answer. Is it running?", { code: "unreachable" });
   }
 }
 
-/** Return how long to wait before it is asked again; null: that is of no use. */
-function secondsOf(response) {
+/** Return the seconds to wait before the next attempt; null: do not try again. */
+function retryAfter(response) {
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);
   const busy = response.status === 429 || response.status === 503;
-  return busy && seconds <= LONGEST_WAIT ? Math.max(1, seconds) : null;
+  return busy && seconds <= MAX_WAIT_SECONDS ? Math.max(1, seconds) : null;
 }
 
-async function refusal(response) {
+async function errorOf(response) {
   const { status } = response;
   const { error } = await response.json().catch(() => ({}));
-  if (!error) return new Refused(`the service answers with status ${status}`, { status });
-  return new Refused(error.message, { status, code: error.code, requestId: error.request_id });
+  if (!error) return new RequestError(`the service answered with status ${status}`, { status });
+  return new RequestError(error.message, { status, code: error.code, requestId: error.request_id });
 }

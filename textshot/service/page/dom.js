@@ -1,7 +1,7 @@
-// Elements and figures. What people wrote goes in as text, never as markup.
+// Elements and numbers. Texts of users are added as text, never as markup.
 
-/** Make an element with attributes; true is one without a value, false is none. */
-export function make(tag, attributes = {}, ...children) {
+/** Make an element; an attribute that is true has no value, one that is false is left out. */
+export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== false) node.setAttribute(name, value === true ? "" : value);
@@ -12,48 +12,48 @@ export function make(tag, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** What somebody called something: its direction of writing must not turn the sentence around. */
-export const name = (text) => make("bdi", { class: "name" }, text);
+/** A name from a user, isolated so that its writing direction does not affect the sentence. */
+export const named = (text) => element("bdi", { class: "name" }, text);
 
-export const quote = (text) => make("span", {}, "“", make("bdi", {}, text), "”");
+export const quoted = (text) => element("span", {}, "“", element("bdi", {}, text), "”");
 
-export const count = (n) => n.toLocaleString("en");
+export const integer = (n) => n.toLocaleString("en");
 
-export const counted = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+export const plural = (n, one, many = `${one}s`) => `${integer(n)} ${n === 1 ? one : many}`;
 
-export const figure = (score, digits = 2) => score.toFixed(digits).replace("-", "−");
+export const fixed = (score, digits = 2) => score.toFixed(digits).replace("-", "−");
 
-/** Two scores with as many digits as tell them apart. */
-export function apart(a, b) {
+/** Two scores with as many digits as it takes to tell them apart. */
+export function distinct(a, b) {
   for (const digits of [2, 3, 4, 5]) {
-    if (a.toFixed(digits) !== b.toFixed(digits)) return [figure(a, digits), figure(b, digits)];
+    if (a.toFixed(digits) !== b.toFixed(digits)) return [fixed(a, digits), fixed(b, digits)];
   }
-  return [figure(a, 6), figure(b, 6)];
+  return [fixed(a, 6), fixed(b, 6)];
 }
 
-export function percent(share) {
-  if (share > 0.99 && share < 1) return "more than 99 %";
-  if (share > 0 && share < 0.01) return "less than 1 %";
-  return `${Math.round(100 * share)} %`;
+export function percent(fraction) {
+  if (fraction > 0.99 && fraction < 1) return "more than 99 %";
+  if (fraction > 0 && fraction < 0.01) return "less than 1 %";
+  return `${Math.round(100 * fraction)} %`;
 }
 
-/** Say something to everybody; it is read out when the page has come to rest. */
-export function tell(...parts) {
+/** Show the status, which screen readers announce. */
+export function setStatus(...parts) {
   byId("status").replaceChildren(...parts);
   byId("problem").replaceChildren();
 }
 
-/** Tell what went wrong; nothing, if it was only given up. */
-export function tellProblem(error) {
+/** Show an error, unless the user cancelled. */
+export function showError(error) {
   if (error.name === "AbortError") return;
   byId("status").replaceChildren();
-  byId("problem").replaceChildren(make("p", { class: "problem" }, sentence(error)));
+  byId("problem").replaceChildren(element("p", { class: "problem" }, errorSentence(error)));
 }
 
-/** What an error says, as a sentence, with the id under which the log has it. */
-export function sentence(error) {
+/** An error as a sentence; for a fault of the service, with the request id that its log has. */
+export function errorSentence(error) {
   const words = error.message || String(error);
-  const whole = /[.!?…]$/.test(words) ? words : `${words}.`;
-  const begun = whole.charAt(0).toUpperCase() + whole.slice(1);
-  return error.requestId && error.status >= 500 ? `${begun} (request ${error.requestId})` : begun;
+  const ended = /[.!?…]$/.test(words) ? words : `${words}.`;
+  const sentence = ended.charAt(0).toUpperCase() + ended.slice(1);
+  return error.requestId && error.status >= 500 ? `${sentence} (request ${error.requestId})` : sentence;
 }

@@ -1,122 +1,123 @@
-// The page: what is asked when somebody does something.
+// The page: what happens when the user does something.
 
-import { showAnswers, shownTexts, updateAnswers } from "./answers.js";
-import { hooks, keep } from "./api.js";
-import { byId, counted, sentence, tell, tellProblem } from "./dom.js";
-import { askForKey } from "./key.js";
-import { classify, load, now, path, write } from "./service.js";
-import { showState } from "./state.js";
-import { corrector, learnt, refill, teachCategories } from "./teach.js";
-import { linesOf } from "./texts.js";
-import { takeFiles } from "./upload.js";
+import { currentTexts, showAnswers, updateAnswers } from "./answers.js";
+import { hooks, storeKey } from "./api.js";
+import { byId, errorSentence, plural, setStatus, showError } from "./dom.js";
+import { changeMessage, correctionForm, listenForCategories, updateForms } from "./edit_forms.js";
+import { showIndex } from "./index_view.js";
+import { requestKey } from "./key_form.js";
+import { change, classify, indexPath, loadIndex, service } from "./service.js";
+import { splitLines } from "./texts.js";
+import { listenForFiles } from "./upload.js";
 
-let asking = null;
+let latestRequest = null;
 
-async function read(wanted) {
-  await load(wanted);
-  showState();
-  refill(now.names);
+async function refresh(indexName) {
+  await loadIndex(indexName);
+  showIndex();
+  updateForms(service.names);
 }
 
-/** Return the answers for texts; only the newest question counts, one before it is given up. */
-async function answersTo(texts) {
-  asking?.abort();
-  const mine = new AbortController();
-  asking = mine;
-  byId("ask").setAttribute("aria-busy", "true");
+/** Return the predictions for texts; a newer request aborts an older one. */
+async function predict(texts) {
+  latestRequest?.abort();
+  const request = new AbortController();
+  latestRequest = request;
+  byId("classify").setAttribute("aria-busy", "true");
   try {
-    const { predictions, generation } = await classify(texts, mine.signal);
-    if (generation !== now.index.generation) await read();
-    mine.signal.throwIfAborted();
+    const { predictions, generation } = await classify(texts, request.signal);
+    if (generation !== service.index.generation) await refresh();
+    request.signal.throwIfAborted();
     return predictions;
   } finally {
-    if (asking === mine) byId("ask").setAttribute("aria-busy", "false");
+    if (latestRequest === request) byId("classify").setAttribute("aria-busy", "false");
   }
 }
 
-async function askTexts(texts) {
-  const predictions = await answersTo(texts);
-  showAnswers(byId("answers"), texts, predictions, footOf);
+async function classifyTexts(texts) {
+  const predictions = await predict(texts);
+  showAnswers(byId("answers"), texts, predictions, makeFooter);
 }
 
-const footOf = (text) => (now.info.writable ? corrector(text, now.names, correct) : null);
+const makeFooter = (text) => (service.info.writable ? correctionForm(text, service.names, correct) : null);
 
-/** Ask what is on screen anew; return how many answers are others, and of how many. */
-async function askAnew() {
-  const texts = shownTexts();
-  const moved = texts.length ? updateAnswers(await answersTo(texts)) : 0;
-  return [moved, texts.length];
+/** Classify the texts on screen again; return how many changed category, and how many there are. */
+async function classifyAgain() {
+  const texts = currentTexts();
+  const changed = texts.length ? updateAnswers(await predict(texts)) : 0;
+  return [changed, texts.length];
 }
 
-/** Change the index; where somebody else was first, read it anew and say so. */
-async function change(where, body) {
-  const before = now.index.generation;
+/** Change the index; if somebody else changed it first, show the new state and say so. */
+async function changeIndex(path, body) {
+  const before = service.index.generation;
   try {
-    return await write(where, body);
+    return await change(path, body);
   } catch (error) {
     if (error.code !== "stale_generation") throw error;
-    await read();
-    await doing(askAnew);
+    await refresh();
+    await withErrors(classifyAgain);
     error.message =
-      `somebody else changed the index meanwhile (generation ${before}, now` +
-      ` ${now.index.generation}), and nothing of yours is in it. It was read anew: look, and try again`;
+      `somebody else changed the index in the meantime (generation ${before}, now` +
+      ` ${service.index.generation}), so your change was not saved. This page now shows the new` +
+      " state: check it, and try again";
     throw error;
   }
 }
 
 async function addCategory(body) {
-  const { category } = await change("categories", body);
-  await read();
-  await doing(async () => tell(...learnt("Added", category.name, ...(await askAnew()))));
+  const { category } = await changeIndex("categories", body);
+  await refresh();
+  await withErrors(async () => setStatus(...changeMessage("Added", category.name, ...(await classifyAgain()))));
 }
 
 async function correct(text, label) {
-  const { changed } = await change("corrections", { corrections: [{ text, label }] });
-  await read();
-  const done = changed ? "Learnt" : "Known already:";
-  await doing(async () => tell(...learnt(done, label, ...(await askAnew()))));
+  const { changed } = await changeIndex("corrections", { corrections: [{ text, label }] });
+  await refresh();
+  const action = changed ? "Correction saved:" : "Already saved:";
+  await withErrors(async () => setStatus(...changeMessage(action, label, ...(await classifyAgain()))));
 }
 
-/** Do something, and tell what goes wrong. */
-const doing = (work) => work().catch(tellProblem);
+/** Do something, and show what goes wrong. */
+const withErrors = (work) => work().catch(showError);
 
-/** The same, for something that needs to know the service. */
-const asked = (work) =>
-  doing(async () => {
-    if (!now.index) await read();
+/** The same, for something that needs the description of the service. */
+const withService = (work) =>
+  withErrors(async () => {
+    if (!service.index) await refresh();
     await work();
   });
 
 function listen() {
   const texts = byId("texts");
-  byId("ask").addEventListener("submit", (event) => {
+  byId("classify").addEventListener("submit", (event) => {
     event.preventDefault();
-    asked(() => askTexts(linesOf(texts.value, byId("whole").checked)));
+    withService(() => classifyTexts(splitLines(texts.value, byId("one-text").checked)));
   });
   texts.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("ask").requestSubmit();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("classify").requestSubmit();
   });
   byId("index").addEventListener("change", ({ target }) => {
-    doing(async () => {
-      await read(target.value);
-      if (shownTexts().length) await askTexts(shownTexts());
+    withErrors(async () => {
+      await refresh(target.value);
+      if (currentTexts().length) await classifyTexts(currentTexts());
     });
   });
   byId("forget").addEventListener("click", () => {
-    keep(null);
-    doing(read);
+    storeKey(null);
+    withErrors(refresh);
   });
-  teachCategories(addCategory);
-  takeFiles(async () => {
-    if (!now.index) await read();
-    return { path: path(), limits: now.info.limits };
+  listenForCategories(addCategory);
+  listenForFiles(async () => {
+    if (!service.index) await refresh();
+    return { path: indexPath(), limits: service.info.limits };
   });
 }
 
-hooks.askKey = askForKey;
-hooks.waiting = (refused, seconds) => {
-  const words = refused && sentence({ message: refused.message });
-  tell(refused ? `${words} Trying again in ${counted(seconds, "second")}…` : "");
+hooks.requestKey = requestKey;
+hooks.onWait = (error, seconds) => {
+  const words = error && errorSentence({ message: error.message });
+  setStatus(error ? `${words} Trying again in ${plural(seconds, "second")}…` : "");
 };
 listen();
-doing(read);
+withErrors(refresh);

@@ -1,53 +1,53 @@
-// What the page knows of the service, and the questions that it asks.
+// What the page knows about the service, and its requests.
 
-import { ask, post } from "./api.js";
-import { partsOf } from "./texts.js";
+import { getJson, postJson } from "./api.js";
+import { splitRequests } from "./texts.js";
 
-const MATCHES = 5;
-const LISTED_AT_ONCE = 1000;
-const MOST_NAMES = 10_000;
-export const MOST_SHOWN = 200;
+const N_MATCHES = 5;
+const PAGE_SIZE = 1000;
+const MAX_NAMES = 10_000;
+export const MAX_SHOWN = 200;
 
-/** What is known of now. */
-export const now = { info: null, index: null, names: [] };
+/** The description of the service, the selected index and the names of its categories. */
+export const service = { info: null, index: null, names: [] };
 
-export const path = () => `/v1/indexes/${encodeURIComponent(now.index.name)}`;
+export const indexPath = () => `/v1/indexes/${encodeURIComponent(service.index.name)}`;
 
-/** Read what the service is, and the categories of an index; null: of the one of before. */
-export async function load(wanted = null) {
-  const called = wanted ?? now.index?.name;
-  const info = await ask("/v1/info");
-  const first = info.indexes.find((index) => index.default) ?? info.indexes[0];
-  now.info = info;
-  now.index = info.indexes.find((index) => index.name === called) ?? first;
-  now.names = await namesOf(info.writable ? MOST_NAMES : MOST_SHOWN);
+/** Read the description of the service and the categories of an index; null: the same as before. */
+export async function loadIndex(name = null) {
+  const selected = name ?? service.index?.name;
+  const info = await getJson("/v1/info");
+  const fallback = info.indexes.find((index) => index.default) ?? info.indexes[0];
+  service.info = info;
+  service.index = info.indexes.find((index) => index.name === selected) ?? fallback;
+  service.names = await categoryNames(info.writable ? MAX_NAMES : MAX_SHOWN);
 }
 
-async function namesOf(most) {
+async function categoryNames(limit) {
   const names = [];
-  const limit = Math.min(LISTED_AT_ONCE, most);
-  for (let total = 1; names.length < Math.min(total, most); ) {
-    const part = await ask(`${path()}/categories?offset=${names.length}&limit=${limit}`);
-    if (!part.categories.length) break;
-    names.push(...part.categories.map((category) => category.name));
-    total = part.total;
+  const pageSize = Math.min(PAGE_SIZE, limit);
+  for (let total = 1; names.length < Math.min(total, limit); ) {
+    const page = await getJson(`${indexPath()}/categories?offset=${names.length}&limit=${pageSize}`);
+    if (!page.categories.length) break;
+    names.push(...page.categories.map((category) => category.name));
+    total = page.total;
   }
   return names;
 }
 
-/** Return the answers for texts, in as many requests as the limits need. */
+/** Return the predictions for texts, in as many requests as the limits need. */
 export async function classify(texts, signal) {
   const predictions = [];
   let generation = null;
-  for (const part of partsOf(texts, now.info.limits)) {
-    const found = await post(`${path()}/classify`, { texts: part, k: MATCHES }, signal);
-    predictions.push(...found.predictions);
-    generation = found.index_generation;
+  for (const part of splitRequests(texts, service.info.limits)) {
+    const answer = await postJson(`${indexPath()}/classify`, { texts: part, k: N_MATCHES }, signal);
+    predictions.push(...answer.predictions);
+    generation = answer.index_generation;
   }
   return { predictions, generation };
 }
 
-/** Change the index, if it still is the one that the page has seen. */
-export function write(where, body) {
-  return post(`${path()}/${where}?generation=${now.index.generation}`, body);
+/** Change the index, unless it is not the generation that the page shows. */
+export function change(path, body) {
+  return postJson(`${indexPath()}/${path}?generation=${service.index.generation}`, body);
 }

@@ -1,28 +1,30 @@
-// From what somebody typed to the texts of requests.
+// From typed text to the texts of requests.
 
-import { Refused } from "./api.js";
+import { RequestError } from "./api.js";
+import { integer } from "./dom.js";
 
-const MOST = 1000;
+const MAX_TEXTS = 1000;
+const BODY_OVERHEAD = 1000;
 
-/** The texts in a field: its lines, those left out that say nothing; or all of it as one. */
-export function linesOf(value, whole) {
-  if (whole) return [value];
+/** Return the lines of a field that are not blank, or all of it as one text. */
+export function splitLines(value, asOneText) {
+  if (asOneText) return [value];
   const lines = value.split(/\r\n|\r|\n/).filter((line) => line.trim());
-  if (lines.length > MOST) {
-    const message = `these are ${lines.length} texts, and the page shows ${MOST} at most. Send them as a file`;
-    throw new Refused(message);
+  if (lines.length > MAX_TEXTS) {
+    const limit = `this page shows up to ${integer(MAX_TEXTS)} texts, and there are`;
+    throw new RequestError(`${limit} ${integer(lines.length)}. Upload them as a file`);
   }
   return lines.length ? lines : [""];
 }
 
-/** Split texts into requests that keep the limits of the service. */
-export function partsOf(texts, limits) {
+/** Split texts into requests within the limits of the service. */
+export function splitRequests(texts, limits) {
   const parts = [[]];
   let size = 0;
   for (const text of texts) {
     const bytes = new TextEncoder().encode(JSON.stringify(text)).length + 1;
-    const full = parts.at(-1).length >= limits.max_texts || size + bytes > limits.max_body - 1000;
-    if (full && parts.at(-1).length) {
+    const tooLarge = size + bytes > limits.max_body - BODY_OVERHEAD;
+    if (parts.at(-1).length && (tooLarge || parts.at(-1).length >= limits.max_texts)) {
       parts.push([]);
       size = 0;
     }

@@ -1,20 +1,20 @@
-// A file: sent, watched, and given back with a category for each row.
+// A file: uploaded, followed, and offered for download with a category for each row.
 
-import { Refused, ask, call, sleep } from "./api.js";
-import { columnsOf, optionsOf } from "./columns.js";
-import { byId, count, counted, tell } from "./dom.js";
-import { FileView } from "./file.js";
+import { RequestError, getJson, send, sleep } from "./api.js";
+import { byId, integer, plural, setStatus } from "./dom.js";
+import { fileOptions, guessColumns } from "./file_options.js";
+import { FileView } from "./file_view.js";
 
-const FIRST_LOOK = 0.4;
-const LONGEST_PAUSE = 2;
+const FIRST_PAUSE = 0.4;
+const MAX_PAUSE = 2;
 let running = null;
 
-/** Take files by the button and by dropping; `service()` knows the path of the index and limits. */
-export function takeFiles(service) {
+/** Take files from the button and by drag and drop; `describe()` returns index path and limits. */
+export function listenForFiles(describe) {
   const input = byId("file");
   byId("choose-file").addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
-    take([...input.files], service);
+    takeFiles([...input.files], describe);
     input.value = "";
   });
   for (const kind of ["dragover", "dragleave", "drop"]) {
@@ -22,97 +22,98 @@ export function takeFiles(service) {
       if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       document.body.classList.toggle("dropping", kind === "dragover");
-      if (kind === "drop") take([...event.dataTransfer.files], service);
+      if (kind === "drop") takeFiles([...event.dataTransfer.files], describe);
     });
   }
 }
 
-function take(files, service) {
+function takeFiles(files, describe) {
   if (!files.length) return;
-  if (running) return tell("One file at a time: wait for the other, or cancel it.");
-  const others = files.length > 1 ? ` The others are left out: one file at a time.` : "";
-  tell(`The file is being sent.${others}`);
-  run(files[0], {}, service);
+  if (running) return setStatus("One file at a time: wait for the current one, or cancel it.");
+  const others = files.length > 1 ? " Only the first file is used: one file at a time." : "";
+  setStatus(`Uploading the file.${others}`);
+  run(files[0], {}, describe);
 }
 
-async function run(file, options, service) {
+async function run(file, options, describe) {
   running = new AbortController();
   const view = new FileView(file.name, () => running?.abort());
-  let again = false;
+  let offerOptions = false;
   let failed = false;
   try {
-    const { rejected } = await send(file, options, view, await service(), running.signal);
-    again = rejected > 0;
+    const { rejected } = await upload(file, options, view, await describe(), running.signal);
+    offerOptions = rejected > 0;
   } catch (error) {
-    view.failed(error);
-    again = failed = ["unreadable_file", "invalid_request"].includes(error.code);
+    view.showFailure(error);
+    offerOptions = failed = ["unreadable_file", "invalid_request"].includes(error.code);
   } finally {
     running = null;
   }
-  if (!again) return;
-  view.add(optionsOf(await columnsOf(file), failed, (given) => run(file, given, service)));
+  if (!offerOptions) return;
+  const resend = (newOptions) => run(file, newOptions, describe);
+  view.add(fileOptions(await guessColumns(file), failed, resend));
 }
 
-async function send(file, options, view, { path, limits }, signal) {
+async function upload(file, options, view, { path, limits }, signal) {
   if (file.size > limits.max_file) {
-    const sizes = [file.size, limits.max_file].map(count);
-    throw new Refused(`the file has ${sizes[0]} bytes, and ${sizes[1]} are the most. Cut it up`);
+    const [size, limit] = [file.size, limits.max_file].map(integer);
+    throw new RequestError(`the file has ${size} bytes; the limit is ${limit}. Split it`);
   }
   const id = newId();
   const query = new URLSearchParams({ name: file.name, ...options });
   const headers = { "X-Request-ID": id, "Content-Type": "application/octet-stream" };
-  const over = new AbortController();
-  const watching = watch(`${path}/files/${id}`, view, over.signal);
+  const done = new AbortController();
+  const following = followProgress(`${path}/files/${id}`, view, done.signal);
   try {
-    const sent = { method: "POST", body: file, headers, signal };
-    const response = await call(`${path}/files?${query}`, sent);
-    const data = await whole(response, view, `${path}/files/${id}`);
-    const progress = await ask(`${path}/files/${id}`);
-    view.done(data, nameOf(file.name, response), progress);
+    const request = { method: "POST", body: file, headers, signal };
+    const response = await send(`${path}/files?${query}`, request);
+    const data = await readAll(response, view, `${path}/files/${id}`);
+    const progress = await getJson(`${path}/files/${id}`);
+    view.showResult(data, resultName(file.name, response), progress);
     return progress;
   } finally {
-    over.abort();
-    await watching;
+    done.abort();
+    await following;
   }
 }
 
-/** Return all of an answer; where it breaks off, say how far it came. */
-async function whole(response, view, path) {
+/** Return the content of a response; if it breaks off, say after how many rows. */
+async function readAll(response, view, path) {
   try {
     return await response.blob();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    const progress = await ask(path, { once: true }).catch(() => ({ rows: 0, problems: [] }));
-    view.problems(progress);
-    const rows = counted(progress.rows, "row");
-    throw new Refused(
-      `the answer broke off after ${rows}: from there on the file cannot be read, or the service` +
-        " was stopped. Nothing was kept",
+    const progress = await getJson(path, { once: true }).catch(() => ({ rows: 0, problems: [] }));
+    view.showInvalidRows(progress);
+    const rows = plural(progress.rows, "row");
+    throw new RequestError(
+      `the response broke off after ${rows}: the rest of the file cannot be read, or the service` +
+        " was stopped. No result was saved",
     );
   }
 }
 
-/** Show how far it is until there is a result; what is not known yet is asked again. */
-async function watch(path, view, signal) {
+/** Show the progress until the signal aborts. */
+async function followProgress(path, view, signal) {
   try {
-    for (let pause = FIRST_LOOK; ; pause = Math.min(LONGEST_PAUSE, 1.3 * pause)) {
+    for (let pause = FIRST_PAUSE; ; pause = Math.min(MAX_PAUSE, 1.3 * pause)) {
       await sleep(pause, signal);
-      const progress = await ask(path, { once: true, signal }).catch(() => null);
-      if (progress && !signal.aborted) view.progress(progress);
+      const progress = await getJson(path, { once: true, signal }).catch(() => null);
+      if (progress && !signal.aborted) view.showProgress(progress);
     }
   } catch {
-    // the end of watching
+    // aborted
   }
 }
 
-/** Name the result after the file; the service's own name for it has no letters but plain ones. */
-function nameOf(sent, response) {
-  const said = response.headers.get("Content-Disposition") ?? "";
-  const ending = /\.(\w+)"?$/.exec(said)?.[1] ?? "csv";
-  return `${sent.replace(/\..*$/, "") || "file"}-categorised.${ending}`;
+/** Name the result after the file; the name from the service is limited to ASCII. */
+function resultName(fileName, response) {
+  const disposition = response.headers.get("Content-Disposition") ?? "";
+  const extension = /\.(\w+)"?$/.exec(disposition)?.[1] ?? "csv";
+  return `${fileName.replace(/\..*$/, "") || "file"}-categorised.${extension}`;
 }
 
-/** crypto.randomUUID is missing where a page is not served by https. */
+/** Make a random id; crypto.randomUUID needs https. */
 function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
