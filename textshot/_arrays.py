@@ -46,9 +46,9 @@ def unit_rows(rows: ArrayLike) -> FloatArray:
     return units
 
 
-def are_unit_rows(rows: FloatArray) -> bool:
-    """Tell whether each row is finite and of length 1 within UNIT_TOLERANCE."""
+def are_unit_rows(rows: FloatArray, tolerance: float = UNIT_TOLERANCE) -> bool:
+    """Tell whether each row is finite and of length 1 within a tolerance."""
     if not np.isfinite(rows).all():
         return False
     squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-    return bool((np.abs(np.sqrt(squares) - 1.0) <= UNIT_TOLERANCE).all())
+    return bool((np.abs(np.sqrt(squares) - 1.0) <= tolerance).all())

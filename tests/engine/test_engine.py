@@ -168,6 +168,19 @@ def test_at_the_threshold_is_known_and_below_it_is_unknown(build):
     assert below.matches[0].label == "east"  # what it would have been is still said
 
 
+def test_vectors_of_the_encoder_are_answered_to_the_bit_as_their_texts():
+    class Rounded(HashingEncoder):
+        """Rows whose length differs from 1 in the last bits, as those of a real encoder."""
+
+        def encode(self, texts, *, batch_size=32):
+            return super().encode(texts, batch_size=batch_size) * np.float32(1 + 3e-7)
+
+    engine = Engine.build(toy_categories(), encoder=Rounded())
+    texts = [f"parcel number {i}" for i in range(200)]
+    vectors = engine.encoder.encode(texts)
+    assert engine.classify_vectors(vectors) == engine.classify(texts)
+
+
 @pytest.mark.parametrize("threshold", [-1.0, 0.5, 1, None])
 def test_a_given_threshold_is_kept_as_it_was_given(build, threshold):
     decision = build("east", "north", threshold=threshold).decision

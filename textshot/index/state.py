@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from textshot._arrays import FloatArray, IntArray, unit_rows
+from textshot._arrays import FloatArray, IntArray, are_unit_rows, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.search import VectorSearch, make_search
 from textshot.networks import NETWORKS, Matching, Network
@@ -171,10 +171,14 @@ class State:
     def queries(self, vectors: ArrayLike) -> FloatArray:
         """Return vectors that come from outside, numbers (n, dim), as float32 unit rows.
 
+        Rows that an encoder made are kept bit for bit: to scale them again would move the last bit.
+
         Raises:
             InvalidTextsError: another number of dimensions, or rows that have no direction.
         """
-        rows = unit_rows(vectors)
+        given = np.asarray(vectors)
+        is_encoded = given.dtype == np.float32 and given.ndim == 2 and are_unit_rows(given, 1e-6)
+        rows: FloatArray = given if is_encoded else unit_rows(vectors)
         if rows.shape[1] != self.dim:
             raise InvalidTextsError(
                 f"vectors have {rows.shape[1]} dimensions, the index has {self.dim}"
