@@ -34,7 +34,7 @@ def served(folder: Path) -> ServedIndex:
 
 
 def add(name: str):
-    return lambda engine: engine.add([Category(name, examples=[f"about {name}"])])
+    return lambda engine: (engine.add([Category(name, examples=[f"about {name}"])]), True)
 
 
 def damage(folder: Path) -> bytes:
@@ -102,7 +102,7 @@ def test_a_change_is_on_disk_and_served(served: ServedIndex, folder: Path):
 
 
 def test_a_change_that_changes_nothing_makes_no_generation(served: ServedIndex):
-    assert served.change(lambda engine: "same", None) == ("same", 1, False)
+    assert served.change(lambda engine: ("same", False), None) == ("same", 1, False)
 
 
 def test_a_change_for_another_generation_is_refused(served: ServedIndex):
@@ -116,7 +116,7 @@ def test_a_change_for_another_generation_is_refused(served: ServedIndex):
 def test_a_change_that_is_refused_leaves_everything_as_it_was(served: ServedIndex, folder: Path):
     before = served.current
     with pytest.raises(InvalidCategoriesError, match="sport"):
-        served.change(lambda engine: engine.remove("food", "sportt"), None)
+        served.change(lambda engine: (engine.remove("food", "sportt"), True), None)
     assert served.current is before
     assert Engine.load(folder).index.labels == ("food", "sport")
 
@@ -124,13 +124,13 @@ def test_a_change_that_is_refused_leaves_everything_as_it_was(served: ServedInde
 def test_another_writer_in_the_middle_of_a_change_loses_nothing(served: ServedIndex, folder: Path):
     calls = []
 
-    def change(engine: Engine) -> None:
+    def change(engine: Engine) -> tuple[None, bool]:
         calls.append(engine.index.generation)
         if len(calls) == 1:  # another process is quicker
             other = Engine.load(folder)
             other.add([Category("law", examples=["the court decided"])])
             other.save(folder)
-        engine.add([Category("art", examples=["a picture"])])
+        return engine.add([Category("art", examples=["a picture"])]), True
 
     assert served.change(change, None) == (None, 3, True)
     assert calls == [1, 2]
@@ -140,11 +140,11 @@ def test_another_writer_in_the_middle_of_a_change_loses_nothing(served: ServedIn
 def test_with_a_generation_named_another_writer_in_the_middle_is_a_conflict(
     served: ServedIndex, folder: Path
 ):
-    def change(engine: Engine) -> None:
+    def change(engine: Engine) -> tuple[None, bool]:
         other = Engine.load(folder)
         other.remove("food")
         other.save(folder)
-        engine.add([Category("art", examples=["a picture"])])
+        return engine.add([Category("art", examples=["a picture"])]), True
 
     with pytest.raises(APIError, match="another writer was first"):
         served.change(change, 1)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from textshot.engine.predict import predict
 from textshot.service.batcher import Batch, Job
 from textshot.service.served_index import Snapshot
 from textshot.types import Example, Key, Prediction, Threshold
@@ -57,8 +56,9 @@ class BatchClassifier:
         if task.k == 0:
             return list(zip(jobs, vectors, strict=True))
         blank = np.array([not text.strip() for job in jobs for text in job.texts])
-        state = task.snapshot.state
-        predictions = predict(state, np.concatenate(vectors), task.k, task.threshold, blank)
+        predictions = task.snapshot.engine.classify_vectors(
+            np.concatenate(vectors), task.k, threshold=task.threshold, blank=blank
+        )
         self._on_predictions(task.snapshot.name, predictions)
         results: Results = []
         start = 0

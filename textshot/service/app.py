@@ -13,7 +13,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from textshot._version import __version__
-from textshot.engine.decision import decision_of
 from textshot.errors import ConflictError, PublishError, TextshotError
 from textshot.service.categories import category_routes
 from textshot.service.classify import classify_route
@@ -109,16 +108,17 @@ def _status_routes() -> APIRouter:
 
 def _index_info(served: ServedIndex, is_default: bool) -> dict[str, Any]:
     now = served.snapshot()
+    info = now.engine.info
     failed = served.load_error is not None
     return {
         "name": served.name,
         "default": is_default,
         "generation": now.generation,
-        "categories": len(now.state.entries),
-        "keys": len(now.state.key_rows),
+        "categories": len(info.labels),
+        "keys": info.n_keys,
         "calibrated": now.engine.calibrated,
-        "threshold": decision_of(now.state).threshold,
-        "private": now.state.private,
+        "threshold": info.decision.threshold,
+        "private": info.private,
         "encoder": {
             "name": now.encoder.name,
             "fingerprint": now.encoder.fingerprint,

@@ -13,7 +13,8 @@ from textshot.service.errors import APIError
 from textshot.service.schemas import CategoryBody, Corrections
 from textshot.types import CORRECTION, Category, Example, clean_name, parse_truth
 
-Edit = Callable[[Engine], dict[str, Any]]
+Edit = Callable[[Engine], tuple[dict[str, Any], bool]]
+"""Changes an engine; returns the JSON of the answer, and whether anything changed."""
 
 
 def new_category(name: str, body: CategoryBody) -> Category:
@@ -40,7 +41,7 @@ def new_category(name: str, body: CategoryBody) -> Category:
 def put(category: Category, *, replace: bool) -> Edit:
     """Return the edit that adds a category, or replaces the one of the same name."""
 
-    def edit(engine: Engine) -> dict[str, Any]:
+    def edit(engine: Engine) -> tuple[dict[str, Any], bool]:
         exists = has_category(engine, category.name)
         if exists and not replace:
             raise APIError(
@@ -49,11 +50,10 @@ def put(category: Category, *, replace: bool) -> Edit:
                 "there is a category of that name. Use PUT to replace it, or corrections to add"
                 " examples",
             )
-        if not exists:
-            _apply(lambda: engine.add([category]))
-        elif _differs(engine, category):
-            _apply(lambda: engine.replace(category))
-        return {"category": category_json(find_category(engine, category.name))}
+        changed = not exists or _differs(engine, category)
+        if changed:
+            _apply(lambda: engine.replace(category) if exists else engine.add([category]))
+        return {"category": category_json(find_category(engine, category.name))}, changed
 
     return edit
 
@@ -61,9 +61,9 @@ def put(category: Category, *, replace: bool) -> Edit:
 def remove(name: str) -> Edit:
     """Return the edit that removes a category."""
 
-    def edit(engine: Engine) -> dict[str, Any]:
+    def edit(engine: Engine) -> tuple[dict[str, Any], bool]:
         engine.remove(find_category(engine, name).name)
-        return {"category": None}
+        return {"category": None}, True
 
     return edit
 
@@ -71,7 +71,7 @@ def remove(name: str) -> Edit:
 def correct(body: Corrections) -> Edit:
     """Return the edit that adds corrections, except those already in effect."""
 
-    def edit(engine: Engine) -> dict[str, Any]:
+    def edit(engine: Engine) -> tuple[dict[str, Any], bool]:
         texts = clean_texts([correction.text for correction in body.corrections])
         truths = [parse_truth(correction.label) for correction in body.corrections]
         labels = [None if t is None else find_category(engine, t).name for t in truths]
@@ -79,7 +79,7 @@ def correct(body: Corrections) -> Edit:
         if new:
             _apply(lambda: engine.correct_all([texts[i] for i in new], [labels[i] for i in new]))
         predictions = zip(texts, engine.classify(texts), strict=True)
-        return {"predictions": [prediction_json(*pair) for pair in predictions]}
+        return {"predictions": [prediction_json(*pair) for pair in predictions]}, bool(new)
 
     return edit
 
@@ -122,21 +122,20 @@ def category_json(category: Category) -> dict[str, Any]:
 def _differs(engine: Engine, category: Category) -> bool:
     """Tell whether a category differs from the one of its name; in a private index, assume so."""
     before = find_category(engine, category.name)
-    return engine.index.state.private or category_json(before) != category_json(category)
+    return engine.info.private or category_json(before) != category_json(category)
 
 
 def _is_known(engine: Engine, text: str, label: str | None) -> bool:
     """Tell whether the newest correction of a text already gives it this label."""
-    state = engine.index.state
     if label is None:
-        known = () if state.out_of_scope is None else state.out_of_scope.examples
-        return any(e.text == text for e in known)
-    newest, owner = 0, None
-    for category in engine.categories:
-        for e in category.examples:
-            if e.text == text and e.source == CORRECTION and e.correction_order > newest:
-                newest, owner = e.correction_order, category.name
-    return owner == label
+        return any(example.text == text for example in engine.out_of_scope)
+    corrections = [
+        (example.correction_order, category.name)
+        for category in engine.categories
+        for example in category.examples
+        if example.text == text and example.source == CORRECTION and example.correction_order
+    ]
+    return bool(corrections) and max(corrections)[1] == label
 
 
 def _apply(edit: Callable[[], object]) -> None:

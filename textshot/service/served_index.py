@@ -10,14 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from textshot.encoders import Encoder
 from textshot.engine import Engine
-from textshot.engine.encoder_identity import PROBE, Encoders
-from textshot.engine.predict import predict
+from textshot.engine.encoder_identity import Encoders
 from textshot.errors import ConflictError, TextshotError
-from textshot.index import Index, State
 from textshot.service.errors import APIError, not_ready
 
 _log = logging.getLogger("textshot.service")
@@ -43,7 +39,6 @@ class Snapshot:
 
     name: str
     engine: Engine
-    state: State
     generation: int
     loaded_at: datetime
 
@@ -92,13 +87,13 @@ class ServedIndex:
             self._refresh()
 
     def change(
-        self, edit: Callable[[Engine], _Result], expected_generation: int | None
+        self, edit: Callable[[Engine], tuple[_Result, bool]], expected_generation: int | None
     ) -> tuple[_Result, int, bool]:
         """Change the index on disk, then serve the new generation.
 
         Args:
-            edit: changes an engine; it is called again with a new engine if another process wrote
-                the index first.
+            edit: changes an engine, and returns a result and whether there is a change to save; it
+                is called again with a new engine if another process wrote the index first.
             expected_generation: the generation that must be current; None: any.
 
         Returns:
@@ -112,9 +107,10 @@ class ServedIndex:
             for _ in range(_MAX_ATTEMPTS):
                 before = self._refresh()
                 _check_generation(before, expected_generation)
-                engine = self._editable(before)
-                result = edit(engine)
-                if engine.index.state is before.state:
+                engine = before.engine.snapshot()
+                engine.index.path = self.path.absolute()  # so that `save` follows on it
+                result, has_changed = edit(engine)
+                if not has_changed:
                     return result, before.generation, False
                 try:
                     generation = engine.save(self.path)
@@ -128,12 +124,6 @@ class ServedIndex:
             f"other writers were first {_MAX_ATTEMPTS} times in a row. Try again",
             retry_after=1,
         )
-
-    def _editable(self, snapshot: Snapshot) -> Engine:
-        """Return an engine that can be changed, and saved over the snapshot's folder."""
-        index = Index.of_state(snapshot.state, snapshot.generation)
-        index.path = self.path.absolute()
-        return Engine(snapshot.encoder, index)
 
     def _refresh(self) -> Snapshot:
         signature = self._signature()
@@ -160,14 +150,13 @@ class ServedIndex:
 
     def _load(self) -> Snapshot:
         """Load and check a generation, and warm it up with one text."""
-        index = Index.load(self.path)
-        identity = index.state.encoder
-        if identity is None:
-            raise TextshotError(f"{self.path} does not name the encoder it was made with")
+        index = Engine.load(self.path, lazy=True)
+        identity = index.info.encoder
+        assert identity is not None  # an index without one is refused
         encoder = self._encoders.of(identity, str(self.path))
-        engine = Engine(encoder, index)
-        predict(index.state, encoder.encode([PROBE]), 3, "auto", np.zeros(1, dtype=bool))
-        return Snapshot(self.name, engine, index.state, index.generation, datetime.now(UTC))
+        engine = Engine(encoder, index.index)
+        engine.classify(["warm up"])
+        return Snapshot(self.name, engine, engine.info.generation, datetime.now(UTC))
 
     def _signature(self) -> Signature:
         try:
