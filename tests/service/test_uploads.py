@@ -122,7 +122,7 @@ def test_bad_rows_are_told_by_line(folder: Path):
         ({"name": "in.parquet"}, CSV, "cannot be read as Parquet"),
         ({"name": "in.xlsx"}, CSV, "not an Excel workbook"),
         ({"name": "in.csv.gz"}, CSV, "cannot be read"),
-        ({"name": "in.doc"}, CSV, "Add the parameter format=: csv, tsv"),
+        ({"name": "in.doc"}, CSV, "Add format=: csv, tsv"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_the_reason(folder, query, data, message):

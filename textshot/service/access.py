@@ -92,23 +92,16 @@ class APIKeys:
             APIError: 401.
         """
         if key is None:
-            raise APIError(
-                401,
-                "no_key",
-                "an API key is required. Send it as Authorization: Bearer KEY or X-API-Key: KEY",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            message = "an API key is required. Send Authorization: Bearer KEY or X-API-Key: KEY"
+            raise APIError(401, "no_key", message, headers={"WWW-Authenticate": "Bearer"})
         digest, match = sha256(key.encode(errors="replace")).digest(), None
         for known, caller in self._callers.items():
             if hmac.compare_digest(known, digest):
                 match = caller
         if match is None:
-            raise APIError(
-                401,
-                "wrong_key",
-                "this API key is not valid for this service. Ask its operator for one",
-                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            )
+            message = "this API key is not valid for this service. Ask its operator for one"
+            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            raise APIError(401, "wrong_key", message, headers=challenge)
         return match
 
 
@@ -137,13 +130,9 @@ class RateLimiter:
         level = min(self._capacity, level + (now - since) * self._rate)
         if level < 1.0:
             self._buckets[caller.name] = (level, now)
-            raise APIError(
-                429,
-                "rate_limited",
-                f"more than {self._rate:g} requests a second with this key. Wait as long as"
-                " Retry-After says, or send more texts in each request",
-                retry_after=max(1, math.ceil((1.0 - level) / self._rate)),
-            )
+            wait = max(1, math.ceil((1.0 - level) / self._rate))
+            message = f"more than {self._rate:g} requests a second with this key. Wait {wait} s"
+            raise APIError(429, "rate_limited", message, retry_after=wait)
         self._buckets[caller.name] = (level - 1.0, now)
 
 
@@ -167,12 +156,8 @@ def check_host(header: bytes | None, allowed: tuple[str, ...]) -> None:
     name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
     if name == _LOCALHOST or name in allowed or is_loopback(name):
         return
-    raise APIError(
-        421,
-        "unknown_host",
-        "the service does not answer to this host name. Use 127.0.0.1, or start the service with"
-        " --allowed-host NAME",
-    )
+    message = "unknown host name. Use 127.0.0.1, or start the service with --allowed-host NAME"
+    raise APIError(421, "unknown_host", message)
 
 
 def check_origin(headers: Mapping[bytes, bytes]) -> None:
@@ -185,12 +170,8 @@ def check_origin(headers: Mapping[bytes, bytes]) -> None:
     same_site = headers.get(b"sec-fetch-site", b"none") in (b"none", b"same-origin")
     same_origin = origin is None or origin.partition(b"://")[2] == headers.get(b"host")
     if not (same_site and same_origin):
-        raise APIError(
-            403,
-            "cross_origin",
-            "requests from pages of other sites are refused. Call the service from your own"
-            " server, or use its own page",
-        )
+        message = "requests from other sites are refused. Call the service from your own server"
+        raise APIError(403, "cross_origin", message)
 
 
 def _parse_line(words: list[str], where: str) -> tuple[bytes, Caller]:

@@ -138,27 +138,20 @@ class Batcher:
         max_seconds = _MAX_WAIT_SHARE * self._options.deadline
         if self._queued_tokens + tokens <= max_tokens and seconds <= max_seconds:
             return
-        raise APIError(
-            429,
-            "queue_full",
+        wait = min(max(1, math.ceil(seconds / 2)), _MAX_RETRY_AFTER)
+        message = (
             f"{self._queued_tokens:,} tokens wait for the encoder, about {seconds:.1f} seconds of"
-            f" work; the limits are {max_tokens:,} tokens and {max_seconds:.1f} seconds. Wait as"
-            " long as Retry-After says, or start more replicas",
-            retry_after=min(max(1, math.ceil(seconds / 2)), _MAX_RETRY_AFTER),
+            f" work; the limits are {max_tokens:,} tokens and {max_seconds:.1f} seconds. Wait"
+            f" {wait} s, or start more replicas"
         )
+        raise APIError(429, "queue_full", message, retry_after=wait)
 
     def _miss_deadline(self, job: Job) -> None:
         if not job.result.done():
             self._observer.count_dropped("deadline")
-            job.result.set_exception(
-                APIError(
-                    503,
-                    "deadline",
-                    f"no answer within {self._options.deadline:g} seconds. Send fewer texts in a"
-                    " request, try again later, or start more replicas",
-                    retry_after=1,
-                )
-            )
+            limit = f"no answer within {self._options.deadline:g} seconds"
+            message = f"{limit}. Send fewer texts, try again later, or start more replicas"
+            job.result.set_exception(APIError(503, "deadline", message, retry_after=1))
 
     def _finish(self, job: Job, timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:

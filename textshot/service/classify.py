@@ -108,13 +108,10 @@ def _parse(content: bytes, options: ServiceOptions) -> Classify:
         details = error.errors(include_input=False, include_url=False)
         raise invalid_request(details) from None
     check_lengths(body.texts, options)
-    if len(body.texts) > options.max_texts:
-        raise APIError(
-            422,
-            "too_many_texts",
-            f"{len(body.texts):,} texts in one request; the limit is {options.max_texts:,}. Send"
-            " several requests, or a file to /v1/files",
-        )
+    n, limit = len(body.texts), options.max_texts
+    if n > limit:
+        message = f"{n:,} texts; a request may have {limit:,}. Send several, or a file to /v1/files"
+        raise APIError(422, "too_many_texts", message)
     return body
 
 

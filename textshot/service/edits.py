@@ -44,12 +44,8 @@ def put(category: Category, *, replace: bool) -> Edit:
     def edit(engine: Engine) -> tuple[dict[str, Any], bool]:
         exists = has_category(engine, category.name)
         if exists and not replace:
-            raise APIError(
-                409,
-                "category_exists",
-                "there is a category of that name. Use PUT to replace it, or corrections to add"
-                " examples",
-            )
+            message = "there is a category of that name. Use PUT to replace it"
+            raise APIError(409, "category_exists", message)
         changed = not exists or _differs(engine, category)
         if changed:
             _apply(lambda: engine.replace(category) if exists else engine.add([category]))
@@ -95,16 +91,12 @@ def find_category(engine: Engine, name: str) -> Category:
     Raises:
         APIError: 404.
     """
-    categories = engine.categories
-    cleaned = clean_name(name)
-    for category in categories:
-        if category.name == cleaned:
-            return category
-    raise APIError(
-        404,
-        "unknown_category",
-        f"there is no category of that name among {len(categories)}. GET /v1/categories lists them",
-    )
+    categories = {category.name: category for category in engine.categories}
+    cleaned, n = clean_name(name), len(categories)
+    if cleaned not in categories:
+        message = f"there is no category of that name among {n}. GET /v1/categories lists them"
+        raise APIError(404, "unknown_category", message)
+    return categories[cleaned]
 
 
 def category_json(category: Category) -> dict[str, Any]:
@@ -142,10 +134,8 @@ def _apply(edit: Callable[[], object]) -> None:
     try:
         edit()
     except InvalidCategoriesError:
-        raise APIError(
-            422,
-            "invalid_categories",
-            "the category has nothing to compare texts with: this index does not use category"
-            " names, so add an example or a description; or its texts are private and cannot be"
-            " encoded again",
-        ) from None
+        message = (
+            "this index cannot use the category: without names it needs an example or a"
+            " description, and private texts cannot be encoded again"
+        )
+        raise APIError(422, "invalid_categories", message) from None

@@ -80,13 +80,8 @@ class FileJobs:
         """
         self._running = [job for job in self._running if job.ended is None]
         if len(self._running) >= self._limit:
-            raise APIError(
-                429,
-                "too_many_files",
-                f"{self._limit} files are in progress, which is the limit. Try again when one is"
-                " done",
-                retry_after=5,
-            )
+            message = f"{self._limit} files are in progress already. Try again when one is done"
+            raise APIError(429, "too_many_files", message, retry_after=5)
         self._forget(request_id)
         self._jobs[request_id] = job = FileJob()
         self._running.append(job)
@@ -109,11 +104,8 @@ class FileJobs:
             APIError: 404.
         """
         if request_id not in self._jobs:
-            raise APIError(
-                404,
-                "unknown_file",
-                "no file was sent with that X-Request-ID, or it finished more than ten minutes ago",
-            )
+            message = "no file has that X-Request-ID, or it finished more than ten minutes ago"
+            raise APIError(404, "unknown_file", message)
         return self._jobs[request_id]
 
 

@@ -66,13 +66,11 @@ def _add_upload(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None
     async def categorize_file(
         request: Request,
         served: ServedIndex = Depends(index_of),
-        name: Annotated[
-            str, Query(max_length=255, description="File name; its extension tells the format.")
-        ] = "",
+        name: Annotated[str, Query(max_length=255, description="Tells the format.")] = "",
         format: Annotated[Format | None, Query(description="Format of the file.")] = None,
         output: Annotated[OutputFormat | None, Query(description="Format of the output.")] = None,
         encoding: Annotated[
-            str | None, Query(max_length=50, description="Encoding of a text table.")
+            str | None, Query(max_length=50, description="Of a text table.")
         ] = None,
         text_column: Annotated[list[str] | None, Query(max_length=100)] = None,
         threshold: Annotated[
@@ -112,11 +110,8 @@ async def _categorize(
 ) -> StreamingResponse:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type in _FORM_TYPES:
-        raise APIError(
-            415,
-            "wrong_content_type",
-            "the body must be the file itself. Send it with Content-Type: application/octet-stream",
-        )
+        message = "the body must be the file. Send Content-Type: application/octet-stream"
+        raise APIError(415, "wrong_content_type", message)
     service, file_name = service_of(request), _safe_name(name)
     snapshot = served.snapshot()
     job = service.files.start(request.scope["state"]["request_id"])
@@ -147,12 +142,8 @@ def _job_options(
     try:
         source = format_of(_safe_name(name) or "-", format, stdio=Format.CSV)
     except TableError:
-        raise APIError(
-            422,
-            "unreadable_file",
-            "the extension of the file name does not tell its format. Add the parameter format=:"
-            f" {', '.join(Format)}",
-        ) from None
+        message = f"the file name does not tell the format. Add format=: {', '.join(Format)}"
+        raise APIError(422, "unreadable_file", message) from None
     if not isinstance(threshold, str) and not -1.0 <= threshold <= 1.0:  # refuses NaN, too
         raise APIError(422, "invalid_request", "threshold: use a cosine from -1 to 1")
     target = Format(output) if output else (Format.CSV if source is Format.TEXT else source)

@@ -187,12 +187,8 @@ class _Exchange:
 def internal_error(error: Exception, request_id: str) -> APIError:
     """Log where an unexpected error was raised, and return the error for the caller."""
     _log.error("internal error", exc_info=error, extra={"request_id": request_id})
-    return APIError(
-        500,
-        "internal",
-        "an internal error occurred, which is not the fault of the request. The log of the service"
-        " has the details under this request id",
-    )
+    message = "an internal error. The log of the service has the details under this request id"
+    return APIError(500, "internal", message)
 
 
 def _check_path(raw: bytes | None) -> None:

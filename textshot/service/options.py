@@ -6,17 +6,7 @@ from dataclasses import dataclass
 
 from textshot.errors import ServiceError
 
-_AT_LEAST_ONE = (
-    "max_body",
-    "max_file",
-    "max_texts",
-    "max_characters",
-    "max_files",
-    "batch_tokens",
-    "queue_tokens",
-)
-_POSITIVE = ("deadline", "poll", "rate_limit")
-_NOT_NEGATIVE = ("max_wait", "grace")
+_MAY_BE_ZERO = ("writable", "access_log", "max_wait", "grace")
 
 
 @dataclass(frozen=True)
@@ -61,11 +51,10 @@ class ServiceOptions:
     allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (*_AT_LEAST_ONE, *_POSITIVE):
-            value = getattr(self, name)
-            minimum = 1 if name in _AT_LEAST_ONE else 0
-            if value is not None and (value < minimum or value <= 0):
-                raise ServiceError(f"{name} is {value}; use a positive number")
-        for name in _NOT_NEGATIVE:
-            if getattr(self, name) < 0:
-                raise ServiceError(f"{name} is {getattr(self, name)}; use 0 or more")
+        for name, value in vars(self).items():
+            if not isinstance(value, int | float):
+                continue
+            if value < 0:
+                raise ServiceError(f"{name} is {value}; use 0 or more")
+            if value == 0 and name not in _MAY_BE_ZERO:
+                raise ServiceError(f"{name} is 0; use a positive number")

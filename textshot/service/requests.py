@@ -79,14 +79,11 @@ def check_lengths(texts: Sequence[str], options: ServiceOptions) -> None:
     Raises:
         APIError: 422, with the limit.
     """
+    limit = options.max_characters
     for i, text in enumerate(texts):
-        if len(text) > options.max_characters:
-            raise APIError(
-                422,
-                "text_too_long",
-                f"text {i} has {len(text):,} characters; the limit is {options.max_characters:,}."
-                " Send the part that matters",
-            )
+        if len(text) > limit:
+            message = f"text {i} has {len(text):,} characters; the limit is {limit:,}. Shorten it"
+            raise APIError(422, "text_too_long", message)
 
 
 class JsonRoute(APIRoute):
@@ -124,11 +121,8 @@ def check_content_type(headers: Mapping[bytes, bytes]) -> None:
     """
     content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if content_type != b"application/json":
-        raise APIError(
-            415,
-            "wrong_content_type",
-            "the body must be JSON. Send Content-Type: application/json",
-        )
+        message = "the body must be JSON. Send Content-Type: application/json"
+        raise APIError(415, "wrong_content_type", message)
 
 
 def _parse_json(body: bytes) -> Any:

@@ -118,12 +118,8 @@ class ServedIndex:
                     continue
                 self._refresh()
                 return result, generation, True
-        raise APIError(
-            503,
-            "busy",
-            f"other writers were first {_MAX_ATTEMPTS} times in a row. Try again",
-            retry_after=1,
-        )
+        message = f"other writers were first {_MAX_ATTEMPTS} times in a row. Try again"
+        raise APIError(503, "busy", message, retry_after=1)
 
     def _refresh(self) -> Snapshot:
         signature = self._signature()
@@ -168,10 +164,8 @@ class ServedIndex:
 
 def _check_generation(current: Snapshot, expected: int | None) -> None:
     if expected is not None and expected != current.generation:
-        raise APIError(
-            409,
-            "stale_generation",
+        message = (
             f"the index is at generation {current.generation}, and the change was made for"
-            f" {expected}: another writer was first. Nothing was changed; read the index again and"
-            " repeat the change",
+            f" {expected}: another writer was first. Read the index again and repeat the change"
         )
+        raise APIError(409, "stale_generation", message)

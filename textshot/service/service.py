@@ -135,11 +135,8 @@ class Service:
         if name is None:
             return self.default
         if name not in self.indexes:
-            raise APIError(
-                404,
-                "unknown_index",
-                f"there is no index of that name; there are {', '.join(self.indexes)}",
-            )
+            message = f"there is no index of that name; there are {', '.join(self.indexes)}"
+            raise APIError(404, "unknown_index", message)
         return self.indexes[name]
 
     async def run_in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
