@@ -1,13 +1,26 @@
-"""Imports go down only."""
+"""The limits and rules of docs/architecture.md, held over the syntax trees of the package."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "textshot"
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+MAX_ENTRIES, MAX_LAYERS = 24, 12
+
+
+@functools.cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
 
 
 def test_the_layer_contract_is_kept():
@@ -40,27 +53,62 @@ BOUNDARIES = {
     "sklearn": {"estimators/", "evaluation/", "networks/linear.py", "reports/"},
     "fastapi": {"service/"},
     "ray": {"batch/ray.py"},
-    "openpyxl": {"io/excel_input.py", "io/excel_output.py", "io/excel_review.py"},
+    "openpyxl": {"io/excel.py", "io/excel_review.py"},
 }
 """The one place, a module or a package, that may import each heavy library."""
 
 
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name.partition(".")[0], node) for alias in node.names)
+            yield from ((alias.name.partition(".")[0], node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0], node
+            yield node.module.partition(".")[0], node.lineno
 
 
-def test_each_heavy_library_has_one_import_boundary():
-    package = ROOT / "textshot"
-    for path in package.rglob("*.py"):
-        module = path.relative_to(package).as_posix()
-        for name, node in imports(path):
-            allowed = BOUNDARIES.get(name, {module})
-            inside = any(module == b or (b[-1] == "/" and module.startswith(b)) for b in allowed)
-            assert inside, f"{module}:{node.lineno} imports {name}"
+@pytest.mark.parametrize("library", BOUNDARIES)
+def test_each_heavy_library_has_one_import_boundary(library: str):
+    boundary = BOUNDARIES[library]
+    for module in MODULES:
+        if not any(module == b or (b[-1] == "/" and module.startswith(b)) for b in boundary):
+            lines = [line for name, line in imports(tree_of(module)) if name == library]
+            assert not lines, f"{module}:{lines[0]} imports {library}"
+
+
+def test_every_import_boundary_exists():
+    for places in BOUNDARIES.values():
+        assert all((PACKAGE / place).exists() for place in places), places
+
+
+def test_the_package_has_few_entries_and_layers():
+    entries = [path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= MAX_ENTRIES
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = project["tool"]["importlinter"]["contracts"]
+    assert len(contract["layers"]) <= MAX_LAYERS
+
+
+def state_of_an_index(tree: ast.AST) -> Iterator[ast.Attribute]:
+    """Yield `index.state`, `my_index._state`, `engine.index.state` and their like."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in ("state", "_state"):
+            owner = node.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+            if name.lower().endswith("index"):
+                yield node
+
+
+@pytest.mark.parametrize(
+    ("code", "uses"),
+    [
+        ("engine.index.state.labels", 1),
+        ("f(index._state, my_index.state)", 2),
+        ("self._index.state", 1),
+        ("Index.load(path).labels, job.state, index.labels", 0),
+    ],
+)
+def test_a_use_of_the_state_is_seen(code: str, uses: int):
+    assert len(list(state_of_an_index(ast.parse(code)))) == uses
 
 
 def test_using_a_network_loads_no_torch_only_learning_does():
