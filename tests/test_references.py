@@ -1,4 +1,4 @@
-"""What documents and docstrings point at is there."""
+"""Every dotted name in documents and docstrings can be imported."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pkgutil import resolve_name
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PLACES = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("textshot/**/*.py")]
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("textshot/**/*.py")]
 NAME = re.compile(r"`(textshot(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
 FILES = {"textshot.json", "textshot.toml", "textshot.service"}
-"""Files that are called so, and no names of Python."""
+"""Files with such names, which are no names of Python."""
 
 REFERENCES = sorted(
     {
-        (found[1], str(path.relative_to(ROOT)))
-        for path in PLACES
-        for found in NAME.finditer(path.read_text(encoding="utf-8"))
-        if found[1] not in FILES
+        (match[1], str(path.relative_to(ROOT)))
+        for path in PAGES
+        for match in NAME.finditer(path.read_text(encoding="utf-8"))
+        if match[1] not in FILES
     }
 )
 
 
-@pytest.mark.parametrize(("name", "place"), REFERENCES)
-def test_a_name_in_backticks_can_be_imported(name: str, place: str):
+@pytest.mark.parametrize(("name", "page"), REFERENCES)
+def test_a_name_in_backticks_can_be_imported(name: str, page: str):
     try:
         resolve_name(name)
     except (ImportError, AttributeError) as error:
-        pytest.fail(f"{place} points at {name}: {error}")
+        pytest.fail(f"{page} mentions {name}: {error}")
