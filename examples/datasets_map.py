@@ -21,8 +21,8 @@ def main() -> None:
         return {"label": [a.label for a in answers], "score": [a.score for a in answers]}
 
     inbox = Dataset.from_csv(str(HERE / "support" / "inbox.csv"), keep_in_memory=True)
-    # One process: the encoder uses all cores as it is. Its fingerprint would be that of the
-    # function's pickle, so the cache gets one that says which index answered.
+    # One process, because the encoder uses all cores. The default fingerprint would hash the
+    # pickled function; this one names the index and the encoder, so that the cache is right.
     name = f"support-{engine.index.generation}-{engine.encoder.fingerprint}"
     sorted_ = inbox.map(
         add_labels, batched=True, batch_size=1000, new_fingerprint=name.replace(".", "-")[:64]

@@ -1,4 +1,4 @@
-"""Route messages to functions, by what they are about: python examples/router.py."""
+"""Route messages to functions by category: python examples/router.py."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,9 +8,9 @@ Handler = Callable[[str], str]
 
 
 class Router:
-    """Calls the handler of a message's category, or the fallback where it fits none.
+    """Calls the handler of a message's category, or the fallback if the message fits none.
 
-    It is a plain callable: hand it to a bot, a queue or a web framework as it is.
+    It is a plain callable: pass it to a bot, a queue or a web framework.
     """
 
     def __init__(self, routes: Sequence[tuple[Category, Handler]], fallback: Handler) -> None:

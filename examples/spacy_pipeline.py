@@ -1,4 +1,4 @@
-"""Categories of documents and of sentences in a spaCy pipeline: python examples/spacy_pipeline.py.
+"""Categorise documents and sentences in a spaCy pipeline: python examples/spacy_pipeline.py.
 
 Needs the extra spacy: pip install 'textshot-classifier[spacy]'.
 """

@@ -1,7 +1,7 @@
-"""Categorise a day's inbox as a task of a workflow: python examples/workflow.py DAY FOLDER.
+"""Categorise the inbox of a day in a workflow task: python examples/workflow.py DAY FOLDER.
 
-Needs luigi: pip install luigi. The job writes aside and renames, and takes up where it was
-stopped, so a task that is run again after a crash loses nothing and does nothing twice.
+Needs luigi: pip install luigi. The job writes aside, renames and resumes where it was interrupted,
+so running the task again after a crash loses no work and repeats none.
 """
 
 import sys
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 class Inbox(luigi.ExternalTask):
-    """What came in: made by somebody else."""
+    """The incoming rows, written by another system."""
 
     day = luigi.Parameter()
     folder = luigi.Parameter()

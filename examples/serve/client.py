@@ -1,4 +1,4 @@
-"""The service from Python; first, in another terminal, run `textshot serve my-index`."""
+"""Call the service from Python. First run `textshot serve my-index` in another terminal."""
 
 import sys
 
