@@ -153,11 +153,11 @@ def page(found: Mapping[str, Any]) -> str:
         " names are those of the sets. The encoder runs without its adapter, which was trained"
         " on these sets. The limits of `check` and the weights of `suggest` were chosen on"
         f" {' and '.join(TUNED_ON)}; banking77 and clinc150 were measured once, afterwards.\n",
-        "## Does what it flags fail?\n",
-        "*Failing*: a category of which less than half of the mean accuracy is answered right, with"
-        " abstaining off. *Precision*: of the categories flagged, how many fail. *Recall*: of those"
-        " that fail, how many are flagged. By chance precision would be the share that fails.\n",
-        "| set | examples | fail, % | flagged as | a draw | precision, % | recall, % |",
+        "## Do flagged categories fail?\n",
+        "A category *fails* if its accuracy, with abstaining off, is below half of the mean."
+        " *Precision*: the share of flagged categories that fail. *Recall*: the share of failing"
+        " categories that are flagged. By chance, precision would be the share that fails.\n",
+        "| set | examples | fail, % | flagged as | per sample | precision, % | recall, % |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, measured in found.items():
@@ -165,9 +165,9 @@ def page(found: Mapping[str, Any]) -> str:
             lines += _check_lines(name, n_shot, draws)
     lines += [
         "",
-        "Two categories flagged as near each other need not fail: what is counted of them is how"
-        " many of the texts of each come out as the other, in the mean of both.\n",
-        "| set | examples | pairs a draw | mixed up, % |",
+        "Two categories that are flagged as near each other need not fail. *Confused*: the share of"
+        " the texts of one category that get the other, the mean of both.\n",
+        "| set | examples | pairs per sample | confused, % |",
         "|---|---|---|---|",
     ]
     for name, measured in found.items():
@@ -176,12 +176,12 @@ def page(found: Mapping[str, Any]) -> str:
             shown = f"{100 * np.mean(mixed):.1f}" if mixed else "-"
             lines.append(f"| {name} | {n_shot} | {len(mixed) / len(draws):.1f} | {shown} |")
     lines += [
-        "\n## What do its suggestions teach?\n",
-        "One example and the name of each category; then in each round as many training texts as"
-        " there are categories get their true label. Accuracy in % with abstaining off, mean ± the"
-        " standard deviation of the draws.\n",
+        "\n## Do labels for suggested texts help?\n",
+        "The index starts with one example and the name of each category. In each round, as many"
+        " training texts as there are categories get their true label. Accuracy in % with"
+        " abstaining off, mean ± the standard deviation over the samples.\n",
         "![Accuracy after rounds of labels](images/suggest.png)\n",
-        "| set | picked by | at first | after 1 round | after 2 | after 3 |",
+        "| set | picked by | at the start | after 1 round | after 2 | after 3 |",
         "|---|---|---|---|---|---|",
     ]
     for name, measured in found.items():

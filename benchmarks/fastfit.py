@@ -104,7 +104,7 @@ def page(cells: Path, setfit: Path) -> str:
     lines = [
         "# Beside FastFit and SetFit\n",
         "`make bench-peers DATA=folder`. Accuracy in % on the whole test split, of all-MiniLM-L6-v2"
-        " and what each tool makes of it, mean ± standard deviation over draws (their number, where"
+        " with each tool, mean ± standard deviation over samples (their number, if"
         " it is not three, in brackets). Every tool gets the category names. textshot trains"
         " nothing on the examples; its adapter saw neither the set nor related sets.\n",
         f"| set | examples | {' | '.join(COLUMNS)} |",
@@ -117,8 +117,8 @@ def page(cells: Path, setfit: Path) -> str:
     spent = [c["train_seconds"] for c in _cells(cells, setfit, "banking77", 1) if "fastfit" in c]
     if spent:
         lines.append(
-            "\nFrom one example of each category of banking77 FastFit learned for"
-            f" {min(spent):.0f} s at least, on one thread of a busy machine."
+            "\nWith one example per category of banking77, FastFit trained for"
+            f" at least {min(spent):.0f} s, on one thread of a busy machine."
         )
     return "\n".join(lines) + "\n"
 

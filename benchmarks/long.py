@@ -1,7 +1,7 @@
-"""Long texts: read in windows against cut at what the encoder reads at once.
+"""Compare windows over long texts with cutting them at the limit of the encoder.
 
 Two sets: the document desk of examples/documents, and 20 Newsgroups. Each cell is saved in
-benchmarks/results/long.json; a run that was stopped goes on with those that are missing.
+benchmarks/results/long.json; run the same command again to resume.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ SETS = {"document desk": 30, "20newsgroups": 10}
 """The draws of examples of each set."""
 
 WAYS, SHOTS, MOST_TESTS = ("cut", "windows"), (1, 5), 2000
-_HEAD = """# Long texts: the figures
+_HEAD = """# Long texts: figures
 
-Made by `python -m benchmarks.long --data DIR` out of `benchmarks/results/long.json`. Accuracy in %,
-names and examples, abstaining off, ± the standard deviation over draws of examples (30 of the
-document desk, 10 of 20 Newsgroups); default encoder with its adapter, which saw neither. *cut*:
-what is behind the first 254 tokens is not read; *windows*: windows of up to 254 tokens that overlap
-by about 64, their mean. Of the document desk (`examples/documents`) the 120 documents
-but the examples are tests; of 20 Newsgroups 2,000 of the test split, a fifth of which is longer
-than 254 tokens.
+Made by `python -m benchmarks.long --data DIR` from `benchmarks/results/long.json`. Accuracy in %
+with names and examples and abstaining off, ± the standard deviation over random samples of examples
+(30 for the document desk, 10 for 20 Newsgroups). The default encoder with its adapter, which saw
+neither set. *cut*: only the first 254 tokens are read; *windows*: the mean of windows of up to 254
+tokens that overlap by about 64. The document desk (`examples/documents`) has 120 documents; all but
+the examples are test texts. The 2,000 test texts of 20 Newsgroups are from its test split; a fifth
+of them is longer than 254 tokens.
 
 ![Accuracy, cut and in windows](images/long-texts.png)
 

@@ -1,7 +1,7 @@
-"""What a review is worth: a hundred doubtful rows answered by people, against a hundred others.
+"""Measure a review: people label a hundred doubtful rows, against a hundred random ones.
 
-One example and the name of each category; the test split is categorised, a hundred rows of it are
-answered by their true labels, and the rows that were in neither hundred are categorised again. The
+One example and the name of each category. The test split is categorised, a hundred rows of it get
+their true labels, and the rows that are in neither hundred are categorised again. The
 encoder runs without its adapter, which was trained on these sets.
 """
 
@@ -31,23 +31,24 @@ PICTURE = Path("docs/images/review.png")
 NAMES = ("banking77", "clinc150", "hwu64", "massive_intent_en")
 DRAWS, ROWS = 30, 100
 ON_TRAINING_SPLITS = """
-## Which rows to ask about
+## Which rows to review
 
-Tried once on 3,000 rows of the *training* splits, ten draws: points gained by a hundred rows, over
-all rows, those asked included.
+Measured once on 3,000 rows of the *training* splits, ten samples: points gained by a hundred
+reviewed rows, over all rows, the reviewed ones included.
 
 | | banking77 | clinc150 | hwu64 |
 |---|---|---|---|
 | at random | +4.9 | +2.8 | +7.0 |
-| the most doubtful of each answer in turn, `unknown` as one of them | +6.2 | +4.4 | +7.2 |
-| of each category in turn, `unknown` by its share: what textshot does | +6.5 | +4.6 | +8.3 |
+| the most doubtful of each label in turn, `unknown` as one of them | +6.2 | +4.4 | +7.2 |
+| of each category in turn, `unknown` by its share (textshot) | +6.5 | +4.6 | +8.3 |
 | the same, `unknown` always half of the rows | +6.9 | +5.0 | +8.6 |
 | the most doubtful rows, without turns | +6.8 | +4.8 | +8.6 |
 
-As one answer among seventy, unknown rows were too few to teach which of them do fit a category:
-of hwu64 2.5 points fewer rows got the right label in the output than after a random hundred. Turns
-cost 0.2 to 0.4 points beside the most doubtful rows as they come; they are taken because people
-then see every category. With the adapter, which was trained on these sets, it was much the same.
+With `unknown` as one label among seventy, too few unknown rows are reviewed to learn which of them
+fit a category: on hwu64, 2.5 points fewer rows get the right label in the output than after a
+random hundred. Turns cost 0.2 to 0.4 points compared with the most doubtful rows without turns, but
+show people every category. With the adapter, which was trained on these sets, the result is about
+the same.
 """
 WAYS = {"doubtful": "#c0504d", "random": "#1f3b57"}
 
@@ -146,22 +147,23 @@ def _random(texts: Sequence[str], n: int, seed: int) -> list[int]:
 def page(found: Mapping[str, Any]) -> str:
     """Return the page."""
     lines = [
-        "# Review: the figures\n",
-        f"Made by `make bench-review DATA=folder`: {DRAWS} draws of one example and the name of"
-        f" each category; the test split is categorised, {ROWS} rows of it get their true label by"
-        " `correct`, and what was in neither hundred is categorised again. The encoder runs"
+        "# Review: figures\n",
+        f"Made by `make bench-review DATA=folder`: {DRAWS} random samples of one example per"
+        f" category, with the category names. The test split is categorised, {ROWS} rows of it get"
+        " their true label by `correct`, and the rows that are in neither hundred are categorised"
+        " again. The encoder runs"
         " without its adapter, which was trained on these sets. Means over the samples, ±"
         " their standard deviation."
-        " *Asked, wrong*: of the rows asked about, how many had another best category than the true"
-        " one. *Right*: with abstaining off. *Written*: rows whose label in the output is right;"
-        " `unknown` is not.\n",
+        " *Asked, wrong*: the share of the reviewed rows whose best category was wrong. *Right*:"
+        " accuracy with abstaining off. *Written*: rows with the right label in the output;"
+        " `unknown` is not right.\n",
         "| set | rows asked | asked, wrong, % | right before, % | gain | written before, %"
         " | gain |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, ways in found.items():
         lines += [_line(name, way, figures) for way, figures in ways.items()]
-    lines += ["", "![What a hundred reviewed rows gain](images/review.png)", ""]
+    lines += ["", "![Gain of a hundred reviewed rows](images/review.png)", ""]
     lines += ["| set | doubtful over random: right | written |", "|---|---|---|"]
     for name, ways in found.items():
         gains = [

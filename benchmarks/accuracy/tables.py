@@ -12,63 +12,63 @@ from benchmarks.accuracy.sets import OPEN, SETS, SHOTS
 Cells = Mapping[str, Mapping[str, Any]]
 
 SETTINGS = ("example", "both, mean", "both", "both + batch", "logistic", "logistic + name")
-_HEAD = """# Accuracy: the figures
+_HEAD = """# Accuracy: figures
 
-Made by `make bench-accuracy DATA=folder` out of `benchmarks/results/accuracy`, a file for each set.
-Accuracy in %, whole test split, all categories at once, abstaining off, ± the standard deviation
-over 30 draws of examples from the training split (10 for logistic regression). Encoder
-all-MiniLM-L6-v2 as it came (`--network none`); [with its adapter](adapter-figures.md).
+Made by `make bench-accuracy DATA=folder` from `benchmarks/results/accuracy`, a file for each set.
+Accuracy in % on the whole test split, with all categories at once and abstaining off, ± the
+standard deviation over 30 random samples of examples from the training split (10 for logistic
+regression). The encoder is all-MiniLM-L6-v2 without its adapter; [with it](adapter-figures.md).
 No option was chosen on a test split ([what a name is worth](adr/0009-what-a-name-is-worth.md), [the
 batch](adr/0010-the-unlabelled-batch.md)).
 
 - *example*: the examples alone; *name*: the names alone;
-- *both, mean*: every key counts as one, plain NumPy on the same draws;
-- *both*: what textshot does, names weighed;
-- *both + batch*: adapted to the unlabelled tests (`--adapt`), in their natural mixture;
-- *logistic*: logistic regression on the same embeddings; with the name as one more example.
+- *both, mean*: names and examples with equal weight, plain NumPy on the same samples;
+- *both*: textshot, with its weight of the names;
+- *both + batch*: adapted to the unlabelled test texts (`--adapt`) in their natural mixture;
+- *logistic*: logistic regression on the same embeddings; *+ name*: the name as one more example.
 
 ![Accuracy by number of examples](images/accuracy.png)
 """
-_ADAPTER_HEAD = """# The adapter: the figures
+_ADAPTER_HEAD = """# The adapter: figures
 
 Made by `make adapter DATA=folder` and
 `python -m benchmarks.accuracy --data DIR --adapters build/adapter`
-out of `benchmarks/results/accuracy/adapter`. Everything as in [accuracy](accuracy-figures.md), but
-with an adapter that was trained without the set that is measured and without its relatives
-([how](adapter.md)): what is to be expected on texts of your own.
+from `benchmarks/results/accuracy/adapter`. The setup is that of [accuracy](accuracy-figures.md),
+but each set is measured with an adapter that was trained without that set and without related
+sets ([how](adapter.md)). Expect this on your own texts.
 
 ![Accuracy by number of examples, with the adapter](images/accuracy-adapter.png)
 
-## With the adapter against without, names and examples
+## Gain of the adapter, with names and examples
 
-Points of accuracy, mean over the same 30 draws.
+Points of accuracy, means over the same 30 samples.
 
 """
 _STREAMS = """
-## What adapting changes, by stream
+## Effect of adapting to a batch
 
-Points of accuracy against no batch, mean over draws. *Zipf*: half of the tests, the r-th category
-1/r as frequent as the first. *30 % foreign*: tests of another set among them, which fit no
-category.
+Points of accuracy gained over no batch, means over the samples. *Zipf*: half of the test texts, the
+r-th category 1/r as frequent as the first. *out-of-scope*: 30 % of the texts are from another set
+and fit no category.
 """
 _OPEN = """
 ## Unknown, at the default threshold
 
-*accuracy* of the texts that fit a category ("unknown" counts as wrong), *recall* and *precision*
-of unknown, *AUROC* of the score, all in %. *near*: other categories of the same subject; *far*:
-anything. With *batch* the engine was adapted to all of these texts, those that fit nothing too.
+*accuracy* on in-scope texts ("unknown" counts as wrong), *recall* and *precision* of unknown, and
+*AUROC* of the score, all in %. *near*: out-of-scope texts of the same subject; *far*: of any
+subject. *batch*: the engine was adapted to all of these texts, in scope and out of scope.
 """
 
 
 _SURE = """
-## How far a probability can be trusted
+## Calibration of probabilities
 
-After `textshot tune` on 100 other training texts, all of which fit a category. Of the best category
-of each test: expected calibration error (*ECE*, 15 bins) and Brier score, and the *area* under the
-risk-coverage curve, 0 to 1, smaller is better; mean over 30 draws. *floor*: the ECE that as many
-answers have which are right exactly as often as they say; less cannot be measured.
+After `textshot tune` on 100 other training texts, all in scope. For the best category of each test
+text: expected calibration error (*ECE*, 15 bins), Brier score and the *area* under the
+risk-coverage curve, each from 0 to 1, smaller is better; means over 30 samples. *floor*: the ECE of
+equally many perfectly calibrated answers, below which nothing can be measured.
 
-![How often the surest answers are wrong]({picture})
+![Risk by coverage]({picture})
 """
 
 
@@ -83,7 +83,10 @@ def page(cells: Cells, plain: Cells | None = None) -> str:
     for n_shot in SHOTS:
         some = "example" if n_shot == 1 else "examples"
         parts += [f"\n## {n_shot} {some} of each category\n\n", _accuracy(cells, n_shot)]
-    parts += ["\n## Both against the better of name alone and example alone\n\n", _better(cells)]
+    parts += [
+        "\n## Gain of both over the better of name alone and example alone\n\n",
+        _better(cells),
+    ]
     parts += [_STREAMS, "\n", _streams(cells), _OPEN, "\n", _open(cells)]
     picture = "risk-coverage.png" if plain is None else "risk-coverage-adapter.png"
     parts += [_SURE.format(picture=f"images/{picture}"), "\n", _sure(cells)]
@@ -145,7 +148,9 @@ def _with_means(rows: list[list[str]]) -> str:
 
 
 def _streams(cells: Cells) -> str:
-    rows = [["set", *(f"{n}: {kind}" for n in (1, 5) for kind in ("natural", "Zipf", "foreign"))]]
+    rows = [
+        ["set", *(f"{n}: {kind}" for n in (1, 5) for kind in ("natural", "Zipf", "out-of-scope"))]
+    ]
     for name in SETS:
         row = [name]
         for n_shot in (1, 5):

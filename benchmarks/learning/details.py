@@ -42,15 +42,15 @@ def ablation(cells: Cells) -> str:
 
 
 def interpolation(cells: Cells) -> str:
-    """Return the accuracy at each share of the way from the old weights to the trained ones."""
+    """Return the accuracy at each interpolation coefficient from old to trained weights."""
     rows = []
     for name in SETS:
         report = cells.get(f"folds-{name}-01", NOTHING).get("report", NOTHING)
         tried = [shown(100 * at(report, "tried", alpha)) for alpha in ALPHAS]
         taken = shown(at(report, "alpha"), ".2f")
         rows.append([name, shown(100 * at(report, "frozen")), *tried, taken])
-    note = "As the guard saw it; in bfloat16 where the CPU has it, the one taken in float32.\n\n"
-    return note + table(["set", "0 (frozen)", *ALPHAS, "taken"], rows)
+    note = "As in validation: in bfloat16 where the CPU has it, the chosen one in float32.\n\n"
+    return note + table(["set", "0 (frozen)", *ALPHAS, "chosen"], rows)
 
 
 def cost(cells: Cells) -> str:
@@ -60,7 +60,7 @@ def cost(cells: Cells) -> str:
         ["banking77 fold 01", ""],
         [
             ["seconds to the result", shown(at(default, "seconds"), ".0f")],
-            ["most memory, MiB", shown(at(default, "peak_mib"), ".0f")],
+            ["peak memory, MiB", shown(at(default, "peak_mib"), ".0f")],
             ["threads", shown(at(default, "threads"), ".0f")],
         ],
     )
@@ -75,8 +75,8 @@ def cost(cells: Cells) -> str:
         corpus, sampler = (at(prepared, str(size), part) for part in ("corpus", "sampler"))
         each = 1e6 * (corpus + sampler) / size
         made.append([str(size), shown(corpus, ".2f"), shown(sampler, ".3f"), shown(each, ".1f")])
-    second = table(["training texts", "seconds a step (median)", "most memory, MiB"], steps)
-    head = ["rows", "seconds to a corpus", "seconds to the first episode", "microseconds a row"]
+    second = table(["training texts", "seconds per step (median)", "peak memory, MiB"], steps)
+    head = ["rows", "seconds to a corpus", "seconds to the first episode", "microseconds per row"]
     return "\n".join([first, second, table(head, made)])
 
 
@@ -97,7 +97,7 @@ def setfit(cells: Cells) -> str:
                 draws = str(sum(bool(cell) for cell in found))
                 rows.append([name, str(n_shot), setting, draws, *shows])
     head = ["set", "examples", "names", "draws", "SetFit", "logistic, frozen", "textshot, frozen"]
-    note = "Names are one example more of each category. ± the standard deviation over draws.\n\n"
+    note = "A name is one more example of its category. ± the standard deviation over samples.\n\n"
     return note + table([*head, "textshot, trained on other sets"], rows)
 
 

@@ -22,17 +22,17 @@ from benchmarks.learning.figures import (
 )
 
 HEAD = """\
-# Learning: the figures
+# Learning: figures
 
-[How an encoder learns](learning.md). Made by `make bench-learning DATA=folder` out of
-`benchmarks/results/learning/cells`, a file for each run; "-": not measured yet. Accuracy in %, all
-categories of the test at once, ± the standard deviation over draws. No option was chosen on test
-categories or test splits. "kept: no": the guard found no gain of more than one standard error on
-the held-out categories, or a domain that lost; the encoder then stays as it was, and so do its
-figures. A name counts as one example here, with and without training; an index weighs names
-([what that adds](accuracy-figures.md)).
+[How training works](learning.md). Made by `make bench-learning DATA=folder` from
+`benchmarks/results/learning/cells`, a file for each run; "-": not measured yet. Accuracy in % with
+all test categories at once, ± the standard deviation over random samples. No option was chosen on
+test categories or test splits. "kept: no": validation found no gain of more than one standard error
+on the held-out categories, or a domain that lost; the encoder then stays as it was, and so do its
+figures. A name counts as one example here, with and without training; an index weights names
+([the effect](accuracy-figures.md)).
 
-![Gain on new categories, and the networks](images/learning.png)
+![Gain on new categories, by network](images/learning.png)
 """
 
 
@@ -45,17 +45,17 @@ def _parts(cells: Cells) -> Iterator[tuple[str, str]]:
     yield "", HEAD
     yield "## New categories of the same set: one example and the name", folds(cells)
     yield "### Example alone, name alone (means over the folds)", settings(cells)
-    yield "### 5-way episodes without names (600 an entry, means over the folds)", episodes(cells)
+    yield "### 5-way episodes without names (600 per entry, means over the folds)", episodes(cells)
     yield "## Networks, fold 01: one example and the name", networks(cells, BOTH)
     yield "### One example alone", networks(cells, "example")
-    yield "## Other sets: one example and the name, ten draws, whole test split", cross(cells)
-    yield "## What matters: fold 01, one example and the name", ablation(cells)
+    yield "## Other sets: one example and the name, ten samples, whole test split", cross(cells)
+    yield "## Ablation: fold 01, one example and the name", ablation(cells)
     yield (
-        "### Interpolation: held-out categories of fold 01 by share of the way",
+        "### Interpolation: held-out categories of fold 01 by coefficient",
         interpolation(cells),
     )
     yield "## Cost", cost(cells)
-    yield "## SetFit: three draws, whole test split", setfit(cells)
+    yield "## SetFit: three samples, whole test split", setfit(cells)
 
 
 def folds(cells: Cells) -> str:

@@ -12,21 +12,21 @@ from benchmarks.search.vectors import NOISE, SETS
 
 Found = Mapping[str, Any]
 
-_HEAD = """# The index at size: the figures
+_HEAD = """# Large indexes: figures
 
-Made by `make bench-search DATA=folder` out of `benchmarks/results/search.json`, on {cores} cores.
-Categories are vectors of 384 dims: texts of {sets}, encoded by the default
-encoder, each with Gaussian noise of length {noise} (a cosine of {cosine:.2f} to the text), unit
-again; queries are test texts of the same sets, and the {k} best of each are asked for. Encoding is
-not in these figures: it takes milliseconds a text ([speed](speed-figures.md)).
+Made by `make bench-search DATA=folder` from `benchmarks/results/search.json`, on {cores} cores.
+Categories are unit vectors of 384 dimensions: texts of {sets}, encoded by the default
+encoder, plus Gaussian noise of length {noise} (a cosine of {cosine:.2f} to the text). Queries are
+test texts of the same sets; each asks for the {k} best categories. Encoding is not included: it
+takes milliseconds per text ([speed](speed-figures.md)).
 
 {note}![Time of a query by number of categories](images/search.png)
 
 ## Search
 
-One query at a time, {singles} of them, FAISS (what textshot uses) and its NumPy twin by turns; a
-batch of {batch}, best of several. *memory*: of a process that holds vectors and search and nothing
-else, and what a batch of {batch} takes beside.
+{singles} single queries, with FAISS (the default) and its NumPy counterpart in turns; and a batch
+of {batch}, best of several. *memory*: of a process that holds only the vectors and the search, and
+what a batch of {batch} adds.
 
 """
 _SEARCH = (
@@ -36,7 +36,7 @@ _SEARCH = (
     "batch, ms",
     "NumPy",
     "memory, MiB",
-    "batch takes, MiB",
+    "batch adds, MiB",
 )
 _CHANGES = (
     "categories",
@@ -46,17 +46,16 @@ _CHANGES = (
     "threshold, s",
     "save, s",
     "load, s",
-    "first query then, s",
+    "first query, s",
     "on disk, MiB",
     "peak memory, MiB",
 )
 _KEPT = """
-## Changes, and the disk
+## Changes and files
 
-Categories that have a name and no example, so one key each; with an example to each name there are
-two. *threshold*: deriving it again, which an `Engine` does after every change, and an `Index` does
-not. *save* and *load* are what the commands do, with every check; *peak memory* is that of all of
-it in one process.
+The categories have a name and no example, so one key each. *threshold*: the time to derive it
+again, which an `Engine` does after every change. *save* and *load* include every check. *peak
+memory*: of one process that does all of this.
 
 """
 
@@ -114,20 +113,20 @@ def _number(value: float) -> str:
 
 
 def _same(cells: Found) -> str:
-    """Say whether the answers are the same, size by size."""
+    """Count the sizes at which all searches agree."""
     found = [cells[f"searching {size}"] for size in SIZES if f"searching {size}" in cells]
     if not found:
         return ""
     furthest, same = max(c["furthest"] for c in found), sum(c["same_rows"] for c in found)
     return (
-        f"\nAnswers of FAISS, of NumPy and of a plain product in double precision that is sorted"
-        f" ({COMPARED} queries, 10 best): the same rows at {same} of {len(found)} sizes, scores"
-        f" {furthest:.1g} apart at most."
+        f"\nFAISS, NumPy and a sorted product in double precision ({COMPARED} queries, 10 best)"
+        f" return the same rows at {same} of {len(found)} sizes; scores differ by"
+        f" {furthest:.1g} at most."
     )
 
 
 def _blas(cells: Found) -> str:
-    """Compare with FAISS as it comes; pairs were measured one after the other."""
+    """Compare with the default FAISS, in pairs measured one after the other."""
     found = cells.get(f"blas {BLAS_SIZE}")
     if not found:
         return ""
@@ -137,10 +136,10 @@ def _blas(cells: Found) -> str:
         best = [f"{1e3 * min(each[name]):,.0f}" for name in ("faiss", "textshot")]
         ratio = min(each["faiss"]) / min(each["textshot"])
         rows.append([k, *best, f"{ratio:.1f}", f"{times.min():.1f} to {times.max():.1f}"])
-    names = ("k", "FAISS as it comes, ms", "textshot, ms", "times, best of each", "times, in pairs")
+    names = ("k", "FAISS, default, ms", "textshot, ms", "times, best of each", "times, in pairs")
     return (
-        f"\n## A batch of {BATCH} on {BLAS_SIZE:,} categories, one thread\n\nFAISS as it comes: an"
-        " `IndexFlatIP` with the default `distance_compute_blas_threshold`, which turns to BLAS"
-        f" from 334 queries of 384 dims on. By turns, {ROUNDS} rounds; ours with exact scores.\n\n"
+        f"\n## A batch of {BATCH} on {BLAS_SIZE:,} categories, one thread\n\n*FAISS, default*: an"
+        " `IndexFlatIP` with the default `distance_compute_blas_threshold`, which uses BLAS from"
+        f" 334 queries of 384 dimensions. In turns, {ROUNDS} rounds; textshot scores exactly.\n\n"
         + _table(names, rows)
     )

@@ -9,9 +9,9 @@ from typing import Any
 MINUTE = 60
 
 HEAD = (
-    "# The service under load: the figures\n\nMade by `make bench-service DATA=folder`. The service has one core, the generator the other; all-MiniLM-L6-v2"
-    " in OpenVINO, banking77 with its 77 categories, one example each. The generator sends at a constant rate, whatever comes back, and latency counts from the"
-    " moment that a request was due."
+    "# The service under load: figures\n\nMade by `make bench-service DATA=folder`. The service has one core, the load generator the other. The encoder is"
+    " all-MiniLM-L6-v2 in OpenVINO; the index has the 77 categories of banking77 with one example each. The generator sends at a constant rate, whatever the"
+    " service answers, and latency counts from the time at which a request was due."
 )
 
 
@@ -36,7 +36,7 @@ def _capacity(cell: dict[str, Any]) -> str:
         f" {max(bare):.0f}) | 100 % |"
     ]
     rows += [
-        f"| the service, {each} text{'s' * (each != '1')} a request | {rate:.0f} |"
+        f"| the service, {each} text{'s' * (each != '1')} per request | {rate:.0f} |"
         f" {100 * cell['shares'][each]:.0f} % |"
         for each, rate in cell["rates"].items()
     ]
@@ -45,8 +45,8 @@ def _capacity(cell: dict[str, Any]) -> str:
     return (
         "## Capacity\n\n"
         + table
-        + f"\n\nThe encoder ({kind}) was measured before, between and after. One text alone takes it"
-        f" {cell['bare_p50']:.1f} ms (p50)."
+        + f"\n\nThe encoder ({kind}) was measured before, between and after the runs. It takes"
+        f" {cell['bare_p50']:.1f} ms for one text (p50)."
     )
 
 
@@ -64,19 +64,19 @@ def _loads(cells: dict[str, Any]) -> str:
             )
     head = (
         "| load | requests/s | sent | answered | p50, p90, p99, max, ms | refused (429) | p50, p90, p99, max, ms"
-        " | anything else | MiB, start to end | generator late, p99, ms |"
+        " | other statuses | MiB, start to end | generator late, p99, ms |"
     )
     return "\n".join(
         [
             "## Latency by load",
             "",
-            "One text a request; load as a share of the capacity.",
+            "One text per request. The load is a share of the capacity.",
             "",
             head,
             "|" + "---|" * 10,
             *rows,
             "",
-            "Each refusal has a Retry-After.",
+            "Each refusal has a Retry-After header.",
         ]
     )
 
@@ -86,36 +86,36 @@ def _soak(cell: dict[str, Any]) -> str:
     fifth = rss[min(5 * MINUTE, len(rss) - 1)]
     return (
         "## Memory over time\n\n"
-        f"{len(rss) / MINUTE:.0f} minutes of texts of 1 to some 250 tokens at 0.8 of the capacity for them"
+        f"{len(rss) / MINUTE:.0f} minutes of texts of 1 to about 250 tokens at 0.8 of the capacity for them"
         f" ({cell['rate']:.1f} requests/s, {cell['offered']:,} in all; statuses {cell['statuses']}): {rss[0]:.0f} MiB at"
-        f" the start, {fifth:.1f} after five minutes, {rss[-1]:.1f} at the end: **{rss[-1] - fifth:+.1f} MiB**."
+        f" the start, {fifth:.1f} after five minutes, {rss[-1]:.1f} at the end, **{rss[-1] - fifth:+.1f} MiB** since."
     )
 
 
 def _reloads(cell: dict[str, Any]) -> str:
     return (
         "## Reloads under load\n\n"
-        f"{cell['generations']} generations by two kinds of writers, and {cell['damaged']} damages put in place of one and"
-        f" mended: {cell['requests']:,} requests, statuses {cell['statuses']}; {cell['refused_reloads']} reloads refused,"
-        f" {cell['taken']} taken; answers came from {cell['answering']} generations, **{cell['wrong']} of them unlike the"
-        f" library's for the generation that they name** (largest difference of a score {cell['largest_difference']:.1e})."
+        f"Two kinds of writers published {cell['generations']} generations; {cell['damaged']} damaged indexes were put in place"
+        f" and repaired. {cell['requests']:,} requests, statuses {cell['statuses']}; {cell['refused_reloads']} reloads refused,"
+        f" {cell['taken']} done. The answers came from {cell['answering']} generations; **{cell['wrong']} differ from the"
+        f" library's answer for their generation** (largest difference of a score: {cell['largest_difference']:.1e})."
     )
 
 
 def _stops(cell: dict[str, Any]) -> str:
     return (
         "## Stops under load\n\n"
-        f"{cell['stops']} SIGTERMs: {cell['requests']:,} requests, {cell['statuses']}; **{cell['lost']} lost**; /readyz said"
-        f" 503 before the door closed in {cell['unready_first']} of {cell['stops']}; exit codes {cell['exit_codes']}."
+        f"{cell['stops']} SIGTERMs: {cell['requests']:,} requests, {cell['statuses']}; **{cell['lost']} lost**. /readyz returned"
+        f" 503 before the port closed in {cell['unready_first']} of {cell['stops']}. Exit codes: {cell['exit_codes']}."
     )
 
 
 def _same(cell: dict[str, Any]) -> str:
     return (
         "## The same answers\n\n"
-        f"{cell['texts']} texts beside the library: over HTTP {cell['http_labels_differ']} other labels, largest difference of"
-        f" a score {cell['http_largest_difference']:.1e}; by the command line {cell['command_labels_differ']} and"
-        f" {cell['command_largest_difference']:.1e}."
+        f"{cell['texts']} texts compared with the library: over HTTP {cell['http_labels_differ']} labels differ, scores by"
+        f" {cell['http_largest_difference']:.1e} at most; on the command line {cell['command_labels_differ']} labels differ,"
+        f" scores by {cell['command_largest_difference']:.1e} at most."
     )
 
 

@@ -11,18 +11,19 @@ from benchmarks.speed.engines import DEFAULT
 from benchmarks.speed.measures import REPEATS
 
 Found = Mapping[str, Any]
-_MFLOP = 21.2  # a token, in the products with weights
+_MFLOP = 21.2  # per token, in the products with weights
 
 
 def page(found: Found) -> str:
     """Return the page."""
     sets = sets_of(found)
     parts = [
-        f"# Speed: the figures\n\n{_about(found)}",
+        f"# Speed: figures\n\n{_about(found)}",
         _rates(found, sets),
         "![How many times as fast as sentence-transformers](images/speed.png)",
         _shares(sets["banking77"], found["limit"]),
-        "Texts a second on banking77, in calls of so many:\n\n" + _sizes(found["sizes"]),
+        "Texts per second on banking77, by the number of texts in a call:\n\n"
+        + _sizes(found["sizes"]),
         _memory(found["memory"]),
         _repeated(found["repeated"]),
         _starts(found["cold"]),
@@ -49,10 +50,10 @@ def _about(found: Found) -> str:
     filled = ", ".join(f"{100 * (s['waste'] - 1):.1f} %" for s in sets_of(found).values())
     return (
         f"Made by `make bench-speed DATA=folder` on {found['machine']['cores']} cores."
-        f" all-MiniLM-L6-v2 on {kinds}; all cut at 256 tokens. docs/s: best of {REPEATS}, all in"
-        f" one run and interleaved; *times*: {DEFAULT} as everyone calls it is 1, median of the"
-        " repeats. SetFit and FastFit have 77 classes; the static encoder is what `textshot"
-        f" distill` makes. What our engines fill up of a batch: {filled}."
+        f" all-MiniLM-L6-v2 on {kinds}, cut at 256 tokens. *docs/s*: best of {REPEATS}, all"
+        f" interleaved in one run. *times*: speed relative to {DEFAULT} with default options, the"
+        " median of the repeats. SetFit and FastFit have 77 classes. The static encoder is made by"
+        f" `textshot distill`. Padding in the batches of textshot: {filled}."
     )
 
 
@@ -76,8 +77,8 @@ def _shares(one: Found, limit: Mapping[str, float]) -> str:
         share = 100 * _MFLOP * 1e6 * rate / (1e9 * limit[kind])
         shown.append(f"{name} {rate:,.0f} tokens/s, {share:.0f} % of {limit[kind]:.0f} GFLOP/s")
     return (
-        "On banking77, against a product of 512 by 384 and 384 by 1,536 on the same cores:"
-        f" {'; '.join(shown)} ({_MFLOP} MFLOP a token)."
+        "On banking77, compared with a product of 512 by 384 and 384 by 1,536 on the same cores:"
+        f" {'; '.join(shown)} ({_MFLOP} MFLOP per token)."
     )
 
 
@@ -94,14 +95,14 @@ def _sizes(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 def _memory(found: Mapping[str, float]) -> str:
     shown = ", ".join(f"{name} {size:,.0f} MB" for name, size in found.items())
-    return f"The largest memory of a process that encodes the texts of ag_news: {shown}."
+    return f"Peak memory of a process that encodes the texts of ag_news: {shown}."
 
 
 def _repeated(found: Found) -> str:
     once, ten = (min(found["seconds"][name]) for name in ("once", "ten times"))
     return (
-        f"`categorize` of {found['n_texts']:,} texts of banking77: {once:.2f} s; of a file with"
-        f" every one ten times: {ten:.2f} s, {10 * once / ten:.1f} times as fast a row."
+        f"`categorize` of {found['n_texts']:,} texts of banking77: {once:.2f} s. A file"
+        f" with each text ten times: {ten:.2f} s, {10 * once / ten:.1f} times as fast per row."
     )
 
 
@@ -109,5 +110,5 @@ def _starts(cold: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     shown = []
     for backend, each in cold.items():
         wall, processor = (min(x[kind] for x in each) for kind in ("wall", "processor"))
-        shown.append(f"{backend} {wall:.2f} s ({processor:.2f} s of a processor)")
+        shown.append(f"{backend} {wall:.2f} s ({processor:.2f} s of CPU time)")
     return f"`textshot classify` of one text in a new process, best of ten: {', '.join(shown)}."
