@@ -139,7 +139,7 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(
 def test_what_stdin_holds_has_to_be_said(run, index, words):
     words = words if words[0] == "index" else [*words, index, "-"]
     result = run(*words, stdin="label,text\na,b\n", code=2)
-    assert "say what stdin holds: --format csv" in result.stderr
+    assert "name the format of stdin: --format csv" in result.stderr
 
 
 def test_rejects_cannot_go_to_stdout(run, index):

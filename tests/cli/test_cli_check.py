@@ -35,14 +35,14 @@ def test_a_table_of_categories_is_checked_as_its_index_is(run, mixed_up):
         "An example is nearer to another category (1)\n  money: its example has"
     )
     assert "    “my parcel is here”\n  What to do: Take an example that says" in shown
-    assert shown.splitlines()[-1] == "2 findings in 3 categories"
+    assert shown.splitlines()[-1] == "2 issues found in 3 categories."
 
 
-def test_nothing_found_is_said(run):
+def test_no_issues_are_reported(run):
     rows = "label,text\nparcel,parcel late\nmoney,money back\nlogin,login fails\n"
     Path("good.csv").write_text(rows, encoding="utf-8")
     shown = run("check", "good.csv", "--encoder", "hashing").stdout
-    assert shown == "nothing found in 3 categories\n"
+    assert shown == "No issues found in 3 categories.\n"
 
 
 def test_texts_tell_more(run, index):
@@ -77,10 +77,7 @@ def test_suggestions_are_those_of_the_library(run, index, inbox):
 def test_a_table_to_fill_in_and_to_learn_from(run, index, inbox, name):
     told = run("suggest", index, inbox, "-o", name).stderr
     assert f"3 texts to label in {name}; then: textshot correct {index} --from {name}" in told
-    assert (
-        "is there already, perhaps with labels"
-        in run("suggest", index, inbox, "-o", name, code=1).stderr
-    )
+    assert "exists, perhaps with labels" in run("suggest", index, inbox, "-o", name, code=1).stderr
     if name.endswith("csv"):
         rows = list(csv.DictReader(StringIO(Path(name).read_text("utf-8"))))
         assert {row["text"]: row["line"] for row in rows} == {

@@ -70,7 +70,7 @@ def test_rows_that_cannot_be_read_are_left_out_with_a_warning(run, index):
     result = run("classify", index, "-f", "t.csv", "--json")
     assert [f["text"] for f in lines(result)] == ["my parcel", "my money"]
     assert result.stderr.startswith("warning: t.csv:3: ")
-    assert result.stderr.endswith("; left out\n")
+    assert result.stderr.endswith("; skipped\n")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_wrong_usage_ends_with_2_and_shows_how_to_get_help(run, index, arguments
 
 def test_texts_come_from_one_place_only(run, index):
     result = run("classify", index, "money", "-f", "t.csv", code=2)
-    assert "texts are given as arguments and by --file; give one of them" in result.stderr
+    assert "give texts as arguments or with --file, not both" in result.stderr
 
 
 def test_odd_texts_get_an_answer_and_stay_on_one_line(run, index):

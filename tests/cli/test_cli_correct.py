@@ -62,10 +62,10 @@ def test_a_table_is_corrected_at_once_and_rows_that_teach_nothing_are_told(run, 
         "threshold: 0.250 (given)\n"
     )
     assert result.stderr == (
+        "warning: reviewed.csv:6: the text is empty; skipped\n"
         "warning: reviewed.csv:4: no category 'late parcels' among the 5 of this index; did you"
-        " mean 'late parcel'?; left out\n"
-        "warning: reviewed.csv:6: the text is empty; left out\n"
-        "2 rows without a category skipped\n"
+        " mean 'late parcel'?; skipped\n"
+        "2 rows without a label skipped\n"
     )
     assert answer(run, index, "when is the courier open") == "late parcel"
     examples = [e for c in Engine.load(index).categories for e in c.examples if e.correction_order]
@@ -122,7 +122,7 @@ def test_the_output_of_categorize_can_be_corrected_with(run, index, inbox):
 def test_where_nothing_is_to_be_learnt_nothing_is_written(run, index, rows):
     Path("r.csv").write_text("text,label\n" + rows)
     result = run("correct", index, "--from", "r.csv")
-    assert result.stdout == "nothing to correct: index stays as it is\n"
+    assert result.stdout == "nothing to correct: index is unchanged\n"
     assert Engine.load(index).index.generation == 1
     found = json.loads(run("correct", index, "--from", "r.csv", "--json").stdout)
     assert (found["generation"], found["corrected"], found["answers"]) == (1, 0, [])
@@ -133,9 +133,9 @@ def test_where_nothing_is_to_be_learnt_nothing_is_written(run, index, rows):
     [
         ([], 2, "give a TEXT and its LABEL, or a table of them: --from FILE"),
         (["text"], 2, "give a TEXT and its LABEL, or a table of them: --from FILE"),
-        (["text", "late parcel", "--from", "r.csv"], 2, "as an argument and by --from"),
-        (["text", "--from", "r.csv"], 2, "as an argument and by --from; give one of them"),
-        (["--from", "-"], 2, "say what stdin holds: --format"),
+        (["text", "late parcel", "--from", "r.csv"], 2, "as an argument or with --from"),
+        (["text", "--from", "r.csv"], 2, "as an argument or with --from, not both"),
+        (["--from", "-"], 2, "name the format of stdin: --format"),
         (["text", "late parcels"], 1, "no category 'late parcels' among the 5 of this index; did"),
         ([" ", "unknown"], 1, "1 of 1 texts that fit nothing are empty"),
         ([" ", "late parcel"], 1, "category 'late parcel' has an empty example"),

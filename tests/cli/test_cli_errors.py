@@ -121,7 +121,10 @@ def test_a_second_writer_is_told_and_changes_nothing(run, index, categories, mon
         (MemoryError(), "Error: out of memory; try a smaller file or batch"),
         (OSError(28, "No space left on device", "x"), "Error: No space left on device: x"),
         (OSError("odd"), "Error: odd"),
-        (UnicodeEncodeError("ascii", "é", 0, 1, "no"), "Error: this place takes ascii only"),
+        (
+            UnicodeEncodeError("ascii", "é", 0, 1, "no"),
+            "Error: the output is ascii",
+        ),
     ],
 )
 def test_errors_of_the_system_are_one_line(run, index, monkeypatch, error, message):

@@ -38,11 +38,11 @@ def test_the_figures_are_shown_as_tables_and_lines(run, index, labelled):
         "    1  opening hours  unknown\n"
         "    1  unknown        login problem\n"
         "\n"
-        "accuracy            50.0 %  (95 % interval 15.0 % to 85.0 %;"
-        " 4 texts that fit a category)\n"
-        "of those answered   66.7 %  (coverage 75.0 %)\n"
-        "macro F1            50.0 %\n"
-        "unknown             recall 50.0 %, precision 50.0 %  (2 texts that fit none)\n"
+        "accuracy               50.0 %  (95 % interval 15.0 % to 85.0 %; 4 texts in scope)\n"
+        "coverage               75.0 %\n"
+        "precision of answers   66.7 %\n"
+        "macro F1               50.0 %\n"
+        "unknown                recall 50.0 %, precision 50.0 %  (2 texts out of scope)\n"
     )
     assert result.stderr == ""
 
@@ -74,15 +74,15 @@ def test_no_unknown_switches_abstaining_off(run, index, labelled):
 def test_texts_without_any_truth_are_all_right(run, index):
     Path("strange.csv").write_text("text,label\nthe weather,\n")
     shown = run("evaluate", index, "strange.csv").stdout
-    assert "accuracy            -  (95 % interval - to -; 0 texts that fit a category)" in shown
-    assert "(1 text that fits none)" in shown
+    assert "accuracy               -  (95 % interval - to -; 0 texts in scope)" in shown
+    assert "(1 text out of scope)" in shown
 
 
 def test_rows_that_cannot_be_used_are_left_out_and_counted(run, index):
     Path("l.csv").write_text("text,label\nmy parcel,late parcel\n,late parcel\n")
     result = run("evaluate", index, "l.csv", "--json")
     assert (json.loads(result.stdout)["n"], json.loads(result.stdout)["rejected"]) == (1, 1)
-    assert result.stderr == "warning: l.csv:3: the text is empty; left out\n"
+    assert result.stderr == "warning: l.csv:3: the text is empty; skipped\n"
 
 
 def test_columns_can_be_named(run, index):
@@ -131,7 +131,7 @@ def test_it_can_try_what_adapting_would_do(run, index):
 def test_a_report_is_written_beside_the_figures(run, index, labelled):
     result = run("evaluate", index, labelled, "--report", "report.html")
     assert result.stdout == run("evaluate", index, labelled).stdout
-    assert "it holds texts of yours" in result.stderr
+    assert "it contains your texts" in result.stderr
     page = Path("report.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "<h1>50.0 % right</h1>" in page
@@ -140,8 +140,8 @@ def test_a_report_is_written_beside_the_figures(run, index, labelled):
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [
-        ("report.pdf", 2, "give it a name that ends in .html"),
-        ("nowhere/report.html", 1, "is not there. Make it first"),
+        ("report.pdf", 2, "report.pdf must end in .html"),
+        ("nowhere/report.html", 1, "does not exist. Make it first"),
     ],
 )
 def test_a_report_that_cannot_be_written_is_refused_at_once(

@@ -13,7 +13,11 @@ TEXT = "my parcel has not come"
 def test_json_is_the_explanation_of_the_library(run, index):
     found = [json.loads(line) for line in run("explain", index, TEXT, "--json").stdout.splitlines()]
     told = Engine.load(index).explain(TEXT)
-    assert found == [json.loads(json.dumps({"text": TEXT, **asdict(told)}))]
+    assert found == [
+        json.loads(
+            json.dumps({"text": TEXT, **asdict(told), "prediction": told.prediction.to_dict()})
+        )
+    ]
     assert found[0]["words"]
 
 
@@ -23,7 +27,7 @@ def test_people_see_the_answer_the_keys_and_the_words(run, index):
     shown = run("explain", index, TEXT, "-n", "2").stdout.splitlines()
     assert shown[:2] == [TEXT, f"  late parcel: {told.reason}"]
     assert f'  {best.score:.3f}  late parcel, by its example "{best.key.text}"' in shown
-    start = shown.index("  what words do to the score of late parcel") + 1
+    start = shown.index("  words that change the score of late parcel") + 1
     assert [line.split()[:2] for line in shown[start:]] == [
         [f"{word.score:+.3f}", word.text] for word in told.words[:2]
     ]

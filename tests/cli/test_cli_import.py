@@ -23,7 +23,7 @@ def test_to_stdout(run):
 def test_numbers_for_names_and_bad_rows_are_warned_of(run):
     Path("train.csv").write_text("text,label\nmoney back,0\n,1\n")
     told = run("import", "setfit", "train.csv", "-o", "categories.csv").stderr
-    assert "warning: train.csv:3: the text is empty; left out\n" in told
+    assert "warning: train.csv:3: the text is empty; skipped\n" in told
     assert "warning: the names are numbers, which say nothing. Name them: --names" in told
 
 

@@ -14,9 +14,8 @@ from textshot.testing import HashingEncoder, toy_categories
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1" / "index"
 OPAQUE_NAMES = (
-    'the names tell nothing about the examples (as "c17" would), so they hardly count'
-    " (0.57 of an example). Say in a column 'description' what they mean, or leave them out by"
-    " --no-names\n"
+    'the names say nothing about the examples (like "c17"), so they count as 0.57 of an example.'
+    " Say what they mean in a column 'description', or ignore them with --no-names\n"
 )
 
 
@@ -35,7 +34,7 @@ def test_index_again_makes_a_new_generation(run, categories):
     run("index", categories, "-o", "made", "--encoder", "hashing")
     again = run("index", categories, "-o", "made", "--encoder", "hashing")
     assert again.stdout.startswith(
-        "made: 5 categories, 5 examples, generation 2 (`textshot rollback` goes back)\n"
+        "made: 5 categories, 5 examples, generation 2, see `textshot rollback`\n"
     )
 
 
@@ -67,7 +66,7 @@ def test_one_category_only_needs_a_threshold_of_yours(run):
     Path("one.csv").write_text("label,text\nrefund,money back\n")
     words = ["index", "one.csv", "-o", "made", "--encoder", "hashing"]
     refused = run(*words, code=1)
-    assert "one.csv has one category only, 'refund'" in refused.stderr
+    assert "one.csv has only one category, 'refund'" in refused.stderr
     assert not Path("made").exists()
     given = run(*words, "--threshold", "0.3")
     assert given.stderr == ""
@@ -80,7 +79,7 @@ def test_few_categories_make_the_threshold_a_guess_wherever_it_is_shown(run):
     Path("two.csv").write_text("label,text\nrefund,money back\nparcel,where is it\n")
     made = run("index", "two.csv", "-o", "made", "--encoder", "hashing")
     assert made.stderr == (
-        "with 2 categories the threshold is a guess; try it on texts of your own, and set it by"
+        "with 2 categories the threshold is a guess: try it on your own texts, and set it with"
         " --threshold\n"
     )
     assert "(background sentences, 95 %, a guess)" in made.stdout
@@ -146,7 +145,7 @@ def test_names_that_tell_nothing_are_told_of_and_the_answer_is_made_all_the_same
 @pytest.mark.parametrize(
     ("rows", "options", "text"),
     [
-        ("a,one\nb,two\nc,three\n", ["--no-names"], "left out"),
+        ("a,one\nb,two\nc,three\n", ["--no-names"], "ignored"),
         ("a,one\nb,two\n", [], "count as 3.00 examples (from the number of categories)"),
         ("a,\nb,\nc,\nd,\ne,\n", [], "count as 2.60 examples (from the number of categories)"),
     ],
@@ -165,7 +164,7 @@ def test_info_of_an_index_from_before_names_were_weighed(run):
     found = json.loads(run("info", "old", "--json").stdout)
     assert (found["names"], found["name_weight"]) == (True, None)
     assert found["attention_share"] is None
-    assert "\nkeys                 one vector for each category\n" in run("info", "old").stdout
+    assert "\nkeys                 one vector per category\n" in run("info", "old").stdout
 
 
 def test_keys_that_have_a_part_in_every_score_are_told_of(run):
@@ -175,7 +174,7 @@ def test_keys_that_have_a_part_in_every_score_are_told_of(run):
     share = json.loads(run(*words, "--json").stdout)["attention_share"]
     assert share == Engine.load("made").index.state.attention_share > 0
     assert json.loads(run("info", "made", "--json").stdout)["attention_share"] == share
-    shown = f"one vector for each category, and {100 * share:.1f} % of a score from all\n"
+    shown = f"one vector per category, {100 * share:.1f} % of a score from all keys\n"
     assert f"\nkeys: {shown}threshold: " in run(*words).stdout
     assert f"\nkeys                 {shown}" in run("info", "made").stdout
 
@@ -187,10 +186,7 @@ def test_few_examples_are_no_news_when_an_index_is_made(run, categories):
 @pytest.mark.parametrize("network", ["memory", "linear"])
 def test_info_does_not_say_one_vector_where_a_network_reads_more(run, categories, network):
     run("index", categories, "-o", "made", "--encoder", "hashing", "--network", network)
-    assert (
-        f"\nkeys                 as the {network} network reads them\n"
-        in run("info", "made").stdout
-    )
+    assert f"\nkeys                 scored by the {network} network\n" in run("info", "made").stdout
     assert json.loads(run("info", "made", "--json").stdout)["attention_share"] is None
 
 
@@ -215,15 +211,15 @@ def test_info_says_what_the_index_holds(run, index):
         "generation           1\n"
         "categories           5\n"
         "examples             5\n"
-        "nothing              0\n"
+        "out of scope         0\n"
         "dim                  256\n"
         "names                count as 2.23 examples (measured on the examples)\n"
         "private              False\n"
         "encoder              hashing\n"
-        "encoder_fingerprint  hashing-v1-256\n"
+        "encoder fingerprint  hashing-v1-256\n"
         "network              matching\n"
         "decision             threshold 0.250 (given)\n"
-        "keys                 one vector for each category\n"
+        "keys                 one vector per category\n"
         "\n"
         "generation  created               categories  keys  state\n"
     )
@@ -268,7 +264,7 @@ def test_a_damaged_index_says_so_and_info_lists_what_can_be_brought_back(run, in
     for command in (["classify", index, "money"], ["labels", "list", index], ["info", index]):
         result = run(*command, code=1)
         assert "index.json" in result.stderr
-    assert "can be brought back" in result.stdout
+    assert "can be restored" in result.stdout
     assert "textshot rollback index" in result.stderr
     run("rollback", index)
     assert json.loads(run("classify", index, "money back", "--json").stdout)["label"]

@@ -137,10 +137,10 @@ def test_the_last_category_can_go_and_everything_is_unknown_then(run, index):
         (["add", "late parcel", "--description", "x"], 2, "--description is for a new one"),
         (["add", "late parcel", " "], 1, "category 'late parcel' has an empty example"),
         (["add", "new", ""], 1, "category 'new' has an empty example"),
-        (["add", "unknown"], 2, "unknown takes texts that fit no category, and no more"),
-        (["add", "unknown", "x", "--description", "y"], 2, "unknown takes texts that fit no"),
+        (["add", "unknown"], 2, "unknown takes out-of-scope texts, and no description"),
+        (["add", "unknown", "x", "--description", "y"], 2, "unknown takes out-of-scope texts"),
         (["add", "unknown", "x", " "], 1, "1 of 2 texts that fit nothing are empty"),
-        (["remove", "unknown"], 2, "of unknown say which text: --example TEXT"),
+        (["remove", "unknown"], 2, "name the text of unknown to remove: --example TEXT"),
         (["remove", "unknown", "--example", "x"], 1, "known to fit no category (0 of them)"),
         (["merge", "late parcel", "--into", "unknown"], 1, "no category 'unknown' among the 5"),
         (["add", ""], 1, "a category has an empty name"),
@@ -179,7 +179,7 @@ def test_a_category_is_removed_and_merged_without_its_model(run, index, monkeypa
 def test_merging_a_category_without_examples_says_that_nothing_of_it_is_left(run, index):
     run("labels", "add", index, "bare")
     merged = run("labels", "merge", index, "bare", "--into", "refund request")
-    assert merged.stderr == "without an example, so nothing of it is left: bare\n"
+    assert merged.stderr == "had no example, so nothing of it remains: bare\n"
 
 
 def test_renaming_to_the_same_name_is_refused(run, index):
@@ -205,4 +205,4 @@ def test_merging_says_what_is_lost_of_a_name_with_blanks_and_not_of_the_target(r
     run("labels", "add", index, "bare")
     run("labels", "add", index, "target")
     merged = run("labels", "merge", index, " bare", "target", "late parcel", "--into", "target ")
-    assert merged.stderr == "without an example, so nothing of it is left: bare\n"
+    assert merged.stderr == "had no example, so nothing of it remains: bare\n"

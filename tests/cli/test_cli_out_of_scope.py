@@ -33,13 +33,13 @@ def others():
 def made(run, categories, others):
     """An index with two texts that fit nothing, threshold 0.25."""
     options = ["--encoder", "hashing", "--threshold", "0.25"]
-    result = run("index", categories, "-o", "made", *options, "--nothing", others)
+    result = run("index", categories, "-o", "made", *options, "--out-of-scope", others)
     assert result.stderr == ""
     assert result.stdout.startswith("made: 5 categories, 5 examples\n")
     return "made"
 
 
-# index --nothing
+# index --out-of-scope
 
 
 def test_what_is_in_the_file_is_unknown(run, made, index):
@@ -67,16 +67,23 @@ def test_the_command_answers_as_the_library_does(run, made):
 
 def test_a_row_that_cannot_be_used_is_told_with_file_and_line(run, categories):
     Path("others.csv").write_text("id,text\n1,one\n2,two,three\n3,four\n")
-    made = ["index", categories, "-o", "made", "--encoder", "hashing", "--nothing", "others.csv"]
-    assert run(*made).stderr == (
-        "warning: others.csv:3: has 3 fields, the header has 2; left out\n"
-    )
+    made = [
+        "index",
+        categories,
+        "-o",
+        "made",
+        "--encoder",
+        "hashing",
+        "--out-of-scope",
+        "others.csv",
+    ]
+    assert run(*made).stderr == ("warning: others.csv:3: has 3 fields, the header has 2; skipped\n")
     assert [text for text, _ in nothing_of("made")] == ["one", "four"]
 
 
 def test_rows_without_a_text_teach_nothing(run, categories):
     Path("others.csv").write_text("id,text\n1,\n2,one\n3,  \n")
-    run("index", categories, "-o", "made", "--encoder", "hashing", "--nothing", "others.csv")
+    run("index", categories, "-o", "made", "--encoder", "hashing", "--out-of-scope", "others.csv")
     assert nothing_of("made") == [("one", "example")]
 
 
@@ -91,7 +98,7 @@ def test_rows_without_a_text_teach_nothing(run, categories):
 )
 def test_any_table_with_a_column_of_texts_will_do(run, categories, name, content):
     Path(name).write_text(content)
-    run("index", categories, "-o", "made", "--encoder", "hashing", "--nothing", name)
+    run("index", categories, "-o", "made", "--encoder", "hashing", "--out-of-scope", name)
     assert [text for text, _ in nothing_of("made")] == ["one", "two"]
 
 
@@ -106,14 +113,23 @@ def test_any_table_with_a_column_of_texts_will_do(run, categories, name, content
 def test_a_file_that_cannot_be_read_is_said_and_no_index_is_made(run, categories, content, message):
     if content is not None:
         Path("others.csv").write_text(content)
-    made = ["index", categories, "-o", "made", "--encoder", "hashing", "--nothing", "others.csv"]
+    made = [
+        "index",
+        categories,
+        "-o",
+        "made",
+        "--encoder",
+        "hashing",
+        "--out-of-scope",
+        "others.csv",
+    ]
     assert message in run(*made, code=1).stderr
     assert not Path("made").exists()
 
 
 def test_a_private_index_has_their_texts_in_none_of_its_files(run, categories, others):
     options = ["--encoder", "hashing", "--threshold", "0.25", "--private"]
-    run("index", categories, "-o", "made", *options, "--nothing", others)
+    run("index", categories, "-o", "made", *options, "--out-of-scope", others)
     stored = b"".join(p.read_bytes() for p in Path("made").iterdir())
     assert b"shelf" not in stored
     assert b"office" not in stored
@@ -132,9 +148,9 @@ def test_indexed_again_without_the_file_they_are_gone(run, made, categories):
 
 
 def test_info_says_how_many_there_are(run, made, index):
-    assert "\nexamples             5\nnothing              2\n" in run("info", made).stdout
-    assert json.loads(run("info", made, "--json").stdout)["nothing"] == 2
-    assert json.loads(run("info", index, "--json").stdout)["nothing"] == 0
+    assert "\nexamples             5\nout of scope         2\n" in run("info", made).stdout
+    assert json.loads(run("info", made, "--json").stdout)["out_of_scope"] == 2
+    assert json.loads(run("info", index, "--json").stdout)["out_of_scope"] == 0
 
 
 # labels
@@ -239,7 +255,7 @@ def test_to_and_fro_the_newest_correction_holds(run, index):
 def test_rows_of_a_table_that_are_unknown_go_on_teaching_nothing(run, index):
     Path("r.csv").write_text(f"text,label\n{TEXT},unknown\nthe moon,\nthe courier,late parcel\n")
     result = run("correct", index, "--from", "r.csv")
-    assert result.stderr == "2 rows without a category skipped\n"
+    assert result.stderr == "2 rows without a label skipped\n"
     assert "1 correction, " in result.stdout
     assert nothing_of(index) == []
     assert label_of(run, index, TEXT) == "late parcel"
@@ -249,7 +265,7 @@ def test_what_categorize_could_not_answer_comes_back_unlearnt(run, made):
     Path("in.csv").write_text(f"text\nmy parcel shelf\n{TEXT}\nzzz qqq\n")
     run("categorize", made, "in.csv", "-o", "out.csv")
     result = run("correct", made, "--from", "out.csv", "--text-column", "text")
-    assert result.stderr == "2 rows without a category skipped\n"
+    assert result.stderr == "2 rows without a label skipped\n"
     assert nothing_of(made) == [(text, "example") for text in TEXTS]
 
 

@@ -105,7 +105,7 @@ def test_what_was_done_before_counts_neither_for_rate_nor_time(monkeypatch, caps
         now[0] += 5
         advance(0, 0.5)
         now[0] += 100
-        advance.say("unknown 10 %")
+        advance.show("unknown 10 %")
         advance(200, 0.6)
     assert capsys.readouterr().err == (
         "counting: 200 done, 2 a second, 60 %, 7 minutes left; unknown 10 %\n"

@@ -78,8 +78,8 @@ def test_a_review_goes_there_and_back(run, categories, inbox, review):
     result = run("correct", "made", "--from", review)
     assert result.stderr == (
         f"warning: {review}:{line}: no category 'login problems' among the 5 of this index; did you"
-        " mean 'login problem'?; left out\n"
-        "3 rows without a category skipped\n"
+        " mean 'login problem'?; skipped\n"
+        "3 rows without a label skipped\n"
     )
     assert "4 corrections, " in result.stdout
     assert "unknown" in result.stdout
@@ -112,8 +112,8 @@ def test_how_many_of_the_reviewed_answers_changed_is_said(run, index, inbox):
 def test_a_review_that_nobody_filled_in_changes_nothing(run, index, inbox):
     run("categorize", index, inbox, "-o", "out.csv", "--review", "r.csv", "--review-rows", "3")
     result = run("correct", index, "--from", "r.csv")
-    assert result.stdout == "nothing to correct: index stays as it is\n"
-    assert result.stderr == "3 rows without a category skipped\n"
+    assert result.stdout == "nothing to correct: index is unchanged\n"
+    assert result.stderr == "3 rows without a label skipped\n"
 
 
 def test_unknown_in_the_output_of_categorize_still_teaches_nothing(run, index, inbox):

@@ -16,7 +16,7 @@ GERMAN = (
 )
 LONG = (
     "1 text is longer than the 12224 tokens that the encoder reads (about 9168 words); the rest was"
-    " not looked at"
+    " ignored"
 )
 
 
@@ -25,7 +25,6 @@ def made(run, categories):
     """An index made with the real encoder; its English texts are nothing to talk about."""
     result = run("index", categories, "-o", "made")
     assert "tokens" not in result.stderr
-    assert "pieces" not in result.stderr
     return "made"
 
 
@@ -69,11 +68,11 @@ def test_a_text_of_a_few_windows_is_read_to_its_end_and_nothing_is_said(run, mad
 
 
 def test_another_language_is_noticed_once(run, made):
-    texts = [f"{text} {i}" for i in range(200) for text in GERMAN]
+    texts = [f"{text} {i}" for i in range(40) for text in GERMAN]
     Path("in.csv").write_text("text\n" + "\n".join(f'"{t}"' for t in texts), encoding="utf-8")
     shown = run("categorize", made, "in.csv", "-o", "out.csv").stderr
     assert shown.count("another language, or jargon?") == 1
-    assert "tokens" not in shown
+    assert "longer than" not in shown
 
 
 def test_an_encoder_that_cannot_tell_says_nothing(run, index):

@@ -37,7 +37,7 @@ def test_it_says_what_changed_and_keeps_it(run, index, labelled):
     assert lines[1].startswith("threshold: 0.250 (given) -> 0.")
     assert lines[1].endswith("(tuned on labelled texts)")
     assert lines[2].startswith("on these 130 texts: accuracy ")
-    assert "(100 that fit), unknown recall " in lines[2]
+    assert "(100 in scope), recall of unknown " in lines[2]
     assert Engine.load(index).calibrated
     assert "(tuned on labelled texts)" in run("info", index).stdout
 
@@ -53,7 +53,7 @@ def test_probabilities_are_shown_from_then_on(run, index, labelled):
         assert f"  {prediction.probability:.2f}  " in f"{line}  ".replace("         ", "  ")
     first = json.loads(run("classify", index, *texts, "--json").stdout.splitlines()[0])
     assert first["probability"] == expected[0].probability
-    assert "probabilities       off by " in run("evaluate", index, labelled).stdout
+    assert "calibration error      " in run("evaluate", index, labelled).stdout
 
 
 def test_a_categorised_file_has_a_column_more(run, index, labelled, inbox):
@@ -81,7 +81,7 @@ def test_without_texts_that_fit_none_the_threshold_stays(run, index, labelled):
     Path("fitting.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     result = run("tune", index, "fitting.csv")
     assert "threshold: 0.250 (given) -> 0.250 (given)" in result.stdout
-    assert "0 texts that fit none are too few to tell about unknown" in result.stderr
+    assert "0 out-of-scope texts: too few to calibrate unknown" in result.stderr
 
 
 def test_without_a_file_the_categories_decide_again(run, index, labelled):
@@ -101,14 +101,14 @@ def test_too_few_texts_are_an_error_and_nothing_changes(run, index):
 
 def test_options_of_a_file_without_a_file_are_a_mistake(run, index, labelled):
     run("tune", index, labelled)
-    assert "none is given" in run("tune", index, "--text-column", "text", code=2).stderr
+    assert "there is no LABELLED" in run("tune", index, "--text-column", "text", code=2).stderr
     assert Engine.load(index).calibrated
 
 
 def test_a_rate_beside_a_threshold_is_a_mistake(run, categories):
     words = ("--threshold", "0.5", "--unknown-rate", "0.9", "--encoder", "hashing")
     result = run("index", categories, "-o", "made", *words, code=2)
-    assert "--unknown-rate is the rate of an auto threshold" in result.stderr
+    assert "--unknown-rate needs --threshold auto" in result.stderr
 
 
 def test_with_adapt_probabilities_are_left_out_and_that_is_said(run, index, labelled):

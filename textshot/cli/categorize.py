@@ -115,9 +115,7 @@ STDOUT = "-"
 @click.option(
     "--review-rows", type=click.IntRange(1), default=100, show_default=True, help="So many rows."
 )
-@options.encoder_option
-@options.device_option
-@options.cache_option
+@options.engine_options
 @options.json_option
 def categorize(
     index_path: str,
@@ -145,9 +143,7 @@ def categorize(
     compare: str | None,
     review: str | None,
     review_rows: int,
-    encoder: str | None,
-    device: options.Where,
-    cache: bool,
+    engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
     """Add a category to every row of tables: CSV, TSV, JSONL, Parquet, Excel, plain text.
@@ -171,7 +167,7 @@ def categorize(
         options.need_format(path, input_format)
     if ray_address is not None and runner != "ray":
         raise click.UsageError("--ray-address goes with --runner ray")
-    engine = options.load_engine(index_path, encoder, device, cache=cache)
+    engine = engine_options.load(index_path)
     of_both: dict[str, Any] = {
         "text_columns": text_columns,
         "threshold": threshold,
@@ -205,7 +201,7 @@ def categorize(
                 review=review,
                 review_rows=review_rows,
                 on_progress=advance,
-                on_counts=lambda counts: advance.say(in_words(counts)),
+                on_counts=lambda counts: advance.show(in_words(counts)),
             )
     except KeyboardInterrupt:
         if STDOUT in inputs and output != STDOUT:

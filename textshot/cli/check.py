@@ -1,5 +1,5 @@
 # ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
-"""textshot check."""
+"""textshot check, textshot suggest, textshot map."""
 
 from __future__ import annotations
 
@@ -12,17 +12,27 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.classify import read_texts
-from textshot.cli.output import counted, note_truncation, print_json
+from textshot.cli.classify import prediction_json
+from textshot.cli.output import (
+    categories_text,
+    check_page,
+    counted,
+    note,
+    note_truncation,
+    print_json,
+    print_table,
+    write_page,
+)
 from textshot.cli.progress import progress
+from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.engine.findings import Finding
-    from textshot.io import Format
+    from textshot.types import Prediction
 
-_SHOWN = 10
-_TEXT = 90  # signs of an example
+_MAX_ISSUES = 10
+_MAX_TEXT_CHARS = 90
 
 
 @click.command()
@@ -32,104 +42,92 @@ _TEXT = 90  # signs of an example
     "texts_path",
     metavar="FILE",
     type=click.Path(),
-    help="Texts of yours, without labels: what they get tells more. - for stdin.",
+    help="Table of unlabelled texts (column text) to check the answers of; - for stdin.",
 )
-@options.text_column_option
-@options.input_format_option
-@options.encoding_option
-@options.encoder_option
-@options.device_option
-@options.cache_option
+@options.table_options
+@options.engine_options
 @options.json_option
 def check(
     path: str,
     texts_path: str | None,
-    text_columns: list[str],
-    input_format: Format | None,
-    encoding: str | None,
-    encoder: str | None,
-    device: options.Where,
-    cache: bool,
+    table: options.TableOptions,
+    engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
-    """Find out what will go wrong with categories, before it does.
+    """Diagnose categories before you use them.
 
-    Looks for examples that are nearer to another category, names that say nothing, categories near
-    each other or too wide, texts that the encoder does not read well, and says what to do. Reads an
-    index, or a table of categories as `textshot index` does.
+    Reports examples that are nearer to another category, uninformative names, categories that are
+    near each other or too wide, and texts that the encoder reads badly, with a remedy for each.
+    Reads an index, or a table of categories as `textshot index` does.
 
     \b
     Examples:
       textshot check examples/support/categories.csv
       textshot check my-index --texts inbox.csv
     """
-    engine = _engine(path, encoder, device, cache)
-    found = engine.check()
-    about: list[dict[str, Any]] = []
-    if texts_path is not None:
-        about = _about_texts(engine, texts_path, text_columns, input_format, encoding)
+    engine = _engine(path, engine_options)
+    findings = engine.check()
+    diagnostics = [] if texts_path is None else _diagnostics(engine, texts_path, table)
     if as_json:
-        findings = [{**asdict(finding), "remedy": finding.remedy} for finding in found]
-        print_json({"categories": len(engine.index), "findings": findings, "texts": about})
+        shown = [{**asdict(finding), "remedy": finding.remedy} for finding in findings]
+        record = {"categories": len(engine.index), "findings": shown, "texts": diagnostics}
+        print_json(record)
         return
-    _say(found, about)
-    n, size = len(found) + len(about), counted(len(engine.index), "category", "categories")
-    click.echo(f"{counted(n, 'finding') if n else 'nothing found'} in {size}")
+    n = len(findings) + len(diagnostics)
+    _print_issues(findings, diagnostics)
+    issues = counted(n, "issue") if n else "No issues"
+    click.echo(f"{issues} found in {categories_text(len(engine.index))}.")
 
 
-def _engine(path: str, encoder: str | None, device: options.Where, cache: bool) -> Engine:
-    """Return the engine of an index, or make one of a table of categories."""
+def _engine(path: str, engine_options: options.EngineOptions) -> Engine:
+    """Load an index, or make one of a table of categories."""
     if Path(path).is_dir() or not Path(path).exists():
-        return options.load_engine(path, encoder, device, cache=cache)
+        return engine_options.load(path)
     from textshot.encoders import load_encoder
     from textshot.engine import Engine
     from textshot.io.categories import read_categories
 
     categories = read_categories(path)
-    loaded = load_encoder(encoder, **device._asdict())
-    return Engine.build(categories, encoder=options.cached(loaded) if cache else loaded)
+    encoder = load_encoder(engine_options.encoder, **engine_options.runtime._asdict())
+    return Engine.build(
+        categories, encoder=options.cached(encoder) if engine_options.cache else encoder
+    )
 
 
-def _about_texts(
-    engine: Engine,
-    path: str,
-    text_columns: list[str],
-    input_format: Format | None,
-    encoding: str | None,
-) -> list[dict[str, Any]]:
+def _diagnostics(engine: Engine, path: str, table: options.TableOptions) -> list[dict[str, Any]]:
+    """Return which categories look wrong by the answers to texts."""
     from textshot.batch.diagnostics import REMEDIES, TITLES, diagnose_texts
 
-    texts = read_texts(path, text_columns, input_format, encoding)
-    with progress("reading texts") as advance:
-        tally, doubts = diagnose_texts(engine, texts, on_progress=advance)
+    with progress("reading texts") as on_progress:
+        texts = options.read_texts(path, table)
+        tally, diagnostics = diagnose_texts(engine, texts, on_progress=on_progress)
     note_truncation(tally.truncation)
     return [
         {
-            "kind": doubt.kind,
-            "label": doubt.label,
-            "reason": doubt.reason,
-            "title": TITLES[doubt.kind],
-            "remedy": REMEDIES[doubt.kind],
+            "kind": diagnostic.kind,
+            "label": diagnostic.label,
+            "reason": diagnostic.reason,
+            "title": TITLES[diagnostic.kind],
+            "remedy": REMEDIES[diagnostic.kind],
         }
-        for doubt in doubts
+        for diagnostic in diagnostics
     ]
 
 
-def _say(found: Sequence[Finding], about: Sequence[dict[str, Any]]) -> None:
-    """Print what was found, by kind, with the remedy of each kind once."""
+def _print_issues(findings: Sequence[Finding], diagnostics: Sequence[dict[str, Any]]) -> None:
+    """Print issues by kind, with the remedy of each kind once."""
     from textshot.engine.findings import TITLES
 
-    shown = [(TITLES[finding.kind], finding.remedy, _lines(finding)) for finding in found] + [
-        (one["title"], one["remedy"], [f"{one['label']}: {one['reason']}"]) for one in about
-    ]
-    for title, members in groupby(shown, key=lambda one: one[0]):
-        several = list(members)
-        click.secho(f"{title} ({len(several)})", bold=True)
-        for _, _, lines in several[:_SHOWN]:
+    issues = [(TITLES[f.kind], f.remedy, _lines(f)) for f in findings]
+    issues += [(d["title"], d["remedy"], [f"{d['label']}: {d['reason']}"]) for d in diagnostics]
+    for title, members in groupby(issues, key=lambda issue: issue[0]):
+        group = list(members)
+        click.secho(f"{title} ({len(group)})", bold=True)
+        for _, _, lines in group[:_MAX_ISSUES]:
             click.echo("\n".join(f"  {line}" for line in lines))
-        if len(several) > _SHOWN:
-            click.echo(f"  and {len(several) - _SHOWN} more: --json shows all")
-        click.echo(f"  What to do: {several[0][1]}\n")
+        if len(group) > _MAX_ISSUES:
+            click.echo(f"  and {len(group) - _MAX_ISSUES} more; --json prints all")
+        click.echo(f"  What to do: {group[0][1]}\n")
 
 
 def _lines(finding: Finding) -> list[str]:
@@ -137,5 +135,161 @@ def _lines(finding: Finding) -> list[str]:
     lines = [f"{label}: {finding.reason}"]
     if finding.text is not None:
         text = " ".join(finding.text.split())
-        lines.append(f"  “{text if len(text) <= _TEXT else text[: _TEXT - 1] + '…'}”")
+        cut = text if len(text) <= _MAX_TEXT_CHARS else text[: _MAX_TEXT_CHARS - 1] + "…"
+        lines.append(f"  “{cut}”")
     return lines
+
+
+@click.command()
+@options.index_argument
+@click.argument("unlabelled_path", metavar="UNLABELLED", type=click.Path())
+@click.option(
+    "-n",
+    "n_texts",
+    type=click.IntRange(min=1),
+    help="Number of texts. [default: one per category]",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    help="Table to write, with an empty column label to fill in (.xlsx: from a list), for"
+    " `textshot correct --from`.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Random seed of the sample of texts."
+)
+@options.table_options
+@options.engine_options
+@options.json_option
+def suggest(
+    index_path: str,
+    unlabelled_path: str,
+    n_texts: int | None,
+    output: str | None,
+    seed: int,
+    table: options.TableOptions,
+    engine_options: options.EngineOptions,
+    as_json: bool,
+) -> None:
+    """Pick the texts whose labels would help most.
+
+    These are texts between two categories that resemble many others, and differ from each other and
+    from the examples; the most helpful comes first. UNLABELLED has a column text; at most 5,000
+    different texts are considered, a random sample of more.
+
+    \b
+    Examples:
+      textshot suggest my-index examples/support/inbox.csv -n 10
+      textshot suggest my-index examples/support/inbox.csv -o to-label.xlsx
+    """
+    if output is not None and Path(output).exists():
+        raise click.ClickException(
+            f"{output} exists, perhaps with labels in it. Name another file, or move it"
+        )
+    engine = engine_options.load(index_path)
+    texts = options.read_texts(unlabelled_path, table)
+    picked = engine.suggest(texts, n_texts or max(1, len(engine.index)), seed=seed)
+    note_truncation(engine.truncation_stats(picked))
+    answers = list(zip(picked, engine.classify(picked, 3), strict=True))
+    if output is not None:
+        n = _write_suggestions(engine, output, unlabelled_path, answers, table)
+        command = f"textshot correct {index_path} --from {output}"
+        note(f"{counted(n, 'text')} to label in {output}; then: {command}")
+    elif as_json:
+        for text, answer in answers:
+            print_json(prediction_json(text, answer))
+    else:
+        rows = [(answer.label or UNKNOWN, f"{answer.margin:.3f}", text) for text, answer in answers]
+        print_table(("answer", "margin", "text"), rows)
+
+
+def _write_suggestions(
+    engine: Engine,
+    output: str,
+    path: str,
+    answers: Sequence[tuple[str, Prediction]],
+    table: options.TableOptions,
+) -> int:
+    from textshot.batch.review import ReviewRow, write_review_rows
+    from textshot.batch.worker import Worker
+
+    lines = _first_lines(path, {text for text, _ in answers}, table)
+    rows = [
+        ReviewRow(
+            text=text,
+            answer=answer.label or UNKNOWN,
+            score=answer.score,
+            margin=answer.margin,
+            probability=answer.probability,
+            source="" if path == "-" else path,
+            line=lines.get(text, 0),
+        )
+        for text, answer in answers
+    ]
+    return write_review_rows(Path(output), rows, Worker.for_columns(engine, ["text"], ["text"]))
+
+
+def _first_lines(path: str, texts: set[str], table: options.TableOptions) -> dict[str, int]:
+    """Return the line at which each text occurs first; none for stdin, which is read only once."""
+    from textshot.encoders import clean_texts
+    from textshot.io import text_column
+    from textshot.io.categories import text_columns_of
+
+    first: dict[str, int] = {}
+    if path == "-":
+        return first
+    with table.open(path) as opened:
+        columns = text_columns_of(opened, table.text_columns)
+        for batch in opened.batches():
+            rows = clean_texts(text_column(batch.data, columns))
+            for text, line in zip(rows, batch.lines, strict=True):
+                if text in texts:
+                    first.setdefault(text, line)
+    return first
+
+
+@click.command("map")
+@options.index_argument
+@click.argument("texts_path", metavar="[TEXTS]", required=False, type=click.Path())
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, type=click.Path(), help="Web page to write."
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Random seed of the sample of texts and of the layout.",
+)
+@options.table_options
+@options.engine_options
+def map_(
+    index_path: str,
+    texts_path: str | None,
+    output: str,
+    seed: int,
+    table: options.TableOptions,
+    engine_options: options.EngineOptions,
+) -> None:
+    """Draw categories and texts in the plane.
+
+    Writes a single web page (.html). What is near in the plane is near for the encoder; point at a
+    dot to see its text. TEXTS has a column text; at most 5,000 different texts are drawn, a random
+    sample of more.
+
+    \b
+    Examples:
+      textshot map my-index -o map.html
+      textshot map my-index examples/support/inbox.csv -o map.html
+    """
+    from textshot.reports import index_map
+
+    check_page(output)
+    # The vectors of categories are stored: without texts no encoder is needed.
+    engine = engine_options.load(index_path, lazy=texts_path is None)
+    texts = options.read_texts(texts_path, table) if texts_path is not None else ()
+    note("computing the layout; with thousands of texts this takes half a minute")
+    page = index_map(engine, texts, index=index_path, source=texts_path or "", seed=seed)
+    write_page(output, page)

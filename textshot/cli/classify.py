@@ -1,61 +1,62 @@
 # ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
-"""textshot classify."""
+"""textshot classify, textshot explain."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from textshot.cli import options
-from textshot.cli.output import note_truncation, print_json, print_table, warn
+from textshot.cli.output import counted, note, note_truncation, print_json, print_table
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
-    from textshot.io import Format
-    from textshot.types import Prediction, Threshold
+    from textshot.engine.explain import Explanation, Word
+    from textshot.types import Match, Prediction, Threshold
 
-_CHUNK = 256
+_BAR_CHARS = 20  # of the longest bar
 
 
 @click.command()
 @options.index_argument
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option(
-    "-f", "--file", "path", type=click.Path(), help="Read texts from a table; - for stdin."
+    "-f",
+    "--file",
+    "path",
+    metavar="FILE",
+    type=click.Path(),
+    help="Read texts from a table; - for stdin.",
 )
-@options.text_column_option
-@options.input_format_option
-@options.encoding_option
+@options.table_options
 @click.option(
-    "-k", type=click.IntRange(min=1), default=3, show_default=True, help="Matches shown in JSON."
+    "-k",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Number of matches per text in JSON.",
 )
 @options.threshold_options
-@options.encoder_option
-@options.device_option
-@options.cache_option
+@options.engine_options
 @options.json_option
 def classify(
     index_path: str,
     texts: tuple[str, ...],
     path: str | None,
-    text_columns: list[str],
-    input_format: Format | None,
-    encoding: str | None,
+    table: options.TableOptions,
     k: int,
     threshold: Threshold,
-    encoder: str | None,
-    device: options.Where,
-    cache: bool,
+    engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
-    """Say which category each text belongs to.
+    """Classify texts.
 
-    Texts come from the arguments, from a file (--file), or from stdin, a text a line. Each one
-    gets the best category, its score (cosine) and margin over the runner-up, or unknown.
+    Texts come from the arguments, from a file (--file), or from stdin, one per line. Each gets its
+    best category with a score (cosine) and a margin over the runner-up, or unknown.
 
     \b
     Examples:
@@ -65,56 +66,133 @@ def classify(
     from textshot.encoders import TruncationStats
 
     if not texts and path is None and sys.stdin.isatty():
-        raise click.UsageError(
-            "no text given. Give texts as arguments, --file FILE, or pipe them in"
-        )
+        raise click.UsageError("no text. Give texts as arguments, --file FILE, or pipe them in")
     if texts and path is not None:
-        raise click.UsageError("texts are given as arguments and by --file; give one of them")
-    engine = options.load_engine(index_path, encoder, device, cache=cache)
-    source = iter(texts) if texts else read_texts(path or "-", text_columns, input_format, encoding)
-    found: list[tuple[str, ...]] = []
+        raise click.UsageError("give texts as arguments or with --file, not both")
+    engine = engine_options.load(index_path)
+    source = iter(texts) if texts else options.read_texts(path or "-", table)
+    rows: list[tuple[str, ...]] = []
     stats = TruncationStats()
-    while part := list(islice(source, _CHUNK)):
+    while part := list(islice(source, options.STDIN_ROWS)):
         stats += engine.truncation_stats(part)
-        for text, prediction in zip(
-            part, engine.classify(part, k, threshold=threshold), strict=True
-        ):
+        predictions = engine.classify(part, k, threshold=threshold)
+        for text, prediction in zip(part, predictions, strict=True):
             if as_json:
-                print_json(as_dict(text, prediction))
+                print_json(prediction_json(text, prediction))
             else:
-                found.append(_row(text, prediction, engine.calibrated))
+                rows.append(_row(text, prediction, engine.calibrated))
     note_truncation(stats)
     if not as_json:
-        sure = ("probability",) * engine.calibrated
-        print_table(("label", "score", "margin", *sure, "text"), found)
+        probability = ("probability",) * engine.calibrated
+        print_table(("label", "score", "margin", *probability, "text"), rows)
 
 
-def as_dict(text: str, prediction: Prediction) -> dict[str, Any]:
+def prediction_json(text: str, prediction: Prediction) -> dict[str, Any]:
     """Return what `--json` prints for a text."""
     return {"text": text, **prediction.to_dict()}
 
 
 def _row(text: str, prediction: Prediction, calibrated: bool) -> tuple[str, ...]:
-    sure = "-" if prediction.probability is None else f"{prediction.probability:.2f}"
+    probability = "-" if prediction.probability is None else f"{prediction.probability:.2f}"
     return (
         prediction.label or UNKNOWN,
         f"{prediction.score:.3f}",
         f"{prediction.margin:.3f}",
-        *((sure,) * calibrated),
+        *((probability,) * calibrated),
         text,
     )
 
 
-def read_texts(
-    path: str, text_columns: list[str], input_format: Format | None, encoding: str | None
-) -> Iterator[str]:
-    """Yield the texts of a table, and tell which rows are left out."""
-    from textshot.io import open_table, text_column
-    from textshot.io.categories import text_columns_of
+@click.command()
+@options.index_argument
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option(
+    "-n",
+    "--words",
+    "n_words",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Number of words to show, the most important first; JSON has all.",
+)
+@click.option(
+    "-k",
+    type=click.IntRange(min=2),
+    default=3,
+    show_default=True,
+    help="Number of categories to show.",
+)
+@options.threshold_options
+@options.engine_options
+@options.json_option
+def explain(
+    index_path: str,
+    texts: tuple[str, ...],
+    n_words: int,
+    k: int,
+    threshold: Threshold,
+    engine_options: options.EngineOptions,
+    as_json: bool,
+) -> None:
+    """Explain why texts get their answers.
 
-    with open_table(path, format=input_format, encoding=encoding, batch_rows=_CHUNK) as table:
-        columns = text_columns_of(table, text_columns)
-        for batch in table.batches():
-            for reject in batch.rejects:
-                warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
-            yield from text_column(batch.data, columns)
+    Shows the nearest categories with the key of each that decided, the threshold, and what each
+    word adds to the score of the best category: the difference when the word is left out. Texts
+    come from the arguments, or from stdin, one per line.
+
+    \b
+    Examples:
+      textshot explain my-index "they took the money twice"
+      textshot explain my-index --json < mails.txt
+    """
+    from textshot.encoders import TruncationStats
+
+    if not texts and sys.stdin.isatty():
+        raise click.UsageError("no text. Give texts as arguments, or pipe them in")
+    engine = engine_options.load(index_path)
+    stats = TruncationStats()
+    for i, text in enumerate(texts or options.read_texts("-")):
+        stats += engine.truncation_stats([text])
+        explanation = engine.explain(text, k, threshold=threshold)
+        if explanation.n_left:
+            note(f"text {i}: the last {counted(explanation.n_left, 'different word')} not tested")
+        if as_json:
+            prediction = explanation.prediction.to_dict()
+            print_json({"text": text, **asdict(explanation), "prediction": prediction})
+        else:
+            click.echo(("\n" if i else "") + "\n".join(_lines(text, explanation, n_words)))
+    note_truncation(stats)
+
+
+def _lines(text: str, explanation: Explanation, n_words: int) -> list[str]:
+    prediction = explanation.prediction
+    label = prediction.label or UNKNOWN
+    lines = [text, f"  {click.style(label, bold=True)}: {explanation.reason}"]
+    if prediction.matches:
+        lines += ["", f"  margin {prediction.margin:.3f}"]
+        lines += [f"  {_match_line(match)}" for match in prediction.matches]
+    words = explanation.words[:n_words]
+    if words:
+        lines += ["", f"  words that change the score of {prediction.matches[0].label}"]
+        lines += _bars(words)
+    return lines
+
+
+def _match_line(match: Match) -> str:
+    key = match.key
+    text = "(private)" if key.text is None else f'"{key.text}"'
+    return f"{match.score:.3f}  {match.label}, by its {key.kind} {text}"
+
+
+def _bars(words: tuple[Word, ...]) -> list[str]:
+    largest = max(abs(word.score) for word in words) or 1.0
+    width = max(len(_word_text(word)) for word in words)
+    lines = []
+    for word in words:
+        bar = ("+" if word.score > 0 else "-") * round(_BAR_CHARS * abs(word.score) / largest)
+        lines.append(f"  {word.score:+.3f}  {_word_text(word):<{width}}  {bar}".rstrip())
+    return lines
+
+
+def _word_text(word: Word) -> str:
+    return word.text if word.count == 1 else f"{word.text} ({word.count} times)"

@@ -65,7 +65,7 @@ def distill(
         raise EncoderError(
             f"the encoder {loaded.name!r} has no tokens to encode. Take a sentence-transformers one"
         )
-    texts = sample_texts(options.read_texts(texts_path)) if texts_path else []
+    texts = sample_texts(options.read_texts(texts_path, skip_empty=True)) if texts_path else []
     if texts_path and not texts:
         raise EncoderError(f"{texts_path} has no text to fit the encoder to")
     n_tokens, dim = distill(loaded, Path(output), dims=dims, texts=texts, on_message=note)

@@ -1,72 +1,66 @@
 # ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
-"""textshot evaluate."""
+"""textshot evaluate, textshot tune."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from textshot.cli import options
 from textshot.cli.output import (
+    check_page,
     counted,
+    note,
     note_adapted,
     note_truncation,
     percent,
     print_json,
     print_table,
+    threshold_text,
+    write_page,
 )
 from textshot.cli.progress import progress
+from textshot.types import DEFAULT_REJECTION_RATE
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
-    from textshot.io import Format
-    from textshot.types import Threshold
+    from textshot.types import DecisionSettings, Threshold
 
-_SHOWN_CONFUSIONS = 10
-_MATCHES = 5  # of each answer in a report, which shows the true category where it came near
+_MAX_CONFUSIONS = 10
+_REPORT_MATCHES = 5  # a report shows the true category if it is one of the best
 
 
 @click.command()
 @options.index_argument
 @click.argument("labelled_path", metavar="LABELLED", type=click.Path())
-@options.text_column_option
-@options.label_column_option
+@options.labelled_table_options
 @options.threshold_options
 @options.adapt_option
-@options.input_format_option
-@options.encoding_option
-@options.encoder_option
-@options.device_option
-@options.cache_option
+@options.engine_options
 @click.option(
     "--report",
     "report_path",
     metavar="FILE",
     type=click.Path(),
-    help="Write a page, .html: bars, curves, who was taken for whom, the worst errors with their"
-    " texts. One file that needs nothing but a browser.",
+    help="Write a report as a single web page (.html): bars, curves, confusions, the worst errors.",
 )
 @options.json_option
 def evaluate(
     index_path: str,
     labelled_path: str,
-    text_columns: list[str],
-    label_column: str | None,
+    table: options.TableOptions,
     threshold: Threshold,
     adapt: bool,
-    input_format: Format | None,
-    encoding: str | None,
-    encoder: str | None,
-    device: options.Where,
-    cache: bool,
+    engine_options: options.EngineOptions,
     report_path: str | None,
     as_json: bool,
 ) -> None:
-    """Compare the answers with labelled texts.
+    """Measure accuracy on labelled texts.
 
-    LABELLED has the columns text and label; an empty label, or unknown, says that the text fits no
-    category. Accuracy is over the others, and counts unknown as wrong.
+    LABELLED has the columns text and label; an empty label, or unknown, marks a text as out of
+    scope. Accuracy is over the texts in scope, and counts unknown as wrong.
 
     \b
     Examples:
@@ -75,70 +69,139 @@ def evaluate(
     """
     from textshot.evaluation import compared, predicted, wanted_of
 
-    options.check_page(report_path)
-    data = options.read_labelled_texts(
-        labelled_path, label_column, text_columns, input_format, encoding
-    )
-    engine = options.load_engine(index_path, encoder, device, cache=cache)
+    check_page(report_path)
+    data = options.read_labelled_texts(labelled_path, table)
+    engine = engine_options.load(index_path)
     before = engine.decision.threshold if threshold == "auto" else None
     if adapt:
         engine = engine.adapted(data.texts)
-        adaptation = engine.index.state.adaptation
-        note_adapted(adaptation, "the input", before, engine.decision.threshold)
-    wanted = wanted_of(engine, data.texts, data.truths)
-    with progress("evaluating", len(data.texts)) as advance:
-        k = 1 if report_path is None else _MATCHES
-        answers = predicted(engine, data.texts, k, threshold=threshold, advance=advance)
-    found = compared(answers, wanted)
+        note_adapted(engine.info.adaptation, "the input", before, engine.decision.threshold)
+    truths = wanted_of(engine, data.texts, data.truths)
+    with progress("evaluating", len(data.texts)) as on_progress:
+        k = 1 if report_path is None else _REPORT_MATCHES
+        answers = predicted(engine, data.texts, k, threshold=threshold, advance=on_progress)
+    evaluation = compared(answers, truths)
     if report_path is not None:
         from textshot.reports import evaluation_page
 
-        page = evaluation_page(
-            found, data.texts, wanted, answers, index=index_path, labelled=labelled_path
-        )
-        options.write_page(report_path, page)
+        names = {"index": index_path, "labelled": labelled_path}
+        write_page(report_path, evaluation_page(evaluation, data.texts, truths, answers, **names))
     note_truncation(engine.truncation_stats(data.texts))
     if as_json:
-        print_json({**found.to_dict(), "rejected": len(data.rejects)})
+        print_json({**evaluation.to_dict(), "rejected": len(data.rejects)})
     else:
-        _say(found)
+        _print_evaluation(evaluation)
 
 
-def _say(found: Evaluation) -> None:
+def _print_evaluation(result: Evaluation) -> None:
     print_table(
         ("category", "texts", "precision", "recall", "f1"),
         [
             (name, str(s.support), percent(s.precision), percent(s.recall), percent(s.f1))
-            for name, s in found.labels.items()
+            for name, s in result.labels.items()
         ],
     )
-    if found.confusions:
+    if result.confusions:
         click.echo()
         print_table(
             ("texts", "of", "answered as"),
-            [(str(n), truth, answer) for truth, answer, n in found.confusions[:_SHOWN_CONFUSIONS]],
+            [(str(n), truth, answer) for truth, answer, n in result.confusions[:_MAX_CONFUSIONS]],
         )
     click.echo()
-    low, high = found.accuracy_interval or (None, None)
-    fitting, strange = (
-        counted(n, "text that fits", "texts that fit")
-        for n in (found.n - found.n_unknown, found.n_unknown)
+    low, high = result.accuracy_interval or (None, None)
+    in_scope, out_of_scope = (
+        counted(n, "text") for n in (result.n - result.n_unknown, result.n_unknown)
     )
+    lines = [
+        (
+            "accuracy",
+            f"{percent(result.accuracy)}  (95 % interval {percent(low)} to {percent(high)};"
+            f" {in_scope} in scope)",
+        ),
+        ("coverage", percent(result.coverage)),
+        ("precision of answers", percent(result.accuracy_answered)),
+        ("macro F1", percent(result.macro_f1)),
+        (
+            "unknown",
+            f"recall {percent(result.unknown_recall)}, precision"
+            f" {percent(result.unknown_precision)}  ({out_of_scope} out of scope)",
+        ),
+    ]
+    if result.calibration_error is not None:
+        lines.append(("calibration error", percent(result.calibration_error)))
+    for name, text in lines:
+        click.echo(f"{name:<22} {text}")
+
+
+@click.command()
+@options.index_argument
+@click.argument("labelled_path", metavar="[LABELLED]", type=click.Path(), required=False)
+@options.unknown_rate_option
+@options.labelled_table_options
+@options.engine_options
+@options.json_option
+def tune(
+    index_path: str,
+    labelled_path: str | None,
+    unknown_rate: float | None,
+    table: options.TableOptions,
+    engine_options: options.EngineOptions,
+    as_json: bool,
+) -> None:
+    """Calibrate probabilities and the threshold on labelled texts.
+
+    LABELLED is as for `evaluate`. With 30 texts in scope, answers get a probability; with 10 out of
+    scope, unknown gets one too, and the threshold is set to the best mean of two shares: in-scope
+    texts answered right, and out-of-scope texts answered unknown. Evaluate on other texts than
+    these. Without LABELLED the threshold is derived from the categories again, and probabilities
+    are removed.
+
+    \b
+    Examples:
+      textshot tune my-index examples/support/labelled.csv
+      textshot tune my-index --unknown-rate 0.8
+    """
+    if labelled_path is None and table != options.TableOptions():
+        raise click.UsageError("there is no LABELLED that these options could read")
+    engine = engine_options.load(index_path)
+    before = engine.decision
+    results: tuple[Evaluation, Evaluation] | None = None
+    if labelled_path is None:
+        rate = DEFAULT_REJECTION_RATE if unknown_rate is None else unknown_rate
+        engine.set_threshold("auto", unknown_rate=rate)
+    else:
+        from textshot.evaluation import evaluate
+
+        data = options.read_labelled_texts(labelled_path, table)
+        first = evaluate(engine, data.texts, data.truths)
+        engine.tune(data.texts, data.truths, unknown_rate=unknown_rate)
+        results = first, evaluate(engine, data.texts, data.truths)
+    generation = engine.save(index_path)
+    if as_json:
+        print_json({"index": index_path, "generation": generation, **asdict(engine.decision)})
+    else:
+        _print_change(f"{index_path}: generation {generation}", before, engine.decision, results)
+
+
+def _print_change(
+    title: str,
+    before: DecisionSettings,
+    after: DecisionSettings,
+    results: tuple[Evaluation, Evaluation] | None,
+) -> None:
+    click.echo(title)
+    click.echo(f"threshold: {threshold_text(before)} -> {threshold_text(after)}")
+    if results is None:
+        return
+    old, new = results
     click.echo(
-        f"accuracy            {percent(found.accuracy)}  (95 % interval {percent(low)} to"
-        f" {percent(high)}; {fitting} a category)"
+        f"on these {counted(new.n, 'text')}: accuracy {percent(old.accuracy)} ->"
+        f" {percent(new.accuracy)} ({new.n - new.n_unknown} in scope), recall of unknown"
+        f" {percent(old.unknown_recall)} -> {percent(new.unknown_recall)}"
+        f" ({new.n_unknown} out of scope)"
     )
-    click.echo(
-        f"of those answered   {percent(found.accuracy_answered)}  (coverage"
-        f" {percent(found.coverage)})"
-    )
-    click.echo(f"macro F1            {percent(found.macro_f1)}")
-    click.echo(
-        f"unknown             recall {percent(found.unknown_recall)}, precision"
-        f" {percent(found.unknown_precision)}  ({strange} none)"
-    )
-    if found.calibration_error is not None:
-        click.echo(
-            f"probabilities       off by {percent(found.calibration_error)} (expected calibration"
-            " error, 15 bins)"
+    if after.unknown is None:
+        note(
+            f"{counted(new.n_unknown, 'out-of-scope text')}: too few to calibrate unknown. The"
+            " threshold stays, and probabilities hold for texts in scope"
         )

@@ -1,5 +1,5 @@
 # ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
-"""textshot import: from the files of other tools to a file of categories."""
+"""textshot import: convert the files of other tools to a categories file."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from textshot.cli.output import counted, note, warn
+from textshot.cli.output import categories_text, counted, note, warn, warn_rejects
 
 if TYPE_CHECKING:
     from textshot.types import Category
 
 _output = click.option(
-    "-o", "--output", type=click.Path(), required=True, help="The categories file; - for stdout."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    required=True,
+    help="Categories file to write; - for stdout.",
 )
 _file = click.argument("path", metavar="FILE", type=click.Path())
 
 
 @click.group(name="import")
 def import_() -> None:
-    """Turn the examples or routes of another tool into a categories file.
+    """Convert the examples or routes of another tool to a categories file.
 
-    Only data is read: JSON, YAML and tables. A model that was pickled is never opened.
+    Reads JSON, YAML and tables as data alone; it never opens a pickled model.
 
     \b
     Example:
@@ -36,13 +41,13 @@ def import_() -> None:
 @_output
 @click.option(
     "--names",
+    metavar="FILE",
     type=click.Path(),
-    help="What numbered labels are called: the model's config_setfit.json, or a list in JSON.",
+    help="Names of numbered labels: the model's config_setfit.json, or a list in JSON. [default:"
+    " the column label_text, if there is one]",
 )
 def setfit(path: str, output: str, names: str | None) -> None:
-    """Read a table of examples with the columns text and label.
-
-    The names are taken from the column label_text, where there is one and no --names.
+    """Convert a table of SetFit examples, with the columns text and label.
 
     \b
     Example:
@@ -51,20 +56,19 @@ def setfit(path: str, output: str, names: str | None) -> None:
     from textshot.io.importers import from_setfit
 
     categories, rejects = from_setfit(path, names)
-    for reject in rejects:
-        warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+    warn_rejects(rejects)
     if all(category.name.strip().isdecimal() for category in categories):
         warn("the names are numbers, which say nothing. Name them: --names config_setfit.json")
-    _write(output, categories)
+    _write_categories(output, categories)
 
 
 @import_.command("semantic-router")
 @_file
 @_output
 def semantic_router(path: str, output: str) -> None:
-    """Read routes as SemanticRouter.to_json and to_yaml write them.
+    """Convert routes as SemanticRouter.to_json and to_yaml write them.
 
-    Thresholds of routes are of another encoder, and left out.
+    Thresholds are left out: they belong to another encoder.
 
     \b
     Example:
@@ -72,14 +76,14 @@ def semantic_router(path: str, output: str) -> None:
     """
     from textshot.io.importers import from_semantic_router
 
-    _write(output, from_semantic_router(path))
+    _write_categories(output, from_semantic_router(path))
 
 
 @import_.command("classy")
 @_file
 @_output
 def classy(path: str, output: str) -> None:
-    """Read the data of classy-classification: examples by name, or a list of names.
+    """Convert the data of classy-classification: examples by name, or a list of names.
 
     \b
     Example:
@@ -87,12 +91,12 @@ def classy(path: str, output: str) -> None:
     """
     from textshot.io.importers import from_classy
 
-    _write(output, from_classy(path))
+    _write_categories(output, from_classy(path))
 
 
-def _write(output: str, categories: Sequence[Category]) -> None:
+def _write_categories(output: str, categories: Sequence[Category]) -> None:
     from textshot.io.importers import write_categories
 
     write_categories(output, categories)
     n_examples = sum(len(category.examples) for category in categories)
-    note(f"{counted(len(categories), 'category', 'categories')}, {counted(n_examples, 'example')}")
+    note(f"{categories_text(len(categories))}, {counted(n_examples, 'example')}")

@@ -3,218 +3,267 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from textshot.cli import options
+from textshot.cli.info import keys_text, network_text
 from textshot.cli.output import (
-    PLAIN_NETWORK,
+    categories_text,
     counted,
-    keys_text,
-    network_text,
     note,
-    note_opaque_names,
     note_truncation,
     print_json,
     threshold_text,
     warn,
 )
 from textshot.cli.progress import progress
+from textshot.types import DEFAULT_REJECTION_RATE, Threshold
 
 if TYPE_CHECKING:
+    from textshot.encoders import Encoder
     from textshot.engine import Engine
-    from textshot.io import Format
     from textshot.types import Category
-from textshot.types import DEFAULT_REJECTION_RATE, Threshold
+
+
+@dataclass(frozen=True, slots=True)
+class _NewEncoder:
+    """The encoder to make an index with, see `load_encoder`."""
+
+    name: str | None
+    revision: str | None
+    prompt: str
+    max_length: int | None
+    long_texts: str
+    runtime: options.RuntimeOptions
+    cache: bool
+
+    def load(self, *, adapter: str | None) -> Encoder:
+        from textshot.encoders import load_encoder
+
+        encoder = load_encoder(
+            self.name,
+            revision=self.revision,
+            prompt=self.prompt,
+            max_length=self.max_length,
+            long_texts=self.long_texts,
+            adapter=adapter,
+            **self.runtime._asdict(),
+        )
+        return options.cached(encoder) if self.cache else encoder
+
+
+def _new_encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of an encoder as one `encoder`."""
+
+    @click.option(
+        "--encoder",
+        "name",
+        envvar="TEXTSHOT_ENCODER",
+        metavar="NAME|FOLDER",
+        help="Encoder: a sentence-transformers model of the hub or in a folder, or `hashing`, a"
+        " toy. [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
+    )
+    @click.option("--revision", help="Commit or tag of a model on the hub. [default: the latest]")
+    @click.option(
+        "--prompt", default="", help="Text to put before every text, such as 'query: ' for e5."
+    )
+    @click.option(
+        "--max-length",
+        type=click.IntRange(min=3),
+        help="Maximum tokens of a text, or of a window. [default: that of the model]",
+    )
+    @click.option(
+        "--long-texts",
+        type=click.Choice(["windows", "cut"]),
+        default="windows",
+        show_default=True,
+        help="What to do with longer texts: read them in overlapping windows, or cut them.",
+    )
+    @options.device_option
+    @options.cache_option
+    @wraps(function)
+    def command(
+        *args: Any,
+        name: str | None,
+        revision: str | None,
+        prompt: str,
+        max_length: int | None,
+        long_texts: str,
+        device: options.RuntimeOptions,
+        cache: bool,
+        **others: Any,
+    ) -> Any:
+        encoder = _NewEncoder(name, revision, prompt, max_length, long_texts, device, cache)
+        return function(*args, encoder=encoder, **others)
+
+    return command
 
 
 @click.command()
 @click.argument("categories_path", metavar="CATEGORIES", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="INDEX", help="Folder to write.")
-@click.option(
-    "--encoder",
-    envvar="TEXTSHOT_ENCODER",
-    metavar="NAME|FOLDER",
-    help="A sentence-transformers folder, a hub name, or `hashing` (offline toy)."
-    " [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
-)
-@click.option("--revision", help="Of a hub model: a commit or a tag.")
-@click.option("--prompt", default="", help="Put before every text, such as 'query: ' for e5.")
-@click.option("--max-length", type=click.IntRange(min=3), help="Tokens read of a text.")
-@click.option(
-    "--long-texts",
-    type=click.Choice(["windows", "cut"]),
-    default="windows",
-    show_default=True,
-    help="Texts longer than that: read in windows that overlap, or cut.",
-)
-@options.device_option
-@options.cache_option
+@_new_encoder_options
 @options.network_option
-@click.option("--no-names", is_flag=True, help="Names say nothing (such as c17): leave them out.")
+@click.option("--no-names", is_flag=True, help="Ignore category names, for codes such as c17.")
 @options.threshold_options
 @options.unknown_rate_option
 @click.option(
-    "--nothing",
-    "nothing_path",
+    "--out-of-scope",
+    "out_of_scope_path",
     metavar="FILE",
     type=click.Path(),
-    help="A table of texts that fit no category (column text): what is nearer to one of them is"
-    " unknown.",
+    help="Table of out-of-scope texts (column text): texts nearer to these are unknown.",
 )
-@click.option("--private", is_flag=True, help="Keep vectors, leave example texts out.")
+@click.option("--private", is_flag=True, help="Store vectors only, and no example texts.")
 @click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
-@options.label_column_option
-@options.text_column_option
-@options.input_format_option
-@options.encoding_option
+@options.labelled_table_options
 @options.json_option
 def index(
     categories_path: str,
     output: str,
-    encoder: str | None,
-    revision: str | None,
-    prompt: str,
-    max_length: int | None,
-    long_texts: str,
-    device: options.Where,
-    cache: bool,
+    encoder: _NewEncoder,
     network: str | None,
     no_names: bool,
     threshold: Threshold,
     unknown_rate: float | None,
-    nothing_path: str | None,
+    out_of_scope_path: str | None,
     private: bool,
     purge: bool,
-    label_column: str | None,
-    text_columns: list[str],
-    input_format: Format | None,
-    encoding: str | None,
+    table: options.TableOptions,
     as_json: bool,
 ) -> None:
     """Make an index from a table of categories.
 
-    CATEGORIES has a row for each example, with the columns label, text and description; text and
-    description may be empty. Other columns are kept as metadata. An index that is there already
-    gets a new generation; `textshot rollback` brings the old one back.
+    CATEGORIES has one row per example, with the columns label, text and description; text and
+    description may be empty. Other columns become metadata. An existing index gets a new
+    generation; `textshot rollback` restores the old one.
 
     \b
     Example:
       textshot index examples/support/categories.csv -o my-index
     """
-    from textshot.encoders import load_encoder
     from textshot.engine import Engine
-    from textshot.io.categories import read_categories
 
     if unknown_rate is not None and threshold != "auto":
-        raise click.UsageError("--unknown-rate is the rate of an auto threshold, and one is given")
-    options.need_format(categories_path, input_format)
-    categories = read_categories(
-        categories_path,
-        label=label_column,
-        text=text_columns,
-        format=input_format,
-        encoding=encoding,
-    )
-    _check(categories, categories_path, threshold)
-    nothing = options.read_texts(nothing_path) if nothing_path else []
-    loaded = load_encoder(
-        encoder,
-        revision=revision,
-        prompt=prompt,
-        max_length=max_length,
-        long_texts=long_texts,
-        adapter=None if network == options.NO_NETWORK else "auto",
-        **device._asdict(),
-    )
+        raise click.UsageError("--unknown-rate needs --threshold auto")
+    categories = _read_categories(categories_path, table, threshold)
+    out_of_scope = list(_texts(out_of_scope_path)) if out_of_scope_path else []
+    loaded = encoder.load(adapter=None if network == options.NO_NETWORK else "auto")
     n_keys = sum(len(c.keys(names=not no_names)) for c in categories)
-    with progress("encoding", n_keys) as advance:
+    with progress("encoding", n_keys) as on_progress:
         engine = Engine.build(
             categories,
-            encoder=options.cached(loaded) if cache else loaded,
+            encoder=loaded,
             network=network,
             use_names=not no_names,
             threshold=threshold,
             unknown_rate=DEFAULT_REJECTION_RATE if unknown_rate is None else unknown_rate,
             private=private,
-            on_progress=advance,
+            on_progress=on_progress,
         )
-    engine.add_out_of_scope(nothing)
+    engine.add_out_of_scope(out_of_scope)
     engine.save(output, overwrite=True, purge=purge)
-    note_opaque_names(engine.index.state)
-    texts = [key.text for key in engine.index.state.keys if key.text is not None]
-    note_truncation(engine.truncation_stats(texts))
-    _note_trained(engine)
-    if private and not purge and engine.index.generation > 1:
-        warn("older generations in this folder may still hold texts; --purge deletes them")
-    _report(engine, output, as_json)
+    _print_notes(engine, purged=purge or not private)
+    _print_index(engine, output, as_json)
 
 
-def _check(categories: list[Category], path: str, threshold: Threshold) -> None:
-    """Stop at what cannot be meant, and say what may not be."""
+def _texts(path: str) -> Sequence[str]:
+    return list(options.read_texts(path, skip_empty=True))
+
+
+def _read_categories(
+    path: str, table: options.TableOptions, threshold: Threshold
+) -> list[Category]:
+    """Read categories; refuse what cannot be meant, and warn of what may not be."""
+    from textshot.io.categories import read_categories
+
+    options.need_format(path, table.format)
+    categories = read_categories(
+        path,
+        label=table.label_column,
+        text=table.text_columns,
+        format=table.format,
+        encoding=table.encoding,
+    )
     if len(categories) == 1 and threshold == "auto":
         raise click.ClickException(
-            f"{path} has one category only, {categories[0].name!r}: there is nothing to tell it"
-            " from. Add a second one; or say from which score on a text belongs to it,"
+            f"{path} has only one category, {categories[0].name!r}, and nothing to compare it"
+            " with. Add a second one, or set the score from which a text belongs to it:"
             " --threshold COSINE"
         )
     columns = sorted({column for c in categories for column in c.metadata})
     if columns and not any(c.examples for c in categories):
         warn(
-            "no category has an example: there is no column 'text'. If one of these holds them, say"
-            f" so by --text-column: {', '.join(columns)}"
+            "no category has an example: there is no column 'text'. If one of these holds them,"
+            f" name it with --text-column: {', '.join(columns)}"
         )
+    return categories
 
 
-def _note_trained(engine: Engine) -> None:
-    """Say so where the encoder was trained on the very categories of the index."""
+def _print_notes(engine: Engine, *, purged: bool) -> None:
+    """Print what the user should know about the categories and texts of a new index."""
     from textshot.networks import trained_categories
 
-    folder = getattr(engine.encoder, "folder", None)
-    known = trained_categories(folder) & set(engine.index.labels) if folder else ()
-    if known:
+    info = engine.info
+    weight = info.name_weight
+    if weight is not None and weight.uninformative:
         note(
-            f"{len(known)} of the {len(engine.index)} categories are among those that the encoder"
-            " was trained on: for these it is better than its model card says for new ones"
+            f'the names say nothing about the examples (like "c17"), so they count as'
+            f" {weight.weight:.2f} of an example. Say what they mean in a column 'description', or"
+            " ignore them with --no-names"
         )
+    keys = [key for c in engine.categories for key in c.keys(names=info.use_names)]
+    note_truncation(engine.truncation_stats([key.text for key in keys if key.text is not None]))
+    folder = getattr(engine.encoder, "folder", None)
+    trained = trained_categories(folder) & set(info.labels) if folder else ()
+    if trained:
+        note(
+            f"the encoder was trained on {len(trained)} of the {categories_text(len(info.labels))}:"
+            " on these it is more accurate than its model card says for new ones"
+        )
+    if not purged and info.generation > 1:
+        warn("older generations in this folder may still hold texts; --purge deletes them")
 
 
-def _report(engine: Engine, output: str, as_json: bool) -> None:
-    decision, generation = engine.decision, engine.index.generation
-    name_weight = engine.index.state.name_weight
+def _print_index(engine: Engine, output: str, as_json: bool) -> None:
+    info = engine.info
+    decision, size = info.decision, categories_text(len(info.labels))
     n_examples = sum(len(c.examples) for c in engine.categories)
     if as_json:
         print_json(
             {
                 "index": output,
-                "generation": generation,
-                "categories": len(engine.index),
+                "generation": info.generation,
+                "categories": len(info.labels),
                 "examples": n_examples,
                 "encoder": engine.encoder.source,
                 "encoder_fingerprint": engine.encoder.fingerprint,
-                "network": engine.network.name,
-                "name_weight": name_weight and asdict(name_weight),
-                "attention_share": engine.index.state.attention_share,
+                "network": info.network.name,
+                "name_weight": info.name_weight and asdict(info.name_weight),
+                "attention_share": info.attention_share,
                 "threshold": decision.threshold,
                 "threshold_method": decision.method,
                 "threshold_is_a_guess": decision.guess,
             }
         )
         return
-    again = f", generation {generation} (`textshot rollback` goes back)" if generation > 1 else ""
-    size = counted(len(engine.index), "category", "categories")
-    click.echo(f"{output}: {size}, {counted(n_examples, 'example')}{again}")
+    undo = ", see `textshot rollback`" if info.generation > 1 else ""
+    generation = f", generation {info.generation}{undo}" if undo else ""
+    click.echo(f"{output}: {size}, {counted(n_examples, 'example')}{generation}")
     click.echo(f"encoder: {engine.encoder.name} ({engine.encoder.source})")
-    shown = network_text(engine.network)
-    if shown != PLAIN_NETWORK:
-        click.echo(f"network: {shown}")
-    if engine.index.state.attention_share:
-        click.echo(f"keys: {keys_text(engine.index.state)}")
+    network = network_text(info)
+    if network != "matching":
+        click.echo(f"network: {network}")
+    if info.attention_share:
+        click.echo(f"keys: {keys_text(info)}")
     click.echo(f"threshold: {threshold_text(decision)}")
     if decision.guess:
         note(
-            f"with {size} the threshold is a guess; try it on texts of"
-            " your own, and set it by --threshold"
+            f"with {size} the threshold is a guess: try it on your own texts, and set it with"
+            " --threshold"
         )

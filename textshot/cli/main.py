@@ -14,51 +14,45 @@ from typing import Any
 import click
 
 from textshot._version import __version__
-from textshot.cli import options
 from textshot.cli.categorize import categorize
-from textshot.cli.check import check
-from textshot.cli.classify import classify
-from textshot.cli.correct import correct
+from textshot.cli.check import check, map_, suggest
+from textshot.cli.classify import classify, explain
 from textshot.cli.distill import distill
-from textshot.cli.evaluate import evaluate
-from textshot.cli.explain import explain
-from textshot.cli.history import info, rollback
+from textshot.cli.evaluate import evaluate, tune
 from textshot.cli.hub import hub
 from textshot.cli.import_ import import_
 from textshot.cli.index import index
-from textshot.cli.labels import labels
-from textshot.cli.map import map_
+from textshot.cli.info import info, rollback
+from textshot.cli.labels import correct, labels
 from textshot.cli.serve import serve
-from textshot.cli.suggest import suggest
 from textshot.cli.train import train
-from textshot.cli.tune import tune
 from textshot.errors import TextshotError
 
 
 class _Group(click.Group):
-    """Turns what went wrong into one clear line and exit code 1; never a traceback for a user."""
+    """Prints an error as one line and exits with 1; a user never sees a traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; a stream that is closed (cron, a daemon) reads and takes nothing."""
+        """Run; replace streams that are closed, as under cron or in a daemon."""
         for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-            if getattr(sys, name) is None:  # it stays open as long as the process lives
+            if getattr(sys, name) is None:  # stays open until the process ends
                 setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
         return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # `| head` has seen enough; click ends quietly
+        except BrokenPipeError:  # as from `| head`; click exits quietly
             raise
         except TextshotError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
-            place = f": {error.filename}" if error.filename else ""
-            raise click.ClickException(f"{error.strerror or error}{place}") from error
+            path = f": {error.filename}" if error.filename else ""
+            raise click.ClickException(f"{error.strerror or error}{path}") from error
         except UnicodeEncodeError as error:
             raise click.ClickException(
-                f"this place takes {error.encoding} only, and an answer does not fit that."
-                " Set PYTHONIOENCODING=utf-8"
+                f"the output is {error.encoding}, which cannot show an answer. Set"
+                " PYTHONIOENCODING=utf-8"
             ) from error
         except MemoryError as error:
             raise click.ClickException("out of memory; try a smaller file or batch") from error
@@ -69,9 +63,9 @@ class _Group(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="textshot")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is loaded and from where.")
+@click.option("-v", "--verbose", is_flag=True, help="Log to stderr what is loaded and from where.")
 def main(verbose: bool) -> None:
-    """Sort text into your own categories from one example each.
+    """Sort texts into your own categories from one example each.
 
     \b
       textshot index categories.csv -o my-index
@@ -79,8 +73,8 @@ def main(verbose: bool) -> None:
       textshot categorize my-index inbox.csv -o categorised.csv
       textshot evaluate my-index labelled.csv
 
-    Every option can be set by a variable, such as TEXTSHOT_INDEX_ENCODER for `index --encoder`.
-    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    Environment variables set the default of every option, such as TEXTSHOT_INDEX_ENCODER for `index
+    --encoder`. Exit codes: 0 success, 1 failure, 2 wrong usage.
     """
     _stop_on_sigterm()
     if verbose:
@@ -88,11 +82,24 @@ def main(verbose: bool) -> None:
         logging.getLogger("textshot").setLevel(logging.INFO)
 
 
-def _stop_on_sigterm() -> None:
-    """Stop as after Ctrl-C, so that temporary files go.
+def _name_variables(command: click.Command, prefix: str) -> None:
+    """Let each option be set by a variable called after it: TEXTSHOT_INDEX_TEXT_COLUMN."""
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.is_eager:  # no TEXTSHOT_VERSION
+            flag = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
+            shared = [option.envvar] if isinstance(option.envvar, str) else []
+            option.envvar = [f"{prefix}_{flag}", *shared]
+    if isinstance(command, click.Group):
+        for name, member in command.commands.items():
+            word = name.replace("-", "_").upper()
+            _name_variables(member, f"{prefix}_{word}")
 
-    Once: Arrow sends a signal on that came while it read, and one that arrives in the middle of
-    the clearing up would leave a file behind.
+
+def _stop_on_sigterm() -> None:
+    """Stop as after Ctrl-C, so that temporary files are removed.
+
+    Only once: Arrow repeats a signal that came while it read, and one that arrives during the
+    cleanup would leave a file behind.
     """
 
     def stop(number: int, frame: object) -> None:
@@ -124,4 +131,4 @@ for _command in (
     hub,
 ):
     main.add_command(_command)
-options.name_variables(main, "TEXTSHOT")
+_name_variables(main, "TEXTSHOT")

@@ -1,28 +1,35 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what commands do with them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from textshot.cli.output import warn
+from textshot.cli.output import warn_rejects
 from textshot.types import Threshold
 
 if TYPE_CHECKING:
     from textshot.encoders import Encoder
     from textshot.engine import Engine
-    from textshot.io import Format
+    from textshot.io import Format, Table
     from textshot.io.categories import LabelledTexts
 
 _Command = Callable[..., Any]
 
+STDIN_ROWS = 256
+"""Rows of a slice that a command answers at once, so that a pipe need not be read to its end."""
+
+NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
+"""The names in `textshot.networks.NETWORKS`, repeated because a help page loads no NumPy."""
+NO_NETWORK = "none"
+
 
 class _FormatName(click.Choice[str]):
-    """A format by its name, handed on as a `Format`."""
+    """The name of a format, passed on as a `Format`."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -35,17 +42,70 @@ class _FormatName(click.Choice[str]):
 FORMATS = _FormatName(["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"])
 
 index_argument = click.argument("index_path", metavar="INDEX", type=click.Path())
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 encoder_option = click.option(
     "--encoder",
     envvar="TEXTSHOT_ENCODER",
     metavar="NAME|FOLDER",
-    help="A sentence-transformers folder, a hub name, or `hashing` (offline toy). It has to be"
-    " the one that the index was made with. [env: TEXTSHOT_ENCODER]",
+    help="Encoder that the index was made with, if it has moved. [env: TEXTSHOT_ENCODER]",
+)
+cache_option = click.option(
+    "--cache", is_flag=True, help="Cache embeddings on disk, so that the next run reuses them."
+)
+network_option = click.option(
+    "--network",
+    type=click.Choice((*NETWORK_NAMES, NO_NETWORK)),
+    help="Network that scores texts against categories; none: matching, without the trained"
+    " adapter of the encoder. [default: the one trained with the encoder, else matching]",
+)
+adapt_option = click.option(
+    "--adapt",
+    is_flag=True,
+    help="Adapt category prototypes to the input before classifying (transductive).",
 )
 
 
-class Where(NamedTuple):
+def _rate(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0.0 <= value <= 1.0:  # NaN is neither
+        raise click.BadParameter(f"{value} is not between 0 and 1", ctx, param)
+    return value
+
+
+unknown_rate_option = click.option(
+    "--unknown-rate",
+    type=float,
+    callback=_rate,
+    metavar="RATE",
+    help="Share of out-of-scope texts that the threshold should reject, 0 to 1, estimated from the"
+    " categories or the labelled texts. [default: 0.5]",
+)
+encoding_option = click.option(
+    "--encoding", help="Encoding of a text file, such as cp1252. [default: UTF-8, or by its BOM]"
+)
+input_format_option = click.option(
+    "--format", "input_format", type=FORMATS, help="Input format. [default: by the extension]"
+)
+label_column_option = click.option(
+    "--label-column", metavar="NAME", help="Column with the label. [default: label]"
+)
+
+
+def split_names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> list[str]:
+    """Split "a, b" into its names."""
+    return [name.strip() for name in value.split(",")] if value else []
+
+
+text_column_option = click.option(
+    "--text-column",
+    "text_columns",
+    metavar="NAME[,NAME...]",
+    callback=split_names,
+    help="Column with the text; several are joined. [default: text, or the only column]",
+)
+
+
+class RuntimeOptions(NamedTuple):
     """Where an encoder runs, and how: the arguments of `load_encoder` of these names."""
 
     device: str | None
@@ -56,200 +116,167 @@ class Where(NamedTuple):
 def device_option(function: _Command) -> _Command:
     """Add --device, --backend and --precision; the command gets all three as `device`."""
 
-    @click.option("--device", help="Where to encode: cpu, cuda, mps; default: the best.")
+    @click.option("--device", help="Device: cpu, cuda or mps. [default: the fastest]")
     @click.option(
         "--backend",
         type=click.Choice(["auto", "torch", "openvino", "onnx"]),
         default="auto",
-        help="What runs the encoder; auto: the fastest one there is. [env: TEXTSHOT_BACKEND]",
+        help="Runtime of the encoder. [default: auto, the fastest; env: TEXTSHOT_BACKEND]",
     )
     @click.option(
         "--precision",
         type=click.Choice(["auto", "fp32", "bf16", "int8"]),
         default="auto",
-        help="auto: bf16 where the CPU has it and openvino runs; int8 makes other vectors: an index"
-        " that was made in it is read in it. [env: TEXTSHOT_PRECISION]",
+        help="Numbers of the encoder; an index made with int8 needs int8. [default: auto, bf16"
+        " where the CPU has it, else fp32; env: TEXTSHOT_PRECISION]",
     )
     @wraps(function)
-    def called(*args: Any, device: str | None, backend: str, precision: str, **others: Any) -> Any:
-        return function(*args, device=Where(device, backend, precision), **others)
+    def command(*args: Any, device: str | None, backend: str, precision: str, **others: Any) -> Any:
+        return function(*args, device=RuntimeOptions(device, backend, precision), **others)
 
-    return called
-
-
-cache_option = click.option(
-    "--cache",
-    is_flag=True,
-    help="Keep the vectors of texts in the cache, so that the next run does not encode them again.",
-)
-encoding_option = click.option(
-    "--encoding", help="Of a text table, such as cp1252. Default: UTF-8, or its byte order mark."
-)
-input_format_option = click.option(
-    "--format", "input_format", type=FORMATS, help="Of the input; default: by its ending."
-)
-label_column_option = click.option("--label-column", help="Column with the label. [default: label]")
+    return command
 
 
-NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
-"""Those of `textshot.networks.NETWORKS`; here too, as a help page loads no NumPy."""
-NO_NETWORK = "none"
-"""That of `textshot.engine.engine`."""
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How to load an index and its encoder."""
 
-network_option = click.option(
-    "--network",
-    type=click.Choice((*NETWORK_NAMES, NO_NETWORK)),
-    help="How texts are scored against categories; none: as matching, by the encoder without its"
-    " trained adapter. [default: the one trained with the encoder, else matching]",
-)
+    encoder: str | None
+    runtime: RuntimeOptions
+    cache: bool = False
+
+    def load(self, path: str, *, lazy: bool = False) -> Engine:
+        """Load an index, and its encoder: now, or when it is first used."""
+        from textshot.engine import Engine
+
+        engine = Engine.load(path, encoder=self.encoder, **self.runtime._asdict(), lazy=lazy)
+        if self.cache:
+            engine.encoder = cached(engine.encoder)
+        return engine
 
 
-def text_column_option(function: _Command) -> _Command:
-    """Add --text-column, one or several."""
-    return click.option(
-        "--text-column",
-        "text_columns",
-        metavar="NAME[,NAME...]",
-        callback=lambda _c, _p, value: [c.strip() for c in value.split(",")] if value else [],
-        help="Column with the text; several are joined. [default: text, or the only column]",
-    )(function)
+def engine_options(function: _Command) -> _Command:
+    """Add --encoder, --device, --backend, --precision and --cache as one `engine_options`."""
+
+    @encoder_option
+    @device_option
+    @cache_option
+    @wraps(function)
+    def command(
+        *args: Any, encoder: str | None, device: RuntimeOptions, cache: bool, **others: Any
+    ) -> Any:
+        return function(*args, engine_options=EngineOptions(encoder, device, cache), **others)
+
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How to read a table."""
+
+    text_columns: tuple[str, ...] = ()
+    label_column: str | None = None
+    format: Format | None = None
+    encoding: str | None = None
+
+    def open(self, path: str, **options: Any) -> Table:
+        """Open a table, or - for stdin."""
+        from textshot.io import open_table
+
+        return open_table(path, format=self.format, encoding=self.encoding, **options)
+
+
+def table_options(function: _Command) -> _Command:
+    """Add --text-column, --format and --encoding; the command gets all three as `table`."""
+
+    @text_column_option
+    @input_format_option
+    @encoding_option
+    @wraps(function)
+    def command(
+        *args: Any,
+        text_columns: list[str],
+        input_format: Format | None,
+        encoding: str | None,
+        **others: Any,
+    ) -> Any:
+        table = TableOptions(tuple(text_columns), None, input_format, encoding)
+        return function(*args, table=table, **others)
+
+    return command
+
+
+def labelled_table_options(function: _Command) -> _Command:
+    """Add the options of `table_options` and --label-column, as one `table`."""
+
+    @table_options
+    @label_column_option
+    @wraps(function)
+    def command(*args: Any, table: TableOptions, label_column: str | None, **others: Any) -> Any:
+        return function(*args, table=replace(table, label_column=label_column), **others)
+
+    return command
 
 
 def threshold_options(function: _Command) -> _Command:
     """Add --threshold and --no-unknown, which the command gets as one `threshold`."""
 
-    @wraps(function)
-    def command(*args: Any, threshold: Threshold, no_unknown: bool, **others: Any) -> Any:
-        return function(*args, threshold=None if no_unknown else threshold, **others)
-
-    command = click.option(
-        "--no-unknown",
-        is_flag=True,
-        help="Always answer with a category, whatever --threshold says.",
-    )(command)
-    return click.option(
+    @click.option(
         "--threshold",
         default="auto",
         callback=_threshold,
         metavar="auto|none|COSINE",
-        help="Below this score the answer is unknown. [default: auto, from the categories]",
-    )(command)
+        help="Answer unknown below this score. [default: auto, the threshold of the index]",
+    )
+    @click.option(
+        "--no-unknown", is_flag=True, help="Never answer unknown, whatever --threshold is."
+    )
+    @wraps(function)
+    def command(*args: Any, threshold: Threshold, no_unknown: bool, **others: Any) -> Any:
+        return function(*args, threshold=None if no_unknown else threshold, **others)
 
-
-def adapt_option(function: _Command) -> _Command:
-    """Add --adapt."""
-    return click.option(
-        "--adapt",
-        is_flag=True,
-        help="Let the categories move towards the texts of the input first: more right answers on"
-        " a batch, which then depend on it.",
-    )(function)
-
-
-def unknown_rate_option(function: _Command) -> _Command:
-    """Add --unknown-rate."""
-    return click.option(
-        "--unknown-rate",
-        type=float,
-        callback=_share,
-        metavar="SHARE",
-        help="Share of texts that fit no category which shall come out as unknown, as far as the"
-        " categories (or labelled texts) tell. [default: 0.5 of the categories' own]",
-    )(function)
-
-
-def name_variables(command: click.Command, prefix: str) -> None:
-    """Let each option be set by a variable called after it: TEXTSHOT_INDEX_TEXT_COLUMN."""
-    for option in command.params:
-        if isinstance(option, click.Option) and not option.is_eager:  # no TEXTSHOT_VERSION
-            flag = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
-            shared = [option.envvar] if isinstance(option.envvar, str) else []
-            option.envvar = [f"{prefix}_{flag}", *shared]
-    if isinstance(command, click.Group):
-        for name, member in command.commands.items():
-            word = name.replace("-", "_").upper()
-            name_variables(member, f"{prefix}_{word}")
+    return command
 
 
 def need_format(path: str, format: Format | None) -> None:
-    """Ask what stdin holds, as it has no ending to tell by."""
+    """Require --format for stdin, which has no extension."""
     if path == "-" and format is None:
-        raise click.UsageError("say what stdin holds: --format csv, tsv, jsonl or txt")
+        raise click.UsageError("name the format of stdin: --format csv, tsv, jsonl or txt")
 
 
-def check_page(path: str | None) -> None:
-    """Refuse a place for a page that cannot be one, before anything long is done."""
-    if path is None:
-        return
-    if Path(path).suffix.lower() not in (".html", ".htm"):
-        raise click.UsageError(f"{path} is a page: give it a name that ends in .html")
-    if not Path(path).absolute().parent.is_dir():
-        raise click.ClickException(f"the folder of {path} is not there. Make it first")
-    if Path(path).is_dir():
-        raise click.ClickException(f"{path} is a folder. Name a file")
-
-
-def write_page(path: str, page: str) -> None:
-    """Write a page, and say how large it is."""
-    from textshot._files import write_atomic
-    from textshot.cli.output import in_bytes, note
-
-    data = page.encode("utf-8")
-    write_atomic(Path(path), data)
-    note(f"{path}: {in_bytes(len(data))}; it holds texts of yours")
-
-
-def read_labelled_texts(
-    path: str,
-    label_column: str | None,
-    text_columns: list[str],
-    format: Format | None,
-    encoding: str | None,
-) -> LabelledTexts:
-    """Read texts and truths, and warn of each row that cannot be used."""
+def read_labelled_texts(path: str, table: TableOptions) -> LabelledTexts:
+    """Read texts with their true labels, and warn of each row that cannot be used."""
     from textshot.io.categories import read_labelled_texts as read
 
-    need_format(path, format)
-    data = read(path, label=label_column, text=text_columns, format=format, encoding=encoding)
-    for reject in data.rejects:
-        warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+    need_format(path, table.format)
+    data = read(
+        path,
+        label=table.label_column,
+        text=table.text_columns,
+        format=table.format,
+        encoding=table.encoding,
+    )
+    warn_rejects(data.rejects)
     return data
 
 
-def read_texts(path: str) -> list[str]:
-    """Read the texts of a table, and warn of each row that cannot be used."""
-    from textshot.io import open_table, text_column
+def read_texts(
+    path: str, table: TableOptions | None = None, *, skip_empty: bool = False
+) -> Iterator[str]:
+    """Yield the texts of a table, and warn of each row that cannot be used."""
+    from textshot.io import rejected, text_column
     from textshot.io.categories import text_columns_of
 
-    found: list[str] = []
-    with open_table(path) as table:
-        columns = text_columns_of(table)
-        for batch in table.batches():
-            for reject in batch.rejects:
-                warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+    options = table or TableOptions()
+    with options.open(path, batch_rows=STDIN_ROWS) as opened:
+        columns = text_columns_of(opened, options.text_columns)
+        for batch in opened.batches():
+            warn_rejects(batch.rejects)
             for text, line in zip(text_column(batch.data, columns), batch.lines, strict=True):
-                if text.strip():
-                    found.append(text)
+                if text.strip() or not skip_empty:
+                    yield text
                 else:
-                    warn(f"{table.source}:{line}: the text is empty; left out")
-    return found
-
-
-def load_engine(
-    path: str,
-    encoder: str | None,
-    device: Where,
-    *,
-    lazy: bool = False,
-    cache: bool = False,
-) -> Engine:
-    """Load an index and its encoder; a lazy one only when it is needed."""
-    from textshot.engine import Engine
-
-    engine = Engine.load(path, encoder=encoder, **device._asdict(), lazy=lazy)
-    if cache:
-        engine.encoder = cached(engine.encoder)
-    return engine
+                    warn_rejects([rejected(opened.source, line, "the text is empty", text)])
 
 
 def cached(encoder: Encoder) -> Encoder:
@@ -260,21 +287,15 @@ def cached(encoder: Encoder) -> Encoder:
     return CachedEncoder(encoder, cache_folder=cache_folder() / "vectors")
 
 
-def _share(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0.0 <= value <= 1.0:  # NaN is neither
-        raise click.BadParameter(f"{value} is not a share, 0 to 1", ctx, param)
-    return value
-
-
 def _threshold(ctx: click.Context, param: click.Parameter, value: str) -> Threshold:
     if value == "auto":
         return "auto"
     if value == "none":
         return None
     try:
-        found = float(value)
+        cosine = float(value)
     except ValueError:
-        found = float("nan")
-    if not -1.0 <= found <= 1.0:
+        cosine = float("nan")
+    if not -1.0 <= cosine <= 1.0:
         raise click.BadParameter(f"{value!r} is not auto, none or a cosine in -1 to 1", ctx, param)
-    return found
+    return cosine

@@ -1,4 +1,4 @@
-"""Results to stdout, progress and warnings to stderr."""
+"""Print results to stdout, and progress and warnings to stderr."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,11 +15,9 @@ import click
 if TYPE_CHECKING:
     from textshot.encoders import TruncationStats
     from textshot.engine import Engine
-    from textshot.index import State
-    from textshot.networks import Network
+    from textshot.io import Reject
     from textshot.types import Adaptation, DecisionSettings
 
-PLAIN_NETWORK = "matching"
 _GAP = "  "
 _NO_DIGITS = str.maketrans("", "", ".+-%")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -29,47 +28,58 @@ def warn(message: str) -> None:
     click.echo(f"warning: {message}", err=True)
 
 
+def warn_rejects(rejects: Iterable[Reject]) -> None:
+    """Warn of rows that are skipped."""
+    for reject in rejects:
+        warn(f"{reject.source}:{reject.line}: {reject.reason}; skipped")
+
+
 def note(message: str) -> None:
-    """Say something beside the result."""
+    """Print a message beside the result."""
     click.echo(message, err=True)
 
 
 def print_json(value: Any, *, err: bool = False) -> None:
     """Print one JSON value on one line."""
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    # Arguments that are not UTF-8 hold lone surrogates, which no stream takes but JSON can spell.
-    click.echo(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", line), err=err)
+    # Arguments that are not UTF-8 hold lone surrogates: no stream takes them, JSON escapes do.
+    click.echo(_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", line), err=err)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False) -> None:
-    """Print aligned columns; on a terminal the last one is cut to what is left of its width."""
+    """Print aligned columns; on a terminal the last one is cut to the remaining width."""
     from rich.cells import cell_len
 
-    lines = [list(header), *([_plain(cell) for cell in row] for row in rows)]
+    lines = [list(header), *([_one_line(cell) for cell in row] for row in rows)]
     columns = list(zip(*lines, strict=True))
     widths = [max(map(cell_len, column)) for column in columns]
     on_terminal = (sys.stderr if err else sys.stdout).isatty()
     if on_terminal:
-        taken = sum(widths[:-1]) + len(_GAP) * len(widths[:-1])
-        free = shutil.get_terminal_size().columns - taken
+        used = sum(widths[:-1]) + len(_GAP) * len(widths[:-1])
+        free = shutil.get_terminal_size().columns - used
         widths[-1] = min(widths[-1], max(free, cell_len(header[-1])))
     right = [len(column) > 1 and all(map(_is_number, column[1:])) for column in columns]
     for i, line in enumerate(lines):
-        fitting = list(widths)
-        if not right[-1]:  # no blanks behind the last cell, however long another one is
-            fitting[-1] = min(widths[-1], cell_len(line[-1]))
-        cells = [_fitted(*cell) for cell in zip(line, fitting, right, strict=True)]
-        shown = _GAP.join(cells).rstrip()
-        click.echo(click.style(shown, bold=True) if on_terminal and i == 0 else shown, err=err)
+        row_widths = list(widths)
+        if not right[-1]:  # no blanks after the last cell, however long another one is
+            row_widths[-1] = min(widths[-1], cell_len(line[-1]))
+        cells = [_fitted(*cell) for cell in zip(line, row_widths, right, strict=True)]
+        text = _GAP.join(cells).rstrip()
+        click.echo(click.style(text, bold=True) if on_terminal and i == 0 else text, err=err)
 
 
 def counted(n: int, one: str, many: str = "") -> str:
-    """Say how many: "1 category", "2 categories"."""
+    """Return a number with its noun: "1 category", "2 categories"."""
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
+def categories_text(n: int) -> str:
+    """Return "1 category" or "N categories"."""
+    return counted(n, "category", "categories")
+
+
 def threshold_text(decision: DecisionSettings | None) -> str:
-    """Say when an index abstains, why there, and how far to trust it."""
+    """Describe the threshold of an index: its value, its method, and whether it is stale."""
     if decision is None:
         return "not derived"
     if decision.threshold is None:
@@ -80,83 +90,68 @@ def threshold_text(decision: DecisionSettings | None) -> str:
     return f"{decision.threshold:.3f} ({decision.method}{doubt})"
 
 
-def network_text(network: Network) -> str:
-    """Name a network, and say what it does not have from the start."""
-    return network.name + (", learned" if network.parameters else "")
-
-
-def names_text(state: State) -> str:
-    """Say what the names of an index are worth."""
-    if not state.names:
-        return "left out"
-    if state.name_weight is None:
-        return "count as one example"
-    found = state.name_weight
-    measured = found.t_statistic is not None
-    why = "measured on the examples" if measured else "from the number of categories"
-    return f"count as {found.weight:.2f} examples ({why})"
-
-
-def keys_text(state: State) -> str:
-    """Say whether one vector stands for a category, or every key has a say."""
-    if not state.network.nearest_prototype:
-        return f"as the {state.network.name} network reads them"
-    if not state.attention_share:
-        return "one vector for each category"
-    return f"one vector for each category, and {percent(state.attention_share)} of a score from all"
-
-
 def note_adapted(
-    found: Adaptation | None, where: str, before: float | None, after: float | None
+    adaptation: Adaptation | None, source: str, before: float | None, after: float | None
 ) -> None:
-    """Say that categories adapted to texts, or why they did not; and what the threshold became."""
-    if found is None:
+    """Report an adaptation to texts, or why there was none, and the change of the threshold."""
+    if adaptation is None:
         return
-    if found.reason:
-        note(f"not adapted: {found.reason}")
+    if adaptation.reason:
+        note(f"not adapted: {adaptation.reason}")
         return
     change = ""
     if before is not None and after is not None:
         change = f"; threshold {before:.3f} -> {after:.3f}"
-    note(f"adapted to {counted(found.n_texts, 'different text')} of {where}{change}")
+    note(f"adapted to {counted(adaptation.n_texts, 'different text')} of {source}{change}")
 
 
 def note_truncation(stats: TruncationStats) -> None:
-    """Say what of the texts is not read, or not as the encoder was made to read."""
+    """Report texts that are truncated, and a high rate of subwords."""
     if stats.n_truncated:
         texts = counted(stats.n_truncated, "text is", "texts are")
         note(
             f"{texts} longer than the {stats.limit} tokens that the encoder reads (about"
-            f" {round(0.75 * (stats.limit or 0))} words); the rest was not looked at"
+            f" {round(0.75 * (stats.limit or 0))} words); the rest was ignored"
         )
     if stats.high_subword_rate is not None:
         note(
-            f"{percent(stats.high_subword_rate)} of the word pieces are parts of words that the"
-            " encoder does not know (everyday English has about 5 %): another language, or jargon?"
+            f"{percent(stats.high_subword_rate)} of the tokens are parts of words that the encoder"
+            " does not know (everyday English has about 5 %). Is this another language, or jargon?"
             " A multilingual encoder may do better (docs/guide.md, Encoders)"
         )
 
 
-def note_opaque_names(state: State) -> None:
-    """Say so where the names of the categories tell nothing about the examples."""
-    if state.name_weight is not None and state.name_weight.uninformative:
-        note(
-            'the names tell nothing about the examples (as "c17" would), so they hardly count'
-            f" ({state.name_weight.weight:.2f} of an example). Say in a column 'description' what"
-            " they mean, or leave them out by --no-names"
-        )
-
-
 def print_saved(engine: Engine, path: str, generation: int) -> None:
-    """Say what an index holds after a change."""
+    """Print what an index holds after a change."""
     n_examples = sum(len(c.examples) for c in engine.categories)
-    size = counted(len(engine.index), "category", "categories")
+    size = categories_text(len(engine.index))
     click.echo(f"{path}: {size}, {counted(n_examples, 'example')}, generation {generation}")
     click.echo(f"threshold: {threshold_text(engine.decision)}")
 
 
+def check_page(path: str | None) -> None:
+    """Refuse a path that a page cannot be written to, before anything slow is done."""
+    if path is None:
+        return
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"{path} must end in .html: it is a web page")
+    if not Path(path).absolute().parent.is_dir():
+        raise click.ClickException(f"the folder of {path} does not exist. Make it first")
+    if Path(path).is_dir():
+        raise click.ClickException(f"{path} is a folder. Name a file")
+
+
+def write_page(path: str, page: str) -> None:
+    """Write a page and print its size."""
+    from textshot._files import write_atomic
+
+    data = page.encode("utf-8")
+    write_atomic(Path(path), data)
+    note(f"{path}: {in_bytes(len(data))}; it contains your texts")
+
+
 def in_bytes(n: float) -> str:
-    """Show a size."""
+    """Format a size."""
     for unit in ("bytes", "KB", "MB", "GB"):
         if n < 1000:
             return f"{n:.0f} {unit}" if unit == "bytes" or n >= 100 else f"{n:.1f} {unit}"
@@ -165,15 +160,15 @@ def in_bytes(n: float) -> str:
 
 
 def in_time(seconds: float) -> str:
-    """Show a duration, in the unit that people would take."""
-    for least, unit in ((172_800, "days"), (7200, "hours"), (120, "minutes")):
-        if seconds >= least:
-            return f"{seconds / (least / 2):.1f} {unit}"
+    """Format a duration, in the unit that people would use."""
+    for minimum, unit in ((172_800, "days"), (7200, "hours"), (120, "minutes")):
+        if seconds >= minimum:
+            return f"{seconds / (minimum / 2):.1f} {unit}"
     return f"{seconds:.0f} seconds" if seconds > 1 else "a second"
 
 
 def percent(share: float | None) -> str:
-    """Show a share."""
+    """Format a share."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
@@ -186,8 +181,8 @@ def _fitted(cell: str, width: int, right: bool) -> str:
     return " " * (width - cell_len(cell)) + cell if right else set_cell_size(cell, width)
 
 
-def _plain(cell: str) -> str:
-    """Keep a cell on one line and free of control characters."""
+def _one_line(cell: str) -> str:
+    """Remove line breaks and control characters."""
     return "".join(c if c.isprintable() else " " for c in " ".join(cell.split()))
 
 

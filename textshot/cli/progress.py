@@ -1,4 +1,4 @@
-"""How far long work is, on stderr."""
+"""Show the progress of long work on stderr."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from textshot.cli.output import note
 _LINE_SECONDS = 60.0
 
 
-class Advance(Protocol):
-    """Takes the number of items done since the last call, and the share of all, if it is known."""
+class OnProgress(Protocol):
+    """Takes the number of items done since the last call, and the share of all, if known."""
 
     def __call__(self, done: int, fraction: float | None = None) -> None:
-        """Take note of it."""
+        """Count items."""
 
-    def say(self, words: str) -> None:
-        """Show some words beside, until others are said."""
+    def show(self, text: str) -> None:
+        """Show a text beside the progress, until the next one."""
 
 
 @contextmanager
 def progress(
-    what: str, total: int | None = None, *, beside_rows: bool = False
-) -> Iterator[Advance]:
-    """Show how far long work is: a bar with an ETA on a terminal, a line a minute elsewhere.
+    title: str, total: int | None = None, *, beside_rows: bool = False
+) -> Iterator[OnProgress]:
+    """Show progress: a bar with the time left on a terminal, a line a minute elsewhere.
 
-    `beside_rows`: rows go to stdout meanwhile, so no bar where both would share a terminal.
+    Args:
+        title: What is being done.
+        total: The number of items, if known.
+        beside_rows: Rows go to stdout meanwhile: no bar if both would share a terminal.
     """
     if not sys.stderr.isatty() or (beside_rows and sys.stdout.isatty()):
-        yield _Lines(what, total)
+        yield _Lines(title, total)
         return
     from rich.console import Console
     from rich.progress import (
@@ -52,81 +55,82 @@ def progress(
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}", markup=False),
+        TextColumn("{task.fields[text]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        yield _Bar(shown, what, total)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield _Bar(bars, title, total)
 
 
-class _Count:
-    """Adds up what is done, and what share of all it is.
+class _Counter:
+    """Counts items, and computes their rate and the time left.
 
-    What was done before is told as a share without items: neither rate nor time counts it.
+    A share without items is what an earlier run did: neither rate nor time includes it.
     """
 
     def __init__(self, total: int | None) -> None:
         self.done, self.share = 0, None if total is None else 0.0
-        self._total, self._begun, self._start = total, time.monotonic(), 0.0
+        self._total, self._begin, self._first_share = total, time.monotonic(), 0.0
 
-    def __call__(self, done: int, fraction: float | None) -> None:
+    def add(self, done: int, fraction: float | None) -> None:
         if not self.done and not done and fraction is not None:
-            self._begun, self._start = time.monotonic(), fraction
+            self._begin, self._first_share = time.monotonic(), fraction
         self.done += done
         self.share = self.done / self._total if self._total else fraction
 
     @property
     def rate(self) -> float:
-        """Items a second."""
-        return self.done / max(1e-9, time.monotonic() - self._begun)
+        """Items per second."""
+        return self.done / max(1e-9, time.monotonic() - self._begin)
 
     @property
-    def left(self) -> float | None:
-        """Seconds to go; None: that cannot be told."""
-        if self.share is None or self.share <= self._start:
+    def seconds_left(self) -> float | None:
+        """Seconds to go; None: unknown."""
+        if self.share is None or self.share <= self._first_share:
             return None
-        spent = time.monotonic() - self._begun
-        return spent * (1 - self.share) / (self.share - self._start)
+        elapsed = time.monotonic() - self._begin
+        return elapsed * (1 - self.share) / (self.share - self._first_share)
 
 
 class _Bar:
     """A bar on a terminal."""
 
-    def __init__(self, shown: Any, what: str, total: int | None) -> None:
-        self._shown, self._count = shown, _Count(total)
-        self._task = shown.add_task(what, total=1.0 if total else None, done=0, rate="", words="")
+    def __init__(self, bars: Any, title: str, total: int | None) -> None:
+        self._bars, self._counter = bars, _Counter(total)
+        self._task = bars.add_task(title, total=1.0 if total else None, done=0, rate="", text="")
 
     def __call__(self, done: int, fraction: float | None = None) -> None:
-        self._count(done, fraction)
-        share, rate = self._count.share, self._count.rate
-        self._shown.update(
+        self._counter.add(done, fraction)
+        share, rate = self._counter.share, self._counter.rate
+        self._bars.update(
             self._task,
-            done=self._count.done,
+            done=self._counter.done,
             rate=f", {rate:,.0f}/s" if rate >= 1 else "",
             total=None if share is None else 1.0,
             completed=share or 0.0,
         )
 
-    def say(self, words: str) -> None:
-        self._shown.update(self._task, words=words)
+    def show(self, text: str) -> None:
+        self._bars.update(self._task, text=text)
 
 
 class _Lines:
     """A line a minute, for logs."""
 
-    def __init__(self, what: str, total: int | None) -> None:
-        self._what, self._count, self._words = what, _Count(total), ""
-        self._said = time.monotonic()
+    def __init__(self, title: str, total: int | None) -> None:
+        self._title, self._counter, self._text = title, _Counter(total), ""
+        self._last_line = time.monotonic()
 
     def __call__(self, done: int, fraction: float | None = None) -> None:
-        self._count(done, fraction)
-        now = time.monotonic()
-        if now - self._said < _LINE_SECONDS:
+        counter = self._counter
+        counter.add(done, fraction)
+        if time.monotonic() - self._last_line < _LINE_SECONDS:
             return
-        self._said, count = now, self._count
-        line = f"{self._what}: {count.done} done, {count.rate:.0f} a second"
-        if count.share and count.left is not None:
-            line += f", {100 * count.share:.0f} %, {count.left / 60:.0f} minutes left"
-        note(line + (f"; {self._words}" if self._words else ""))
+        self._last_line = time.monotonic()
+        line = f"{self._title}: {counter.done} done, {counter.rate:.0f} a second"
+        if counter.share and counter.seconds_left is not None:
+            minutes = counter.seconds_left / 60
+            line += f", {100 * counter.share:.0f} %, {minutes:.0f} minutes left"
+        note(line + (f"; {self._text}" if self._text else ""))
 
-    def say(self, words: str) -> None:
-        self._words = words
+    def show(self, text: str) -> None:
+        self._text = text

@@ -92,7 +92,7 @@ def serve(
     keys_path: str | None,
     max_wait: float,
     encoder: str | None,
-    device: options.Where,
+    device: options.RuntimeOptions,
     **limits: object,
 ) -> None:
     """Serve indexes over HTTP: classify texts and files, edit categories; with a page at /.
