@@ -2,7 +2,7 @@
 
 `check` sees the categories of a draw (names and examples); then the test split is answered, and a
 category fails if its accuracy is below half of the mean. `suggest` picks one training text for
-each category, their true labels are told by `correct`, and the test split is answered again; three
+each category, `correct` adds their true labels, and the test split is answered again; three
 rounds. The encoder runs without its adapter, which was trained on these sets.
 """
 
@@ -38,10 +38,10 @@ Pick = Callable[[Engine, Sequence[str], int, int], list[str]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
-    parser.add_argument("--tables", action="store_true", help="the page and the picture alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page and the picture")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if not options.tables:
         measure(options.data)
     found = json.loads(RESULTS.read_text(encoding="utf-8"))

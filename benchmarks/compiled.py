@@ -25,7 +25,7 @@ from textshot.encoders import Encoder, PrecomputedEncoder
 RESULTS = Path(__file__).parent / "results" / "compiled.json"
 PAGE = Path("docs/compiled-figures.md")
 DRAWS = 10
-MOST_TESTS = {"20newsgroups": 1000}
+MAX_TESTS = {"20newsgroups": 1000}
 """Of long texts, which take the reference a quarter of a second each: a draw of so many."""
 REFERENCE, BF16, INT8 = "torch fp32", "OpenVINO bf16", "OpenVINO int8"
 KINDS = {REFERENCE: ("torch", "fp32"), BF16: ("openvino", "bf16"), INT8: ("openvino", "int8")}
@@ -38,10 +38,10 @@ Figures = dict[str, list[float]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
-    parser.add_argument("--tables", action="store_true", help="the page alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if not options.tables:
         measure(options.data)
     PAGE.write_text(page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
@@ -62,7 +62,7 @@ def measure(data: Path) -> None:
         if name not in found[part]:
             extra = load(data, *OPEN[name])[0] if part == "open" else []
             some = Set(data, folder, label, extra)
-            _thin(some, MOST_TESTS.get(name, len(some.tests)))
+            _thin(some, MAX_TESTS.get(name, len(some.tests)))
             found[part][name] = cell(some, encoders)
             save(RESULTS, found)
             print(part, name, flush=True)

@@ -45,14 +45,14 @@ SPLITS = {
 def load(
     folder: Path, name: str, split: str, *, label: str = "label"
 ) -> tuple[list[str], list[str]]:
-    """Return the texts and labels of a split; a missing file ends the program with advice."""
+    """Return the texts and labels of a split; exit with advice if the file is missing."""
     path = folder / name / f"{split}.jsonl"
     if not path.is_file():
         source = (SOURCES | MORE_SOURCES)[name.partition("/")[0]]
         sys.exit(
-            f"{path} is not there. Get {name} from {source} and lay it out as"
-            ' DATA/SET/train.jsonl and test.jsonl, an object {"text": ..., "label": ...} a line;'
-            " then say DATA=folder"
+            f"{path} is missing. Get {name} from {source} and lay it out as"
+            ' DATA/SET/train.jsonl and test.jsonl, one {"text": ..., "label": ...} object per line;'
+            " then pass DATA=folder"
         )
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
     return [row["text"] for row in rows], [row[label] for row in rows]
@@ -68,16 +68,16 @@ def draw_supports(labels: list[str], n_shot: int, seed: int) -> dict[str, list[i
     }
 
 
-def load_corpus(folder: Path, name: str, *, most: int | None = None) -> Corpus:
-    """Return all splits of a set as one corpus, `most` texts of a category at most."""
+def load_corpus(folder: Path, name: str, *, max_per_category: int | None = None) -> Corpus:
+    """Return all splits of a set as one corpus, with few texts of a category if asked."""
     rows: list[tuple[str, str, str]] = []
     for split in SPLITS[name]:
         pairs = zip(*load(folder, name, split), strict=True)
         rows += [(text, label, f"{name} {split} {i}") for i, (text, label) in enumerate(pairs)]
-    if most is not None:
+    if max_per_category is not None:
         seen: dict[str, int] = {}
         order = np.random.default_rng(0).permutation(len(rows))
-        rows = [rows[i] for i in order if _count(seen, rows[i][1]) <= most]
+        rows = [rows[i] for i in order if _count(seen, rows[i][1]) <= max_per_category]
     return make_corpus(rows)[0]
 
 
@@ -87,7 +87,7 @@ def load_fold(folder: Path, corpus: Corpus, name: str, fold: str) -> Splits:
     for part in ("train", "valid", "test"):
         path = folder / name / "folds" / fold / f"classes_{part}.txt"
         if not path.is_file():
-            sys.exit(f"{path} is not there, one category a line. Get the lists from {FOLDS}")
+            sys.exit(f"{path} is missing (one category per line). Get the lists from {FOLDS}")
         given[part] = path.read_text(encoding="utf-8").split("\n")
         given[part] = [line.strip() for line in given[part] if line.strip()]
     return split_categories(corpus, given=given)
@@ -97,7 +97,7 @@ def without_domains(folder: Path, corpus: Corpus, name: str, domains: tuple[str,
     """Return a set without the categories of some of the domains in its domains.json."""
     path = folder / name / "domains.json"
     if not path.is_file():
-        sys.exit(f"{path} is not there: {{domain: [categories]}}, from {SOURCES[name]}")
+        sys.exit(f"{path} is missing: {{domain: [categories]}}, from {SOURCES[name]}")
     found = json.loads(path.read_text(encoding="utf-8"))
     dropped = {category for domain in domains for category in found[domain]}
     return corpus.only(category for category in corpus.names if category not in dropped)

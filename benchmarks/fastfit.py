@@ -47,15 +47,15 @@ def main() -> None:
         "--adapters", type=Path, default=Path("build/adapter"), help="folder of `make adapter`"
     )
     parser.add_argument("--peer", type=Path, default=Path("build/peers/fastfit"))
-    parser.add_argument("--tables", action="store_true", help="the page alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     try:
         if not options.tables:
             run(options.data, options.adapters, options.peer)
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on with the cells that are missing")
+        sys.exit("stopped; run the same command again to resume")
     PAGE.write_text(page(CELLS, SETFIT_CELLS), encoding="utf-8")
 
 

@@ -26,7 +26,7 @@ DESK = Path(__file__).parents[1] / "examples" / "documents"
 SETS = {"document desk": 30, "20newsgroups": 10}
 """The draws of examples of each set."""
 
-WAYS, SHOTS, MOST_TESTS = ("cut", "windows"), (1, 5), 2000
+WAYS, SHOTS, MAX_TESTS = ("cut", "windows"), (1, 5), 2000
 _HEAD = """# Long texts: figures
 
 Made by `python -m benchmarks.long --data DIR` from `benchmarks/results/long.json`. Accuracy in %
@@ -59,7 +59,7 @@ class Texts:
             self.texts, labels = load(data, name, "train")
             tests, truths = load(data, name, "test")
             self._pool = np.arange(len(labels))
-            some = np.random.default_rng(0).permutation(len(tests))[:MOST_TESTS]
+            some = np.random.default_rng(0).permutation(len(tests))[:MAX_TESTS]
             self._tests = len(labels) + np.sort(some)
             self.texts, labels = self.texts + tests, labels + truths
         self.kinds = sorted(set(labels))

@@ -1,6 +1,6 @@
-"""What a pipeline costs: 5,000 texts through a spaCy component and through the library, in turns.
+"""Measure a pipeline: 5,000 texts through a spaCy component and through the library, in turns.
 
-Both use the fastest twin of the encoder there is; the pipeline has spaCy's batches of 1,000, and
+Both use the fastest compiled encoder; the pipeline has spaCy's batches of 1,000, and
 then as many texts at once as the library. After each turn labels are compared, at the end the
 pipeline is written, and a new process answers for the same texts.
 """

@@ -56,10 +56,10 @@ WAYS = {"doubtful": "#c0504d", "random": "#1f3b57"}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
-    parser.add_argument("--tables", action="store_true", help="the page and the picture alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page and the picture")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if not options.tables:
         measure(options.data)
     found = json.loads(RESULTS.read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 Same weights, same draws, whole test split, nothing abstains. SetFit lives in an environment of its
 own (made from benchmarks/peers/setfit.txt where it is missing) and takes the steps in `MAX_STEPS`.
-Each cell is a file of its own; a run that was stopped goes on where it was.
+Each cell is a file of its own; run the same command again to resume.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def main() -> None:
         prepare(options.peer)
         run(options.data, options.peer, cells)
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on with the cells that are missing")
+        sys.exit("stopped; run the same command again to resume")
 
 
 if __name__ == "__main__":

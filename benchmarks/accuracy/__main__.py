@@ -1,7 +1,7 @@
-"""How right textshot is with few examples, with names, with a batch, and about what fits nothing.
+"""Measure accuracy with few examples, with names, with a batch, and on out-of-scope texts.
 
-Each set is a cell of its own in benchmarks/results/accuracy; a run that was stopped goes on where
-it was. The page and the picture are made of what is there.
+Each set is a cell in benchmarks/results/accuracy; run the same command again to resume. The page
+and the picture show the cells that exist.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def main() -> None:
     )
     parser.add_argument("--encoder", help="another one than the default; only with another --out")
     parser.add_argument("--only", nargs="+", default=_names(), choices=_names(), metavar="CELL")
-    parser.add_argument("--tables", action="store_true", help="the page and the picture alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page and the picture")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if options.encoder and options.adapters:
         sys.exit("--adapters are those of the default encoder: leave --encoder out")
     if options.out is None:
@@ -54,7 +54,7 @@ def main() -> None:
         if not options.tables:
             run(options)
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on with the cells that are missing")
+        sys.exit("stopped; run the same command again to resume")
     write(options.out or RESULTS)
 
 
@@ -91,7 +91,7 @@ def adapter_for(name: str, folder: Path) -> str:
     stem = next(name for name, left in ADAPTERS.items() if about in left.targets)
     adapter = folder / f"{stem}.safetensors"
     if not adapter.is_file():
-        sys.exit(f"{adapter} is not there: make adapter DATA=... trains it")
+        sys.exit(f"{adapter} is missing: make adapter DATA=... trains it")
     return str(adapter)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.sets import COVERAGES, DRAWS, OPEN, SETS, SHOTS, Set, foreign, zipf
+from benchmarks.accuracy.sets import COVERAGES, DRAWS, OPEN, SETS, SHOTS, Set, out_of_scope, zipf
 from benchmarks.data import load
 from textshot import Engine
 from textshot._arrays import FloatArray, IntArray
@@ -30,11 +30,12 @@ def set_cell(name: str, data: Path, encoder: Encoder, draws: int = DRAWS) -> dic
 
     Settings: name, example, both; "both, mean": each key counts as one, plain NumPy; "both +
     batch": adapted to all tests; logistic regression on frozen embeddings, names as examples or
-    not; and what adapting changes on a Zipf stream, and on one with foreign texts.
+    not; and what adapting changes on a Zipf stream, and on one with out-of-scope texts.
     """
     folder, label, _ = SETS[name]
     some = Set(data, folder, label)
-    some.extra = [t for seed in range(draws) for t in foreign(data, name, len(some.tests), seed)]
+    n = len(some.tests)
+    some.extra = [t for seed in range(draws) for t in out_of_scope(data, name, n, seed)]
     table = some.table(encoder, SHOTS, draws)
     cell = _Cell(some, table)
     cell.add("name", 0, Engine.build(some.categories([[]] * len(some.kinds)), encoder=table))
@@ -42,7 +43,7 @@ def set_cell(name: str, data: Path, encoder: Encoder, draws: int = DRAWS) -> dic
         for seed in range(draws):
             cell.draw(n_shot, seed)
             if n_shot in STREAM_SHOTS:
-                cell.streams(n_shot, seed, foreign(data, name, len(some.tests), seed))
+                cell.streams(n_shot, seed, out_of_scope(data, name, n, seed))
     return {"n_way": len(some.kinds), "n_test": len(some.tests), "accuracy": cell.found}
 
 
@@ -71,7 +72,7 @@ class _Cell:
             self._put("logistic + name", n_shot, self._logistic(examples, names=True))
 
     def streams(self, n_shot: int, seed: int, others: list[str]) -> None:
-        """Measure what adapting changes where the batch is skewed, or holds foreign texts."""
+        """Measure what adapting changes where the batch is skewed, or has out-of-scope texts."""
         tests, truths = self._set.tests, self._set.truths
         both = Engine.build(self._set.categories(self._set.draw(n_shot, seed)), encoder=self._table)
         rows = zipf(truths, len(self._set.kinds), seed)
@@ -200,18 +201,18 @@ def _open_figures(
 ) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
-    scores, foreign_scores = (engine.score_vectors(v) for v in (fitting, others))
+    scores, other_scores = (engine.score_vectors(v) for v in (fitting, others))
     threshold = engine.decision.threshold
-    best, foreign_best = scores.max(axis=1), foreign_scores.max(axis=1)
+    best, other_best = scores.max(axis=1), other_scores.max(axis=1)
     right = (scores.argmax(axis=1) == truths) & (best >= threshold)
-    rejected = foreign_best < threshold
+    rejected = other_best < threshold
     unknown = rejected.sum() + (best < threshold).sum()
-    known = np.concatenate([np.ones(len(best)), np.zeros(len(foreign_best))])
+    known = np.concatenate([np.ones(len(best)), np.zeros(len(other_best))])
     return {
         "accuracy": 100 * float(right.mean()),
         "recall": 100 * float(rejected.mean()),
         "precision": 100 * float(rejected.sum() / max(unknown, 1)),
-        "auroc": 100 * float(roc_auc_score(known, np.concatenate([best, foreign_best]))),
+        "auroc": 100 * float(roc_auc_score(known, np.concatenate([best, other_best]))),
     }
 
 

@@ -24,7 +24,7 @@ SETS: Mapping[str, tuple[str, str, str]] = {
     "20newsgroups": ("20newsgroups", "label", "hwu64"),
     "sib200-eng": ("sib200/eng_Latn", "label", "banking77"),
 }
-"""The folder, the field of the label, and the set whose tests are foreign to it."""
+"""The folder, the field of the label, and the set whose tests are out of its scope."""
 
 OPEN: Mapping[str, tuple[str, str]] = {
     "clinc150": ("clinc150", "oos_test"),
@@ -38,7 +38,7 @@ OPEN: Mapping[str, tuple[str, str]] = {
 SHOTS, DRAWS = (1, 2, 3, 5, 10), 30
 COVERAGES = tuple(round(0.05 * i, 2) for i in range(1, 21))
 """Shares of the tests that are answered, the surest first."""
-FOREIGN_SHARE = 0.3
+OUT_OF_SCOPE_SHARE = 0.3
 
 
 class Set:
@@ -102,10 +102,10 @@ def zipf(truths: IntArray, n_categories: int, seed: int) -> IntArray:
     return rows
 
 
-def foreign(data: Path, name: str, n: int, seed: int) -> list[str]:
-    """Return foreign texts, so many that they are FOREIGN_SHARE beside `n` of the set's own."""
+def out_of_scope(data: Path, name: str, n: int, seed: int) -> list[str]:
+    """Return out-of-scope texts: OUT_OF_SCOPE_SHARE of all, beside `n` in-scope ones."""
     other = SETS[name][2]
     texts = load(data, SETS[other][0], "test", label=SETS[other][1])[0]
-    wanted = min(len(texts), round(n * FOREIGN_SHARE / (1 - FOREIGN_SHARE)))
+    wanted = min(len(texts), round(n * OUT_OF_SCOPE_SHARE / (1 - OUT_OF_SCOPE_SHARE)))
     rows = np.random.default_rng(seed).choice(len(texts), wanted, replace=False)
     return [texts[i] for i in rows]

@@ -1,1 +1,1 @@
-"""The adapter that comes with textshot, and what it is worth on sets that it was not trained on."""
+"""Train the adapter that comes with textshot, and measure it on sets that it never saw."""

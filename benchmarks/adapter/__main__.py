@@ -1,7 +1,7 @@
-"""Train the adapter that comes with textshot, and its stand-ins without a set and its relatives.
+"""Train the adapter that comes with textshot, and others without a set and its related sets.
 
-Each is a file; what is there is not trained again, and a run that was stopped goes on where it
-was. `python -m benchmarks.accuracy --adapters FOLDER` then says what it is worth.
+Each adapter is a file, and an existing file is not trained again: run the same command again to
+resume. `python -m benchmarks.accuracy --adapters FOLDER` then measures them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
             if name == SHIPPED:
                 shutil.copyfile(adapter, PLACE)
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on")
+        sys.exit("stopped; run the same command again to resume")
 
 
 def train(name: str, data: Path, adapter: Path) -> None:

@@ -26,7 +26,7 @@ SENTENCES = ("mr", "subj")
 """Two categories say little in an episode; these lend texts whose vectors shall stay."""
 
 CONFIG = TrainConfig(steps=250, n_way=96, layers=2, lr=5e-5, alphas=(1.0,), guard=False)
-MOST_TEXTS, MOST_KEPT = 100, 400
+MAX_TEXTS, MAX_KEPT = 100, 400
 VALID_SHARE = 0.1
 """Of the categories; they decide after which step to stop. Whether it is any good is said by the
 sets that were left out: a tenth of seven topics can tell nothing."""
@@ -85,16 +85,16 @@ def kept_texts(data: Path, left: Left) -> list[str]:
     found = []
     for name in (*SENTENCES, *(name for name in SETS if name not in left.sets)):
         rng, texts = np.random.default_rng(0), _corpus(data, name, left).texts
-        rows = rng.choice(len(texts), min(MOST_KEPT, len(texts)), replace=False)
+        rows = rng.choice(len(texts), min(MAX_KEPT, len(texts)), replace=False)
         found += [texts[row] for row in rows]
-        for _ in range(MOST_KEPT // 2):
+        for _ in range(MAX_KEPT // 2):
             some = rng.choice(len(texts), rng.integers(4, 13), replace=False)
             found.append(". ".join(texts[row] for row in some))
     return found
 
 
 def _corpus(data: Path, name: str, left: Left) -> Corpus:
-    corpus = load_corpus(data, name, most=MOST_KEPT if name in SENTENCES else MOST_TEXTS)
+    corpus = load_corpus(data, name, max_per_category=MAX_KEPT if name in SENTENCES else MAX_TEXTS)
     if name in left.domains:
         corpus = without_domains(data, corpus, name, left.domains[name])
     return corpus

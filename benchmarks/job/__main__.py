@@ -29,10 +29,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets, for the bare loop")
     parser.add_argument("--most", type=int, default=max(SIZES), help="rows of the largest cell")
-    parser.add_argument("--tables", action="store_true", help="the page alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if not options.tables:
         BUILD.mkdir(parents=True, exist_ok=True)
         measure(options.data, options.most)

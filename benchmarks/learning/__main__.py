@@ -1,7 +1,7 @@
 """Learning from episodes: what it gains on categories and sets it never saw, and what it costs.
 
 Each cell is a file of its own in benchmarks/results/learning/cells, made by a process of its own;
-a run that was stopped goes on where it was. The tables and the picture are made of what is there.
+run the same command again to resume. The tables and the picture are made of what is there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PEER = Path("build/peers/setfit")
 def main() -> None:
     options = _parser().parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the tables alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the tables")
     if not options.tables and not options.data.is_dir():
         sys.exit(f"{options.data} is no folder; docs/benchmarks.md says what it has to hold")
     if options.trial and options.out == RESULTS:
@@ -36,7 +36,7 @@ def main() -> None:
         if not options.tables:
             failed = run_all(options)
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on with the cells that are missing")
+        sys.exit("stopped; run the same command again to resume")
     write_tables(options.out)
     if failed:
         sys.exit(

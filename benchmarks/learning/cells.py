@@ -12,7 +12,7 @@ GROUPS = ("folds", "cost", "networks", "cross", "ablation", "setfit")
 
 SETS = ("banking77", "hwu64", "clinc150")
 FOLDS = ("01", "02", "03", "04", "05")
-MOST_TEXTS = 200
+MAX_TEXTS = 200
 """Of a category in a mixture, so that the largest domain does not fill the memory."""
 
 Changes = Mapping[str, Any] | None

@@ -38,9 +38,9 @@ class Place:
     keep: bool = False
     trial: bool = False
 
-    def corpus(self, name: str, most: int | None = None) -> Corpus:
+    def corpus(self, name: str, limit: int | None = None) -> Corpus:
         """Return a set; a few of its texts in a trial."""
-        return load_corpus(self.data, name, most=TRIAL_TEXTS if self.trial else most)
+        return load_corpus(self.data, name, max_per_category=TRIAL_TEXTS if self.trial else limit)
 
     def config(self, cell: Cell) -> TrainConfig:
         """Return the options of a cell."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data import load_fold, mix, save, without_domains
-from benchmarks.learning.cells import MIXTURES, MOST_TEXTS, Cell
+from benchmarks.learning.cells import MAX_TEXTS, MIXTURES, Cell
 from benchmarks.learning.fit import Place, fit
 from benchmarks.learning.measure import Encode, of_set, on_categories, remembered
 from benchmarks.learning.targets import Target
@@ -38,7 +38,7 @@ def mixture_cell(cell: Cell, place: Place) -> dict[str, Any]:
     mixture = MIXTURES[cell.about]
     parts = []
     for name in mixture.domains:
-        corpus = place.corpus(name, MOST_TEXTS)
+        corpus = place.corpus(name, MAX_TEXTS)
         if name in mixture.without:
             corpus = without_domains(place.data, corpus, name, mixture.without[name])
         parts.append((name, corpus))

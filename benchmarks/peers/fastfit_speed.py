@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from fastfit_cell import SETTINGS
 
-N_CLASSES, MOST_TOKENS = 77, 256
+N_CLASSES, MAX_TOKENS = 77, 256
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def predictor(folder: str) -> Callable[[list[str]], object]:
     model.__class__ = FastFit
     tokenizer = trainer.tokenizer
     tokenizer.model_input_names = ["input_ids", "attention_mask"]  # what its forward takes
-    tokenizer.model_max_length = MOST_TOKENS
+    tokenizer.model_max_length = MAX_TOKENS
     answer = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
     size = SETTINGS["per_device_eval_batch_size"]
     return lambda texts: answer(texts, batch_size=size, truncation=True)

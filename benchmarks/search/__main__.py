@@ -28,7 +28,7 @@ SEEDS = Path("build/search/seeds.npz")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
-    parser.add_argument("--tables", action="store_true", help="the page alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page")
     parser.add_argument("--cell", nargs=2, metavar=("KIND", "SIZE"), help="what a child measures")
     options = parser.parse_args()
     if options.cell:
@@ -36,7 +36,7 @@ def main() -> None:
         print(json.dumps(CELLS[kind](SEEDS, int(size))))
         return
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if not options.tables:
         measure(options.data)
     found = json.loads(RESULTS.read_text(encoding="utf-8"))

@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "service.json"
 PAGE, PICTURE = Path("docs/service-figures.md"), Path("docs/images/service.png")
 BUILD = Path("build/service")
 SHARES = (0.5, 0.9, 2.0)
-DEFAULT_REJECTION_RATE = 0.5
+LIGHT_LOAD = 0.5
 
 
 def main() -> None:
@@ -40,10 +40,10 @@ def main() -> None:
     parser.add_argument("--soak", type=float, default=1200.0, help="seconds of the longest load")
     parser.add_argument("--times", type=float, default=1.0, help="share of reloads and stops")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--tables", action="store_true", help="the page alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if not options.tables:
         measure(options)
     found = json.loads(options.results.read_text(encoding="utf-8"))
@@ -93,10 +93,8 @@ def cells(
         "same": lambda: same(index, texts[:500], BUILD),
         "capacity": lambda: capacity(index, texts, options.seconds / 4, BUILD),
         **loads,
-        "reloads": lambda: reloads(
-            copied(), texts, DEFAULT_REJECTION_RATE * most() / 2, many(200), many(40)
-        ),
-        "stops": lambda: stops(index, texts, DEFAULT_REJECTION_RATE * most(), many(50)),
+        "reloads": lambda: reloads(copied(), texts, LIGHT_LOAD * most() / 2, many(200), many(40)),
+        "stops": lambda: stops(index, texts, LIGHT_LOAD * most(), many(50)),
         "soak": lambda: soak(index, texts, 0.8, options.soak),
     }
 

@@ -31,10 +31,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the sets")
     parser.add_argument("--peers", type=Path, default=Path("build/peers"))
-    parser.add_argument("--tables", action="store_true", help="the page alone")
+    parser.add_argument("--tables", action="store_true", help="write only the page")
     options = parser.parse_args()
     if options.data is None and not options.tables:
-        sys.exit("say --data FOLDER with the sets, or --tables for the page alone")
+        sys.exit("pass --data FOLDER with the sets, or --tables to write only the page")
     if not options.tables:
         measure(options.data, options.peers)
     found = json.loads(RESULTS.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.setfit import PEERS, prepare, python_of
 from textshot import load_encoder
 
-DEFAULT, DEFAULT_REJECTION_RATE = "sentence-transformers", "sentence-transformers, bf16"
+DEFAULT, BF16 = "sentence-transformers", "sentence-transformers, bf16"
 STATIC = "textshot, static"
 OTHERS = {"SetFit, predict": "setfit", "FastFit, predict": "fastfit"}
 OURS = {
@@ -37,7 +37,7 @@ def make_engines(peers: Path) -> Iterator[tuple[Mapping[str, Encode], Tokens]]:
     plain = SentenceTransformer(folder, device="cpu", local_files_only=True)
     engines: dict[str, Encode] = {
         DEFAULT: lambda texts: plain.encode(list(texts)),
-        DEFAULT_REJECTION_RATE: _half(folder),
+        BF16: _half(folder),
         **{name: ours(*kind).encode for name, kind in OURS.items()},
     }
     limit = plain.max_seq_length

@@ -151,4 +151,4 @@ def cold_starts() -> dict[str, list[dict[str, float]]]:
                 spent = after.children_user - before.children_user
                 spent += after.children_system - before.children_system
                 each.append({"wall": round(wall, 3), "processor": round(spent, 3)})
-    return {backend: each[1:] for backend, each in found.items()}  # the first one makes the twin
+    return {backend: each[1:] for backend, each in found.items()}  # the first one compiles

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.accuracy import __main__ as command
 from benchmarks.accuracy import measure, sets
 from benchmarks.accuracy.plot import plot
-from benchmarks.accuracy.sets import Set, foreign, zipf
+from benchmarks.accuracy.sets import Set, out_of_scope, zipf
 from benchmarks.accuracy.tables import page
 from benchmarks.data import load
 from textshot import Category, Engine, load_encoder
@@ -102,11 +102,11 @@ def test_a_zipf_stream_is_skewed_and_holds_no_test_twice():
     assert shares[0] > 2 * shares[-1]
 
 
-def test_foreign_texts_are_the_wanted_share(data):
-    texts = foreign(data, "other", 7, seed=0)
+def test_out_of_scope_texts_have_their_share(data):
+    texts = out_of_scope(data, "other", 7, seed=0)
     assert len(texts) == 3  # 3 beside 7
     assert set(texts) <= set(Set(data, "shop", "label").tests)
-    assert len(foreign(data, "shop", 10_000, seed=0)) == 30  # no more than there are
+    assert len(out_of_scope(data, "shop", 10_000, seed=0)) == 30  # no more than there are
 
 
 def test_the_open_figures_by_pencil(data, encoder):

@@ -72,9 +72,7 @@ def test_the_adapter_that_ships_left_nothing_out(data):
 
 
 def test_a_stand_in_that_is_not_there_is_asked_for(tmp_path):
-    with pytest.raises(
-        SystemExit, match=r"without-banking77.safetensors is not there: make adapter"
-    ):
+    with pytest.raises(SystemExit, match=r"without-banking77.safetensors is missing: make adapter"):
         accuracy.adapter_for("sure-banking77", tmp_path)
 
 

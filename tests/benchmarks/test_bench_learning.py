@@ -145,7 +145,7 @@ def test_sets_folds_and_mixtures_are_read_and_kept_apart(tmp_path):
     _write(tmp_path / "banking77", [("one more a", "a")], "test")
     corpus = load_corpus(tmp_path, "banking77")
     assert (len(corpus), len(corpus.names)) == (25, 8)
-    assert set(load_corpus(tmp_path, "banking77", most=2).counts.tolist()) == {2}
+    assert set(load_corpus(tmp_path, "banking77", max_per_category=2).counts.tolist()) == {2}
     folds = tmp_path / "banking77" / "folds" / "01"
     folds.mkdir(parents=True)
     for part, own in (("train", "abc"), ("valid", "de"), ("test", "fgh")):
