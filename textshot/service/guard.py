@@ -195,9 +195,8 @@ def _check_path(raw: bytes | None) -> None:
     try:
         unquote_to_bytes(raw or b"").decode()
     except UnicodeDecodeError:
-        raise APIError(
-            400, "invalid_path", "the path is not UTF-8. Percent-encode names as UTF-8"
-        ) from None
+        message = "the path is not UTF-8. Percent-encode names as UTF-8"
+        raise APIError(400, "invalid_path", message) from None
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:

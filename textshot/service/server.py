@@ -35,11 +35,7 @@ _BAD_REQUEST = (
     "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {}\r\n"
     "connection: close\r\n\r\n"
 )
-_RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
-    "message",
-    "taskName",
-    "color_message",
-}
+_RECORD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "taskName", "color_message"}
 
 
 def serve(service: Service, host: str, port: int) -> None:
