@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from textshot.client import AnswerError, Client
+from textshot.client import AnswerError, Client, wire
 from textshot.client.wire import category_body, parse_category
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, ServiceError
 from textshot.types import Category, Example, KeyKind
@@ -24,7 +24,7 @@ class Fake:
     """Answers requests by a script of (status, headers), then as a service would."""
 
     def __init__(self, *script: tuple[int, dict[str, str]] | Exception) -> None:
-        self.script, self.asked, self.slept = list(script), list[httpx.Request](), list[float]()
+        self.script, self.asked = list(script), list[httpx.Request]()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/info":
@@ -47,9 +47,15 @@ class Fake:
         return httpx.Response(200, json={"predictions": shown, "index_generation": 7})
 
     def client(self, **more) -> Client:
-        client = Client(transport=httpx.MockTransport(self), **more)
-        client._send._sleep = self.slept.append
-        return client
+        return Client(transport=httpx.MockTransport(self), **more)
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between attempts, which take no time here."""
+    seconds: list[float] = []
+    monkeypatch.setattr(wire, "sleep", seconds.append)
+    return seconds
 
 
 def prediction(text: str) -> dict:
@@ -114,10 +120,10 @@ def test_texts_are_checked_and_cleaned_as_the_library_does():
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_what_is_refused_for_now_is_sent_again_when_it_says(status: int):
+def test_what_is_refused_for_now_is_sent_again_when_it_says(status: int, slept: list[float]):
     fake = Fake((status, {"Retry-After": "3"}), (status, {}), (status, {"Retry-After": "9999"}))
     assert fake.client().classify(["x"])[0].label == "X"
-    assert fake.slept == [3.0, 0.5, 60.0]
+    assert slept == [3.0, 0.5, 60.0]
 
 
 def test_it_gives_up_with_what_the_service_said():
@@ -134,11 +140,11 @@ def test_it_gives_up_with_what_the_service_said():
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 500])
-def test_other_refusals_are_not_sent_again(status: int):
+def test_other_refusals_are_not_sent_again(status: int, slept: list[float]):
     fake = Fake((status, {}))
     with pytest.raises(AnswerError, match=f"answered {status}: the reason"):
         fake.client().classify(["x"])
-    assert (len(fake.asked), fake.slept) == (1, [])
+    assert (len(fake.asked), slept) == (1, [])
 
 
 def test_a_connection_that_breaks_is_tried_again_where_it_only_reads():
@@ -182,12 +188,6 @@ def test_any_name_is_sent_whole(name: str):
 def test_an_attempt_at_least_is_needed():
     with pytest.raises(ValueError, match="attempts is 0"):
         Client(attempts=0)
-
-
-def test_proxies_of_the_environment_are_left_out(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    assert not Client()._http.trust_env
 
 
 def test_importing_it_loads_nothing_heavy():

@@ -32,11 +32,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(folder: Path) -> Iterator[Client]:
+def service(folder: Path) -> Iterator[Process]:
     with Process(folder, "--writable", "--max-texts", "16").ready() as service:
-        with Client(service.url) as client:
-            yield client
+        yield service
         assert service.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def client(service: Process) -> Iterator[Client]:
+    with Client(service.url) as client:
+        yield client
 
 
 def texts() -> list[str]:
@@ -98,3 +103,12 @@ def test_a_category_that_is_read_and_put_back_keeps_its_corrections(folder: Path
 def test_the_library_takes_a_hashing_encoder_too(client: Client):
     kind = client.info()["indexes"][0]["encoder"]
     assert kind["fingerprint"] == HashingEncoder().fingerprint
+
+
+def test_proxies_of_the_environment_are_ignored(service: Process, monkeypatch: pytest.MonkeyPatch):
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Client(service.url) as other:
+        assert other.ready()

@@ -26,19 +26,19 @@ def loopback_up() -> None:
 def ask(path: str, body: object = None, method: str | None = None) -> object:
     headers = {"X-API-Key": sys.argv[1], "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
-    with urlopen(Request(URL + path, data, headers, method=method), timeout=60) as answer:
+    with urlopen(Request(URL + path, data, headers, method=method), timeout=300) as answer:
         return json.load(answer)
 
 
 def wait() -> None:
-    for _ in range(600):
+    for _ in range(3000):
         try:
             ask("/readyz")
         except URLError:
             time.sleep(0.1)
         else:
             return
-    raise TimeoutError("not ready within a minute")
+    raise TimeoutError("not ready within five minutes")
 
 
 def main() -> None:

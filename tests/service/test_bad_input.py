@@ -211,14 +211,14 @@ def test_a_body_without_a_length_is_cut_at_the_limit(client: httpx.Client):
 )
 def test_a_caller_who_goes_away_in_the_middle_harms_nobody(service, client, sent: bytes):
     parts = urlsplit(service.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
         connection.sendall(sent)
         time.sleep(0.1)
 
 
 def test_a_length_that_lies_is_no_request(service: Process, client: httpx.Client):
     parts = urlsplit(service.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
         connection.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}")
         answer = connection.recv(10_000)
     assert answer.startswith(b"HTTP/1.1 400")

@@ -216,14 +216,12 @@ def test_what_another_process_writes_is_served_without_being_told(folder: Path):
         other = Engine.load(folder)
         other.add([Category("law", examples=["the court decided"])])
         other.save(folder)
-        for _ in range(200):
-            answer = (
-                await client.post("/v1/classify", json={"texts": ["the court decided"]})
-            ).json()
-            if answer["index_generation"] == 2:
-                return answer
-            await asyncio.sleep(0.02)
-        raise AssertionError("not reloaded")
+        async with asyncio.timeout(60):
+            while True:
+                answer = await client.post("/v1/classify", json={"texts": ["the court decided"]})
+                if answer.json()["index_generation"] == 2:
+                    return answer.json()
+                await asyncio.sleep(0.02)
 
     answer = ask({"news": folder}, body, poll=0.02)
     assert answer["predictions"][0]["label"] == "law"

@@ -125,11 +125,12 @@ def test_a_key_has_its_rate(folder: Path):
 
     async def body(client, service):
         headers = {"X-API-Key": KEY}
-        return [await client.get("/v1/info", headers=headers) for _ in range(3)]
+        return [await client.get("/v1/info", headers=headers) for _ in range(2)]
 
-    *taken, refused = ask({"news": folder}, body, keys=keys, rate_limit=1.0)
-    assert [answer.status_code for answer in taken] == [200, 200]
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    accepted, refused = ask({"news": folder}, body, keys=keys, rate_limit=0.001)
+    assert accepted.status_code == 200
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 1000
     assert refused.json()["error"]["code"] == "rate_limited"
 
 

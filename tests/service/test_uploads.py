@@ -162,7 +162,7 @@ def test_no_more_files_at_once_than_asked_and_none_is_left_behind(folder: Path):
         first = asyncio.create_task(
             client.post("/v1/files", params=query, content=slowly(), headers=headers)
         )
-        while "slow" not in service.files._jobs:
+        while (await client.get("/v1/files/slow")).is_error:
             await asyncio.sleep(0.01)
         refused = await send(client, CSV, "second", name="in.csv")
         reading = (await client.get("/v1/files/slow")).json()["state"]

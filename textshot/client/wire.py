@@ -39,13 +39,12 @@ class Sender:
     Args:
         attempts: maximum number of attempts.
         url: the URL of the service, for error messages.
-        sleep: waits for a number of seconds.
     """
 
-    def __init__(self, attempts: int, url: str, sleep: Callable[[float], None] = sleep) -> None:
+    def __init__(self, attempts: int, url: str) -> None:
         if attempts < 1:
             raise ValueError(f"attempts is {attempts}; use 1 or more")
-        self._attempts, self.url, self._sleep = attempts, url, sleep
+        self._attempts, self.url = attempts, url
 
     def __call__(self, send: Callable[[], httpx.Response], *, idempotent: bool) -> httpx.Response:
         """Call `send` until it succeeds or the attempts are used up.
@@ -61,11 +60,11 @@ class Sender:
                     tries = f"{attempt} attempt{'' if attempt == 1 else 's'}"
                     reason = f"no answer ({type(error).__name__}, {tries})"
                     raise AnswerError(f"{self.url}: {reason}. Is the service running?") from None
-                self._sleep(min(_FIRST_WAIT * 2 ** (attempt - 1), _MAX_WAIT))
+                sleep(min(_FIRST_WAIT * 2 ** (attempt - 1), _MAX_WAIT))
                 continue
             if response.status_code not in _RETRY_STATUSES or attempt == self._attempts:
                 return response
-            self._sleep(_retry_after(response))
+            sleep(_retry_after(response))
         raise AssertionError("unreachable")
 
 

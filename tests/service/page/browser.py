@@ -28,7 +28,7 @@ addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${eve
 
 def until(true: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    end = monotonic() + 15
+    end = monotonic() + 60
     while not true():
         assert monotonic() < end, "it has not come to be"
         sleep(0.05)
@@ -45,7 +45,7 @@ class Server:
         headers = {"Content-Type": "application/json"}
         headers |= {"X-API-Key": key} if key else {}
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.url + path, data, headers), timeout=30) as answer:
+        with urlopen(Request(self.url + path, data, headers), timeout=60) as answer:
             return json.load(answer)
 
 
