@@ -70,9 +70,9 @@ def test_changes_are_those_of_the_library(folder: Path, client: Client):
     made = Category("a/b: ü?", description="what is above", examples=["the sky is blue"])
     assert client.add(made, generation=before) == before + 1
     assert made in client.categories()
-    with pytest.raises(AnswerError, match="another writer was first") as found:
+    with pytest.raises(AnswerError, match="another writer was first") as caught:
         client.put(made, generation=before)
-    assert found.value.code == "stale_generation"
+    assert caught.value.code == "stale_generation"
     assert client.correct("the sky is grey", "a/b: ü?").label == "a/b: ü?"
     assert client.classify(["the sky is grey"])[0].label == "a/b: ü?"
     assert client.correct("the sky is grey", None).label is None

@@ -1,4 +1,4 @@
-"""Starts an image's command and asks it, in a network of its own: nothing but loopback."""
+"""Start the command of an image and send requests, in a network with loopback only."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def main() -> None:
         try:
             wait()
             texts = {"texts": ["I was charged twice and want my money back", "zzz"]}
-            found = {
+            result = {
                 "health": subprocess.run(health, check=False).returncode,
                 "encoder": ask("/v1/info")["indexes"][0]["encoder"]["kind"],  # type: ignore[index]
                 "answer": ask("/v1/classify", texts),
@@ -57,8 +57,8 @@ def main() -> None:
             }
         finally:
             service.send_signal(signal.SIGTERM)
-        found["code"] = service.wait(60)
-    sys.stdout.write(json.dumps(found))
+        result["code"] = service.wait(60)
+    sys.stdout.write(json.dumps(result))
 
 
 main()

@@ -125,7 +125,7 @@ def test_a_request_waits_for_others_if_it_may(monkeypatch, max_wait: float, wait
     assert slept == [max_wait] * waits
 
 
-def test_what_comes_while_a_batch_is_encoded_is_the_next_batch():
+def test_texts_that_arrive_during_a_batch_are_the_next_batch():
     work = Upper(waits=True)
 
     async def body(batcher: Batcher) -> None:
@@ -154,7 +154,7 @@ def test_encoding_is_not_on_the_event_loop():
     assert threading.get_ident() not in work.threads
 
 
-def test_a_batch_has_no_more_tokens_than_asked():
+def test_a_batch_keeps_the_token_limit():
     work = Upper()
 
     async def body(batcher: Batcher) -> None:
@@ -164,7 +164,7 @@ def test_a_batch_has_no_more_tokens_than_asked():
     assert [len(batch) for batch in work.batches] == [3, 3, 1]
 
 
-def test_a_long_request_is_cut_and_a_short_one_passes_it():
+def test_a_long_request_is_split_and_a_short_one_overtakes_it():
     work = Upper(waits=True)
     ended: list[str] = []
 
@@ -198,7 +198,7 @@ def test_a_cancelled_request_is_dropped_before_it_is_encoded():
     assert ("dropped", "cancelled") in observer.events
 
 
-def test_a_request_that_is_too_late_is_told_so_and_not_encoded():
+def test_a_request_past_its_deadline_is_refused_and_not_encoded():
     work, observer = Upper(waits=True), Observer()
 
     async def body(batcher: Batcher) -> None:
@@ -215,7 +215,7 @@ def test_a_request_that_is_too_late_is_told_so_and_not_encoded():
     assert ("dropped", "deadline") in observer.events
 
 
-def test_a_full_queue_refuses_at_once_with_the_numbers():
+def test_a_full_queue_refuses_with_the_numbers():
     work = Upper(waits=True)
 
     async def body(batcher: Batcher) -> None:
@@ -257,14 +257,14 @@ def test_a_request_that_would_wait_half_the_deadline_is_refused(monkeypatch):
     run(Slow(), body, deadline=40.0, max_wait=0.0)
 
 
-def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits():
+def test_a_request_larger_than_the_queue_is_accepted_if_the_queue_is_empty():
     async def body(batcher: Batcher) -> Any:
         return await batcher.submit([A] * 3, None)
 
     assert run(Upper(), body, queue_tokens=TEN) == [A.upper()] * 3
 
 
-def test_what_runs_in_the_background_takes_no_room_from_others():
+def test_background_jobs_do_not_count_against_the_queue():
     work = Upper(waits=True)
 
     async def body(batcher: Batcher) -> None:
@@ -292,7 +292,7 @@ def test_a_batch_that_fails_fails_alone():
     assert run(Failing(), body) == ["GOOD"]
 
 
-def test_the_queue_is_empty_again_whatever_happened():
+def test_the_queue_is_empty_after_cancellations():
     observer = Observer()
 
     async def body(batcher: Batcher) -> None:

@@ -66,7 +66,7 @@ def test_a_full_queue_is_refused_while_the_encoder_is_busy(indexes, monkeypatch)
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_a_request_that_takes_too_long_is_told_so(indexes, monkeypatch):
+def test_a_request_past_its_deadline_is_a_503(indexes, monkeypatch):
     held = HeldEncoder(monkeypatch)
 
     async def main(client, service):
@@ -96,9 +96,9 @@ def test_the_place_of_an_internal_error_is_in_the_log_under_its_request(
         return await client.get(path, headers=headers)
 
     with caplog.at_level(logging.ERROR, "textshot.service"):
-        found = ask(indexes, main)
-    assert found.status_code == 500
-    assert found.json()["error"]["request_id"] == "asked-by-us"
-    assert "secret" not in json.dumps(found.json())
+        result = ask(indexes, main)
+    assert result.status_code == 500
+    assert result.json()["error"]["request_id"] == "asked-by-us"
+    assert "secret" not in json.dumps(result.json())
     [line] = [r for r in caplog.records if r.getMessage() == "internal error"]
     assert line.request_id == "asked-by-us"

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def service(folder: Path) -> Iterator[Process]:
-    """A service that closes its socket as soon as it is told to stop."""
+    """A service that closes its socket as soon as it is asked to stop."""
     with Process(folder, "--grace", "0", lingers=True).ready() as service:
         yield service
 
