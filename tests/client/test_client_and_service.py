@@ -91,10 +91,10 @@ def test_a_category_that_is_read_and_put_back_keeps_its_corrections(folder: Path
         ("example", False), ("correction", True), ("correction", True),
     ]  # fmt: skip
     there = Engine.load(folder)
-    assert sky == there.index.entry("sky").category
+    assert sky == there.index.state.entry("sky").category
     assert client.put(sky) == there.index.generation
     client.put(replace(sky, description="what is above"))
-    after = Engine.load(folder).index.entry("sky").category
+    after = Engine.load(folder).index.state.entry("sky").category
     assert after.description == "what is above"
     assert after.examples == sky.examples
     client.remove("sky")

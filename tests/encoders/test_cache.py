@@ -252,7 +252,7 @@ def test_an_encoder_that_changed_is_found_out_though_its_old_vectors_are_kept(sp
 
 def test_the_network_that_was_trained_with_the_model_is_found(spy, monkeypatch):
     asked = []
-    monkeypatch.setattr("textshot.engine.engine.load_network", asked.append)
+    monkeypatch.setattr("textshot.engine.encoder_identity.load_network", asked.append)
     spy.folder = Path("model")
     Engine.build(
         [Category("a", examples=["x"]), Category("b", examples=["y"])], encoder=CachedEncoder(spy)

@@ -117,7 +117,7 @@ def test_examples_are_put_as_texts_or_with_their_source_and_order(folder: Path):
         {"text": "a ball", "source": "correction", "written": 4},
     ]
     assert [r.json()["changed"] for r in (put, again, newer)] == [True, False, True]
-    result = Engine.load(folder).index.entry("sport").category.examples
+    result = Engine.load(folder).index.state.entry("sport").category.examples
     assert result[2] == Example("a ball", "correction", 8)
 
 
