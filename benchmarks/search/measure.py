@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.search.vectors import read
 from textshot._arrays import FloatArray, IntArray
+from textshot.encoders import Encoder
 from textshot.engine import Engine
-from textshot.engine.editing import add_categories, remove_categories
-from textshot.index import Index, State
+from textshot.index import Index
 from textshot.index.search import FaissSearch, NumpySearch, VectorSearch
 from textshot.types import Category
 
@@ -25,13 +25,11 @@ BATCH, BEST, SINGLES, REPEATS, COMPARED, ROUNDS = 256, 3, 200, 3, 32, 7
 BLAS_SIZE, BLAS_K = 100_000, (1, 3, 10)
 
 
-class _Encoder:
+class _Encoder(Encoder):
     """Stands in where an engine has nothing to encode but the probe."""
 
-    name, source, fingerprint = "vectors", "vectors", "own-vectors"
-
     def __init__(self, dim: int) -> None:
-        self.dim, self.spec = dim, {"name": "own:vectors"}
+        super().__init__("vectors", dim=dim)
 
     def encode(self, texts: list[str], *, batch_size: int = 32) -> FloatArray:
         return np.eye(1, self.dim, dtype=np.float32).repeat(len(texts), 0)
@@ -112,18 +110,13 @@ def changing(seeds: Path, size: int) -> dict[str, float]:
 
 def _changes(seeds: Path, size: int, place: Path) -> dict[str, float]:
     vectors = read(seeds, size + 1)[0]
-    state = State.empty(vectors.shape[1], weigh_names=True, key_attention=True)
-    index = Index(state)
+    index = Index(vectors.shape[1], weighed=True, attentive=True)
     engine = Engine(_Encoder(vectors.shape[1]), index)
     categories = [Category(f"category {i:07d}") for i in range(size)]
-
-    def add(new: list[Category], rows: FloatArray) -> None:
-        index.commit(add_categories(index.state, new, rows))
-
-    found = {"add_all_s": _seconds(lambda: add(categories, vectors[:-1]))}
+    found = {"add_all_s": _seconds(lambda: index.add(categories, vectors[:-1]))}
     changes = {
-        "add_one_s": lambda: add([Category("one more")], vectors[-1:]),
-        "remove_one_s": lambda: index.commit(remove_categories(index.state, ["one more"])),
+        "add_one_s": lambda: index.add([Category("one more")], vectors[-1:]),
+        "remove_one_s": lambda: index.remove(["one more"]),
     }
     for name in list(changes) * 3:
         found[name] = min(found.get(name, np.inf), _seconds(changes[name]))

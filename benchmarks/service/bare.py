@@ -42,7 +42,7 @@ def main() -> None:
         encoder.encode([text])
         seconds.append(perf_counter() - begun)
     p50, p99 = (round(1e3 * float(np.percentile(seconds, p)), 2) for p in (50, 99))
-    kind = getattr(encoder, "kind", "")
+    kind = encoder.runtime
     print(json.dumps({"rate": round(rate, 1), "p50": p50, "p99": p99, "kind": kind}))
 
 

@@ -90,4 +90,4 @@ def test_a_cache_that_cannot_be_written_changes_no_answer(run, cache, index, cap
     cache.write_text("a file")
     expected = run("classify", index, "my parcel").stdout
     assert run("classify", index, "my parcel", "--cache").stdout == expected
-    assert "no vectors are kept in" in caplog.text
+    assert "embeddings are not cached in" in caplog.text

@@ -14,14 +14,14 @@ def distilled(monkeypatch):
         on_message("encoding each token")
         return 29525, dims or 256
 
-    monkeypatch.setattr("textshot.encoders.distill.distill.distill", distill)
+    monkeypatch.setattr("textshot.encoders.distill.distill", distill)
     return calls
 
 
 def test_it_says_how_the_result_is_used(run, distilled):
     result = run("distill", "-o", "my static")
     assert result.stdout == (
-        "my static: 29,525 tokens, 256 numbers each\n"
+        "my static: 29,525 tokens, 256 dimensions\n"
         "Use it: textshot index CATEGORIES --encoder 'my static'\n"
     )
     assert distilled == [("all-MiniLM-L6-v2", "my static", None, [])]
@@ -34,12 +34,12 @@ def test_json_for_a_program(run, distilled):
 
 def test_an_encoder_without_tokens_is_refused(run):
     result = run("distill", "-o", "made", "--encoder", "hashing", code=1)
-    assert "the encoder 'hashing' has no tokens to encode" in result.stderr
+    assert "the encoder 'hashing' cannot be distilled" in result.stderr
 
 
 def test_a_folder_that_is_there_is_left_alone(run, tmp_path):
     result = run("distill", "-o", str(tmp_path), code=1)
-    assert "is there already. Name another folder, or delete it" in result.stderr
+    assert "exists already. Name another folder, or delete it" in result.stderr
     assert "Traceback" not in result.output
 
 

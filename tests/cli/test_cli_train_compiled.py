@@ -14,9 +14,8 @@ import pytest
 from tiny_learner import easy_rows, write_tiny_model
 
 import textshot
-from textshot.encoders.compiled import backends as choose
-from textshot.encoders.compiled import load
-from textshot.encoders.compiled.refusals import NotCompilableError
+from textshot.encoders.compiled import backends, load
+from textshot.encoders.compiled.store import NotCompilableError
 
 QUICK = ("--ways", "12", "--lr", "0.01", "--layers", "1", "--steps", "20")
 
@@ -26,7 +25,7 @@ def tiny(tmp_path_factory):
     import torch
 
     torch.set_num_threads(1)
-    return str(write_tiny_model(tmp_path_factory.mktemp("twin") / "tiny"))
+    return str(write_tiny_model(tmp_path_factory.mktemp("compiled") / "tiny"))
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_the_first_use_after_training_makes_nothing_and_needs_no_torch(
     code = (
         "import sys; from textshot import load_encoder;"
         "found = load_encoder('out', prompt='query: '); found.encode(['where is it']);"
-        "print(found.kind, 'torch' in sys.modules)"
+        "print(found.runtime, 'torch' in sys.modules)"
     )
     root = str(Path(textshot.__file__).parents[1])
     told = subprocess.run(
@@ -103,58 +102,58 @@ def test_the_first_use_after_training_makes_nothing_and_needs_no_torch(
     }
 
 
-def test_where_torch_runs_the_encoder_no_twin_is_made(train, at_once, cache):
+def test_where_torch_runs_the_encoder_it_is_not_compiled(train, at_once, cache):
     assert train(TEXTSHOT_BACKEND="torch").stderr.splitlines()[-1].startswith("history.csv: ")
     assert not cache.exists()
 
 
-def test_where_there_is_no_engine_no_twin_is_made(train, at_once, cache, monkeypatch):
-    monkeypatch.setattr(choose, "versions", lambda: dict.fromkeys(("openvino", "onnx", "nncf")))
+def test_without_a_runtime_the_encoder_is_not_compiled(train, at_once, cache, monkeypatch):
+    monkeypatch.setattr(backends, "versions", lambda: dict.fromkeys(("openvino", "onnx", "nncf")))
     assert "out: " not in train(TEXTSHOT_BACKEND="").stderr
     assert not cache.exists()
 
 
 def test_a_precision_for_later_does_not_stop_training(train, at_once, monkeypatch):
-    monkeypatch.setattr(choose, "has_bf16", lambda: False)
+    monkeypatch.setattr(backends, "has_bf16", lambda: False)
     result = train(TEXTSHOT_BACKEND="", TEXTSHOT_PRECISION="bf16")
     assert result.stderr.splitlines()[-1] == (
-        "out: no compiled twin, so take --backend torch: this CPU does not compute in bf16."
+        "out cannot be compiled, so use --backend torch: this CPU does not compute in bf16."
         " Take --precision fp32"
     )
 
 
 FAILURES = [
-    (NotCompilableError("it is no twin, says a test"), "it is no twin, says a test"),
+    (NotCompilableError("it differs, says a test"), "it differs, says a test"),
     (OSError(28, "No space left on device"), "No space left on device"),
 ]
 
 
 @pytest.fixture(params=FAILURES, ids=["refused", "full disk"])
 def failing(request, monkeypatch):
-    """What making a twin ends with, and the reason for people."""
+    """An error of compiling, and the reason that is shown."""
     error, reason = request.param
 
     def fails(*_):
         raise error
 
-    monkeypatch.setattr(load, "_make", fails)
-    monkeypatch.setattr(choose, "_has_accelerator", lambda: False)
+    monkeypatch.setattr(load, "_compile", fails)
+    monkeypatch.setattr(backends, "_has_accelerator", lambda: False)
     return reason
 
 
-def test_without_a_twin_training_ends_well_and_torch_runs_it(train, at_once, failing, caplog):
+def test_training_succeeds_when_the_encoder_cannot_be_compiled(train, at_once, failing, caplog):
     with caplog.at_level(logging.WARNING, logger="textshot"):
         result = train(TEXTSHOT_BACKEND="")
     [record] = caplog.records  # a line on stderr where nothing else is made of the log
-    assert "out: no compiled twin, so it runs in torch: " in record.getMessage()
+    assert "out cannot be compiled, so it runs in torch: " in record.getMessage()
     assert failing in record.getMessage()
     assert "out: " not in result.stderr
     assert "out: written. Use it: " in result.stdout
 
 
-def test_without_the_twin_that_was_asked_for_training_ends_well(train, at_once, failing):
+def test_training_succeeds_when_the_chosen_backend_fails(train, at_once, failing):
     told = train(TEXTSHOT_BACKEND="onnx").stderr.splitlines()[-1]
-    assert told.startswith("out: no compiled twin, so take --backend torch: ")
+    assert told.startswith("out cannot be compiled, so use --backend torch: ")
     assert failing in told
 
 
@@ -163,7 +162,7 @@ def test_what_nobody_thought_of_does_not_undo_a_training(train, at_once, monkeyp
     def fails(*_):
         raise error
 
-    monkeypatch.setattr(load, "_make", fails)
+    monkeypatch.setattr(load, "_compile", fails)
     told = train(TEXTSHOT_BACKEND="onnx").stderr.splitlines()[-1]
     reason = "an engine" if str(error) else "MemoryError"
-    assert told == f"out: no compiled twin, so take --backend torch: {reason}"
+    assert told == f"out cannot be compiled, so use --backend torch: {reason}"

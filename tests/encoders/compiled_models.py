@@ -77,9 +77,9 @@ def make_model(folder, family, pooling="mean", *, dense=False, side="right", spr
     return folder
 
 
-def kept(cache):
-    """What is in the folder of the only twin; the names of machines and versions cut off."""
-    [folder] = (path for path in (cache / "twins").iterdir() if path.is_dir())
+def stored_files(cache):
+    """The files of the only compiled model; the names of machines and versions cut off."""
+    [folder] = (path for path in (cache / "compiled").iterdir() if path.is_dir())
     return {
         path.name.partition("-")[0] + path.suffix * ("-" in path.name): path.read_bytes()
         for path in folder.iterdir()

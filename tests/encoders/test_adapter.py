@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from safetensors.numpy import load_file, save_file
 from textshot import Category, Engine, OneShotClassifier
 from textshot.encoders import DEFAULT_ENCODER, load_encoder
 from textshot.encoders import adapter as module
-from textshot.encoders.adapter import GENERAL, SHIPPED, read_adapter, write_adapter
-from textshot.encoders.fingerprint import file_sha256, model_fingerprint
+from textshot.encoders.adapter import GENERAL, SHIPPED_FOLDER, read_adapter, write_adapter
+from textshot.encoders.fingerprint import model_fingerprint
+from textshot.encoders.model_folder import file_sha256
 from textshot.errors import EncoderError, EncoderNotFoundError, InvalidTextsError
 from textshot.networks import make_network, save_network
 
@@ -215,7 +217,7 @@ def test_a_change_that_is_not_finite_is_refused(tmp_path, value):
 
 def test_a_file_too_large_for_an_adapter_is_refused_unread(pair, tmp_path, monkeypatch):
     size = write_adapter(tmp_path / "adapter", *pair)
-    monkeypatch.setattr(module, "_MOST_BYTES", size - 1)
+    monkeypatch.setattr(module, "_MAX_BYTES", size - 1)
     with pytest.raises(EncoderError, match=rf"adapter has {size} bytes: no adapter is as large"):
         read_adapter(str(tmp_path / "adapter"))
 
@@ -308,10 +310,10 @@ def test_an_adapter_with_weights_that_the_model_has_not_is_refused(tiny_folder, 
 
 def test_the_fingerprint_needs_the_weights_that_the_adapter_was_made_for(tiny_folder, adapter):
     found = read_adapter(adapter)
-    with_adapter = model_fingerprint(tiny_folder, adapter=(found.sha256, found.base))
+    with_adapter = model_fingerprint(tiny_folder, adapter=found)
     assert with_adapter not in (PLAIN, model_fingerprint(tiny_folder))
     with pytest.raises(EncoderError, match=r"has others\. Load it without the adapter"):
-        model_fingerprint(tiny_folder, adapter=(found.sha256, "0" * 64))
+        model_fingerprint(tiny_folder, adapter=replace(found, base="0" * 64))
 
 
 def test_an_index_says_its_adapter_and_opens_with_it(tiny_folder, adapter, tmp_path):
@@ -344,7 +346,7 @@ def plain_encoder():
 
 
 def test_the_adapters_that_come_along_are_small():
-    found = list(SHIPPED.iterdir())
+    found = list(SHIPPED_FOLDER.iterdir())
     assert f"{GENERAL}.safetensors" in [path.name for path in found]
     assert all(path.stat().st_size < 5_000_000 for path in found)
 

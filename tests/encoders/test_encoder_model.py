@@ -9,14 +9,14 @@ from model_folders import write_json
 from test_encoder_base import in_new_process
 
 from textshot.encoders import load_encoder
-from textshot.encoders.fingerprint import effective_max_length, model_fingerprint
+from textshot.encoders.fingerprint import ModelConfig, effective_max_length, model_fingerprint
 from textshot.encoders.model_folder import read_modules
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError, InvalidTextsError
 
 
 def tiny(folder, **settings):
-    return SentenceTransformerEncoder(folder, name="tiny", source="test", device="cpu", **settings)
+    return SentenceTransformerEncoder(ModelConfig(folder, "tiny", "test", **settings), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_half_precision_weights_are_run_in_float32(tiny_folder, copied):
 
 
 def test_a_static_model_works_and_a_text_without_tokens_gets_the_fixed_vector(static_folder):
-    encoder = SentenceTransformerEncoder(static_folder, name="s", source="s", device="cpu")
+    encoder = SentenceTransformerEncoder(ModelConfig(static_folder, "s", "s"), "cpu")
     rows = encoder.encode(["", "where is my card", "card"])
     assert encoder.dim == 8
     np.testing.assert_allclose(rows[0], np.full(8, 8**-0.5), atol=1e-6)
@@ -201,8 +201,8 @@ def test_what_cannot_be_loaded_says_why_in_one_line(copied, tiny_folder):
     with pytest.raises(EncoderError, match=r"copied cannot be loaded: .+") as caught:
         tiny(copied)
     assert "\n" not in str(caught.value)
-    with pytest.raises(EncoderError, match="device 'toaster' is not there"):
-        SentenceTransformerEncoder(tiny_folder, name="t", source="t", device="toaster")
+    with pytest.raises(EncoderError, match="device 'toaster' is not available"):
+        SentenceTransformerEncoder(ModelConfig(tiny_folder, "t", "t"), "toaster")
 
 
 def test_loading_prints_nothing_and_restores_what_it_silenced(bundled_folder):

@@ -9,7 +9,7 @@ import pytest
 
 from textshot.encoders import load_encoder
 from textshot.encoders.fingerprint import model_fingerprint
-from textshot.encoders.windows import MOST_WINDOWS, OVERLAP, Windows, pooled
+from textshot.encoders.long_texts import MAX_WINDOWS, OVERLAP, Windows, pool_windows
 from textshot.errors import EncoderError
 
 LIMIT = 256
@@ -188,7 +188,7 @@ def test_windows_of_every_size_fit_and_cover(tokenizer, vocabulary, limit):
     text = plain_text(vocabulary, 150)
     windows = cut(tokenizer, text, limit)
     assert max(len(offsets_of(tokenizer, window)) for window in windows) <= limit - 2
-    if len(windows) < MOST_WINDOWS:
+    if len(windows) < MAX_WINDOWS:
         places = places_of(text, windows)
         assert (places[0][0], places[-1][1]) == (0, len(text))
         assert all(end > start for (_, end), (start, _) in pairwise(places))
@@ -222,7 +222,7 @@ def unit(rows):
 @pytest.mark.parametrize("n_tokens", [15, 22, 100, 455])
 def test_the_vector_is_the_unit_mean_of_the_vectors_of_its_windows(encoder, cutting, n_tokens):
     text = tiny_text(n_tokens)
-    windows = cut(encoder._model.tokenizer, text, 16)
+    windows = cut(encoder.transformer.tokenizer, text, 16)
     assert len(windows) == 1 + -(-(n_tokens - 14) // 7)
     expected = unit(cutting.encode(windows).mean(axis=0))
     np.testing.assert_allclose(encoder.encode([text])[0], expected, atol=1e-5)
@@ -230,9 +230,9 @@ def test_the_vector_is_the_unit_mean_of_the_vectors_of_its_windows(encoder, cutt
 
 def test_means_by_pencil():
     rows = np.array([[1, 0], [0, 1], [1, 1], [0, 4], [2, 0]], np.float32)
-    found = pooled(rows, np.array([0, 1, 1, 2, 2]), 3)
+    found = pool_windows(rows, np.array([0, 1, 1, 2, 2]), 3)
     assert found.tolist() == [[1, 0], [0.5, 1], [1, 2]]
-    assert pooled(rows, np.arange(5), 5).tolist() == rows.tolist()
+    assert pool_windows(rows, np.arange(5), 5).tolist() == rows.tolist()
 
 
 def test_rows_are_float32_and_unit(encoder):
@@ -262,7 +262,7 @@ def test_what_stands_at_the_end_of_a_long_text_counts_unless_it_is_cut(encoder, 
 def test_the_last_word_counts_also_where_its_window_begins_inside_a_word(real_encoder):
     # "token ##ization" is two tokens; the window that begins behind the first of them reads "i
     # ##zation", one more than it was cut for.
-    tokenize = real_encoder._model.tokenizer.tokenize
+    tokenize = real_encoder.transformer.tokenizer.tokenize
     assert tokenize("tokenization") == ["token", "##ization"]
     assert tokenize("ization") == ["i", "##zation"]
     text = "tokenization " + "word " * (FITS - 2)
@@ -287,13 +287,13 @@ def test_an_exact_text_is_bit_for_bit_what_cutting_gives_and_one_token_more_is_n
 
 
 def test_behind_the_last_window_nothing_is_read_and_it_is_counted(encoder):
-    reach = TINY_FITS + (MOST_WINDOWS - 1) * 7
+    reach = TINY_FITS + (MAX_WINDOWS - 1) * 7
     fits = tiny_text(reach)
     texts = [fits, fits + " money" * 40, fits + " lost", tiny_text(15)]
     found = encoder.truncation_stats(texts)
     assert (found.n_texts, found.n_truncated, found.limit) == (4, 2, reach)
-    windows = [cut(encoder._model.tokenizer, text, 16) for text in texts[:3]]
-    assert len(windows[0]) == MOST_WINDOWS
+    windows = [cut(encoder.transformer.tokenizer, text, 16) for text in texts[:3]]
+    assert len(windows[0]) == MAX_WINDOWS
     assert windows[0] == windows[1] == windows[2]
     rows = encoder.encode(texts)
     np.testing.assert_allclose(rows[1:3], rows[[0, 0]], atol=1e-6)
@@ -314,7 +314,7 @@ def test_any_text_has_a_vector(encoder):
 
 def test_a_prompt_stands_before_each_window_and_leaves_room_for_it(tiny_folder, cutting):
     prompted, text = load(tiny_folder, prompt="query: "), tiny_text(50)
-    windows = cut(cutting._model.tokenizer, text, 16, "query: ")
+    windows = cut(cutting.transformer.tokenizer, text, 16, "query: ")
     assert [len(window.split()) for window in windows] == [12] * len(windows)
     by_hand = cutting.encode(["query: " + window for window in windows])
     np.testing.assert_allclose(prompted.encode([text])[0], unit(by_hand.mean(axis=0)), atol=1e-5)
@@ -331,7 +331,7 @@ def test_with_a_prompt_fewer_tokens_are_read_at_once(tiny_folder):
 
 def test_a_text_that_all_windows_hold_is_not_counted_as_long_because_of_a_prompt(tiny_folder):
     prompted = load(tiny_folder, prompt="query: ")
-    reach = 12 + (MOST_WINDOWS - 1) * 6
+    reach = 12 + (MAX_WINDOWS - 1) * 6
     fits, longer = tiny_text(reach), tiny_text(reach) + " money"
     assert prompted.truncation_stats([fits]).n_truncated == 0
     assert prompted.truncation_stats([fits, longer]).n_truncated == 1
@@ -345,7 +345,7 @@ def test_a_small_max_length_reads_everything_in_small_windows(tiny_folder):
     cutting = load(tiny_folder, max_length=8, long_texts="cut")
     for n in range(1, 30):
         text = tiny_text(n)
-        windows = cut(small._model.tokenizer, text, 8)
+        windows = cut(small.transformer.tokenizer, text, 8)
         assert max(len(window.split()) for window in windows) <= 6
         expected = unit(cutting.encode(windows).mean(axis=0))
         np.testing.assert_allclose(small.encode([text])[0], expected, atol=1e-5)
@@ -388,7 +388,7 @@ def test_threads_take_turns_at_the_tokenizer_too(tiny_folder, monkeypatch):
     windows = encoder._windows
 
     def watched(texts):
-        own = windows._tokenizer is not encoder._model.tokenizer
+        own = windows._tokenizer is not encoder.transformer.tokenizer
         turns.append(own or encoder._lock.locked())
         return windows(texts)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from textshot.encoders.windows import Windows
+from textshot.encoders.long_texts import Windows
 
 KOREAN = (
     "주문한 상품이 아직 도착하지 않았습니다 결제는 두 번 되었고 고객센터는 전화를 받지 않습니다"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edits import EditedIndex
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -26,7 +25,7 @@ ENCODER = HashingEncoder(dim=32)
 class IndexAgainstADict(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        self.index = EditedIndex(ENCODER.dim)
+        self.index = Index(ENCODER.dim)
         self.model = {}
         self.folder = Path(tempfile.mkdtemp()) / "index"
 
@@ -104,7 +103,7 @@ class IndexAgainstADict(RuleBasedStateMachine):
     def save_and_load(self, purge):
         before = self.index.generation
         assert self.index.save(self.folder, purge=purge) == before + 1
-        self.index = EditedIndex.load(self.folder)
+        self.index = Index.load(self.folder)
         assert self.index.generation == before + 1
 
     @rule()

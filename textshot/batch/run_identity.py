@@ -44,7 +44,7 @@ def identity_of(worker: Worker, plan: Plan, options: Mapping[str, Any]) -> dict[
         },
         "encoder": {
             "fingerprint": engine.encoder.fingerprint,
-            "kind": getattr(engine.encoder, "kind", "own"),
+            "kind": engine.encoder.runtime,
         },
         "options": {
             "text_columns": list(worker.text_columns),

@@ -18,11 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from textshot.batch.shards import End, Shard
 from textshot.batch.tally import Tally, tally_of
 from textshot.batch.worker import Worker
-from textshot.encoders import CachedEncoder, Encoder, HashingEncoder, PrecomputedEncoder
-from textshot.encoders.compiled.backends import OPENVINO
-from textshot.encoders.compiled.encoder import CompiledEncoder
-from textshot.encoders.compiled.onnx_graph import n_cores
-from textshot.encoders.compiled.static import StaticEncoder
+from textshot.encoders import CachedEncoder, Encoder
+from textshot.encoders.compiled.graphs import n_cores
 from textshot.engine import Engine
 from textshot.errors import TableError
 
@@ -48,23 +45,14 @@ def processes_for(encoder: Encoder, size: int) -> int:
 
     One, where the encoder uses all cores itself, or the work is over before others have begun.
     """
-    inner = encoder.inner if isinstance(encoder, CachedEncoder) else encoder
-    alone = not isinstance(inner, HashingEncoder | StaticEncoder) or size < _WORTH_BEGINNING
+    alone = not encoder.is_single_core or size < _WORTH_BEGINNING
     return 1 if alone else n_cores()
-
-
-def is_exact(encoder: Encoder) -> bool:
-    """Tell whether a vector is the same to the bit whatever texts are beside.
-
-    Only then may a shard have vectors from those before it and be the same all the same.
-    """
-    return isinstance(encoder, CompiledEncoder) and encoder.kind.startswith(OPENVINO)
 
 
 def with_cache(engine: Engine) -> Engine:
     """Return an engine that encodes a text once, also where it comes again later."""
     encoder = engine.encoder
-    if isinstance(encoder, CachedEncoder | PrecomputedEncoder):
+    if encoder.is_cached:
         return engine
     found = copy(engine)
     found.encoder = CachedEncoder(encoder)
@@ -89,7 +77,7 @@ def in_order(
         TableError: a process was ended from outside.
     """
     if processes == 1:
-        if is_exact(worker.engine.encoder):
+        if worker.engine.encoder.is_exact:
             worker = replace(worker, engine=with_cache(worker.engine))
         for event in read:
             if isinstance(event, End) or is_done(event):

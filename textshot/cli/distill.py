@@ -18,21 +18,21 @@ from textshot.cli.output import note, print_json
     "--encoder",
     envvar="TEXTSHOT_ENCODER",
     metavar="NAME|FOLDER",
-    help="To start from. [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
+    help="Encoder to distill. [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
 )
-@click.option("--revision", help="Of a hub model: a commit or a tag.")
+@click.option("--revision", help="Commit or tag of a hub model.")
 @click.option(
     "--dims",
     type=click.IntRange(min=2),
-    help="Numbers of a vector. [default: 256; with --texts those of the encoder]",
+    help="Length of a vector. [default: 256; with --texts that of the encoder]",
 )
 @click.option(
     "--texts",
     "texts_path",
     metavar="FILE",
     type=click.Path(),
-    help="A table of texts like those that will be read (column text), without labels: the static"
-    " encoder is fitted to up to 5,000 of them.",
+    help="Table of unlabelled texts like yours (column text): fit the static encoder to up to 5,000"
+    " of them.",
 )
 @options.json_option
 def distill(
@@ -43,11 +43,11 @@ def distill(
     texts_path: str | None,
     as_json: bool,
 ) -> None:
-    """Make a static encoder: tens of times as fast, and less exact.
+    """Distill a static encoder: tens of times as fast, and less accurate.
 
-    It is a table with a row for each token, and a text is the mean of its rows. Making it takes
-    half a minute and the extra `static`; using it takes neither that nor torch. With --texts it is
-    much more exact on texts like these.
+    It is a table with a row for each token; the vector of a text is the mean of its rows.
+    Distilling takes half a minute and the extra `static`; using the result takes neither that nor
+    torch. With --texts it is much more accurate on texts like these.
 
     \b
     Examples:
@@ -55,22 +55,24 @@ def distill(
       textshot distill -o encoders/inbox --texts inbox.csv
     """
     from textshot.encoders import load_encoder
-    from textshot.encoders.distill.distill import distill
-    from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+    from textshot.encoders.distill import distill as distill_encoder
     from textshot.errors import EncoderError
     from textshot.scoring.transduction import sample_texts
 
     loaded = load_encoder(encoder, revision=revision, backend="torch", device="cpu")
-    if not isinstance(loaded, SentenceTransformerEncoder):
+    reference = loaded.reference()
+    if reference is None:
         raise EncoderError(
-            f"the encoder {loaded.name!r} has no tokens to encode. Take a sentence-transformers one"
+            f"the encoder {loaded.name!r} cannot be distilled. Take a sentence-transformers one"
         )
     texts = sample_texts(options.read_texts(texts_path, skip_empty=True)) if texts_path else []
     if texts_path and not texts:
         raise EncoderError(f"{texts_path} has no text to fit the encoder to")
-    n_tokens, dim = distill(loaded, Path(output), dims=dims, texts=texts, on_message=note)
+    n_tokens, dim = distill_encoder(
+        reference, Path(output), dims=dims, texts=texts, on_message=note
+    )
     if as_json:
         print_json({"output": output, "tokens": n_tokens, "dims": dim})
     else:
-        click.echo(f"{output}: {n_tokens:,} tokens, {dim} numbers each")
+        click.echo(f"{output}: {n_tokens:,} tokens, {dim} dimensions")
         click.echo(f"Use it: textshot index CATEGORIES --encoder {shlex.quote(output)}")

@@ -1,4 +1,4 @@
-"""What the first use of a new encoder would wait for, done when the encoder is written."""
+"""Compile a new encoder when it is written, so that its first use need not wait."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ from pathlib import Path
 from textshot.cli.output import note
 
 
-def make_ready(folder: str) -> None:
-    """Make the compiled twin of an encoder that was just written, and say so on stderr.
+def compile_new(folder: str) -> None:
+    """Compile an encoder that was just written, and print the result on stderr.
 
-    Without one the reason is said: in the log where torch takes over, and here where it does not.
-    Where torch is what would be taken anyway, nothing is made and nothing said.
+    Where torch is the default backend nothing happens. Trouble is a message and no error: the
+    encoder is written, after hours perhaps, and the command has succeeded.
     """
     from textshot.encoders import load_encoder
     from textshot.encoders.compiled.backends import AUTO, TORCH, choose
-    from textshot.encoders.compiled.encoder import CompiledEncoder
 
     try:
         if choose(AUTO, AUTO, None)[0] == TORCH:
             return
         # By its full path: the name alone might be that of another encoder.
-        found = load_encoder(str(Path(folder).resolve()))
+        encoder = load_encoder(str(Path(folder).resolve()))
     except Exception as error:
-        # Of any kind: the encoder is written, after hours perhaps, and the command has done well.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        note(f"{folder}: no compiled twin, so take --backend torch: {reason}")
+        note(f"{folder} cannot be compiled, so use --backend torch: {reason}")
         return
-    if isinstance(found, CompiledEncoder):
-        note(f"{folder}: ready for {found.kind.replace('-', ' ')}")
+    if encoder.backend != TORCH:
+        note(f"{folder}: ready for {encoder.backend} {encoder.precision}")

@@ -219,7 +219,7 @@ def _print_notes(engine: Engine, *, purged: bool) -> None:
         )
     keys = [key for c in engine.categories for key in c.keys(names=info.use_names)]
     note_truncation(engine.truncation_stats([key.text for key in keys if key.text is not None]))
-    folder = getattr(engine.encoder, "folder", None)
+    folder = engine.encoder.folder
     trained = trained_categories(folder) & set(info.labels) if folder else ()
     if trained:
         note(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.first_use import make_ready
+from textshot.cli.first_use import compile_new
 from textshot.cli.output import note, print_json, warn
 from textshot.cli.progress import progress
 from textshot.errors import InvalidTextsError
@@ -197,7 +197,7 @@ def train(
     named = {"name": encoder, "revision": revision, "prompt": prompt, "max_length": max_length}
     report = _train(splits, config, named, output, overwrite, restart)
     _report(report, output, prompt, as_json)
-    make_ready(output)
+    compile_new(output)
 
 
 def _read(

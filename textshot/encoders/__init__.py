@@ -5,7 +5,7 @@ from textshot.encoders.cache import CachedEncoder
 from textshot.encoders.custom import FunctionEncoder, PrecomputedEncoder
 from textshot.encoders.hashing import HashingEncoder
 from textshot.encoders.loading import DEFAULT_ENCODER, load_encoder
-from textshot.encoders.text_stats import TruncationStats
+from textshot.encoders.long_texts import TruncationStats
 
 __all__ = [
     "DEFAULT_ENCODER",

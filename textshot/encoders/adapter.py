@@ -1,7 +1,7 @@
-"""An adapter: what training on episodes changed in an encoder, small enough to come with textshot.
+"""Adapters: the weights that training on episodes changed, as a small file (docs/adapter.md).
 
-It holds the difference to the weights it was made for, a matrix in 8 bits with a scale for each
-row, a vector in 16. The encoder of an adapter has a fingerprint of its own.
+A file holds the difference to the weights it was made for: matrices in 8 bits with a scale for each
+row, vectors in float16. With an adapter an encoder has a fingerprint of its own.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray
-from textshot.encoders.fingerprint import file_sha256
+from textshot.encoders.model_folder import file_sha256
 from textshot.errors import EncoderError, EncoderNotFoundError
 
 GENERAL = "general-1"
 """The adapter that comes with textshot, for the default encoder: docs/adapter.md."""
 
 DEFAULT_ADAPTER: str | None = GENERAL
-"""The adapter of the default encoder: what was measured is in docs/adapter-figures.md."""
+"""The adapter of the default encoder, measured in docs/adapter-figures.md."""
 
-SHIPPED = Path(__file__).parent / "adapters"
+SHIPPED_FOLDER = Path(__file__).parent / "adapters"
 _FORMAT, _SCALE = "textshot-layer-1", ".scale"
-_MOST_BYTES = 1 << 28
+_MAX_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
 class Adapter:
-    """The change of an encoder.
+    """The change of an encoder's weights. Pickled, it travels by name.
 
     Attributes:
         name: one that comes with textshot, or the absolute path of a file.
         base: sha256 of the weights that it changes.
         sha256: of the adapter's own file.
-        changes: by the name of a weight, float32, what is added to it.
+        changes: by the name of a weight, what is added to it, float32.
     """
 
     name: str
@@ -44,51 +44,56 @@ class Adapter:
     sha256: str
     changes: Mapping[str, FloatArray]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return read_adapter, (self.name,)
+
 
 def read_adapter(name: str) -> Adapter:
-    """Read an adapter that comes with textshot, or a file.
+    """Read an adapter that comes with textshot, or a file of `write_adapter`.
 
     Args:
-        name: such as "general-1"; or the path of a file of `write_adapter`.
+        name: such as "general-1"; or the path of a file.
 
     Raises:
         EncoderNotFoundError: no adapter of that name, and no such file.
         EncoderError: a file that is no adapter.
     """
-    shipped = SHIPPED / f"{name}.safetensors"
+    shipped = SHIPPED_FOLDER / f"{name}.safetensors"
     bare = Path(name).name == name  # a path is not the name of one that ships
     path = shipped if bare and _is_file(shipped) else Path(name).expanduser()
     if not _is_file(path):
-        known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
+        known = ", ".join(sorted(p.stem for p in SHIPPED_FOLDER.glob("*.safetensors"))) or "none"
         raise EncoderNotFoundError(
             f"there is no adapter {name!r}: no file of that name, and those that come with textshot"
             f" are {known}"
         )
-    if path.stat().st_size > _MOST_BYTES:
+    if path.stat().st_size > _MAX_BYTES:
         raise EncoderError(f"{path} has {path.stat().st_size} bytes: no adapter is as large")
     metadata, stored = _read(path)
-    if metadata.get("format") == _FORMAT and not metadata.get("base"):
-        raise EncoderError(f"{path} does not say which weights it was made for: it is damaged")
     if metadata.get("format") != _FORMAT:
         raise EncoderError(
             f"{path} is no adapter of a version that this textshot reads (format"
             f" {metadata.get('format')!r}, not {_FORMAT!r})"
         )
-    own = path.stem if path == shipped else str(path.resolve())
+    if not metadata.get("base"):
+        raise EncoderError(f"{path} does not say which weights it was made for: it is damaged")
+    stored_name = path.stem if path == shipped else str(path.resolve())
     changes = {n: _change(n, stored, path) for n in stored if not n.endswith(_SCALE)}
-    if strange := {n.removesuffix(_SCALE) for n in stored} - set(changes):
-        raise EncoderError(f"{path} has scales of {', '.join(sorted(strange))}, and no such matrix")
-    return Adapter(own, metadata["base"], file_sha256(path), changes)
+    if unmatched := {n.removesuffix(_SCALE) for n in stored} - set(changes):
+        names = ", ".join(sorted(unmatched))
+        raise EncoderError(f"{path} has scales of {names}, and no such matrix")
+    return Adapter(stored_name, metadata["base"], file_sha256(path), changes)
 
 
 def write_adapter(path: Path, base: Path, trained: Path, share: float = 1.0) -> int:
     """Write the difference between two model folders as an adapter.
 
     Args:
-        path: of the file to write.
-        base: the folder of the encoder that was trained.
-        trained: the folder that came of it.
-        share: of the difference, as interpolation does (Wortsman et al. 2021, WiSE-FT).
+        path: the file to write.
+        base: folder of the encoder that was trained.
+        trained: folder of the encoder after training.
+        share: interpolation coefficient, which scales the difference (WiSE-FT, Wortsman et al.
+            2022, https://arxiv.org/abs/2109.01903).
 
     Returns:
         The size of the file in bytes.
@@ -137,18 +142,18 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.generic]]]:
 
 
 def _change(name: str, stored: Mapping[str, NDArray[np.generic]], path: Path) -> FloatArray:
-    found, scale = stored[name], stored.get(name + _SCALE)
-    if scale is None and found.dtype == np.float16:
-        change = found.astype(np.float32)
-    elif scale is not None and found.dtype == np.int8 and found.ndim == 2:
-        if scale.shape != (len(found), 1) or scale.dtype != np.float32:
+    weight, scale = stored[name], stored.get(name + _SCALE)
+    if scale is None and weight.dtype == np.float16:
+        change = weight.astype(np.float32)
+    elif scale is not None and weight.dtype == np.int8 and weight.ndim == 2:
+        if scale.shape != (len(weight), 1) or scale.dtype != np.float32:
             raise EncoderError(
-                f"{path}: {name} has {len(found)} rows and scales {scale.dtype} {scale.shape}"
+                f"{path}: {name} has {len(weight)} rows and scales {scale.dtype} {scale.shape}"
             )
-        change = found.astype(np.float32) * scale.astype(np.float32)
+        change = weight.astype(np.float32) * scale.astype(np.float32)
     else:
         raise EncoderError(
-            f"{path}: {name} is {found.dtype} {found.shape}; float16, or an int8 matrix with"
+            f"{path}: {name} is {weight.dtype} {weight.shape}; float16, or an int8 matrix with"
             " scales, is needed"
         )
     if not np.isfinite(change).all():

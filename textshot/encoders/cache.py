@@ -1,182 +1,310 @@
-"""An encoder that keeps the vectors of texts, so that a text is encoded once."""
+"""An encoder that caches embeddings in memory and on disk, so that a text is encoded once."""
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
 from textshot._arrays import FloatArray
-from textshot.encoders.base import Encoder, Shown, clean_texts
-from textshot.encoders.custom import PrecomputedEncoder
-from textshot.encoders.text_stats import TruncationStats
-from textshot.errors import EncoderError
+from textshot._files import lock
+from textshot.encoders.base import Encoder, check_encoder, clean_texts
+from textshot.encoders.long_texts import TruncationStats
+from textshot.errors import ConflictError, EncoderError
 
 if TYPE_CHECKING:
-    from textshot.encoders.cache_file import VectorFile
+    from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 
-MOST_TEXTS = 16_384
+MAX_TEXTS = 16_384
 """Vectors in memory: 25 MB of 384 numbers each."""
 
-MOST_BYTES = 1 << 30
-"""Of a file: some 600,000 vectors of 384 numbers."""
+MAX_BYTES = 1 << 30
+"""Size of a file: some 600,000 vectors of 384 numbers."""
 
 CHUNK = 4096
 """Texts between two writes: what was encoded before a stop is kept."""
 
-_NO_KIND = "own"
+_TIMEOUT = 30.0  # seconds to wait for another process, which needs a fraction of one
+_SHARE_KEPT = 0.9  # of a file that is full, or each of the next texts would have to make room again
+_VARIABLES = 900  # of one statement; the oldest SQLite takes 999
+_SCHEMA = "CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB, hash BLOB)"
+_DAMAGE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,  # the statements are right, so the tables are not
+    sqlite3.SQLITE_TOOBIG,  # the length of a row is nonsense
+)
+
+_Result = TypeVar("_Result")
+
+logger = logging.getLogger(__name__)
 
 
-class CachedEncoder(Shown):
-    """Another encoder, asked once for each text.
+class CachedEncoder(Encoder):
+    """An encoder with a cache: equal texts are encoded once.
 
-    Vectors are kept in memory, and with a folder on disk as well, where the next process finds
-    them. They come back bit for bit. A text itself is never kept, but its sha256; yet whoever reads
-    a vector learns something of its text. A file that cannot be read or written is a warning in the
-    log, and texts are encoded as without it. Threads and processes may share a folder; two that ask
-    for a new text at the same moment both encode it.
+    Vectors are kept in memory, and with a folder on disk as well, for the next process. They come
+    back bit for bit. The cache stores no text, but its sha256; yet whoever reads a vector learns
+    something of its text. Trouble with the file is a warning in the log, and texts are encoded as
+    without it. Threads and processes may share a folder; two that ask for a new text at the same
+    moment both encode it.
 
     Args:
-        encoder: the other one. Its `fingerprint`, and its `kind` if it has one ("openvino-bf16":
-            what computes, and how precisely), name the file: vectors of others are not mixed in.
-        cache_folder: where the file lies; None keeps vectors in memory only.
-        most_texts: vectors in memory; when there are more, those used longest ago go.
-        most_bytes: of the file; when there are more, rows used longest ago go, to the hour.
+        encoder: computes the vectors. Its fingerprint and its runtime ("openvino-bf16") name the
+            file: vectors of others are not mixed in.
+        cache_folder: folder of the file; None caches in memory only.
+        max_texts: vectors in memory; when there are more, those used longest ago go.
+        max_bytes: size of the file; when it is larger, the oldest vectors go.
 
     Raises:
-        EncoderError: vectors that were made beforehand, or a negative bound.
+        EncoderError: precomputed vectors, or a negative bound.
+        TypeError: not an encoder.
     """
+
+    is_cached = True
 
     def __init__(
         self,
         encoder: Encoder,
         *,
         cache_folder: str | Path | None = None,
-        most_texts: int = MOST_TEXTS,
-        most_bytes: int = MOST_BYTES,
+        max_texts: int = MAX_TEXTS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        if isinstance(encoder, PrecomputedEncoder):
-            raise EncoderError(f"{encoder.name}: its vectors are kept already. Take it as it is")
-        if most_texts < 0 or most_bytes < 0:
+        if check_encoder(encoder).is_precomputed:
+            raise EncoderError(f"{encoder.name} is precomputed. Take it as it is")
+        if max_texts < 0 or max_bytes < 0:
             raise EncoderError(
-                f"most_texts is {most_texts}, most_bytes {most_bytes}; 0 or more is needed"
+                f"max_texts is {max_texts}, max_bytes {max_bytes}; 0 or more is needed"
             )
-        self.inner = encoder
-        self.name, self.source, self.dim = encoder.name, encoder.source, encoder.dim
-        self.fingerprint, self.spec = encoder.fingerprint, encoder.spec
-        self.kind: str = getattr(encoder, "kind", _NO_KIND)
-        # Of the model, where a network that was trained with it is looked for.
-        self.folder: Path | None = getattr(encoder, "folder", None)
+        super().__init__(
+            encoder.name,
+            dim=encoder.dim,
+            fingerprint=encoder.fingerprint,
+            source=encoder.source,
+            spec=encoder.spec,
+            folder=encoder.folder,
+        )
+        self.backend, self.precision = encoder.backend, encoder.precision
+        self.is_exact, self.is_single_core = encoder.is_exact, encoder.is_single_core
+        self.encoder = encoder
         self.cache_folder = None if cache_folder is None else Path(cache_folder)
-        self._arguments = (cache_folder, most_texts, most_bytes)
-        self._most_texts = most_texts
+        self._max_texts, self._max_bytes = max_texts, max_bytes
         self._memory: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = threading.Lock()
-        self._file = None if cache_folder is None else self._file_in(Path(cache_folder), most_bytes)
+        self._file: VectorFile | None = None
+        if self.cache_folder is not None:
+            identity = f"{self.fingerprint} {self.runtime}"
+            self._file = VectorFile(self.cache_folder, identity, 4 * self.dim, max_bytes)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
-        """Return the vectors of texts, encoding those only that are not known.
-
-        Args:
-            texts: a list of n strings.
-            batch_size: for the other encoder.
-
-        Returns:
-            float32 of shape (n, dim), unit rows.
+        """Return the vectors of texts, float32 (n, dim), encoding only those that are not cached.
 
         Raises:
-            TypeError: a single string in place of a list.
-            InvalidTextsError: a member that is not a string.
-            EncoderError: the other encoder gave another shape than (texts, dim).
+            EncoderError: the encoder gave another shape than (texts, dim).
         """
         clean = clean_texts(texts)
         keys = [sha256(text.encode()).digest() for text in clean]
-        different = dict(zip(keys, clean, strict=True))
+        text_of = dict(zip(keys, clean, strict=True))
+        different = list(text_of)
         rows = np.empty((len(different), self.dim), np.float32)
-        every = list(different)
-        for start in range(0, len(every), CHUNK):
-            part = every[start : start + CHUNK]
-            found = self._known(part)
-            new = {key: different[key] for key in part if key not in found}
-            if new:
-                found |= self._encoded(new, batch_size)
-            data = b"".join(found[key] for key in part)
+        for start in range(0, len(different), CHUNK):
+            part = different[start : start + CHUNK]
+            vectors = self._cached(part)
+            missing = {key: text_of[key] for key in part if key not in vectors}
+            if missing:
+                vectors |= self._encode(missing, batch_size)
+            data = b"".join(vectors[key] for key in part)
             rows[start : start + CHUNK] = np.frombuffer(data, np.float32).reshape(-1, self.dim)
         if len(different) == len(clean):
             return rows
-        places = {key: place for place, key in enumerate(every)}
-        return rows[[places[key] for key in keys]]
+        row_of = {key: row for row, key in enumerate(different)}
+        return rows[[row_of[key] for key in keys]]
 
     def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
-        """Tell how many texts are longer than what is read of them, and how familiar they are.
+        """Count as the encoder does."""
+        return self.encoder.truncation_stats(texts)
 
-        Of an encoder that cannot tell: no more than their number.
-        """
-        read = getattr(self.inner, "truncation_stats", None)
-        found: TruncationStats = TruncationStats(len(texts)) if read is None else read(texts)
-        return found
+    def reference(self) -> SentenceTransformerEncoder | None:
+        """Return the encoder in torch, without a cache."""
+        return self.encoder.reference()
+
+    @property
+    def uncached(self) -> Encoder:
+        """The encoder that computes the vectors."""
+        return self.encoder.uncached
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Return itself: scikit-learn copies what an estimator is given, and would forget."""
+        """Return itself: scikit-learn copies what an estimator is given, and would lose vectors."""
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel to another process as the other encoder does; the file is found again there."""
-        return _again, (self.inner, *self._arguments)
+        """Travel to another process as the encoder does; the file is opened again there."""
+        make = partial(CachedEncoder, max_texts=self._max_texts, max_bytes=self._max_bytes)
+        return partial(make, cache_folder=self.cache_folder), (self.encoder,)
 
-    def _file_in(self, folder: Path, most_bytes: int) -> VectorFile:
-        from textshot.encoders.cache_file import VectorFile  # SQLite, which not every Python has
-
-        n_bytes = self.dim * np.dtype(np.float32).itemsize
-        return VectorFile(folder, f"{self.fingerprint} {self.kind}", n_bytes, most_bytes)
-
-    def _known(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    def _cached(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         with self._lock:
-            found = {key: self._memory[key] for key in keys if key in self._memory}
-            for key in found:
+            vectors = {key: self._memory[key] for key in keys if key in self._memory}
+            for key in vectors:
                 self._memory.move_to_end(key)
         if self._file is None:
-            return found
-        read = self._file.read([key for key in keys if key not in found])
-        self._keep(read)
-        return found | read
+            return vectors
+        stored = self._file.read([key for key in keys if key not in vectors])
+        self._keep(stored)
+        return vectors | stored
 
-    def _encoded(self, texts: Mapping[bytes, str], batch_size: int) -> dict[bytes, bytes]:
-        made = np.asarray(self.inner.encode(list(texts.values()), batch_size=batch_size))
-        if made.shape != (len(texts), self.dim):
+    def _encode(self, texts: Mapping[bytes, str], batch_size: int) -> dict[bytes, bytes]:
+        rows = np.asarray(self.encoder.encode(list(texts.values()), batch_size=batch_size))
+        if rows.shape != (len(texts), self.dim):
             raise EncoderError(
-                f"{self.name}: shape {made.shape} came back for {len(texts)} texts;"
+                f"{self.name}: shape {rows.shape} came back for {len(texts)} texts;"
                 f" ({len(texts)}, {self.dim}) is needed"
             )
-        rows = (row.astype(np.float32).tobytes() for row in made)
-        found = dict(zip(texts, rows, strict=True))
-        self._keep(found)
+        data = (row.astype(np.float32).tobytes() for row in rows)
+        vectors = dict(zip(texts, data, strict=True))
+        self._keep(vectors)
         if self._file is not None:
-            self._file.write(found)
-        return found
+            self._file.write(vectors)
+        return vectors
 
-    def _keep(self, rows: Mapping[bytes, bytes]) -> None:
+    def _keep(self, vectors: Mapping[bytes, bytes]) -> None:
         with self._lock:
-            for key, row in rows.items():
-                self._memory[key] = row
+            for key, vector in vectors.items():
+                self._memory[key] = vector
                 self._memory.move_to_end(key)
-            while len(self._memory) > self._most_texts:
+            while len(self._memory) > self._max_texts:
                 self._memory.popitem(last=False)
 
 
-def innermost(encoder: Encoder) -> Encoder:
-    """Return the encoder that makes the vectors, where another one keeps them."""
-    while isinstance(encoder, CachedEncoder):
-        encoder = encoder.inner
-    return encoder
+class VectorFile:
+    """Vectors by the sha256 of their text, in one SQLite file for each encoder and runtime.
+
+    It is opened for each call, so it survives a fork, and no thread owns it. A file that is damaged
+    is moved aside and made again, one that cannot be used is left alone; both are warnings.
+
+    Args:
+        folder: of the file; made when missing, for its owner alone.
+        identity: fingerprint and runtime of the encoder: it names the file.
+        n_bytes: size of a vector.
+        max_bytes: size of the file.
+    """
+
+    def __init__(self, folder: Path, identity: str, n_bytes: int, max_bytes: int) -> None:
+        digest = sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+        self.path = folder.expanduser().resolve() / f"{digest[:32]}.sqlite"
+        self._n_bytes, self._max_bytes = n_bytes, max_bytes
+        self._is_off = False
+
+    def read(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the stored vectors, {key: vector}."""
+
+        def select(database: sqlite3.Connection) -> dict[bytes, bytes]:
+            vectors: dict[bytes, bytes] = {}
+            for start in range(0, len(keys), _VARIABLES):
+                part = keys[start : start + _VARIABLES]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT key, vector, hash FROM vectors WHERE key IN ({marks})"
+                for key, vector, stored in database.execute(query, part):
+                    # SQLite does not check this; a damaged vector is computed again.
+                    is_bytes = isinstance(vector, bytes) and len(vector) == self._n_bytes
+                    if is_bytes and stored == _hash(key, vector):
+                        vectors[key] = vector
+            return vectors
+
+        return self._try(select, {}) if keys else {}
+
+    def write(self, vectors: Mapping[bytes, bytes]) -> None:
+        """Store vectors, {key: vector}."""
+
+        def insert(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany(
+                    "INSERT OR REPLACE INTO vectors (key, vector, hash) VALUES (?, ?, ?)",
+                    ((key, vector, _hash(key, vector)) for key, vector in vectors.items()),
+                )
+                self._shrink(database)
+
+        self._try(insert, None)
+
+    def _shrink(self, database: sqlite3.Connection) -> None:
+        """Delete the oldest vectors of a file that is too large."""
+        pages, free, size = (
+            database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        used = (pages - free) * size  # the next rows go to the free pages
+        if used <= self._max_bytes:
+            return
+        [n] = database.execute("SELECT count(*) FROM vectors").fetchone()
+        surplus = max(1, round(n * (1 - _SHARE_KEPT * self._max_bytes / used)))
+        database.execute(
+            "DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors ORDER BY rowid LIMIT ?)",
+            (surplus,),
+        )
+
+    def _try(self, action: Callable[[sqlite3.Connection], _Result], default: _Result) -> _Result:
+        """Return the result of an action on the file, or the default where that fails."""
+        if self._is_off:
+            return default
+        try:
+            if not self.path.exists():
+                self._make(None)
+            seen = _inode(self.path)
+            try:
+                return self._with_file(action)
+            except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter: of a damaged name
+                if getattr(error, "sqlite_errorcode", _DAMAGE[0]) & 0xFF not in _DAMAGE:
+                    raise
+                logger.warning("%s is damaged (%s): it is made again", self.path, error)
+                self._make(seen)
+                return self._with_file(action)
+        except (sqlite3.Error, UnicodeDecodeError, OSError, ConflictError) as error:
+            self._is_off = True
+            logger.warning("embeddings are not cached in %s: %s", self.path, error)
+            return default
+
+    def _with_file(self, action: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        address = f"{self.path.as_uri()}?mode=rw"  # only _make makes a file
+        with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT)) as database:
+            # After a power cut the last rows may be missing or torn; a torn one has a wrong hash.
+            database.execute("PRAGMA synchronous = OFF")
+            return action(database)
+
+    def _make(self, damaged: int | None) -> None:
+        """Make an empty file in place of a damaged one (its inode), unless another process has."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with lock(self.path.with_suffix(".lock"), conflict="it is locked", timeout=_TIMEOUT):
+            if _inode(self.path) != damaged:
+                return
+            if damaged is not None:
+                self.path.replace(self.path.with_suffix(".damaged"))
+            for suffix in ("-wal", "-shm"):  # or the old changes would be made to the new file
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            new = self.path.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            new.touch(mode=0o600)  # vectors tell something of their texts
+            with closing(sqlite3.connect(new)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute(_SCHEMA)
+            new.replace(self.path)
 
 
-def _again(
-    encoder: Encoder, folder: str | Path | None, most_texts: int, most_bytes: int
-) -> CachedEncoder:
-    return CachedEncoder(encoder, cache_folder=folder, most_texts=most_texts, most_bytes=most_bytes)
+def _hash(key: bytes, vector: bytes) -> bytes:
+    return sha256(key + vector).digest()[:8]
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None

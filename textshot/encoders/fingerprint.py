@@ -1,16 +1,23 @@
-"""What makes two models the same encoder, found from their files without loading them."""
+"""Fingerprint a model: equal for two models exactly when their vectors can be compared."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
+from textshot.encoders.adapter import Adapter
 from textshot.encoders.base import ADAPTER_KEY
-from textshot.encoders.model_folder import WITH_WEIGHTS, Module, read_modules, read_settings
-from textshot.encoders.windows import CUT, MOST_WINDOWS, OVERLAP, WINDOWS
+from textshot.encoders.long_texts import CUT, MAX_WINDOWS, OVERLAP, WINDOWS
+from textshot.encoders.model_folder import (
+    WITH_WEIGHTS,
+    Module,
+    file_sha256,
+    read_modules,
+    read_settings,
+)
 from textshot.errors import EncoderError
 
 # In the order in which sentence-transformers joins them when several are on.
@@ -24,7 +31,59 @@ _OLD_POOLING = {
 }
 _TOKENIZER_FILES = ("vocab.txt", "vocab.json", "merges.txt", "*.model")
 _NO_LIMIT = 10**9  # transformers writes 1e30 for a tokenizer without a limit
-_SHORTEST = 3  # two tokens mark beginning and end
+_MIN_LENGTH = 3  # two special tokens and one of the text
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A model folder, and how texts are encoded with it: all of an encoder but what runs it.
+
+    Attributes:
+        folder: a sentence-transformers folder with safetensors weights.
+        name: what the user asked for.
+        source: where the folder comes from, for people.
+        revision: the revision of the hub model that was asked for.
+        prompt: put in front of each text, such as "query: " for the E5 models. The prompts that
+            a model brings along are not used: the user knows which one fits.
+        max_length: tokens after which a text is cut; None keeps the model's.
+        long_texts: "windows": longer texts are encoded in windows that overlap, and their vectors
+            averaged; "cut": the rest of a longer text is ignored.
+        adapter: changes the weights of the model.
+    """
+
+    folder: Path
+    name: str
+    source: str
+    revision: str | None = None
+    prompt: str = ""
+    max_length: int | None = None
+    long_texts: str = CUT
+    adapter: Adapter | None = None
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the model with these settings."""
+        return model_fingerprint(
+            self.folder,
+            prompt=self.prompt,
+            max_length=self.max_length,
+            long_texts=self.long_texts,
+            adapter=self.adapter,
+        )
+
+    def spec(self) -> dict[str, str | int | None]:
+        """Return the arguments of load_encoder, as an index keeps them."""
+        spec: dict[str, str | int | None] = {
+            "name": self.name,
+            "revision": self.revision,
+            "prompt": self.prompt,
+            "max_length": self.max_length,
+        }
+        # Defaults are left out, as in indexes from before these settings existed.
+        if self.adapter is not None:
+            spec[ADAPTER_KEY] = self.adapter.name
+        if self.long_texts != CUT:
+            spec["long_texts"] = self.long_texts
+        return spec
 
 
 def model_fingerprint(
@@ -33,71 +92,60 @@ def model_fingerprint(
     prompt: str = "",
     max_length: int | None = None,
     long_texts: str = CUT,
-    adapter: tuple[str, str] | None = None,
+    adapter: Adapter | None = None,
 ) -> str:
-    """Return the identity of a model folder with these settings.
+    """Return the fingerprint of a model folder with these settings, without loading the model.
 
     It depends on what the files say, not on where they are or how they are laid out: a copy and
-    an older or newer style of configuration have the same. Neither torch nor transformers is
-    imported; 90 MB of weights take about 0.1 s.
+    an older or newer style of configuration have the same. 90 MB of weights take about 0.1 s.
 
-    Args:
-        folder: a sentence-transformers folder.
-        prompt: what is put in front of each text.
-        max_length: tokens after which a text is cut; None keeps the model's.
-        long_texts: what is done with longer ones, "windows" or "cut".
-        adapter: the sha256 of an adapter, and of the weights that it was made for.
-
-    Returns:
-        "st-" and 32 hex digits.
+    The arguments are those of `ModelConfig`. Returns "st-" and 32 hex digits.
 
     Raises:
-        EncoderError: a folder that is refused, a max_length that the model does not allow, or a
+        EncoderError: a folder that is refused, a max_length that the model does not allow, or an
             adapter for other weights.
     """
     modules = read_modules(folder)
+    body = _model_settings(folder, modules)
+    body["max_length"] = effective_max_length(modules[0], max_length)
+    body["prompt"] = prompt
+    check_long_texts(long_texts)
+    if long_texts == WINDOWS:
+        body["long_texts"] = [WINDOWS, OVERLAP, MAX_WINDOWS]
+    if adapter is not None:
+        body[ADAPTER_KEY] = adapter.sha256
+        if body["weights"] != [adapter.base]:
+            raise EncoderError(
+                f"the adapter was made for weights with sha256 {adapter.base}, and {folder} has"
+                " others. Load it without the adapter"
+            )
+    return "st-" + _json_sha256(body)[:32]
+
+
+def check_long_texts(long_texts: str) -> None:
+    """Raise EncoderError unless it is one of the ways to treat long texts."""
+    if long_texts not in (WINDOWS, CUT):
+        raise EncoderError(f"long_texts is {long_texts!r}; say {WINDOWS!r} or {CUT!r}")
+
+
+def _model_settings(folder: Path, modules: Sequence[Module]) -> dict[str, object]:
+    """Return all that decides the vectors of a model and is not a setting of the user."""
     kinds = [module.kind for module in modules]
-    if kinds[-1] == "Normalize":  # vectors are made unit at the end in any case
+    if kinds[-1] == "Normalize":  # vectors get unit length in any case
         kinds.pop()
     settings = _transformer_settings(modules[0])
     tokenizer = read_settings(modules[0].folder / "tokenizer_config.json")
-    whole = read_settings(folder / "config_sentence_transformers.json")
-    body: dict[str, object] = {
+    own = read_settings(folder / "config_sentence_transformers.json")
+    return {
         "kind": "sentence-transformers",
         "weights": [file_sha256(path) for m in modules for path in _weights(m)],
         "tokenizer": _tokenizer(modules[0].folder),
         "modules": kinds,
         "pooling": [pooling_modes(folder, m) for m in modules if m.kind == "Pooling"],
         "normalize": True,
-        "max_length": effective_max_length(modules[0], max_length),
-        "lower_case": [bool(found.get("do_lower_case")) for found in (settings, tokenizer)],
-        "truncate_dim": whole.get("truncate_dim"),
-        "prompt": prompt,
+        "lower_case": [bool(each.get("do_lower_case")) for each in (settings, tokenizer)],
+        "truncate_dim": own.get("truncate_dim"),
     }
-    if long_texts not in (WINDOWS, CUT):
-        raise EncoderError(f"long_texts is {long_texts!r}; say {WINDOWS!r} or {CUT!r}")
-    if long_texts == WINDOWS:
-        body["long_texts"] = [WINDOWS, OVERLAP, MOST_WINDOWS]
-    if adapter is not None:
-        body[ADAPTER_KEY], base = adapter
-        if body["weights"] != [base]:
-            raise EncoderError(
-                f"the adapter was made for weights with sha256 {base}, and {folder} has others."
-                " Load it without the adapter"
-            )
-    return "st-" + _json_sha256(body)[:32]
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's content in hex; read once while the file does not change."""
-    told = path.stat()
-    return _sha256_of(path, told.st_size, told.st_mtime_ns, told.st_ino)
-
-
-@lru_cache(maxsize=64)
-def _sha256_of(path: Path, size: int, changed: int, inode: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def pooling_modes(folder: Path, module: Module) -> list[str]:
@@ -118,7 +166,7 @@ def pooling_modes(folder: Path, module: Module) -> list[str]:
 
 
 def effective_max_length(first: Module, max_length: int | None = None) -> int | None:
-    """Return after how many tokens a text is cut, None for never.
+    """Return the number of tokens after which a text is cut, None for never.
 
     Args:
         first: the first module of the model.
@@ -135,16 +183,17 @@ def effective_max_length(first: Module, max_length: int | None = None) -> int | 
         )
     positions = _as_limit(read_settings(first.folder / "config.json"), "max_position_embeddings")
     if max_length is not None:
-        if max_length < _SHORTEST or (positions is not None and max_length > positions):
+        if max_length < _MIN_LENGTH or (positions is not None and max_length > positions):
             raise EncoderError(
-                f"max_length is {max_length}; this model takes {_SHORTEST} to {positions or 'any'}"
+                f"max_length is {max_length}; this model takes {_MIN_LENGTH} to"
+                f" {positions or 'any'}"
             )
         return max_length
-    own = _as_limit(_transformer_settings(first), "max_seq_length")
-    if own is not None:
-        return own
+    configured = _as_limit(_transformer_settings(first), "max_seq_length")
+    if configured is not None:
+        return configured
     tokenizer = _as_limit(read_settings(first.folder / "tokenizer_config.json"), "model_max_length")
-    return min((found for found in (positions, tokenizer) if found is not None), default=None)
+    return min((limit for limit in (positions, tokenizer) if limit is not None), default=None)
 
 
 def _transformer_settings(first: Module) -> dict[str, object]:
@@ -166,17 +215,17 @@ def _weights(module: Module) -> Sequence[Path]:
 
 
 def _tokenizer(folder: Path) -> str:
-    """Hash what decides the tokens; how they are cut and filled up is decided elsewhere."""
+    """Hash what decides the tokens; truncation and padding are decided elsewhere."""
     single = folder / "tokenizer.json"
     if single.is_file():
         content = dict(read_settings(single))
         content.pop("truncation", None)
         content.pop("padding", None)
         return _json_sha256(content)
-    found = sorted(path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern))
-    if not found:
+    paths = sorted(path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern))
+    if not paths:
         raise EncoderError(f"{folder} has no tokenizer: tokenizer.json is not there")
-    return _json_sha256([[path.name, file_sha256(path)] for path in found])
+    return _json_sha256([[path.name, file_sha256(path)] for path in paths])
 
 
 def _json_sha256(body: object) -> str:

@@ -1,4 +1,4 @@
-"""An encoder without a model: words and their trigrams hashed into a vector, for tests."""
+"""An encoder without a model, for tests: words and their trigrams hashed into a vector."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
-from textshot.encoders.base import Shown, Spec, clean_texts, with_direction
-from textshot.errors import EncoderError
+from textshot.encoders.base import Encoder, clean_texts, with_direction
 
 HASHING = "hashing"
 """The name under which load_encoder gives this encoder."""
@@ -20,7 +19,7 @@ HASHING = "hashing"
 HASHING_NAME = re.compile(rf"{HASHING}(?:-([1-9]\d{{0,4}}))?")
 """`hashing`, or with another number of dimensions `hashing-64`."""
 
-_DIM = 256
+_DEFAULT_DIM = 256
 _WORD = re.compile(r"\w+")
 _TRIGRAM_WEIGHT = 0.4  # a word alone outweighs two of its trigrams: "card" is nearer to "card"
 _CACHED_WORDS = 65_536
@@ -29,42 +28,31 @@ _TEXTS_AT_ONCE = 4_096  # 8 MiB of float64 sums at 256 numbers: stays near the p
 _Entries = tuple[IntArray, NDArray[np.float64]]
 
 
-class HashingEncoder(Shown):
-    """Vectors from the spelling of words: offline, and the same in every process and place.
+class HashingEncoder(Encoder):
+    """Vectors from the spelling of words: offline, and the same on every machine.
 
     It knows nothing of meaning: texts are near each other when they share words or parts of
     words. After "feature hashing" (Weinberger et al., 2009, https://arxiv.org/abs/0902.2206),
     with CRC-32, because Python's hash() differs between processes.
 
     Args:
-        dim: how many numbers a vector has.
+        dim: length of a vector.
 
     Raises:
         EncoderError: dim is not positive.
     """
 
-    def __init__(self, dim: int = _DIM) -> None:
-        if dim < 1:
-            raise EncoderError(f"dim is {dim}; a vector has at least one number")
-        self.name = self.source = HASHING if dim == _DIM else f"{HASHING}-{dim}"
-        self.dim = dim
-        self.fingerprint = f"hashing-v1-{dim}"
-        self.spec: Spec = {"name": self.name}
+    is_single_core = True
+
+    def __init__(self, dim: int = _DEFAULT_DIM) -> None:
+        name = HASHING if dim == _DEFAULT_DIM else f"{HASHING}-{dim}"
+        super().__init__(name, dim=dim, fingerprint=f"hashing-v1-{dim}", spec={"name": name})
         self._cache: dict[str, _Entries] = {}
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
-        """Return the vectors of texts; `batch_size` changes neither the result nor the speed.
+        """Return the vectors of texts, float32 (n, dim), unit rows; `batch_size` has no effect.
 
-        Args:
-            texts: a list of n strings; a text without a word gets one fixed vector.
-            batch_size: there for the contract only.
-
-        Returns:
-            float32 of shape (n, dim), unit rows.
-
-        Raises:
-            TypeError: a single string in place of a list.
-            InvalidTextsError: a member that is not a string.
+        A text without a word gets one fixed vector.
         """
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dim), dtype=np.float32)
@@ -79,22 +67,22 @@ class HashingEncoder(Shown):
         entries = [self._entries(word) for word in chain.from_iterable(words)]
         if not entries:
             return np.zeros((len(texts), self.dim))
-        buckets = np.concatenate([found for found, _ in entries])
-        weights = np.concatenate([found for _, found in entries])
-        text_of_word = np.repeat(np.arange(len(texts)), [len(found) for found in words])
-        text_of_entry = np.repeat(text_of_word, [len(found) for found, _ in entries])
+        buckets = np.concatenate([buckets for buckets, _ in entries])
+        weights = np.concatenate([weights for _, weights in entries])
+        text_of_word = np.repeat(np.arange(len(texts)), [len(some) for some in words])
+        text_of_entry = np.repeat(text_of_word, [len(buckets) for buckets, _ in entries])
         size = len(texts) * self.dim
         cells = text_of_entry * self.dim + buckets
         sums = np.bincount(cells, weights=weights, minlength=size).astype(np.float64, copy=False)
         return sums.reshape(len(texts), self.dim)
 
     def _entries(self, word: str) -> _Entries:
-        found = self._cache.get(word)
-        if found is None:
+        entries = self._cache.get(word)
+        if entries is None:
             if len(self._cache) >= _CACHED_WORDS:
                 self._cache.clear()
-            found = self._cache[word] = _hashed(word, self.dim)
-        return found
+            entries = self._cache[word] = _hashed(word, self.dim)
+        return entries
 
 
 def _hashed(word: str, dim: int) -> _Entries:

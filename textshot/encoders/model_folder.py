@@ -1,22 +1,27 @@
-"""A sentence-transformers folder: its modules and settings, and which folders are refused."""
+"""Read a sentence-transformers folder, and refuse those that are unsafe or of another kind."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from textshot.errors import EncoderError
 
 # Those whose files the fingerprint covers. A Router or CLIP model keeps weights elsewhere.
-_KNOWN = frozenset(
+_KNOWN_MODULES = frozenset(
     {"Dense", "Dropout", "LayerNorm", "Normalize", "Pooling", "StaticEmbedding", "Transformer"}
 )
 WITH_WEIGHTS = frozenset({"Dense", "LayerNorm", "StaticEmbedding", "Transformer"})
 """Kinds of modules that read weights from their folder."""
 
-_PLAIN = [{"type": "sentence_transformers.Transformer"}, {"type": "sentence_transformers.Pooling"}]
+_PLAIN_MODULES = [
+    {"type": "sentence_transformers.Transformer"},
+    {"type": "sentence_transformers.Pooling"},
+]
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -29,9 +34,7 @@ class Module:
 
 
 def read_modules(folder: Path) -> tuple[Module, ...]:
-    """Return the modules of a model in order, or say why it is not loaded.
-
-    Nothing of the model is executed or unpickled to find out.
+    """Return the modules of a model in order, or refuse it; nothing is executed or unpickled.
 
     Args:
         folder: a sentence-transformers folder, or a plain transformers model, which counts as
@@ -41,8 +44,9 @@ def read_modules(folder: Path) -> tuple[Module, ...]:
         At least one module.
 
     Raises:
-        EncoderError: no model there; a class from outside sentence-transformers; weights that
-            are not safetensors; an adapter; a model that gives something else than one vector.
+        EncoderError: no model in the folder; a class from outside sentence-transformers; weights
+            that are not safetensors; a PEFT adapter; a model that gives something else than one
+            vector.
     """
     if not folder.is_dir():
         raise EncoderError(f"there is no folder {folder}")
@@ -50,7 +54,7 @@ def read_modules(folder: Path) -> tuple[Module, ...]:
     if entries is None:
         if not (folder / "config.json").is_file():
             raise EncoderError(f"{folder} has no modules.json and no config.json: no model there")
-        entries = _PLAIN
+        entries = _PLAIN_MODULES
     modules = _modules(entries, folder)
     _refuse_other_models(folder)
     for module in modules:
@@ -59,21 +63,21 @@ def read_modules(folder: Path) -> tuple[Module, ...]:
 
 
 def read_settings(path: Path) -> Mapping[str, object]:
-    """Return the JSON object in a file; a file that is not there has no settings.
+    """Return the JSON object in a file; a missing file has no settings.
 
     Raises:
         EncoderError: not JSON, or not an object.
     """
-    found = read_json(path)
-    if found is None:
+    settings = read_json(path)
+    if settings is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(settings, dict):
         raise EncoderError(f"{path} does not hold a JSON object")
-    return found
+    return settings
 
 
 def read_json(path: Path) -> object:
-    """Return what a JSON file holds, None when there is no such file.
+    """Return the content of a JSON file, None when there is no such file.
 
     Raises:
         EncoderError: a file that is not JSON in UTF-8.
@@ -84,6 +88,18 @@ def read_json(path: Path) -> object:
         return None
     except (OSError, ValueError) as error:
         raise EncoderError(f"{path} cannot be read as JSON: {error}") from None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's content in hex; read once while the file does not change."""
+    status = path.stat()
+    return _cached_sha256(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _cached_sha256(path: Path, size: int, changed: int, inode: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _modules(entries: object, folder: Path) -> tuple[Module, ...]:
@@ -102,9 +118,9 @@ def _module(entry: object, folder: Path) -> Module:
             " textshot runs no code that comes with a model. Choose another model"
         )
     kind = name.rpartition(".")[2]
-    if kind not in _KNOWN:
+    if kind not in _KNOWN_MODULES:
         raise EncoderError(
-            f"{folder} has a module {kind!r}; textshot knows {', '.join(sorted(_KNOWN))}"
+            f"{folder} has a module {kind!r}; textshot knows {', '.join(sorted(_KNOWN_MODULES))}"
         )
     if path.is_absolute() or ".." in path.parts:
         raise EncoderError(f"{folder} has a module outside the folder: {str(path)!r}")
@@ -126,7 +142,7 @@ def _refuse_unsafe(module: Module) -> None:
     pattern = "*.safetensors" if module.kind == "Transformer" else "model.safetensors"
     if any(module.folder.glob(pattern)):
         return
-    pickled = sorted(found.name for kind in _PICKLED for found in module.folder.glob(kind))
+    pickled = sorted(path.name for kind in _PICKLED for path in module.folder.glob(kind))
     if pickled:
         raise EncoderError(
             f"{module.folder} has its weights only as {pickled[0]}, which can run code when it is"

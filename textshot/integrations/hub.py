@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from textshot.encoders import Encoder
 from textshot.encoders.base import ADAPTER_KEY
-from textshot.encoders.hub import reason_of
+from textshot.encoders.hub import no_telemetry, quiet_libraries, reason_of
 from textshot.encoders.model_folder import read_modules
-from textshot.encoders.quiet import no_telemetry, quiet_libraries
 from textshot.engine import Engine
 from textshot.errors import HubError, IndexNotFoundError
 from textshot.evaluation import Evaluation
@@ -148,7 +147,7 @@ def _to_push(engine: Engine, encoder: str | None) -> Engine:
         return engine
     named = replace(state.encoder, spec={**state.encoder.spec, "name": encoder})
     return Engine(
-        engine.encoder, Index(state.updated(encoder=named), generation=engine.index.generation)
+        engine.encoder, Index.of_state(replace(state, encoder=named), engine.index.generation)
     )
 
 

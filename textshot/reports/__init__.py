@@ -1,4 +1,4 @@
-"""Pages for people: the report of an evaluation, and the map of an index."""
+"""Evaluations and indexes as pages that one looks at instead of reading."""
 
 from textshot.reports.evaluation import evaluation_page
 from textshot.reports.map import index_map

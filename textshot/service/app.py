@@ -122,7 +122,7 @@ def _index_info(served: ServedIndex, is_default: bool) -> dict[str, Any]:
         "encoder": {
             "name": now.encoder.name,
             "fingerprint": now.encoder.fingerprint,
-            "kind": getattr(now.encoder, "kind", "own"),
+            "kind": now.encoder.runtime,
             "dim": now.encoder.dim,
         },
         "loaded": now.loaded_at.isoformat(timespec="seconds"),

@@ -18,7 +18,7 @@ from typing import Any
 from textshot._arrays import FloatArray
 from textshot.batch.options import JobOptions
 from textshot.batch.stream import run_stream
-from textshot.encoders import Encoder, TruncationStats
+from textshot.encoders import Encoder
 from textshot.engine import Engine
 from textshot.errors import TextshotError
 from textshot.service.answers import Task
@@ -109,7 +109,7 @@ class FileJobs:
         return self._jobs[request_id]
 
 
-class QueuedEncoder:
+class QueuedEncoder(Encoder):
     """The encoder of a snapshot, for a thread: its texts wait in the queue of the batcher.
 
     So an uploaded file gets the share of one request, and other requests proceed beside it.
@@ -119,8 +119,13 @@ class QueuedEncoder:
         self, snapshot: Snapshot, batcher: Batcher, loop: asyncio.AbstractEventLoop
     ) -> None:
         inner: Encoder = snapshot.encoder
-        self.name, self.source, self.dim = inner.name, inner.source, inner.dim
-        self.fingerprint, self.spec = inner.fingerprint, inner.spec
+        super().__init__(
+            inner.name,
+            dim=inner.dim,
+            fingerprint=inner.fingerprint,
+            source=inner.source,
+            spec=inner.spec,
+        )
         self._snapshot, self._batcher, self._loop = snapshot, batcher, loop
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
@@ -135,10 +140,6 @@ class QueuedEncoder:
         task = Task(self._snapshot, k=0)
         vectors: FloatArray = await self._batcher.submit(texts, task, background=True)
         return vectors
-
-    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
-        """Return the number of texts only: the service does not report truncation."""
-        return TruncationStats(len(texts))
 
 
 class FileRun:

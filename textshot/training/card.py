@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot._version import __version__
-from textshot.encoders.quiet import quiet_libraries
+from textshot.encoders.hub import quiet_libraries
 from textshot.errors import TrainingError
 from textshot.networks import Network
 from textshot.networks.store import SETTINGS_FILE, save_network

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.encoders import Encoder, clean_texts, load_encoder
-from textshot.encoders.cache import innermost
 from textshot.errors import EncoderError, InvalidTextsError
 from textshot.training.card import alone, check_output, clear, put_encoder, work_folder
 from textshot.training.config import TrainConfig
@@ -176,22 +175,15 @@ def _begin(
 
 
 def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder:
-    from textshot.encoders.compiled.encoder import CompiledEncoder
-    from textshot.encoders.compiled.static import StaticEncoder
-    from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
-
     if encoder is None or isinstance(encoder, str):
-        found = load_encoder(encoder, backend="torch", precision="fp32")
-    else:
-        found = innermost(encoder)
-        if isinstance(found, CompiledEncoder | StaticEncoder):
-            found = found.reference()
-    if not isinstance(found, SentenceTransformerEncoder):
+        encoder = load_encoder(encoder, backend="torch", precision="fp32")
+    reference = encoder.reference()
+    if reference is None:
         raise EncoderError(
-            f"the encoder {found.name!r} has no layers that could learn. Take a"
+            f"the encoder {encoder.name!r} has no layers that could learn. Take a"
             " sentence-transformers one"
         )
-    return found
+    return reference
 
 
 def _identity(encoder: Encoder, splits: Splits, config: TrainConfig, keep: Sequence[str]) -> str:

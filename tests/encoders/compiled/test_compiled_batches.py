@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from textshot.encoders.compiled.batches import ahead, batches, filled
+from textshot.encoders.compiled.tokens import batches, padded_length, prefetch
 
 PAD = 7
 
@@ -43,7 +43,7 @@ def test_a_text_that_is_longer_than_the_budget_is_alone():
 
 
 def test_the_longest_come_first_and_equals_stay_in_order():
-    found = list(batches(rows_of([2, 9, 2, 5, 9]), PAD, None, budget=18))
+    found = list(batches(rows_of([2, 9, 2, 5, 9]), PAD, None, max_tokens=18))
     assert [list(places) for places, _, _ in found] == [[1, 4], [3], [0, 2]]
 
 
@@ -83,7 +83,7 @@ def test_next_to_nothing_is_padding():
     ],
 )
 def test_how_far_a_text_is_filled_up(length, limit, expected):
-    assert filled(np.array([length]), limit).tolist() == [expected]
+    assert padded_length(np.array([length]), limit).tolist() == [expected]
 
 
 def test_how_far_a_text_is_filled_up_does_not_depend_on_the_others():
@@ -98,8 +98,8 @@ def test_how_far_a_text_is_filled_up_does_not_depend_on_the_others():
 
 def test_what_is_filled_up_is_a_sixteenth_at_most():
     lengths = np.arange(1, 5000)
-    assert (filled(lengths, None) <= lengths * 17 / 16).all()
-    assert (filled(lengths, None) >= lengths).all()
+    assert (padded_length(lengths, None) <= lengths * 17 / 16).all()
+    assert (padded_length(lengths, None) >= lengths).all()
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 9])
@@ -110,7 +110,7 @@ def test_every_part_is_prepared_once_and_in_order(n):
         asked.append(part)
         return 2 * part
 
-    assert list(ahead(doubled, range(n))) == [2 * part for part in range(n)]
+    assert list(prefetch(doubled, range(n))) == [2 * part for part in range(n)]
     assert asked == list(range(n))
 
 
@@ -121,17 +121,17 @@ def test_the_next_part_is_prepared_while_one_is_used():
         begun[part].set()
         return part
 
-    for part in ahead(prepare, range(3)):
+    for part in prefetch(prepare, range(3)):
         assert part == 2 or begun[part + 1].wait(10)
 
 
 def test_a_single_part_takes_no_thread():
-    [thread] = ahead(lambda _: threading.current_thread(), ["one"])
+    [thread] = prefetch(lambda _: threading.current_thread(), ["one"])
     assert thread is threading.current_thread()
 
 
 def test_an_error_of_a_later_part_comes_in_its_turn():
-    found = ahead(lambda part: 1 // part, [1, 0, 1])
+    found = prefetch(lambda part: 1 // part, [1, 0, 1])
     assert next(found) == 1
     with pytest.raises(ZeroDivisionError, match="by zero"):
         next(found)

@@ -5,14 +5,14 @@ import os
 import pytest
 
 from textshot.batch.worker_pool import divide_cores
-from textshot.encoders.compiled.onnx_graph import all_cores, n_cores
+from textshot.encoders.compiled.graphs import all_cores, n_cores
 
 
 @pytest.mark.parametrize(
     ("told", "expected"), [("1", 1), ("1000", None), ("", None), ("0", 1), ("two", None)]
 )
 def test_omp_num_threads_bounds_the_cores(monkeypatch, told, expected):
-    monkeypatch.setattr("textshot.encoders.compiled.onnx_graph._quota", all_cores)
+    monkeypatch.setattr("textshot.encoders.compiled.graphs._quota", all_cores)
     monkeypatch.setenv("OMP_NUM_THREADS", told)
     assert n_cores() == (all_cores() if expected is None else expected)
 

@@ -1,4 +1,4 @@
-"""Files of a twin that are damaged are made again, and the vectors stay what they were."""
+"""Damaged files of a compiled model are made again, and the vectors stay what they were."""
 
 import hashlib
 import json
@@ -6,24 +6,24 @@ import shutil
 
 import numpy as np
 import pytest
-from compiled_models import TEXTS, kept
+from compiled_models import TEXTS, stored_files
 
 from textshot.encoders import load_encoder
 
-WHOLE = ("graph.onnx", "probe.safetensors", "tokenizer.json", "twin.json")
+WHOLE = ("graph.onnx", "probe.safetensors", "tokenizer.json", "compiled.json")
 
 
-def twin_of(folder, backend="openvino", **settings):
+def compiled(folder, backend="openvino", **settings):
     return load_encoder(str(folder), backend=backend, precision="fp32", **settings)
 
 
 @pytest.fixture(scope="module")
 def made(tiny_folder, tmp_path_factory):
-    """A cache with the twin of the tiny model, and its vectors."""
+    """A cache with the compiled tiny model, and its vectors."""
     cache = tmp_path_factory.mktemp("made") / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTSHOT_CACHE", str(cache))
-        return cache, twin_of(tiny_folder).encode(TEXTS)
+        return cache, compiled(tiny_folder).encode(TEXTS)
 
 
 @pytest.fixture
@@ -72,22 +72,22 @@ FILES = [*WHOLE, "openvino*.blob", "openvino*.json"]
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_made_again(tiny_folder, cache, made, name, damage):
-    before = kept(cache)
-    [path] = cache.glob(f"twins/*/{name}")
+    before = stored_files(cache)
+    [path] = cache.glob(f"compiled/*/{name}")
     damage(path)
-    assert before != kept(cache)
-    np.testing.assert_allclose(twin_of(tiny_folder).encode(TEXTS), made[1], atol=1e-6)
+    assert before != stored_files(cache)
+    np.testing.assert_allclose(compiled(tiny_folder).encode(TEXTS), made[1], atol=1e-6)
     if name == "graph.onnx":  # not read where it is compiled already
-        np.testing.assert_allclose(twin_of(tiny_folder, "onnx").encode(TEXTS), made[1], atol=1e-5)
-    after = kept(cache)
+        np.testing.assert_allclose(compiled(tiny_folder, "onnx").encode(TEXTS), made[1], atol=1e-5)
+    after = stored_files(cache)
     assert {name: after[name] for name in WHOLE} == {name: before[name] for name in WHOLE}
     noted = json.loads(after["openvino.json"])
     assert noted["compiled"] == hashlib.sha256(after["openvino.blob"]).hexdigest()
     assert not [name for name in after if name.startswith(".")]
 
 
-def test_files_of_two_twins_are_not_mixed(tiny_folder, cache, made):
-    twin_of(tiny_folder, max_length=5)
-    one, two = (path for path in (cache / "twins").iterdir() if path.is_dir())
+def test_files_of_two_models_are_not_mixed(tiny_folder, cache, made):
+    compiled(tiny_folder, max_length=5)
+    one, two = (path for path in (cache / "compiled").iterdir() if path.is_dir())
     (one / "probe.safetensors").write_bytes((two / "probe.safetensors").read_bytes())
-    np.testing.assert_allclose(twin_of(tiny_folder).encode(TEXTS), made[1], atol=1e-6)
+    np.testing.assert_allclose(compiled(tiny_folder).encode(TEXTS), made[1], atol=1e-6)

@@ -11,11 +11,17 @@ from click.testing import CliRunner
 from textshot import Category, Engine
 from textshot.cli import main
 from textshot.encoders import load_encoder
-from textshot.encoders.compiled import verified_graph as proven
-from textshot.encoders.compiled.int8 import MARK, kept
-from textshot.encoders.compiled.openvino_graph import import_openvino, unpack
-from textshot.encoders.compiled.refusals import NotCompilableError
-from textshot.encoders.compiled.store import GRAPH, INT8_GRAPH, INT8_NOTE, cache_folder, read_twin
+from textshot.encoders.compiled import verification
+from textshot.encoders.compiled.export import INT8_MARK, wide_products
+from textshot.encoders.compiled.graphs import OpenVinoGraph, import_openvino
+from textshot.encoders.compiled.store import (
+    GRAPH,
+    INT8_GRAPH,
+    INT8_MANIFEST,
+    NotCompilableError,
+    cache_folder,
+    read_compiled,
+)
 from textshot.errors import EncoderError, EncoderMismatchError
 
 SUPPORT = Path(__file__).parents[3] / "examples" / "support"
@@ -43,18 +49,18 @@ def int8():
 
 
 @pytest.fixture
-def twin():
-    """The folder of the default encoder's twin, put right again after the test."""
-    [found] = (
+def compiled():
+    """The folder of the compiled default encoder, put right again after the test."""
+    [model] = (
         one
-        for path in (cache_folder() / "twins").iterdir()
-        if path.is_dir() and (one := read_twin(path)) and (path / INT8_NOTE).is_file()
+        for path in (cache_folder() / "compiled").iterdir()
+        if path.is_dir() and (one := read_compiled(path)) and (path / INT8_MANIFEST).is_file()
         if one.dim == 384
     )
-    before = {name: (found.folder / name).read_bytes() for name in (INT8_GRAPH, INT8_NOTE)}
-    yield found
+    before = {name: (model.folder / name).read_bytes() for name in (INT8_GRAPH, INT8_MANIFEST)}
+    yield model
     for name, data in before.items():
-        (found.folder / name).write_bytes(data)
+        (model.folder / name).write_bytes(data)
 
 
 def test_the_vectors_are_near_those_of_the_reference(int8, real_encoder, texts):
@@ -72,9 +78,9 @@ def test_a_text_is_the_same_alone_in_any_batch_and_in_any_order(int8, texts):
 
 
 def test_it_is_an_encoder_of_its_own(int8, real_encoder):
-    assert int8.fingerprint == real_encoder.fingerprint + MARK
+    assert int8.fingerprint == real_encoder.fingerprint + INT8_MARK
     assert int8.spec == {**real_encoder.spec, "precision": "int8"}
-    assert int8.kind == "openvino-int8"
+    assert int8.runtime == "openvino-int8"
     assert int8.source.endswith("openvino int8")
 
 
@@ -83,7 +89,7 @@ def test_an_index_in_8_bits_is_read_in_8_bits(int8, texts, categories, tmp_path,
     built.save(tmp_path / "index")
     monkeypatch.delenv("TEXTSHOT_BACKEND")
     loaded = Engine.load(tmp_path / "index")
-    assert loaded.encoder.kind == "openvino-int8"
+    assert loaded.encoder.runtime == "openvino-int8"
     expected = [(p.label, p.score) for p in built.classify(texts)]
     assert [(p.label, p.score) for p in loaded.classify(texts)] == expected
     words = ["classify", str(tmp_path / "index"), "--json", texts[0]]
@@ -102,51 +108,55 @@ def test_indexes_of_8_bits_and_of_more_do_not_mix(int8, real_encoder, categories
         Engine.load(tmp_path / "int8", backend="torch")
 
 
-def test_it_is_quantised_once(int8, twin, monkeypatch):
-    monkeypatch.setattr(proven, "to_int8", None)  # calling it would raise
+def test_it_is_quantized_once(int8, compiled, monkeypatch):
+    monkeypatch.setattr(verification, "quantize", None)  # calling it would raise
     again = load_encoder(NAME, backend="openvino", precision="int8")
     assert again.encode(["a text"]).tolist() == int8.encode(["a text"]).tolist()
-    for path in twin.folder.glob("openvino-*-int8-*.json"):
+    for path in compiled.folder.glob("openvino-*-int8-*.json"):
         path.unlink()  # as on another machine, which compiles the same graph
     again = load_encoder(NAME, backend="openvino", precision="int8")
     np.testing.assert_allclose(again.encode(["a text"]), int8.encode(["a text"]), atol=1e-6)
 
 
-def test_a_damaged_graph_is_made_again(int8, twin):
-    for path in twin.folder.glob("openvino-*-int8-*.json"):
+def test_a_damaged_graph_is_made_again(int8, compiled):
+    for path in compiled.folder.glob("openvino-*-int8-*.json"):
         path.unlink()
-    data = bytearray((twin.folder / INT8_GRAPH).read_bytes())
+    data = bytearray((compiled.folder / INT8_GRAPH).read_bytes())
     data[len(data) // 2] ^= 4
-    (twin.folder / INT8_GRAPH).write_bytes(data)
+    (compiled.folder / INT8_GRAPH).write_bytes(data)
     again = load_encoder(NAME, backend="openvino", precision="int8")
     np.testing.assert_allclose(again.encode(["a text"]), int8.encode(["a text"]), atol=1e-4)
 
 
-def test_what_is_no_twin_with_few_wide_products_is_tried_with_all(int8, twin, monkeypatch):
-    for path in [*twin.folder.glob("openvino-*-int8-*.json"), twin.folder / INT8_NOTE]:
+def test_a_graph_that_differs_with_few_wide_products_is_tried_with_all(int8, compiled, monkeypatch):
+    for path in [*compiled.folder.glob("openvino-*-int8-*.json"), compiled.folder / INT8_MANIFEST]:
         path.unlink()
-    tried, prove = [], proven._prove
+    tried, verify = [], verification._verify
 
-    def quantised(graph, texts, wide):
-        tried.append(wide)
-        return (twin.folder / INT8_GRAPH).read_bytes()
+    def quantized(graph, texts, n_wide):
+        tried.append(n_wide)
+        return (compiled.folder / INT8_GRAPH).read_bytes()
 
     def first_refused(*arguments, **settings):
         if len(tried) == 1:
-            raise NotCompilableError("in int8 it is no twin")
-        return prove(*arguments, **settings)
+            raise NotCompilableError("in int8 it differs")
+        return verify(*arguments, **settings)
 
-    monkeypatch.setattr(proven, "to_int8", quantised)
-    monkeypatch.setattr(proven, "_prove", first_refused)
+    monkeypatch.setattr(verification, "quantize", quantized)
+    monkeypatch.setattr(verification, "_verify", first_refused)
     load_encoder(NAME, backend="openvino", precision="int8")
     assert tried == [2, 1000]
 
 
-def test_attention_and_the_first_products_that_shorten_stay_wide(twin):
-    model = import_openvino().Core().read_model(twin.read(GRAPH))
+def test_attention_and_the_first_products_that_shorten_stay_wide(compiled):
+    model = import_openvino().Core().read_model(compiled.read(GRAPH))
     products = [op for op in model.get_ops() if op.get_type_name() == "MatMul"]
-    assert (len(products), len(kept(model, 0)), len(kept(model, 1000))) == (48, 12, 18)
-    shorter = kept(model, 2)[12:]
+    assert (len(products), len(wide_products(model, 0)), len(wide_products(model, 1000))) == (
+        48,
+        12,
+        18,
+    )
+    shorter = wide_products(model, 2)[12:]
     assert [name.partition("encoder/")[2] for name in shorter] == [
         "layer.0/output/dense/MatMul",
         "layer.1/output/dense/MatMul",
@@ -155,22 +165,24 @@ def test_attention_and_the_first_products_that_shorten_stay_wide(twin):
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\x02\x00\x00\x00\x00\x00\x00\x00{}"])
 def test_what_is_no_graph_in_8_bits_is_an_error(data):
-    with pytest.raises(EncoderError, match="this is no graph in 8 bits"):
-        unpack(data)
+    with pytest.raises(EncoderError, match="this is not a graph in 8 bits"):
+        OpenVinoGraph(data, "int8")
 
 
-def test_where_it_cannot_be_kept_that_is_said(int8, twin, monkeypatch):
-    for path in [*twin.folder.glob("openvino-*-int8-*.json"), twin.folder / INT8_NOTE]:
+def test_a_full_disk_is_an_error_that_says_so(int8, compiled, monkeypatch):
+    for path in [*compiled.folder.glob("openvino-*-int8-*.json"), compiled.folder / INT8_MANIFEST]:
         path.unlink()
-    data = (twin.folder / INT8_GRAPH).read_bytes()
-    monkeypatch.setattr(proven, "to_int8", lambda graph, texts, wide: data)
+    data = (compiled.folder / INT8_GRAPH).read_bytes()
+    monkeypatch.setattr(verification, "quantize", lambda graph, texts, n_wide: data)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(proven, "write_int8", full)
-        with pytest.raises(EncoderError, match=r"cannot be kept in .*No space left on device"):
+        patched.setattr(verification, "write_int8", full)
+        with pytest.raises(
+            EncoderError, match=r"cannot be compiled into .*No space left on device"
+        ):
             load_encoder(NAME, backend="openvino", precision="int8")
     again = load_encoder(NAME, backend="openvino", precision="int8")
     assert again.encode(["a text"]).tolist() == int8.encode(["a text"]).tolist()

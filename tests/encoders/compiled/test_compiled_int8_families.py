@@ -7,22 +7,21 @@ import pytest
 from compiled_models import FAMILIES, TEXTS, make_model
 
 from textshot.encoders import load_encoder
-from textshot.encoders.compiled import load
-from textshot.encoders.compiled import verified_graph as proven
-from textshot.encoders.compiled.calibration_texts import CALIBRATION
-from textshot.encoders.compiled.int8 import MARK
+from textshot.encoders.compiled import load, verification
+from textshot.encoders.compiled.export import INT8_MARK
+from textshot.encoders.general_texts import CALIBRATION_TEXTS
 from textshot.errors import EncoderError
 
 # What is measured on all texts takes minutes for seven models; some show as much of the code.
-SOME = CALIBRATION[::12]
+SOME = CALIBRATION_TEXTS[::12]
 
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     """Return the folder of a model of a family, in an empty cache, quantised in one try."""
     monkeypatch.setenv("TEXTSHOT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(proven, "CALIBRATION", SOME)
-    monkeypatch.setattr(proven, "WIDE", (2,))
+    monkeypatch.setattr(verification, "CALIBRATION_TEXTS", SOME)
+    monkeypatch.setattr(verification, "WIDE_PRODUCTS", (2,))
 
     def of(family):
         pooling = "lasttoken" if family.startswith("qwen") else "mean"
@@ -49,12 +48,15 @@ FAST = ("modernbert",)  # bert as the default encoder is tested elsewhere, and o
 )
 def test_a_text_in_8_bits_is_a_unit_vector_the_same_alone_and_in_a_batch(made, family):
     folder = made(family)
-    twin = load_encoder(folder, backend="openvino", precision="int8")
+    compiled = load_encoder(folder, backend="openvino", precision="int8")
     plain = load_encoder(folder, backend="openvino", precision="fp32")
-    assert (twin.kind, twin.fingerprint) == ("openvino-int8", plain.fingerprint + MARK)
-    together = twin.encode(TEXTS)
+    assert (compiled.runtime, compiled.fingerprint) == (
+        "openvino-int8",
+        plain.fingerprint + INT8_MARK,
+    )
+    together = compiled.encode(TEXTS)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
-    alone = np.concatenate([twin.encode([text]) for text in TEXTS])
+    alone = np.concatenate([compiled.encode([text]) for text in TEXTS])
     np.testing.assert_allclose(alone, together, atol=1e-6)
     assert (together * plain.encode(TEXTS)).sum(axis=1).min() > 0.97
 
@@ -75,7 +77,7 @@ def test_the_log_of_the_quantiser_is_as_a_program_left_it(made):
 @pytest.mark.parametrize("family", REFUSED)
 def test_a_model_that_8_bits_change_too_much_is_refused(made, family, monkeypatch):
     folder = made(family)
-    reason = r"in int8 it is no twin of the reference: the worst of 110 texts has cosine -?0\."
+    reason = "in int8 its vectors are not those of the reference: the worst of 110 texts"
     with pytest.raises(EncoderError, match=reason):
         load_encoder(folder, backend="openvino", precision="int8")
     monkeypatch.setattr(load, "_opened", None)  # calling it would raise

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 SECONDS = 120
 HEAVY = ("torch", "transformers", "sentence_transformers", "sklearn", "onnx", "openvino_telemetry")
-THERE = f"print([name for name in {HEAVY} if sys.modules.get(name) is not None])"
+LOADED = f"print([name for name in {HEAVY} if sys.modules.get(name) is not None])"
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def loading(folder, backend="openvino"):
     return (
         "import sys, logging; logging.basicConfig(level=logging.INFO);"
         "from textshot.encoders import load_encoder;"
-        f"twin = load_encoder({str(folder)!r}, backend={backend!r}, precision='fp32');"
-        f"rows = twin.encode({TEXTS[:20]!r}); twin.truncation_stats(['a']);"
+        f"encoder = load_encoder({str(folder)!r}, backend={backend!r}, precision='fp32');"
+        f"rows = encoder.encode({TEXTS[:20]!r}); encoder.truncation_stats(['a']);"
     )
 
 
@@ -50,18 +50,18 @@ def started(code):
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnx"])
-def test_a_twin_that_is_made_starts_without_torch(tiny_folder, backend):
+def test_a_compiled_encoder_starts_without_torch(tiny_folder, backend):
     load_encoder(str(tiny_folder), backend=backend, precision="fp32")
     cache = os.environ["TEXTSHOT_CACHE"]
-    told = in_new_process(loading(tiny_folder, backend) + THERE, TEXTSHOT_CACHE=cache)
-    assert told.stdout.strip() == "[]"
+    output = in_new_process(loading(tiny_folder, backend) + LOADED, TEXTSHOT_CACHE=cache)
+    assert output.stdout.strip() == "[]"
 
 
-def test_making_one_asks_no_telemetry_and_prints_nothing(tiny_folder, cache):
+def test_compiling_asks_no_telemetry_and_prints_nothing(tiny_folder, cache):
     code = loading(tiny_folder) + "print(sys.modules.get('openvino_telemetry'))"
-    told = in_new_process(code)
-    assert told.stdout.strip() == "None"
-    lines = told.stderr.splitlines()
+    output = in_new_process(code)
+    assert output.stdout.strip() == "None"
+    lines = output.stderr.splitlines()
     assert [line for line in lines if not line.startswith("INFO:")] == []
 
 
@@ -74,38 +74,39 @@ def test_the_command_classifies_without_torch(tiny_folder, tmp_path):
     words = ["classify", str(tmp_path / "index"), "where is my card"]
     words += ["--backend", "openvino", "--precision", "fp32"]
     code = (
-        f"import sys; from textshot.cli import main;main({words!r}, standalone_mode=False);" + THERE
+        f"import sys; from textshot.cli import main;main({words!r}, standalone_mode=False);"
+        + LOADED
     )
-    told = in_new_process(code, TEXTSHOT_CACHE=os.environ["TEXTSHOT_CACHE"])
-    *_, last = told.stdout.splitlines()
+    output = in_new_process(code, TEXTSHOT_CACHE=os.environ["TEXTSHOT_CACHE"])
+    *_, last = output.stdout.splitlines()
     assert last == "[]"
-    assert told.stderr == ""
+    assert output.stderr == ""
 
 
-def test_of_two_processes_one_makes_the_twin(tiny_folder, cache):
+def test_of_two_processes_one_compiles(tiny_folder, cache):
     code = loading(tiny_folder) + "print(rows[0, :3].tolist())"
     both = [started(code) for _ in range(2)]
-    told = [child.communicate(timeout=SECONDS) for child in both]
-    assert [child.returncode for child in both] == [0, 0], told
-    assert "".join(err for _, err in told).count("making its compiled twin") == 1
-    np.testing.assert_allclose(*[eval(out) for out, _ in told], atol=1e-6)
+    output = [child.communicate(timeout=SECONDS) for child in both]
+    assert [child.returncode for child in both] == [0, 0], output
+    assert "".join(err for _, err in output).count("compiling ") == 1
+    np.testing.assert_allclose(*[eval(out) for out, _ in output], atol=1e-6)
 
 
-def test_one_that_is_killed_while_it_makes_it_is_not_in_the_way(tiny_folder, cache):
+def test_a_process_killed_while_it_compiles_is_not_in_the_way(tiny_folder, cache):
     child = started(loading(tiny_folder))
     end = time.monotonic() + SECONDS
-    while not list(cache.glob("twins/*/.*")) and child.poll() is None:
+    while not list(cache.glob("compiled/*/.*")) and child.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.001)
     child.send_signal(signal.SIGKILL)
     with child:
         child.wait(SECONDS)
-    twin = load_encoder(str(tiny_folder), backend="openvino", precision="fp32")
+    encoder = load_encoder(str(tiny_folder), backend="openvino", precision="fp32")
     expected = load_encoder(str(tiny_folder), backend="torch", device="cpu").encode(TEXTS)
-    np.testing.assert_allclose(twin.encode(TEXTS), expected, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
 
 
-def test_one_that_is_killed_while_it_exports_is_not_in_the_way(tiny_folder, cache):
+def test_a_process_killed_while_it_exports_is_not_in_the_way(tiny_folder, cache):
     child = started(
         "import time; from textshot.encoders.compiled import export;"
         "export.to_onnx = lambda _: (print('now', flush=True), time.sleep(99));"
@@ -115,5 +116,5 @@ def test_one_that_is_killed_while_it_exports_is_not_in_the_way(tiny_folder, cach
     child.send_signal(signal.SIGKILL)
     with child:
         child.wait(SECONDS)
-    twin = load_encoder(str(tiny_folder), backend="onnx", precision="fp32")
-    assert twin.encode(["a"]).shape == (1, 32)
+    encoder = load_encoder(str(tiny_folder), backend="onnx", precision="fp32")
+    assert encoder.encode(["a"]).shape == (1, 32)

@@ -1,4 +1,4 @@
-"""The default encoder and its twins: vectors, decisions, indexes."""
+"""The default encoder and its compiled forms: vectors, decisions, indexes."""
 
 import csv
 import json
@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from textshot import Category, Engine
 from textshot.cli import main
 from textshot.encoders import load_encoder
-from textshot.encoders.adapter import SHIPPED
-from textshot.encoders.compiled.openvino_graph import has_bf16
+from textshot.encoders.adapter import SHIPPED_FOLDER
+from textshot.encoders.compiled.graphs import has_bf16
 from textshot.errors import EncoderError
 
 SUPPORT = Path(__file__).parents[3] / "examples" / "support"
@@ -48,8 +48,8 @@ def answers(real_encoder, texts, categories):
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=" ".join)
-def twin(request):
-    """A twin with its precision; where the CPU has no bf16 that is said, and fp32 is taken."""
+def compiled(request):
+    """A compiled encoder and its precision: fp32 where the CPU has no bf16."""
     backend, precision = request.param
     if precision == "bf16" and not has_bf16():
         with pytest.raises(EncoderError, match="this CPU does not compute in bf16"):
@@ -59,12 +59,12 @@ def twin(request):
 
 
 @pytest.fixture(scope="module")
-def rows(twin, texts):
-    return twin[0].encode(texts)
+def rows(compiled, texts):
+    return compiled[0].encode(texts)
 
 
-def test_the_vectors_are_those_of_the_reference(twin, rows, reference, real_encoder):
-    encoder, precision = twin
+def test_the_vectors_are_those_of_the_reference(compiled, rows, reference, real_encoder):
+    encoder, precision = compiled
     assert encoder.fingerprint == real_encoder.fingerprint
     assert encoder.spec == real_encoder.spec
     assert (rows * reference).sum(axis=1).min() >= LEAST[precision]
@@ -72,29 +72,29 @@ def test_the_vectors_are_those_of_the_reference(twin, rows, reference, real_enco
         np.testing.assert_allclose(rows, reference, atol=1e-5)
 
 
-def test_any_cosine_is_that_of_the_reference(twin, rows, reference):
-    precision = twin[1]
+def test_any_cosine_is_that_of_the_reference(compiled, rows, reference):
+    precision = compiled[1]
     apart = np.abs(rows @ rows.T - reference @ reference.T)
     assert (apart <= NEAR[precision]).mean() > 0.999
     assert apart.max() <= 2.5 * NEAR[precision]
 
 
-def test_a_text_alone_is_what_it_is_in_a_batch(twin, rows, texts):
-    encoder, _ = twin  # in bf16 too: OpenVINO gives the very same numbers, ONNX Runtime to 1e-7
+def test_a_text_alone_is_what_it_is_in_a_batch(compiled, rows, texts):
+    encoder, _ = compiled  # in bf16 too: OpenVINO gives the very same numbers, ONNX Runtime to 1e-7
     alone = [encoder.encode([text])[0] for text in texts[::20]]
     np.testing.assert_allclose(alone, rows[::20], atol=1e-6)
 
 
-def test_a_long_text_is_read_to_its_end(twin, texts, real_encoder):
-    encoder, precision = twin
+def test_a_long_text_is_read_to_its_end(compiled, texts, real_encoder):
+    encoder, precision = compiled
     long = [" ".join(texts[:60]), " ".join(texts[60:200])]
     assert encoder.truncation_stats(long) == real_encoder.truncation_stats(long)
     cosines = (encoder.encode(long) * real_encoder.encode(long)).sum(axis=1)
     assert cosines.min() >= LEAST[precision]
 
 
-def test_the_answers_are_those_of_the_reference(twin, texts, categories, answers):
-    encoder, precision = twin
+def test_the_answers_are_those_of_the_reference(compiled, texts, categories, answers):
+    encoder, precision = compiled
     found = Engine.build(categories, encoder=encoder).classify(texts)
     near = NEAR[precision]
     for one, other in zip(found, answers, strict=True):
@@ -103,8 +103,8 @@ def test_the_answers_are_those_of_the_reference(twin, texts, categories, answers
         assert one.label == other.label or (precision == "bf16" and clear < near)
 
 
-def test_indexes_open_with_either(twin, categories, real_encoder, tmp_path):
-    encoder, precision = twin
+def test_indexes_open_with_either(compiled, categories, real_encoder, tmp_path):
+    encoder, precision = compiled
     Engine.build(categories, encoder=real_encoder).save(tmp_path / "theirs")
     Engine.build(categories, encoder=encoder).save(tmp_path / "ours")
     backend = encoder.source.split()[-2]
@@ -136,10 +136,10 @@ def test_the_command_gives_the_labels_and_scores_of_the_reference(
 
 
 def test_an_adapter_of_a_relative_path_is_kept_whole(tmp_path, monkeypatch):
-    shutil.copy(SHIPPED / "general-1.safetensors", tmp_path / "own.safetensors")
+    shutil.copy(SHIPPED_FOLDER / "general-1.safetensors", tmp_path / "own.safetensors")
     monkeypatch.chdir(tmp_path)
-    twin = load_encoder(adapter="own.safetensors", backend="openvino", precision="fp32")
+    compiled = load_encoder(adapter="own.safetensors", backend="openvino", precision="fp32")
     plain = load_encoder(adapter="own.safetensors", device="cpu", backend="torch")
-    assert twin.spec == plain.spec
-    assert twin.spec["layer"] == str(tmp_path / "own.safetensors")
-    assert twin.fingerprint == plain.fingerprint
+    assert compiled.spec == plain.spec
+    assert compiled.spec["layer"] == str(tmp_path / "own.safetensors")
+    assert compiled.fingerprint == plain.fingerprint

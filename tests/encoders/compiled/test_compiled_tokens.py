@@ -5,10 +5,8 @@ import pytest
 from compiled_models import FAMILIES, TEXTS, make_tokenizer
 
 from textshot.encoders.base import clean_texts
-from textshot.encoders.compiled.encoder import tokenizer_json
-from textshot.encoders.compiled.tokens import Tokens
-from textshot.encoders.text_stats import TruncationCounter
-from textshot.encoders.windows import Windows
+from textshot.encoders.compiled.tokens import Tokenizer
+from textshot.encoders.long_texts import TruncationCounter, Windows
 
 MANY = [
     *clean_texts(TEXTS),
@@ -19,6 +17,10 @@ MANY = [
     "e" + "\u0301" * 50,
 ]
 LIMIT = 24
+
+
+def tokenizer_json(tokenizer):
+    return tokenizer.backend_tokenizer.to_str().encode()
 
 
 @pytest.fixture(scope="module", params=["tiny", "real", *FAMILIES])
@@ -34,25 +36,25 @@ def pair(request, tmp_path_factory):
     theirs(["a"], truncation=True, max_length=9, padding=True)  # what it was set to is not kept
     path = tmp_path_factory.mktemp("tokens") / "tokenizer.json"
     path.write_bytes(tokenizer_json(theirs))
-    return theirs, Tokens(path, LIMIT, theirs.unk_token)
+    return theirs, Tokenizer(path, LIMIT, theirs.unk_token)
 
 
 def test_the_numbers_are_the_same_special_tokens_and_the_cut_included(pair):
     theirs, ours = pair
     expected = theirs(MANY, truncation=True, max_length=LIMIT)["input_ids"]
-    found = ours.numbers(MANY)
+    found = ours.tokenize(MANY)
     assert [row.tolist() for row in found] == expected
     assert max(len(row) for row in found) == LIMIT
     assert found[0].dtype == np.int64
-    assert ours.numbers([]) == []
+    assert ours.tokenize([]) == []
 
 
 def test_without_a_limit_nothing_is_cut(pair, tmp_path):
     theirs, _ = pair
     (tmp_path / "tokenizer.json").write_bytes(tokenizer_json(theirs))
-    ours = Tokens(tmp_path / "tokenizer.json", None, theirs.unk_token)
+    ours = Tokenizer(tmp_path / "tokenizer.json", None, theirs.unk_token)
     expected = theirs(MANY, truncation=False, verbose=False)["input_ids"]
-    assert [row.tolist() for row in ours.numbers(MANY)] == expected
+    assert [row.tolist() for row in ours.tokenize(MANY)] == expected
     assert max(map(len, expected)) > 5000
 
 
@@ -93,4 +95,4 @@ def test_windows_and_readings_are_the_same(pair, prompt, limit):
 
 def test_a_tokenizer_without_an_unknown_token_has_none(pair, tmp_path):
     (tmp_path / "tokenizer.json").write_bytes(tokenizer_json(pair[0]))
-    assert Tokens(tmp_path / "tokenizer.json", LIMIT).unk_token_id is None
+    assert Tokenizer(tmp_path / "tokenizer.json", LIMIT).unk_token_id is None

@@ -1,4 +1,4 @@
-"""A twin is copied, pickled and shared between threads; what learns is its reference."""
+"""A compiled encoder is copied, pickled and shared between threads."""
 
 import copy
 import os
@@ -14,45 +14,47 @@ from test_encoder_base import in_new_process
 
 from textshot import OneShotClassifier
 from textshot.encoders import load_encoder
-from textshot.encoders.compiled.openvino_graph import OpenVinoGraph
+from textshot.encoders.compiled.graphs import OpenVinoGraph
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError
 from textshot.training.train import _that_can_learn
 
 
 @pytest.fixture(scope="module", params=["openvino", "onnx"])
-def twin(request, tiny_folder):
+def compiled(request, tiny_folder):
     return load_encoder(str(tiny_folder), backend=request.param, precision="fp32", prompt="query: ")
 
 
-def test_a_copy_is_itself(twin):
-    assert copy.deepcopy(twin) is twin
-    assert copy.copy(twin).encode(["a"]).tolist() == twin.encode(["a"]).tolist()
+def test_a_copy_is_itself(compiled):
+    assert copy.deepcopy(compiled) is compiled
+    assert copy.copy(compiled).encode(["a"]).tolist() == compiled.encode(["a"]).tolist()
 
 
-def test_it_travels_to_another_process_by_name(twin, tmp_path):
-    sent = pickle.dumps(twin)
+def test_it_travels_to_another_process_by_name(compiled, tmp_path):
+    sent = pickle.dumps(compiled)
     assert len(sent) < 2000
     (tmp_path / "sent").write_bytes(sent)
     code = (
         "import pickle, sys, numpy; from pathlib import Path;"
-        f"twin = pickle.loads(Path({str(tmp_path / 'sent')!r}).read_bytes());"
-        f"numpy.save({str(tmp_path / 'rows.npy')!r}, twin.encode({TEXTS[:20]!r}));"
-        "print(twin.source, twin.fingerprint, 'torch' in sys.modules)"
+        f"compiled = pickle.loads(Path({str(tmp_path / 'sent')!r}).read_bytes());"
+        f"numpy.save({str(tmp_path / 'rows.npy')!r}, compiled.encode({TEXTS[:20]!r}));"
+        "print(compiled.source, compiled.fingerprint, 'torch' in sys.modules)"
     )
     told = in_new_process(code, TEXTSHOT_CACHE=os.environ["TEXTSHOT_CACHE"]).stdout
-    assert told.strip() == f"{twin.source} {twin.fingerprint} False"
-    np.testing.assert_allclose(np.load(tmp_path / "rows.npy"), twin.encode(TEXTS[:20]), atol=1e-5)
+    assert told.strip() == f"{compiled.source} {compiled.fingerprint} False"
+    np.testing.assert_allclose(
+        np.load(tmp_path / "rows.npy"), compiled.encode(TEXTS[:20]), atol=1e-5
+    )
 
 
-def test_threads_can_share_it(twin):
+def test_threads_can_share_it(compiled):
     work = [[f"where is my card {'a ' * n}", *TEXTS[n:]] for n in range(8)]
-    expected = [twin.encode(texts) for texts in work]
+    expected = [compiled.encode(texts) for texts in work]
     together = threading.Barrier(8)
 
     def encoded(n):
         together.wait()
-        return [twin.encode(work[n]) for _ in range(10)]
+        return [compiled.encode(work[n]) for _ in range(10)]
 
     with ThreadPoolExecutor(8) as pool:
         for n, found in enumerate(pool.map(encoded, range(8))):
@@ -60,7 +62,7 @@ def test_threads_can_share_it(twin):
                 np.testing.assert_allclose(rows, expected[n], atol=1e-6)
 
 
-def test_a_run_that_is_broken_off_leaves_nothing_for_the_next(twin):
+def test_a_run_that_is_broken_off_leaves_nothing_for_the_next(compiled):
     def batch(place):
         numbers = np.full((8, 16), 5, np.int64)
         return np.array([place]), numbers, np.ones_like(numbers)
@@ -72,23 +74,23 @@ def test_a_run_that_is_broken_off_leaves_nothing_for_the_next(twin):
 
     first, second = [], []
     with pytest.raises(KeyboardInterrupt):
-        twin._graph.run(interrupted(), lambda places, _: first.append(places[0]))
+        compiled._graph.run(interrupted(), lambda places, _: first.append(places[0]))
     assert sorted(first) == [0, 1]  # they are over, so they cannot come later
-    twin._graph.run([batch(2)], lambda places, _: second.append(places[0]))
+    compiled._graph.run([batch(2)], lambda places, _: second.append(places[0]))
     assert second == [2]
 
 
-def test_a_classifier_with_it_is_cloned_and_fitted(twin):
+def test_a_classifier_with_it_is_cloned_and_fitted(compiled):
     texts, labels = ["where is my card", "lost money", "a b c"], ["card", "money", "letters"]
-    made = clone(OneShotClassifier(twin)).fit(texts, labels)
+    made = clone(OneShotClassifier(compiled)).fit(texts, labels)
     assert list(made.predict(texts)) == labels
 
 
-def test_what_learns_is_the_reference_of_it(twin):
-    found = _that_can_learn(twin)
+def test_what_learns_is_the_reference_of_it(compiled):
+    found = _that_can_learn(compiled)
     assert isinstance(found, SentenceTransformerEncoder)
-    assert (found.fingerprint, found.spec) == (twin.fingerprint, twin.spec)
-    np.testing.assert_allclose(found.encode(TEXTS), twin.encode(TEXTS), atol=1e-5)
+    assert (found.fingerprint, found.spec) == (compiled.fingerprint, compiled.spec)
+    np.testing.assert_allclose(found.encode(TEXTS), compiled.encode(TEXTS), atol=1e-5)
 
 
 def test_a_name_that_shall_learn_is_loaded_as_the_reference(tiny_folder, monkeypatch):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from textshot.encoders.compiled.verification import LEAST_COSINE, Proof, probe_texts, prove
+from textshot.encoders.compiled.verification import MIN_COSINE, Verification, probe_texts, verify
 from textshot.errors import EncoderError
 
 
@@ -20,10 +20,10 @@ def turned(row, cosine):
     return cosine * row + np.sqrt(1 - cosine**2) * aside / np.linalg.norm(aside)
 
 
-@pytest.mark.parametrize("precision", LEAST_COSINE)
-def test_the_reference_is_its_own_twin(reference, precision):
-    found = prove(reference, reference, precision)
-    assert found == Proof(pytest.approx(1, abs=1e-6), 40, 0)
+@pytest.mark.parametrize("precision", MIN_COSINE)
+def test_the_reference_verifies_itself(reference, precision):
+    found = verify(reference, reference, precision)
+    assert found == Verification(pytest.approx(1, abs=1e-6), 40, 0)
 
 
 @pytest.mark.parametrize(
@@ -33,19 +33,19 @@ def test_the_reference_is_its_own_twin(reference, precision):
 def test_one_vector_that_is_off_is_refused_with_the_numbers(reference, precision, near, far, asked):
     rows = reference.copy()
     rows[7] = turned(rows[7], near)
-    assert prove(rows, reference, precision).least_cosine == pytest.approx(near, abs=3e-7)
+    assert verify(rows, reference, precision).min_cosine == pytest.approx(near, abs=3e-7)
     rows[7] = turned(reference[7], far)
-    numbers = rf"in {precision} it is no twin .*worst of 40 texts has cosine {far:.5f}.*{asked} is"
+    numbers = rf"in {precision} .*worst of 40 texts has cosine {far:.5f}.*{asked} is"
     with pytest.raises(EncoderError, match=numbers):
-        prove(rows, reference, precision)
+        verify(rows, reference, precision)
 
 
 @pytest.mark.parametrize("places", [[3], slice(None)])
-def test_numbers_that_are_none_are_no_twin(reference, places):
+def test_numbers_that_are_none_are_refused(reference, places):
     rows = reference.copy()
     rows[places] = np.nan
     with pytest.raises(EncoderError, match=r"has cosine nan"):
-        prove(rows, reference, "bf16")
+        verify(rows, reference, "bf16")
 
 
 def test_numbers_that_are_none_are_refused_where_no_neighbour_is_clear():
@@ -53,7 +53,7 @@ def test_numbers_that_are_none_are_refused_where_no_neighbour_is_clear():
     rows = reference.copy()
     rows[1] = np.nan
     with pytest.raises(EncoderError, match=r"has cosine nan .* and 0 have another"):
-        prove(rows, reference, "fp32")
+        verify(rows, reference, "fp32")
 
 
 def circle(*degrees):
@@ -65,14 +65,14 @@ def test_a_neighbour_that_changes_where_the_reference_is_clear_is_refused():
     # 30 lies 1.0 from 29 and 1.15 from 31.15: cosines that differ by 5e-5.
     reference, rows = circle(29, 30, 31.15, 200), circle(29, 30, 30.85, 200)
     with pytest.raises(EncoderError, match=r"and 1 have another nearest neighbour"):
-        prove(rows, reference, "fp32")
+        verify(rows, reference, "fp32")
 
 
 def test_a_neighbour_may_change_where_the_reference_cannot_tell():
     reference, rows = circle(29, 30, 31.0001, 200), circle(29, 30, 30.9999, 200)
-    assert prove(rows, reference, "fp32").n_moved == 0
+    assert verify(rows, reference, "fp32").n_changed == 0
     coarse = circle(29, 30, 31.3, 200), circle(29, 30, 30.9, 200)
-    assert prove(*coarse[::-1], "bf16").n_moved == 0
+    assert verify(*coarse[::-1], "bf16").n_changed == 0
 
 
 def test_the_probe_texts_are_all_different_and_of_all_lengths():

@@ -21,16 +21,16 @@ import pytest
 from textshot import Engine
 from textshot.testing import HashingEncoder, toy_categories
 
-REPORT_VIOLATIONS = """
+TOLD = """
 addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.blockedURI}`));
 """
 
 
 def until(true: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    end = monotonic() + 60
+    end = monotonic() + 15
     while not true():
-        assert monotonic() < end, "the condition did not become true in time"
+        assert monotonic() < end, "it has not come to be"
         sleep(0.05)
 
 
@@ -41,11 +41,11 @@ class Server:
     url: str
 
     def ask(self, path: str, body: Any = None, key: str | None = None) -> Any:
-        """Return the JSON at a path of the API."""
+        """Return what the API says, past the page."""
         headers = {"Content-Type": "application/json"}
         headers |= {"X-API-Key": key} if key else {}
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.url + path, data, headers), timeout=60) as answer:
+        with urlopen(Request(self.url + path, data, headers), timeout=30) as answer:
             return json.load(answer)
 
 
@@ -74,9 +74,9 @@ def _url_when_ready(process: subprocess.Popen[str]) -> str:
     url, lines = "", []
     for line in process.stderr:
         lines.append(line)
-        record = json.loads(line) if line.startswith("{") else {}
-        url = record.get("url", url)
-        if record.get("event") == "ready":
+        told = json.loads(line) if line.startswith("{") else {}
+        url = told.get("url", url)
+        if told.get("event") == "ready":
             threading.Thread(target=process.stderr.read, daemon=True).start()
             return url
     pytest.fail(f"the service did not start: {''.join(lines)}")
@@ -84,7 +84,7 @@ def _url_when_ready(process: subprocess.Popen[str]) -> str:
 
 @dataclass
 class View:
-    """A page in the browser, with its console and its requests."""
+    """A page in the browser, and what it said and asked for."""
 
     page: Any
     url: str
@@ -94,7 +94,7 @@ class View:
 
     def watch(self) -> None:
         """Note what happens from now on."""
-        self.page.add_init_script(REPORT_VIOLATIONS)
+        self.page.add_init_script(TOLD)
         self.page.on("console", lambda message: self.console.append(message.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request))
@@ -119,19 +119,17 @@ class View:
         return self.page.locator("#answers .label").all_inner_texts()
 
     def status(self) -> str:
-        """Return the status line."""
+        """Return what was told last."""
         return self.page.inner_text("#status")
 
     def wait_for_status(self, words: str) -> None:
-        """Wait until the status line contains some words."""
+        """Wait until something is told."""
         self.page.wait_for_function(
             "words => document.querySelector('#status').innerText.includes(words)", arg=words
         )
 
     def check(self) -> None:
-        """Check that nothing went to other servers, and nothing unexpected is on the console."""
-        outside = [
-            r.url for r in self.requests if not r.url.startswith((self.url, "blob:", "data:"))
-        ]
-        messages = [m for m in self.console if not any(part in m for part in self.refused)]
-        assert (outside, messages) == ([], [])
+        """Nothing was asked of others, and nothing is on the console but refusals we provoked."""
+        asked = [r.url for r in self.requests if not r.url.startswith((self.url, "blob:", "data:"))]
+        said = [m for m in self.console if not any(part in m for part in self.refused)]
+        assert (asked, said) == ([], [])

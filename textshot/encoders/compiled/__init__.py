@@ -1,11 +1,9 @@
-"""Compiled twins: the reference encoder as a graph that runs without torch, and is proven equal.
+"""Compiled encoders: the reference as a graph that runs without torch, verified to be equal.
 
-- tokens: text to token numbers, by the Rust tokenizer alone
-- batches: token numbers to batches with next to no padding
-- export: the reference to a graph (torch, once)
-- store: the cache on disk, a folder for each encoder, made under a lock
-- proof: what makes a twin a twin; proven: a graph that is one; refusals: models that have none
-- engines: OpenVINO and ONNX Runtime; choose: which of them
-- load: all of it together; encoder: what people get
+- backends: choose OpenVINO, ONNX Runtime or torch; graphs: run a graph in the first two
+- tokens: texts to batches of tokens, without transformers
+- export: the reference as a graph (torch, once), and in 8 bits
+- store: the cache on disk; verification: compare a graph with the reference
+- load: all of it together; encoder: the result
 - static: models of one matrix, which need no graph
 """

@@ -1,4 +1,4 @@
-"""Which engine runs an encoder, and how precisely."""
+"""Choose the backend that computes the vectors, and its precision."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from textshot.encoders.compiled.onnx_graph import versions
-from textshot.encoders.compiled.openvino_graph import has_bf16
+from textshot.encoders.compiled.graphs import has_bf16, versions
 from textshot.errors import EncoderError
 
 AUTO, TORCH, OPENVINO, ONNX = "auto", "torch", "openvino", "onnx"
@@ -20,20 +19,26 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
     OPENVINO: (AUTO, FP32, BF16, INT8),
     ONNX: (AUTO, FP32),
 }
-"""What each engine can do; the first one is the default."""
+"""The precisions of each backend; the first one is the default."""
 
 BACKEND_VARIABLE, PRECISION_VARIABLE = "TEXTSHOT_BACKEND", "TEXTSHOT_PRECISION"
-"""Environment variables that stand for "auto"."""
+"""Environment variables that replace "auto"."""
 
 
 def choose(backend: str, precision: str, device: str | None) -> tuple[str, str]:
-    """Return the engine and the precision that are meant, neither of them "auto".
+    """Return backend and precision, neither of them "auto".
 
-    On the CPU OpenVINO, in bf16 where the CPU has it, else in fp32; without OpenVINO ONNX Runtime,
-    without either torch. Where there is a graphics card, or another device is named: torch.
+    - "torch" is the reference, in fp32.
+    - "openvino" and "onnx" compile it for the CPU, once, into the cache: in fp32, with OpenVINO
+      also in bf16. In "int8" (extra `int8`) vectors are near the reference's (cosine 0.998) and not
+      equal: it is an encoder of its own, and an index is made and read with it.
+    - "auto" is OpenVINO on the CPU, in bf16 where the CPU has it; without OpenVINO ONNX Runtime,
+      without either torch. With a graphics card, or another device, it is torch.
+
+    A static model is computed by NumPy in any of them but an explicit "torch".
 
     Raises:
-        EncoderError: what does not exist, does not go together, or is not installed.
+        EncoderError: an unknown backend or precision, or one that is not available.
     """
     backend = _from_variable(backend, BACKEND_VARIABLE)
     precision = _from_variable(precision, PRECISION_VARIABLE)
@@ -46,7 +51,7 @@ def choose(backend: str, precision: str, device: str | None) -> tuple[str, str]:
         )
     if backend == AUTO:
         backend = _fastest(precision, device)
-    _check_there(backend, device)
+    _check_available(backend, device)
     if precision == INT8 and versions()["nncf"] is None:
         raise EncoderError(
             'int8 needs nncf, which is not installed: pip install "textshot-classifier[int8]"'
@@ -58,14 +63,14 @@ def choose(backend: str, precision: str, device: str | None) -> tuple[str, str]:
     return backend, precision
 
 
-def is_asked_for(backend: str, precision: str) -> bool:
-    """Tell whether somebody wants this engine, by argument or variable, and not just a fast one."""
+def is_explicit(backend: str, precision: str) -> bool:
+    """Tell whether the user chose this backend, by argument or variable."""
     named = _from_variable(backend, BACKEND_VARIABLE) != AUTO
     return named or _from_variable(precision, PRECISION_VARIABLE) in (BF16, INT8)
 
 
-def _from_variable(given: str, variable: str) -> str:
-    return os.environ.get(variable, "").strip() or AUTO if given == AUTO else given
+def _from_variable(value: str, variable: str) -> str:
+    return os.environ.get(variable, "").strip() or AUTO if value == AUTO else value
 
 
 def _fastest(precision: str, device: str | None) -> str:
@@ -73,8 +78,8 @@ def _fastest(precision: str, device: str | None) -> str:
         return OPENVINO
     if device not in (None, "cpu") or (device is None and _has_accelerator()):
         return TORCH
-    there = versions()
-    return next((name for name in (OPENVINO, ONNX) if there[name] is not None), TORCH)
+    installed = versions()
+    return next((name for name in (OPENVINO, ONNX) if installed[name] is not None), TORCH)
 
 
 def _has_accelerator() -> bool:
@@ -82,7 +87,7 @@ def _has_accelerator() -> bool:
     return sys.platform == "darwin" or Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
 
 
-def _check_there(backend: str, device: str | None) -> None:
+def _check_available(backend: str, device: str | None) -> None:
     if backend == TORCH:
         return
     if device not in (None, "cpu"):

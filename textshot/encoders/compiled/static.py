@@ -1,4 +1,4 @@
-"""Static models: a row for each token and the mean of these, in NumPy and without torch."""
+"""Static models: the mean of a row for each token, in NumPy and without torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from textshot._arrays import FloatArray, unit_rows
-from textshot.encoders.base import clean_texts, with_direction
-from textshot.encoders.compiled.load import Model, fingerprint_of, reference, spec_of
-from textshot.encoders.compiled.means import means
-from textshot.encoders.compiled.tokens import Tokens
-from textshot.encoders.fingerprint import effective_max_length
+from textshot._arrays import FloatArray, IntArray, unit_rows
+from textshot.encoders.base import Encoder, clean_texts, with_direction
+from textshot.encoders.compiled.tokens import Tokenizer
+from textshot.encoders.fingerprint import ModelConfig, effective_max_length
 from textshot.encoders.model_folder import read_modules, read_settings
-from textshot.encoders.text_stats import TruncationStats
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -24,10 +21,14 @@ if TYPE_CHECKING:
 CHUNK = 1024
 """Texts whose tokens are held at once."""
 
+TOKENS_AT_ONCE = 512
+"""Tokens that are added up at once, half a megabyte at 256 dimensions. The sums of longer texts are
+added up in turn, which also keeps single precision exact over many thousand tokens."""
+
 _NAMES = ("embedding.weight", "embeddings")  # of sentence-transformers, and of model2vec
 
 
-class StaticEncoder:
+class StaticEncoder(Encoder):
     """A static model: vectors equal to those of the reference to 1e-5, and the same fingerprint.
 
     Of a text of ten thousand tokens it is nearer to the exact mean than the reference, which adds
@@ -35,58 +36,49 @@ class StaticEncoder:
     threads.
 
     Args:
-        model: which one; `is_static` holds for it.
-
-    Attributes:
-        kind: what computes, and how precisely.
+        config: a model for which `is_static` holds.
 
     Raises:
         EncoderError: a folder that is refused or damaged, or a max_length, which has no effect.
     """
 
-    kind = "numpy-fp32"
+    backend, precision = "numpy", "fp32"
+    is_single_core = True
 
-    def __init__(self, model: Model) -> None:
-        self._model, self.name, self.folder = model, model.name, model.folder
-        self.source = f"{model.source}, numpy fp32"
-        self.fingerprint, self.spec = fingerprint_of(model, None), spec_of(model, None)
-        [self._prompt] = clean_texts([model.prompt])
-        first = read_modules(model.folder)[0]
+    def __init__(self, config: ModelConfig) -> None:
+        self._config, self._prompt = config, config.prompt
+        fingerprint = config.fingerprint()  # refuses unsafe folders before they are read
+        first = read_modules(config.folder)[0]
         self._table = _read_table(first.folder)
-        self._tokens = _read_tokens(first.folder, effective_max_length(first), len(self._table))
-        cut = read_settings(model.folder / "config_sentence_transformers.json").get("truncate_dim")
+        self._tokenizer = _read_tokenizer(
+            first.folder, effective_max_length(first), len(self._table)
+        )
+        cut = read_settings(config.folder / "config_sentence_transformers.json").get("truncate_dim")
         if isinstance(cut, int):
             self._table = np.ascontiguousarray(self._table[:, :cut])
-        self.dim = self._table.shape[1]
+        super().__init__(
+            config.name,
+            dim=self._table.shape[1],
+            fingerprint=fingerprint,
+            source=f"{config.source}, numpy fp32",
+            spec=config.spec(),
+            folder=config.folder,
+        )
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
-        """Return the vectors of texts.
-
-        Args:
-            texts: a list of n strings.
-            batch_size: there for the contract; memory is bounded by tokens.
-
-        Returns:
-            float32 of shape (n, dim), unit rows.
-
-        Raises:
-            TypeError: a single string in place of a list.
-            InvalidTextsError: a member that is not a string.
-        """
+        """Return the vectors of texts, float32 (n, dim); `batch_size` has no effect."""
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dim), np.float32)
         for start in range(0, len(clean), CHUNK):
-            some = [self._prompt + text for text in clean[start : start + CHUNK]]
-            rows[start : start + CHUNK] = means(self._table, self._tokens.numbers(some))
+            chunk = [self._prompt + text for text in clean[start : start + CHUNK]]
+            rows[start : start + CHUNK] = mean_rows(self._table, self._tokenizer.tokenize(chunk))
         return unit_rows(with_direction(rows))
 
-    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
-        """Tell how many texts there are: they are read to their end."""
-        return TruncationStats(len(texts))
-
     def reference(self) -> SentenceTransformerEncoder:
-        """Return the reference, for what only torch can do."""
-        return reference(self._model)
+        """Return the encoder in torch."""
+        from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+
+        return SentenceTransformerEncoder(self._config, "cpu")
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return itself: it never changes, and scikit-learn copies what an estimator is given."""
@@ -94,11 +86,11 @@ class StaticEncoder:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel to another process by name: the model is loaded again there."""
-        return StaticEncoder, (self._model,)
+        return StaticEncoder, (self._config,)
 
 
 def is_static(folder: Path) -> bool:
-    """Tell whether a model is one matrix in float32 and nothing that NumPy does not do.
+    """Tell whether a model is one matrix in float32 that NumPy can do alone.
 
     Others (half precision, a mapping of tokens, a Dense module behind) are left to torch.
 
@@ -118,10 +110,10 @@ def is_static(folder: Path) -> bool:
             names = list(file.keys())
             if len(names) != 1 or names[0] not in _NAMES:
                 return False
-            told = file.get_slice(names[0])
-            return told.get_dtype() == "F32" and len(told.get_shape()) == 2
+            matrix = file.get_slice(names[0])
+            return matrix.get_dtype() == "F32" and len(matrix.get_shape()) == 2
     except (SafetensorError, OSError):
-        return False  # damaged or out of reach, which the reference says
+        return False  # damaged: the reference says so
 
 
 def _read_table(folder: Path) -> FloatArray:
@@ -134,16 +126,34 @@ def _read_table(folder: Path) -> FloatArray:
     return np.asarray(table, np.float32)
 
 
-def _read_tokens(folder: Path, limit: int | None, n_rows: int) -> Tokens:
+def _read_tokenizer(folder: Path, limit: int | None, n_rows: int) -> Tokenizer:
     path = folder / "tokenizer.json"
     try:
-        tokens = Tokens(path, limit, special=False)
+        tokenizer = Tokenizer(path, limit, special=False)
     except Exception as error:  # tokenizers raises nothing more precise
         raise EncoderError(f"{path} cannot be read as a tokenizer: {error}") from error
-    most = max(tokens.get_vocab().values(), default=-1)
-    if most >= n_rows:
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if largest >= n_rows:
         raise EncoderError(
-            f"{path} has a token {most}, and the matrix beside it {n_rows} rows: they do not belong"
-            " together"
+            f"{path} has a token {largest}, and the matrix beside it {n_rows} rows: they do not"
+            " belong together"
         )
-    return tokens
+    return tokenizer
+
+
+def mean_rows(table: FloatArray, tokens: Sequence[IntArray]) -> FloatArray:
+    """Return the mean of the rows of each text's tokens; text by text is faster than all at once.
+
+    Args:
+        table: float32 (n_tokens, dim).
+        tokens: for each of n texts int64 (m,).
+
+    Returns:
+        float32 (n, dim); zeros for a text without tokens.
+    """
+    rows = np.zeros((len(tokens), table.shape[1]), np.float32)
+    for row, own in zip(rows, tokens, strict=True):
+        for start in range(0, len(own), TOKENS_AT_ONCE):
+            row += np.add.reduce(table.take(own[start : start + TOKENS_AT_ONCE], axis=0), axis=0)
+        row /= np.float32(max(1, len(own)))
+    return rows

@@ -1,7 +1,7 @@
-"""The twins on disk: a folder for each fingerprint in the cache, made once, under a lock.
+"""Store compiled models in the cache on disk: a folder for each fingerprint, written once.
 
-Files are written aside and renamed; `twin.json` is written last and vouches for the others and for
-itself, so a twin that was interrupted, or is damaged, is one that is not there, and is made again.
+`compiled.json` is written last and holds the sha256 of the other files and of itself. So a model
+whose compilation was interrupted, or that is damaged, does not count, and is compiled again.
 """
 
 from __future__ import annotations
@@ -10,29 +10,37 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from textshot._files import write_atomic
+from textshot._files import lock, write_atomic
+from textshot._version import __version__
+from textshot.encoders.compiled.graphs import version_of
 from textshot.errors import EncoderError
 
 CACHE_VARIABLE = "TEXTSHOT_CACHE"
-"""The environment variable that names the folder of what can be made again."""
+"""The environment variable with the folder of all that can be made again."""
 
-GRAPH, TOKENIZER, PROBE, NOTE = "graph.onnx", "tokenizer.json", "probe.safetensors", "twin.json"
-INT8_GRAPH, INT8_NOTE = "int8.safetensors", "int8.json"
-_FORMAT = "textshot-twin-2"  # 1 had torch's own attention in the graph
-_MOST_NOTE = 1 << 20
+GRAPH, TOKENIZER, PROBE = "graph.onnx", "tokenizer.json", "probe.safetensors"
+MANIFEST = "compiled.json"
+INT8_GRAPH, INT8_MANIFEST = "int8.safetensors", "int8.json"
+_FORMAT = "textshot-compiled-1"
+_MAX_MANIFEST = 1 << 20
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+class NotCompilableError(EncoderError):
+    """The model cannot be compiled, on any machine and with any cache."""
 
 
 def cache_folder() -> Path:
-    """Return where twins are kept, as the system has it; the folder may not be there yet."""
-    given = os.environ.get(CACHE_VARIABLE)
-    if given:
-        return Path(given).expanduser()
+    """Return the cache of this system's user; the folder may not exist yet."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
     if sys.platform == "darwin":
         return Path("~/Library/Caches/textshot").expanduser()
     if os.name == "nt":
@@ -41,16 +49,16 @@ def cache_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
-    """A twin on disk.
+class CompiledModel:
+    """A compiled model on disk.
 
     Attributes:
-        folder: where its files are.
-        dim: numbers in a vector.
-        limit: tokens that are read at once; None: any number.
-        pad: the token number that fills up a batch.
-        unknown: the token that stands for what is not known, if there is one.
-        files: {name: sha256} of what `twin.json` vouches for.
+        folder: of its files.
+        dim: length of a vector.
+        limit: tokens that are encoded at once; None: any number.
+        pad: the padding token.
+        unknown: the token that stands for an unknown one, if any.
+        files: {name: sha256} of the files that the manifest lists.
     """
 
     folder: Path
@@ -61,69 +69,60 @@ class Twin:
     files: Mapping[str, str]
 
     def read(self, name: str) -> bytes:
-        """Return a file, checked.
-
-        Raises:
-            EncoderError: it is not there, or damaged.
-        """
+        """Return a file, checked; EncoderError: it is missing or damaged."""
         return read_checked(self.folder / name, self.files.get(name, ""))
 
 
-def read_twin(folder: Path) -> Twin | None:
-    """Return the twin in a folder; None when there is none that can be used."""
+def read_compiled(folder: Path) -> CompiledModel | None:
+    """Return the compiled model in a folder; None when there is none that can be used."""
     try:
-        note = (folder / NOTE).read_bytes()
-        found = json.loads(note) if len(note) <= _MOST_NOTE else {}
-        if found.get("format") != _FORMAT or found.pop("sha256") != _digest(found):
+        data = (folder / MANIFEST).read_bytes()
+        facts = json.loads(data) if len(data) <= _MAX_MANIFEST else {}
+        if facts.get("format") != _FORMAT or facts.pop("sha256") != _digest(facts):
             return None
-        if not {GRAPH, TOKENIZER, PROBE} <= set(found["files"]):
+        if not {GRAPH, TOKENIZER, PROBE} <= set(facts["files"]):
             return None
-        files = {str(name): str(digest) for name, digest in found["files"].items()}
-        limit = found["limit"]
-        return Twin(
+        return CompiledModel(
             folder,
-            int(found["dim"]),
-            None if limit is None else int(limit),
-            int(found["pad"]),
-            found["unknown"],
-            files,
+            dim=int(facts["dim"]),
+            limit=None if facts["limit"] is None else int(facts["limit"]),
+            pad=int(facts["pad"]),
+            unknown=facts["unknown"],
+            files={str(name): str(sha256) for name, sha256 in facts["files"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except _DAMAGE:
         return None
 
 
-def write_twin(folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, Any]) -> Twin:
-    """Write a twin and return it.
+def write_compiled(
+    folder: Path, contents: Mapping[str, bytes], facts: Mapping[str, Any]
+) -> CompiledModel:
+    """Write a compiled model and return it.
+
+    Args:
+        folder: made when missing.
+        contents: {name: data} of its files.
+        facts: the other attributes of `CompiledModel`.
 
     Raises:
-        OSError: what the system refuses; what was there before is whole, or is not there.
+        OSError: what the system refuses; the model that was there is complete, or does not count.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
-        (folder / NOTE).unlink()  # while files change nothing vouches for them
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+        (folder / MANIFEST).unlink()  # no manifest while files change
     for name, data in contents.items():
         write_atomic(folder / name, data)
-    note = {"format": _FORMAT, **facts, "files": digests}
-    told = json.dumps({**note, "sha256": _digest(note)}, indent=1)
-    write_atomic(folder / NOTE, told.encode())
-    twin = read_twin(folder)
-    if twin is None:
-        raise OSError(f"{folder / NOTE} was written and cannot be read")
-    return twin
-
-
-def _digest(note: Mapping[str, Any]) -> str:
-    """Return what vouches for the note itself, whose numbers decide what is read of a text."""
-    return hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()
+    files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    manifest = {"format": _FORMAT, **facts, "files": files}
+    _write_json(folder / MANIFEST, {**manifest, "sha256": _digest(manifest)})
+    model = read_compiled(folder)
+    if model is None:
+        raise OSError(f"{folder / MANIFEST} was written and cannot be read")
+    return model
 
 
 def read_checked(path: Path, sha256: str) -> bytes:
-    """Return the bytes of a file whose sha256 is known.
-
-    Raises:
-        EncoderError: it is not there, or damaged.
-    """
+    """Return the bytes of a file whose sha256 is known; EncoderError: missing or damaged."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -133,37 +132,70 @@ def read_checked(path: Path, sha256: str) -> bytes:
     return data
 
 
-def read_int8(twin: Twin) -> bytes:
-    """Return the twin's graph in 8 bits.
+def read_int8(model: CompiledModel) -> bytes:
+    """Return the model's graph in 8 bits; EncoderError: missing, damaged, or of another graph."""
+    path = model.folder / INT8_MANIFEST
+    try:
+        facts = json.loads(path.read_bytes())
+        graph, sha256 = str(facts["graph"]), str(facts["sha256"])
+    except _DAMAGE as error:
+        raise EncoderError(f"{path} cannot be read") from error
+    if graph != model.files[GRAPH]:
+        raise EncoderError(f"{path} is of another graph")
+    return read_checked(model.folder / INT8_GRAPH, sha256)
+
+
+def write_int8(model: CompiledModel, data: bytes) -> None:
+    """Store the model's graph in 8 bits; its manifest comes last."""
+    with suppress(FileNotFoundError):
+        (model.folder / INT8_MANIFEST).unlink()
+    write_atomic(model.folder / INT8_GRAPH, data)
+    facts = {"graph": model.files[GRAPH], "sha256": hashlib.sha256(data).hexdigest()}
+    _write_json(model.folder / INT8_MANIFEST, facts)
+
+
+def compilation_lock(folder: Path) -> AbstractContextManager[None]:
+    """Lock a model: of two processes that need it, one compiles it and the other waits."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return lock(folder.with_suffix(".lock"), conflict=f"{folder} is being compiled")
+
+
+def write_refusal(folder: Path, backend: str, precision: str, reason: str) -> None:
+    """Store why a model cannot be compiled, so that it is not tried again at each start."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(_refusal(folder, backend, precision), {"with": _libraries(), "reason": reason})
+
+
+def check_refusal(folder: Path, backend: str, precision: str) -> None:
+    """Raise a stored refusal of the very same versions of the libraries.
 
     Raises:
-        EncoderError: there is none, it is damaged, or of another graph.
+        NotCompilableError: the model cannot be compiled for this backend, with the reason.
     """
-    path = twin.folder / INT8_NOTE
+    path = _refusal(folder, backend, precision)
     try:
-        note = json.loads(path.read_bytes())
-        of, sha256 = str(note["graph"]), str(note["sha256"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EncoderError(f"{path} cannot be read") from error
-    if of != twin.files[GRAPH]:
-        raise EncoderError(f"{path} is of another graph")
-    return read_checked(twin.folder / INT8_GRAPH, sha256)
+        refusal = json.loads(path.read_bytes())
+        reason = str(refusal["reason"]) if refusal["with"] == _libraries() else None
+    except _DAMAGE:
+        return
+    if reason is not None:
+        raise NotCompilableError(f"{reason} (from an earlier try; delete {path} to try again)")
 
 
-def write_int8(twin: Twin, data: bytes) -> None:
-    """Keep the twin's graph in 8 bits; the note that vouches for it comes last."""
-    with suppress(FileNotFoundError):
-        (twin.folder / INT8_NOTE).unlink()
-    write_atomic(twin.folder / INT8_GRAPH, data)
-    note = {"graph": twin.files[GRAPH], "sha256": hashlib.sha256(data).hexdigest()}
-    write_atomic(twin.folder / INT8_NOTE, json.dumps(note, indent=1).encode())
+def _refusal(folder: Path, backend: str, precision: str) -> Path:
+    return folder / f"refused-{backend}-{precision}.json"
 
 
-@contextmanager
-def making(folder: Path) -> Iterator[None]:
-    """Hold the lock of a twin: of two processes that want it, one makes it and the other waits."""
-    from filelock import FileLock
+def _libraries() -> dict[str, str | None]:
+    """Return the versions of all that decides whether a model can be compiled."""
+    names = ("torch", "transformers", "onnx", "openvino", "onnxruntime", "nncf")
+    return {"textshot": __version__, **{name: version_of(name) for name in names}}
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        yield
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    write_atomic(path, json.dumps(content, indent=1).encode())
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Return the sha256 of the manifest itself, whose limit decides where a text is cut."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

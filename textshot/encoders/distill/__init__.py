@@ -1,1 +1,0 @@
-"""Static encoders: distilled from another encoder (extra `static`)."""
