@@ -21,7 +21,7 @@ from benchmarks.accuracy.sets import SETS, Set
 from benchmarks.data import save
 from textshot import CachedEncoder, Engine, load_encoder
 from textshot.encoders import PrecomputedEncoder
-from textshot.engine.findings import FindingKind
+from textshot.engine.check import FindingKind
 from textshot.types import spoken_name
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "check.json", Path("docs/check-figures.md")

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.data import load, save
 from textshot import Category, Engine
-from textshot.engine.engine import WINDOW
+from textshot.engine.predictor import WINDOW
 
 RESULTS = Path(__file__).parent / "results" / "pipelines.json"
 N_TEXTS = 5000

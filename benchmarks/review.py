@@ -23,7 +23,7 @@ from textshot import CachedEncoder, Engine, load_encoder
 from textshot._arrays import IntArray
 from textshot.batch.review import ReviewRow, most_uncertain
 from textshot.encoders import PrecomputedEncoder
-from textshot.engine.predict import PredictionArrays
+from textshot.engine import PredictionArrays
 from textshot.types import UNKNOWN
 
 RESULTS, PAGE = Path(__file__).parent / "results" / "review.json", Path("docs/review-figures.md")
@@ -110,7 +110,7 @@ def cell(
             ):
                 right = _rows(answers) == some.truths
                 figures[when] = 100 * float(right[rest].mean())
-                figures[f"written {when}"] = 100 * float((right & answers.known)[rest].mean())
+                figures[f"written {when}"] = 100 * float((right & answers.in_scope)[rest].mean())
             for figure, value in figures.items():
                 found[way].setdefault(figure, []).append(value)
     return found
@@ -123,11 +123,11 @@ def _rows(answers: PredictionArrays) -> IntArray:
 
 def _doubtful(engine: Engine, answers: PredictionArrays, texts: Sequence[str], n: int) -> list[int]:
     """Return the places of the rows that a review asks about."""
-    limits = np.full(len(texts), inf) if answers.limits is None else answers.limits
+    limits = np.full(len(texts), inf) if answers.thresholds is None else answers.thresholds
     rows = [
         ReviewRow(
             text,
-            engine.index.labels[answers.rows[i, 0]] if answers.known[i] else UNKNOWN,
+            engine.index.labels[answers.rows[i, 0]] if answers.in_scope[i] else UNKNOWN,
             score=float(answers.scores[i, 0]),
             margin=float(answers.margins[i]),
             away=abs(float(answers.scores[i, 0]) - float(limits[i])),

@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from textshot import FunctionEncoder, load_encoder
@@ -67,3 +68,37 @@ def real_encoder():
 
     torch.set_num_threads(1)
     return load_encoder(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def at():
+    """Unit rows at these degrees: `at(0, 90)` is [[1, 0], [0, 1]]."""
+
+    def rows(*degrees):
+        angles = np.radians(np.asarray(degrees, np.float64))
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+    return rows
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """All that a State holds, to the bit, as one value that can be compared."""
+
+    def values(state):
+        made_by = state.encoder and (
+            state.encoder.fingerprint,
+            dict(state.encoder.spec),
+            None if state.encoder.probe is None else state.encoder.probe.tobytes(),
+        )
+        entries = tuple(
+            (e.category, e.keys, e.vectors.tobytes(), e.prototype.tobytes()) for e in state.entries
+        )
+        settings = state.dim, state.use_names, state.name_weight, state.private, state.decision
+        out_of_scope = state.out_of_scope and (
+            state.out_of_scope.examples,
+            state.out_of_scope.vectors.tobytes(),
+        )
+        return *settings, made_by, out_of_scope, entries
+
+    return values

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         load_encoder,
     )
     from textshot.engine import Engine
+    from textshot.engine.check import Finding
     from textshot.engine.explain import Explanation
-    from textshot.engine.findings import Finding
     from textshot.errors import TextshotError
     from textshot.estimators import OneShotClassifier, TextshotEncoder
     from textshot.evaluation import Evaluation, evaluate, evaluate_episodes, full_way
@@ -46,7 +46,7 @@ _HOMES = {
     "Evaluation": "evaluation",
     "Example": "types",
     "Explanation": "engine.explain",
-    "Finding": "engine.findings",
+    "Finding": "engine.check",
     "FunctionEncoder": "encoders",
     "Index": "index",
     "Key": "types",

@@ -16,7 +16,8 @@ from benchmarks.search.vectors import read
 from textshot._arrays import FloatArray, IntArray
 from textshot.encoders import Encoder
 from textshot.engine import Engine
-from textshot.index import Index
+from textshot.engine.editing import add_categories, remove_categories
+from textshot.index import Index, State
 from textshot.index.search import FaissSearch, NumpySearch, VectorSearch
 from textshot.types import Category
 
@@ -110,13 +111,18 @@ def changing(seeds: Path, size: int) -> dict[str, float]:
 
 def _changes(seeds: Path, size: int, place: Path) -> dict[str, float]:
     vectors = read(seeds, size + 1)[0]
-    index = Index(vectors.shape[1], weighed=True, attentive=True)
+    state = State.empty(vectors.shape[1], weigh_names=True, key_attention=True)
+    index = Index(state)
     engine = Engine(_Encoder(vectors.shape[1]), index)
     categories = [Category(f"category {i:07d}") for i in range(size)]
-    found = {"add_all_s": _seconds(lambda: index.add(categories, vectors[:-1]))}
+
+    def add(new: list[Category], rows: FloatArray) -> None:
+        index.commit(add_categories(index.state, new, rows))
+
+    found = {"add_all_s": _seconds(lambda: add(categories, vectors[:-1]))}
     changes = {
-        "add_one_s": lambda: index.add([Category("one more")], vectors[-1:]),
-        "remove_one_s": lambda: index.remove(["one more"]),
+        "add_one_s": lambda: add([Category("one more")], vectors[-1:]),
+        "remove_one_s": lambda: index.commit(remove_categories(index.state, ["one more"])),
     }
     for name in list(changes) * 3:
         found[name] = min(found.get(name, np.inf), _seconds(changes[name]))

@@ -137,7 +137,7 @@ def test_where_nothing_is_to_be_learnt_nothing_is_written(run, index, rows):
         (["text", "--from", "r.csv"], 2, "as an argument or with --from, not both"),
         (["--from", "-"], 2, "name the format of stdin: --format"),
         (["text", "late parcels"], 1, "no category 'late parcels' among the 5 of this index; did"),
-        ([" ", "unknown"], 1, "1 of 1 texts that fit nothing are empty"),
+        ([" ", "unknown"], 1, "1 of 1 out-of-scope texts are empty"),
         ([" ", "late parcel"], 1, "category 'late parcel' has an empty example"),
         (["--from", "nowhere.csv"], 1, "nowhere.csv: there is no such file"),
         (["text", "late parcel", "--encoder", "./nowhere"], 1, "no encoder './nowhere'"),

@@ -121,7 +121,7 @@ def test_names_can_be_left_out_and_columns_named(run):
     options = ["--label-column", "class", "--text-column", "body", "--no-names"]
     run("index", "c.tsv", "-o", "made", "--encoder", "hashing", *options)
     engine = Engine.load("made")
-    assert not engine.index.names
+    assert not engine.info.use_names
     [found] = engine.classify(["my parcel"])
     assert (found.label, found.score) == ("c2", pytest.approx(1.0))
 

@@ -139,7 +139,7 @@ def test_the_last_category_can_go_and_everything_is_unknown_then(run, index):
         (["add", "new", ""], 1, "category 'new' has an empty example"),
         (["add", "unknown"], 2, "unknown takes out-of-scope texts, and no description"),
         (["add", "unknown", "x", "--description", "y"], 2, "unknown takes out-of-scope texts"),
-        (["add", "unknown", "x", " "], 1, "1 of 2 texts that fit nothing are empty"),
+        (["add", "unknown", "x", " "], 1, "1 of 2 out-of-scope texts are empty"),
         (["remove", "unknown"], 2, "name the text of unknown to remove: --example TEXT"),
         (["remove", "unknown", "--example", "x"], 1, "known to fit no category (0 of them)"),
         (["merge", "late parcel", "--into", "unknown"], 1, "no category 'unknown' among the 5"),
@@ -190,14 +190,14 @@ def test_renaming_to_the_same_name_is_refused(run, index):
 @pytest.mark.parametrize("label", [" late parcel ", "late parcel\t"])
 def test_add_finds_a_category_whose_name_comes_with_blanks(run, index, label):
     run("labels", "add", index, label, "the courier is slow")
-    found = Engine.load(index).index.entry("late parcel").category
+    found = Engine.load(index).index.state.entry("late parcel").category
     assert [e.text for e in found.examples] == ["my parcel has not come yet", "the courier is slow"]
 
 
 def test_add_finds_a_category_whose_name_is_composed_in_another_way(run, index):
     run("labels", "add", index, "caf\u00e9", "an espresso")
     run("labels", "add", index, "cafe\u0301", "two cappuccinos")
-    found = Engine.load(index).index.entry("caf\u00e9").category
+    found = Engine.load(index).index.state.entry("caf\u00e9").category
     assert [e.text for e in found.examples] == ["an espresso", "two cappuccinos"]
 
 

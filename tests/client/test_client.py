@@ -1,4 +1,4 @@
-"""The client: what it sends, what it makes of answers, and when it tries again."""
+"""The client: its requests, its results and its retries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from textshot.client import AnswerError, Client
+from textshot.client import AnswerError, Client, wire
 from textshot.client.wire import category_body, parse_category
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, ServiceError
 from textshot.types import Category, Example, KeyKind
@@ -24,7 +24,7 @@ class Fake:
     """Answers requests by a script of (status, headers), then as a service would."""
 
     def __init__(self, *script: tuple[int, dict[str, str]] | Exception) -> None:
-        self.script, self.asked, self.slept = list(script), list[httpx.Request](), list[float]()
+        self.script, self.asked = list(script), list[httpx.Request]()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/info":
@@ -32,24 +32,30 @@ class Fake:
         self.asked.append(request)
         request.read()
         if self.script:
-            said = self.script.pop(0)
-            if isinstance(said, Exception):
-                raise said
-            status, headers = said
+            step = self.script.pop(0)
+            if isinstance(step, Exception):
+                raise step
+            status, headers = step
             error = {"code": "some_code", "message": "the reason", "request_id": "r1"}
             return httpx.Response(status, headers=headers, json={"error": error})
         return self.answer(request)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content) if request.content else {}
-        shown = [prediction(text) for text in body.get("texts", [])]
-        shown += [prediction(one["text"]) for one in body.get("corrections", [])]
-        return httpx.Response(200, json={"predictions": shown, "index_generation": 7})
+        predictions = [prediction(text) for text in body.get("texts", [])]
+        predictions += [prediction(one["text"]) for one in body.get("corrections", [])]
+        return httpx.Response(200, json={"predictions": predictions, "index_generation": 7})
 
     def client(self, **more) -> Client:
-        client = Client(transport=httpx.MockTransport(self), **more)
-        client._send._sleep = self.slept.append
-        return client
+        return Client(transport=httpx.MockTransport(self), **more)
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between attempts, which take no time here."""
+    seconds: list[float] = []
+    monkeypatch.setattr(wire, "sleep", seconds.append)
+    return seconds
 
 
 def prediction(text: str) -> dict:
@@ -66,10 +72,10 @@ def prediction(text: str) -> dict:
 
 
 def test_an_answer_becomes_the_librarys_prediction():
-    [found, unknown] = Fake().client().classify(["some", "none"])
-    assert (found.label, found.labels, found.score) == ("SOME", ("SOME",), 0.5)
-    assert found.matches[0].key.kind is KeyKind.EXAMPLE
-    assert found.matches[0].key.correction_order == 3
+    [result, unknown] = Fake().client().classify(["some", "none"])
+    assert (result.label, result.labels, result.score) == ("SOME", ("SOME",), 0.5)
+    assert result.matches[0].key.kind is KeyKind.EXAMPLE
+    assert result.matches[0].key.correction_order == 3
     assert (unknown.label, unknown.labels) == (None, ())
 
 
@@ -114,34 +120,34 @@ def test_texts_are_checked_and_cleaned_as_the_library_does():
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_what_is_refused_for_now_is_sent_again_when_it_says(status: int):
+def test_a_refusal_for_lack_of_capacity_is_retried_when_it_says(status: int, slept: list[float]):
     fake = Fake((status, {"Retry-After": "3"}), (status, {}), (status, {"Retry-After": "9999"}))
     assert fake.client().classify(["x"])[0].label == "X"
-    assert fake.slept == [3.0, 0.5, 60.0]
+    assert slept == [3.0, 0.5, 60.0]
 
 
-def test_it_gives_up_with_what_the_service_said():
+def test_it_gives_up_with_the_message_of_the_service():
     fake = Fake(*[(429, {"Retry-After": "1"})] * 3)
-    with pytest.raises(AnswerError, match="answered 429: the reason") as found:
+    with pytest.raises(AnswerError, match="answered 429: the reason") as caught:
         fake.client(attempts=3).classify(["x"])
-    assert (found.value.status, found.value.code, found.value.request_id) == (
+    assert (caught.value.status, caught.value.code, caught.value.request_id) == (
         429,
         "some_code",
         "r1",
     )
     assert len(fake.asked) == 3
-    assert isinstance(found.value, ServiceError)
+    assert isinstance(caught.value, ServiceError)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 500])
-def test_other_refusals_are_not_sent_again(status: int):
+def test_other_refusals_are_not_sent_again(status: int, slept: list[float]):
     fake = Fake((status, {}))
     with pytest.raises(AnswerError, match=f"answered {status}: the reason"):
         fake.client().classify(["x"])
-    assert (len(fake.asked), fake.slept) == (1, [])
+    assert (len(fake.asked), slept) == (1, [])
 
 
-def test_a_connection_that_breaks_is_tried_again_where_it_only_reads():
+def test_a_broken_connection_is_retried_if_the_request_only_reads():
     broken = httpx.ReadError("gone")
     assert Fake(broken, broken).client().classify(["x"])[0].label == "X"
     with pytest.raises(AnswerError, match=r"no answer \(ReadError, 1 attempt\)"):
@@ -153,14 +159,14 @@ def test_a_change_that_was_never_sent_is_tried_again():
     assert fake.client().correct("x", "y").label == "X"
 
 
-def test_no_service_there_is_told():
+def test_a_missing_service_is_an_error():
     with pytest.raises(
         AnswerError, match=r"http://127.0.0.1:8000: no answer .ConnectError, 2 attempts"
     ):
         Fake(*[httpx.ConnectError("refused")] * 2).client(attempts=2).classify(["x"])
 
 
-def test_an_answer_of_something_else_is_told():
+def test_an_answer_of_another_server_is_an_error():
     class Other(Fake):
         def answer(self, request):
             return httpx.Response(502, text="<html>bad gateway")
@@ -179,15 +185,9 @@ def test_any_name_is_sent_whole(name: str):
     assert query == "generation=6"
 
 
-def test_an_attempt_at_least_is_needed():
+def test_at_least_one_attempt_is_needed():
     with pytest.raises(ValueError, match="attempts is 0"):
         Client(attempts=0)
-
-
-def test_proxies_of_the_environment_are_left_out(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    assert not Client()._http.trust_env
 
 
 def test_importing_it_loads_nothing_heavy():
@@ -235,7 +235,7 @@ def test_a_file_is_sent_again_from_its_beginning(tmp_path: Path):
     )
 
 
-def test_examples_are_sent_with_what_the_service_has_to_keep_of_them():
+def test_examples_are_sent_with_their_source_and_order():
     """Plain ones as plain texts, as services of the first edition take them."""
     examples = (Example("a"), Example("b", "import"), Example("c", "correction", 7))
     assert category_body(Category("x", examples=examples))["examples"] == [
@@ -245,9 +245,9 @@ def test_examples_are_sent_with_what_the_service_has_to_keep_of_them():
     ]
 
 
-def test_a_service_that_does_not_tell_the_order_of_corrections_is_understood():
-    shown = {"name": "x", "examples": [{"text": "a", "source": "correction"}]}
-    assert parse_category(shown).examples == (Example("a", "correction", 0),)
+def test_a_service_without_the_order_of_corrections_is_understood():
+    data = {"name": "x", "examples": [{"text": "a", "source": "correction"}]}
+    assert parse_category(data).examples == (Example("a", "correction", 0),)
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(folder: Path) -> Iterator[Client]:
+def service(folder: Path) -> Iterator[Process]:
     with Process(folder, "--writable", "--max-texts", "16").ready() as service:
-        with Client(service.url) as client:
-            yield client
+        yield service
         assert service.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def client(service: Process) -> Iterator[Client]:
+    with Client(service.url) as client:
+        yield client
 
 
 def texts() -> list[str]:
@@ -65,9 +70,9 @@ def test_changes_are_those_of_the_library(folder: Path, client: Client):
     made = Category("a/b: ü?", description="what is above", examples=["the sky is blue"])
     assert client.add(made, generation=before) == before + 1
     assert made in client.categories()
-    with pytest.raises(AnswerError, match="another writer was first") as found:
+    with pytest.raises(AnswerError, match="another writer was first") as caught:
         client.put(made, generation=before)
-    assert found.value.code == "stale_generation"
+    assert caught.value.code == "stale_generation"
     assert client.correct("the sky is grey", "a/b: ü?").label == "a/b: ü?"
     assert client.classify(["the sky is grey"])[0].label == "a/b: ü?"
     assert client.correct("the sky is grey", None).label is None
@@ -86,10 +91,10 @@ def test_a_category_that_is_read_and_put_back_keeps_its_corrections(folder: Path
         ("example", False), ("correction", True), ("correction", True),
     ]  # fmt: skip
     there = Engine.load(folder)
-    assert sky == there.index.entry("sky").category
+    assert sky == there.index.state.entry("sky").category
     assert client.put(sky) == there.index.generation
     client.put(replace(sky, description="what is above"))
-    after = Engine.load(folder).index.entry("sky").category
+    after = Engine.load(folder).index.state.entry("sky").category
     assert after.description == "what is above"
     assert after.examples == sky.examples
     client.remove("sky")
@@ -98,3 +103,12 @@ def test_a_category_that_is_read_and_put_back_keeps_its_corrections(folder: Path
 def test_the_library_takes_a_hashing_encoder_too(client: Client):
     kind = client.info()["indexes"][0]["encoder"]
     assert kind["fingerprint"] == HashingEncoder().fingerprint
+
+
+def test_proxies_of_the_environment_are_ignored(service: Process, monkeypatch: pytest.MonkeyPatch):
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Client(service.url) as other:
+        assert other.ready()

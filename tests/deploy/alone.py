@@ -1,4 +1,4 @@
-"""Starts an image's command and asks it, in a network of its own: nothing but loopback."""
+"""Start the command of an image and send requests, in a network with loopback only."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def loopback_up() -> None:
 def ask(path: str, body: object = None, method: str | None = None) -> object:
     headers = {"X-API-Key": sys.argv[1], "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
-    with urlopen(Request(URL + path, data, headers, method=method), timeout=60) as answer:
+    with urlopen(Request(URL + path, data, headers, method=method), timeout=300) as answer:
         return json.load(answer)
 
 
 def wait() -> None:
-    for _ in range(600):
+    for _ in range(3000):
         try:
             ask("/readyz")
         except URLError:
             time.sleep(0.1)
         else:
             return
-    raise TimeoutError("not ready within a minute")
+    raise TimeoutError("not ready within five minutes")
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
         try:
             wait()
             texts = {"texts": ["I was charged twice and want my money back", "zzz"]}
-            found = {
+            result = {
                 "health": subprocess.run(health, check=False).returncode,
                 "encoder": ask("/v1/info")["indexes"][0]["encoder"]["kind"],  # type: ignore[index]
                 "answer": ask("/v1/classify", texts),
@@ -57,8 +57,8 @@ def main() -> None:
             }
         finally:
             service.send_signal(signal.SIGTERM)
-        found["code"] = service.wait(60)
-    sys.stdout.write(json.dumps(found))
+        result["code"] = service.wait(60)
+    sys.stdout.write(json.dumps(result))
 
 
 main()

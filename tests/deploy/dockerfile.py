@@ -31,7 +31,7 @@ class Image:
 
     def here(self, text: str) -> str:
         """Return a text with the image's paths as they are here."""
-        return OURS.sub(lambda found: f"{self.root}/{found[1]}", text)
+        return OURS.sub(lambda result: f"{self.root}/{result[1]}", text)
 
     def command(self) -> list[str]:
         """Return what is run when it starts."""

@@ -1,4 +1,4 @@
-"""The Dockerfile's steps do what they say, and what comes of them serves with no network."""
+"""The steps of the Dockerfile make an image that serves without a network."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the image is one of 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     folder = tmp_path_factory.mktemp("image")
-    found = Builder(ROOT, folder).build(TEXT)
-    index = found.root / "index"
+    result = Builder(ROOT, folder).build(TEXT)
+    index = result.root / "index"
     words = ["index", str(ROOT / "examples/support/categories.csv"), "-o", str(index)]
     made = CliRunner().invoke(main, words)
     assert made.exit_code == 0, made.output
-    return found
+    return result
 
 
 def environment(image: Image) -> dict[str, str]:
@@ -44,7 +44,7 @@ def environment(image: Image) -> dict[str, str]:
 
 
 @linux
-def test_what_the_steps_make_serves_with_no_network(image: Image):
+def test_the_image_serves_without_a_network(image: Image):
     health = [image.here(word) for word in image.words["HEALTHCHECK"]]
     command = [*image.command(), "--writable"]
     script = [sys.executable, str(Path(__file__).with_name("alone.py")), KEY]
@@ -57,16 +57,16 @@ def test_what_the_steps_make_serves_with_no_network(image: Image):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads(done.stdout)
-    assert found["encoder"].startswith("openvino-")
-    assert [p["label"] for p in found["answer"]["predictions"]] == ["refund request", None]
-    assert found["put"]["changed"]
-    assert found["after"]["predictions"][0]["label"] == "new"
-    assert (found["health"], found["code"]) == (0, 0)
+    result = json.loads(done.stdout)
+    assert result["encoder"].startswith("openvino-")
+    assert [p["label"] for p in result["answer"]["predictions"]] == ["refund request", None]
+    assert result["put"]["changed"]
+    assert result["after"]["predictions"][0]["label"] == "new"
+    assert (result["health"], result["code"]) == (0, 0)
 
 
 @linux
-def test_it_is_small(image: Image):
+def test_the_image_is_small(image: Image):
     python = image.root / "opt/textshot/bin/python"
     code = f"import importlib.util as u; print([n for n in {GONE} if u.find_spec(n)])"
     done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
@@ -76,18 +76,18 @@ def test_it_is_small(image: Image):
     assert size < 900e6
 
 
-def test_it_is_not_root_and_says_what_an_image_should():
-    found = dict(steps(TEXT))
-    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", found["USER"])
-    assert (found["EXPOSE"], found["STOPSIGNAL"]) == ("8000", "SIGTERM")
-    assert "/readyz" in found["HEALTHCHECK"]
+def test_the_image_does_not_run_as_root():
+    result = dict(steps(TEXT))
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", result["USER"])
+    assert (result["EXPOSE"], result["STOPSIGNAL"]) == ("8000", "SIGTERM")
+    assert "/readyz" in result["HEALTHCHECK"]
     bases = [rest.split()[0] for name, rest in steps(TEXT) if name == "FROM"]
     assert bases == ["python:3.11-slim"] * 2
-    assert "ADD" not in found
+    assert "ADD" not in result
     assert not re.search(r"https?://(?!127\.0\.0\.1)", TEXT)
 
 
-def test_what_is_copied_is_not_ignored():
+def test_copied_files_are_not_ignored():
     kept = (ROOT / ".dockerignore").read_text().splitlines()
     for name, rest in steps(TEXT):
         if name == "COPY" and "--from" not in rest:

@@ -6,8 +6,7 @@ import pytest
 from textshot import Category, Engine, FunctionEncoder
 from textshot.encoders import TruncationStats
 from textshot.engine.category_geometry import Sides, best_other
-from textshot.engine.check import check_texts
-from textshot.engine.findings import REMEDIES, TITLES, FindingKind
+from textshot.engine.check import REMEDIES, TITLES, FindingKind, check_texts
 
 # A name at the first angle, an example at the second: ten degrees apart is usual here.
 GOOD = [

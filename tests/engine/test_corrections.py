@@ -106,7 +106,7 @@ def test_the_newest_of_two_corrections_of_one_text_holds(encoder, network):
         assert labels_of(engine, ["where is it"]) == [label]
     # nothing is evicted: the older ones are still examples of their categories
     for label in ("late parcel", "opening hours", "job application"):
-        texts = [e.text for e in engine.index.entry(label).category.examples]
+        texts = [e.text for e in engine.index.state.entry(label).category.examples]
         assert texts.count("where is it") == 1
     assert labels_of(engine, ["where is it"]) == ["late parcel"]
 
@@ -125,7 +125,7 @@ def test_a_text_that_is_another_categorys_only_example_goes_where_it_is_correcte
     text = "my parcel has not come yet"
     assert engine.correct(text, "opening hours").label == "opening hours"
     assert labels_of(engine, [text]) == ["opening hours"]
-    assert [e.text for e in engine.index.entry("late parcel").category.examples] == [text]
+    assert [e.text for e in engine.index.state.entry("late parcel").category.examples] == [text]
     # and back again: the example that was there is now the newest
     assert engine.correct(text, "late parcel").label == "late parcel"
     assert labels_of(engine, [text]) == ["late parcel"]
@@ -198,7 +198,7 @@ def test_a_private_index_knows_a_text_again_by_its_vector(tmp_path):
     loaded.correct("where is it", "opening hours")
     loaded.correct("where is it", "late parcel")
     assert labels_of(loaded, ["where is it"]) == ["late parcel"]
-    assert len(loaded.index.entry("late parcel").category.examples) == 2
+    assert len(loaded.index.state.entry("late parcel").category.examples) == 2
 
 
 def test_a_correction_given_again_as_an_example_stays_a_correction():
@@ -206,7 +206,7 @@ def test_a_correction_given_again_as_an_example_stays_a_correction():
     engine.correct("where is it", "late parcel")
     engine.add_example("late parcel", "where is it")
     [example] = [
-        e for e in engine.index.entry("late parcel").category.examples if e.correction_order
+        e for e in engine.index.state.entry("late parcel").category.examples if e.correction_order
     ]
     assert example == Example("where is it", "correction", 1)
 
@@ -219,7 +219,7 @@ def test_a_merge_keeps_the_newest_of_a_text(into):
     engine.correct("where is it", "refund request")
     names = ["late parcel", "opening hours"]
     engine.merge(names, into)
-    [example] = [e for e in engine.index.entry(into).category.examples if e.correction_order]
+    [example] = [e for e in engine.index.state.entry(into).category.examples if e.correction_order]
     assert example.correction_order == 2
     assert labels_of(engine, ["where is it"]) == ["refund request"]
 

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from edits import EditedIndex
 
 from textshot import Category, Engine, Example, KeyKind, PrecomputedEncoder
 from textshot.errors import (
@@ -15,7 +16,6 @@ from textshot.errors import (
     InvalidCategoriesError,
     InvalidTextsError,
 )
-from textshot.index import Index
 from textshot.testing import HashingEncoder, toy_categories, toy_engine
 
 FIVE = ["0", "40", "90", "180", "270"]
@@ -227,7 +227,7 @@ def test_a_category_without_a_threshold_beside_one_that_has_its_own_never_abstai
         ("north", None),
         ("west", -1),
     ]
-    assert engine.predict_arrays(texts).limits.tolist() == [pytest.approx(0.99), -np.inf, -1]
+    assert engine.predict_arrays(texts).thresholds.tolist() == [pytest.approx(0.99), -np.inf, -1]
     assert engine.explain("70").reason == "abstaining is off, so the best category is the answer"
 
 
@@ -414,11 +414,11 @@ def test_an_encoder_can_be_named():
 
 def test_an_encoder_of_other_dimensions_than_the_index_is_refused(compass):
     with pytest.raises(EncoderMismatchError, match="'compass' has 2 dimensions, the index 3"):
-        Engine(compass, Index(3))
+        Engine(compass, EditedIndex(3))
 
 
 def test_an_engine_that_never_derived_a_threshold_always_answers(compass):
-    index = Index(2)
+    index = EditedIndex(2)
     index.add([Category("east")], [[1, 0]])
     engine = Engine(compass, index)
     assert engine.classify(["200"])[0].label == "east"
@@ -478,9 +478,9 @@ def test_answers_are_the_predictions_as_arrays(threshold):
     assert found.scores.tolist() == [[m.score for m in p.matches] for p in predictions]
     named = [[labels[row] for row in rows] for rows in found.rows]
     assert named == [[m.label for m in p.matches] for p in predictions]
-    assert found.known.tolist() == [p.label is not None for p in predictions]
+    assert found.in_scope.tolist() == [p.label is not None for p in predictions]
     assert found.margins.tolist() == [p.margin for p in predictions]
-    limits = [None] * 5 if found.limits is None else found.limits.tolist()
+    limits = [None] * 5 if found.thresholds is None else found.thresholds.tolist()
     assert limits == [p.threshold for p in predictions]
     assert found.probabilities == [p.probability for p in predictions]
 
@@ -489,4 +489,4 @@ def test_no_text_has_no_answer_and_no_category_answers_nothing():
     assert toy_engine().predict_arrays([], k=3).scores.shape == (0, 3)
     empty = Engine.build([], encoder=HashingEncoder()).predict_arrays(["one", "two"])
     assert empty.scores.shape == (2, 0)
-    assert empty.known.tolist() == [False, False]
+    assert empty.in_scope.tolist() == [False, False]

@@ -126,7 +126,7 @@ def test_a_correction_survives_save_and_load(tmp_path):
     engine.save(tmp_path / "index")
     loaded = Engine.load(tmp_path / "index")
     assert loaded.classify([text]) == engine.classify([text])
-    sources = [e.source for e in loaded.index.entry("refund request").category.examples]
+    sources = [e.source for e in loaded.index.state.entry("refund request").category.examples]
     assert sources == ["example", "correction"]
 
 
@@ -135,7 +135,7 @@ def test_the_same_correction_twice_counts_once(engine):
     once = engine.index.state.vectors.copy()
     engine.correct("50", "40")
     assert np.array_equal(engine.index.state.vectors, once)
-    assert [e.text for e in engine.index.entry("40").category.examples] == ["50"]
+    assert [e.text for e in engine.index.state.entry("40").category.examples] == ["50"]
 
 
 def test_an_example_can_be_taken_back(engine):
@@ -165,7 +165,7 @@ def test_with_names_left_out_a_new_name_means_nothing(compass):
 def test_merging_keeps_the_name_of_one_and_the_examples_of_all(engine):
     engine.merge(["220", "40"], "0")
     assert engine.index.labels == ("0", "180", "270", "90")
-    assert [e.text for e in engine.index.entry("0").category.examples] == ["225"]
+    assert [e.text for e in engine.index.state.entry("0").category.examples] == ["225"]
 
 
 def test_what_is_not_there_is_named_with_what_may_be_meant(engine):
@@ -218,10 +218,10 @@ def test_a_change_that_failed_changed_nothing(engine):
 def test_adding_a_known_example_to_a_private_index_does_not_double_it(tmp_path):
     toy_engine().save(tmp_path / "index", private=True)
     engine = Engine.load(tmp_path / "index")
-    before = engine.index.entry("late parcel").vectors
+    before = engine.index.state.entry("late parcel").vectors
     engine.correct("my parcel has not come yet", "late parcel")
-    assert len(engine.index.entry("late parcel").keys) == len(before)
-    np.testing.assert_allclose(engine.index.entry("late parcel").vectors, before, atol=1e-6)
+    assert len(engine.index.state.entry("late parcel").keys) == len(before)
+    np.testing.assert_allclose(engine.index.state.entry("late parcel").vectors, before, atol=1e-6)
 
 
 def test_a_private_index_cannot_be_made_public(tmp_path):

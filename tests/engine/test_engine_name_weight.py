@@ -101,7 +101,7 @@ def test_an_added_category_changes_no_key_and_the_whole_is_as_if_built_at_once()
     engine.add(categories()[-2:])
     assert engine.index.state.name_weight != name_weight
     for name, entry in before.items():
-        now = engine.index.entry(name)
+        now = engine.index.state.entry(name)
         assert now.vectors.tobytes() == entry.vectors.tobytes()
         assert (
             now.prototype.tobytes() != entry.prototype.tobytes()

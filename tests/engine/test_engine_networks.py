@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from edits import EditedIndex
 
 from textshot import Category, Engine
 from textshot.engine import predict as predicting
@@ -157,11 +158,11 @@ def test_changes_leave_the_keys_of_the_others_bit_for_bit(network):
 def test_vectors_of_a_joint_network_depend_on_all_categories():
     for network in (Linear(), MADE["learned attention"]):
         engine = build(network)
-        before = engine.index.entry("login problem").prototype.copy()
+        before = engine.index.state.entry("login problem").prototype.copy()
         engine.add([Category("gift wrapping", examples=["wrap it"])])
-        assert not np.array_equal(engine.index.entry("login problem").prototype, before)
+        assert not np.array_equal(engine.index.state.entry("login problem").prototype, before)
         engine.remove("gift wrapping")
-        np.testing.assert_array_equal(engine.index.entry("login problem").prototype, before)
+        np.testing.assert_array_equal(engine.index.state.entry("login problem").prototype, before)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
@@ -303,7 +304,7 @@ def test_a_failed_change_of_a_network_changes_nothing():
 
 
 def test_an_index_alone_keeps_its_network(tmp_path):
-    index = Index(2, network=Matching(steps=4))
+    index = EditedIndex(2, network=Matching(steps=4))
     index.add([Category("east"), Category("north")], np.eye(2))
     index.save(tmp_path / "index")
     assert Index.load(tmp_path / "index").state.network.settings["steps"] == 4

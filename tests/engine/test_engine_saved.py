@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+from edits import EditedIndex
 
 from textshot import Category, Engine, FunctionEncoder, PrecomputedEncoder
 from textshot.errors import (
@@ -16,7 +17,6 @@ from textshot.errors import (
     IndexNotFoundError,
     InvalidCategoriesError,
 )
-from textshot.index import Index
 from textshot.testing import HashingEncoder, toy_categories, toy_engine
 
 TEXTS = ["my parcel", "log in please", "money money", "the weather", "", "apply for it"]
@@ -95,7 +95,7 @@ def test_a_private_index_can_be_changed_and_stays_private(tmp_path):
     stored = b"".join(f.read_bytes() for f in (tmp_path / "index").iterdir())
     assert b"hidden" not in stored
     with pytest.raises(InvalidCategoriesError, match="private index has no texts to encode"):
-        loaded.replace(again.index.entry("parcel").category)
+        loaded.replace(again.index.state.entry("parcel").category)
 
 
 def test_another_encoder_is_refused_with_both_fingerprints(tmp_path, compass):
@@ -180,7 +180,7 @@ def test_a_name_can_be_given_when_loading_and_has_to_be_the_same(tmp_path):
 
 
 def test_an_index_that_does_not_say_its_encoder_is_refused(tmp_path):
-    index = Index(2)
+    index = EditedIndex(2)
     index.add([Category("east")], [[1, 0]])
     index.save(tmp_path / "index")
     with pytest.raises(EncoderMismatchError, match="does not say which encoder made it"):

@@ -275,17 +275,17 @@ def test_none_added_changes_nothing():
         (
             lambda e: e.add_out_of_scope(["a", " \n"]),
             InvalidTextsError,
-            "1 of 2 texts .* are empty",
+            "1 of 2 out-of-scope texts are empty",
         ),
         (lambda e: e.add_out_of_scope([""]), InvalidTextsError, "such a text is unknown by itself"),
         (lambda e: e.add_out_of_scope("abc"), TypeError, "give a list"),
         (lambda e: e.add_out_of_scope(["a", None]), InvalidTextsError, "text 1 is missing"),
-        (lambda e: e.correct(" ", None), InvalidTextsError, "1 of 1 texts .* are empty"),
+        (lambda e: e.correct(" ", None), InvalidTextsError, "1 of 1 out-of-scope texts are empty"),
         (lambda e: e.correct("a", 5), InvalidTextsError, "a truth is a string or None, not 5"),
         (
             lambda e: e.correct_all(["a", ""], ["late parcel", None]),
             InvalidTextsError,
-            "1 of 1 texts that fit nothing are empty",
+            "1 of 1 out-of-scope texts are empty",
         ),
         (
             lambda e: e.correct_all(["a", "b"], [None, "x"]),

@@ -111,7 +111,7 @@ def test_other_classes_than_strings_have_no_room_for_unknown(compass, classes):
 
 def test_names_of_numbers_are_not_keys(compass):
     fitted = OneShotClassifier(compass, threshold=None).fit(["0", "90"], [180, 270])
-    assert not fitted.engine_.index.names
+    assert not fitted.engine_.info.use_names
     np.testing.assert_allclose(fitted.decision_function(["0"]), [-1], atol=1e-6)
 
 

@@ -94,7 +94,7 @@ def test_classes_that_are_numbers_stay_numbers():
     found.partial_fit(["login", "money"], [100, 10])
     assert list(found.classes_) == [9, 10, 100]
     assert list(found.predict(["parcel", "login", "money"])) == [9, 100, 10]
-    assert not found.engine_.index.names
+    assert not found.engine_.info.use_names
     with pytest.raises(InvalidTextsError, match=r"classes of one kind are needed, and not 'a'"):
         found.partial_fit(["x"], ["a"])
     assert list(found.predict(["parcel", "login", "money"])) == [9, 100, 10]
@@ -123,7 +123,7 @@ def test_loaded_vectors_of_other_dimensions_are_refused(tmp_path):
     with pytest.raises(InvalidTextsError, match="X has 3 features, but what was learnt has 4"):
         loaded.partial_fit(np.eye(3), list("abc"))
     loaded.partial_fit(np.eye(4)[:1], ["b"])
-    assert len(loaded.engine_.index.entry("b").keys) == 2
+    assert len(loaded.engine_.index.state.entry("b").keys) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edits import EditedIndex
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -25,7 +26,7 @@ ENCODER = HashingEncoder(dim=32)
 class IndexAgainstADict(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        self.index = Index(ENCODER.dim)
+        self.index = EditedIndex(ENCODER.dim)
         self.model = {}
         self.folder = Path(tempfile.mkdtemp()) / "index"
 
@@ -103,7 +104,7 @@ class IndexAgainstADict(RuleBasedStateMachine):
     def save_and_load(self, purge):
         before = self.index.generation
         assert self.index.save(self.folder, purge=purge) == before + 1
-        self.index = Index.load(self.folder)
+        self.index = EditedIndex.load(self.folder)
         assert self.index.generation == before + 1
 
     @rule()

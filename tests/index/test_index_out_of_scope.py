@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edits import EditedIndex
 
 from textshot import Engine
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, TextshotError
@@ -29,7 +30,7 @@ ODD_TEXTS = [
 @pytest.fixture
 def index(at):
     """East and west, and north fits none."""
-    index = Index(2)
+    index = EditedIndex(2)
     index.add([Category("east"), Category("west")], at(0, 180))
     index.add_out_of_scope([Example("north")], at(90))
     return index
@@ -111,7 +112,8 @@ def test_the_categories_and_their_vectors_stay_as_they_are(index, at):
 
 
 def test_an_adapted_index_takes_and_forgets_none(index, at):
-    moved = Index.of_state(index.state.with_prototypes(at(1, 181), Adaptation(60)))
+    moved = EditedIndex(2)
+    moved.commit(index.state.with_prototypes(at(1, 181), Adaptation(60)))
     assert moved.state.out_of_scope is index.state.out_of_scope
     with pytest.raises(InvalidCategoriesError, match="adapted to a batch of texts"):
         moved.add_out_of_scope([Example("south")], at(270))
@@ -138,7 +140,7 @@ def test_vectors_of_other_dimensions_remove_nothing_and_are_refused(index):
 
 
 def test_none_added_is_none(tmp_path):
-    index = Index(2)
+    index = EditedIndex(2)
     index.add_out_of_scope([], np.empty((0, 2)))
     assert index.state.out_of_scope is None
 
@@ -152,7 +154,7 @@ def test_one_string_is_not_taken_for_many_texts(index):
 
 
 def test_saved_is_loaded_value_by_value(tmp_path, contents):
-    index = Index(3)
+    index = EditedIndex(3)
     index.add([Category("plain")], [[1, 2, 3]])
     examples = [Example(text, f"source {n}", n) for n, text in enumerate(ODD_TEXTS)]
     index.add_out_of_scope(examples, np.random.default_rng(0).normal(size=(len(examples), 3)))
@@ -165,7 +167,7 @@ def test_saved_is_loaded_value_by_value(tmp_path, contents):
 
 
 def test_without_categories_they_are_saved_as_well(tmp_path, at, contents):
-    index = Index(2)
+    index = EditedIndex(2)
     index.add_out_of_scope([Example("north")], at(90))
     index.save(tmp_path / "index")
     assert contents(Index.load(tmp_path / "index").state) == contents(index.state)

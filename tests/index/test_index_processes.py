@@ -48,7 +48,7 @@ def begin(folder):
 
 def is_complete(index):
     """Whether all parts of what was read belong to the generation that it says it is."""
-    stamp, n = index.entry("stamp"), index.generation
+    stamp, n = index.state.entry("stamp"), index.generation
     vector = unit_rows(ENCODER.encode([f"generation {n}"]))[0]  # an index scales what it gets
     more = [label for label in index.labels if label.startswith("more")]
     return (
@@ -126,7 +126,7 @@ def test_no_update_of_several_writers_is_lost(tmp_path, writers, rounds):
     ]
     conflicts = [int(process.communicate()[0]) for process in processes]
     assert [process.returncode for process in processes] == [0] * writers
-    texts = Counter(e.text for e in Index.load(folder).entry("late parcel").category.examples)
+    texts = Counter(e.text for e in Index.load(folder).state.entry("late parcel").category.examples)
     expected = {f"{name} {n}" for name in names for n in range(rounds)}
     assert set(texts) == expected | {"my parcel has not come yet"}
     assert set(texts.values()) == {1}

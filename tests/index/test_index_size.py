@@ -10,12 +10,12 @@ import pytest
 from textshot import _arrays as arrays
 from textshot._arrays import unit_rows
 from textshot.index import Index
-from textshot.index import rerank as settling
+from textshot.index import search as search_module
 from textshot.index.disk import store
 from textshot.index.search import FaissSearch, NumpySearch
-from textshot.index.state import _OF_ENTRIES
+from textshot.index.state import DERIVED_FROM_ENTRIES
 from textshot.testing import toy_engine
-from textshot.types import Category, Example
+from textshot.types import Category
 
 SIZE, DIM = 20_000, 16
 ENGINES = {"faiss": FaissSearch, "numpy": NumpySearch}
@@ -67,7 +67,7 @@ def test_the_size_of_blocks_changes_no_bit(rows, queries, engine, monkeypatch):
     search = ENGINES[engine](rows)
     expected = {k: search.search(queries, k) for k in (1, 7, 500)}
     for budget in (1, 30_000, 1_000_000):
-        monkeypatch.setattr(settling, "_BUDGET", budget)
+        monkeypatch.setattr(search_module, "_BUDGET", budget)
         for k, (scores, places) in expected.items():
             some = slice(0, 3 if budget == 1 else None)
             again = search.search(queries[some], k)
@@ -77,7 +77,7 @@ def test_the_size_of_blocks_changes_no_bit(rows, queries, engine, monkeypatch):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_memory_does_not_grow_with_queries_times_rows(rows, engine, monkeypatch):
-    monkeypatch.setattr(settling, "_BUDGET", 1 << 17)  # 1 MiB in double precision
+    monkeypatch.setattr(search_module, "_BUDGET", 1 << 17)  # 1 MiB in double precision
     search, queries = ENGINES[engine](rows), np.repeat(rows[:1], 512, axis=0)
     assert peak_of(search, queries, 1) < 8 << 20  # all products at once are 40 MB
 
@@ -95,14 +95,14 @@ def test_a_tie_is_settled_without_a_copy_of_all_rows(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_all_rows_at_once_take_the_budget_and_no_copy_of_them(engine, monkeypatch):
     rows = unit_rows(np.random.default_rng(0).normal(size=(20_000, 128)))
-    monkeypatch.setattr(settling, "_BUDGET", 1 << 17)
+    monkeypatch.setattr(search_module, "_BUDGET", 1 << 17)
     assert peak_of(ENGINES[engine](rows), rows[:1], len(rows)) < rows.nbytes / 2
 
 
 def assert_knows_its_entries(state):
     """What was taken over is what a state finds out that knows nothing yet."""
     anew = replace(state)
-    for name in set(_OF_ENTRIES) - {"search"}:
+    for name in set(DERIVED_FROM_ENTRIES) - {"search", "uncorrected_search"}:
         found, expected = getattr(state, name), getattr(anew, name)
         assert np.array_equal(found, expected) if name != "rows" else found == expected
         assert np.shape(found) == np.shape(expected)
@@ -125,7 +125,7 @@ def test_after_every_change_a_state_knows_its_own_entries(tmp_path):
         lambda: engine.add_out_of_scope(["what a lovely day"]),
         lambda: engine.set_threshold(0.3),
         lambda: engine.save(tmp_path / "index", private=True),
-        lambda: index.take(Index.load(tmp_path / "index").state),
+        lambda: index.commit(Index.load(tmp_path / "index").state),
         lambda: engine.remove(*engine.index.labels[1:]),
     ]
     for change in changes:
@@ -140,8 +140,8 @@ def test_a_change_that_leaves_the_categories_alone_searches_as_before(tmp_path):
     engine = toy_engine()
     before = engine.index.state.search
     engine.set_threshold(0.3)
-    engine.index.add_out_of_scope([Example("what a lovely day")], engine.index.state.vectors[:1])
-    engine.index.remove_out_of_scope(["what a lovely day"])
+    engine.add_out_of_scope(["what a lovely day"])
+    engine.remove_out_of_scope("what a lovely day")
     engine.save(tmp_path / "index", private=True)
     assert engine.index.state.search is before
     engine.remove("login problem")

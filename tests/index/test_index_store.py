@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edits import EditedIndex
 
 from textshot.engine import Engine
 from textshot.errors import ConflictError, IndexFormatError, IndexNotFoundError, PublishError
@@ -62,7 +63,7 @@ ODD_TEXTS = [
 
 
 def test_saved_is_loaded_value_by_value(tmp_path, contents):
-    index = Index(3)
+    index = EditedIndex(3)
     categories = [
         Category(
             "Größe/日本\u2028x",
@@ -79,7 +80,7 @@ def test_saved_is_loaded_value_by_value(tmp_path, contents):
     rows = np.random.default_rng(0).normal(size=(2 + len(ODD_TEXTS) + 1 + 3 + 1, 3))
     index.add(categories, rows)
     probe = np.array([0, 0.6, 0.8], np.float32)
-    index.settle(
+    index.set(
         encoder=EncoderIdentity("f-1", {"name": "dir/\udcff", "revision": None, "n": 3}, probe),
         decision=DecisionSettings(0.1 + 0.2, "by hand", 4, 7, True, False, 1.5),
         private=False,
@@ -95,7 +96,7 @@ def test_saved_is_loaded_value_by_value(tmp_path, contents):
 @pytest.mark.parametrize("n", [0, 1, 2])
 @pytest.mark.parametrize("names", [True, False])
 def test_few_categories_are_loaded_as_they_were_saved(tmp_path, contents, at, n, names):
-    index = Index(2, names=names)
+    index = EditedIndex(2, use_names=names)
     index.add([Category(f"c{i}", examples=["x"]) for i in range(n)], at(*range(n * (1 + names))))
     index.save(tmp_path / "index")
     assert contents(Index.load(tmp_path / "index").state) == contents(index.state)
@@ -296,7 +297,7 @@ def test_a_private_index_has_texts_in_none_of_its_files(tmp_path):
     assert not holds(tmp_path / "index", "I want my money back")
     loaded = load(tmp_path / "index")
     assert loaded.index.state.private
-    found = loaded.index.entry("secret").category
+    found = loaded.index.state.entry("secret").category
     assert (found.description, found.examples) == (None, (Example(None),))
     assert not found.metadata  # any column of the table may be there, a text too
     assert not holds(tmp_path / "index", "team")
@@ -320,7 +321,10 @@ def test_a_private_index_stays_private_after_a_later_change(tmp_path, contents):
     assert not holds(tmp_path / "index", SECRET)
     again = load(tmp_path / "index")
     assert again.index.state.private
-    assert [e.text for e in again.index.entry("late parcel").category.examples] == [None, None]
+    assert [e.text for e in again.index.state.entry("late parcel").category.examples] == [
+        None,
+        None,
+    ]
     again.save(tmp_path / "index")
     assert contents(load(tmp_path / "index").index.state) == contents(again.index.state)
 

@@ -15,18 +15,35 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 PATIENCE = 60.0
+"""Seconds for what takes no time on a quiet machine."""
+
+LINGERING = """
+from textshot.cli import main
+from textshot.service import guard, server
+guard.LINGER_SECONDS = server.LINGER_SECONDS = 600
+main()
+"""
+"""Runs the command with a service that waits for slow connections as long as it takes."""
 
 
 class Process:
     """A service that runs in a `with` statement; leaving it stops the service.
+
+    Args:
+        arguments: of `textshot serve`.
+        env: further environment variables.
+        lingers: whether it waits for slow connections as long as it takes, in place of two seconds.
 
     Attributes:
         url: where it listens.
         lines: what it has logged so far.
     """
 
-    def __init__(self, *arguments: object, env: Mapping[str, str] | None = None) -> None:
-        words = [sys.executable, "-m", "textshot", "serve", "--port", "0", *map(str, arguments)]
+    def __init__(
+        self, *arguments: object, env: Mapping[str, str] | None = None, lingers: bool = False
+    ) -> None:
+        start = ["-c", LINGERING] if lingers else ["-m", "textshot"]
+        words = [sys.executable, *start, "serve", "--port", "0", *map(str, arguments)]
         self.process = subprocess.Popen(
             words, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
         )
@@ -56,6 +73,11 @@ class Process:
         request = Request(self.url + path, data, {**kind, **headers})
         with urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
+
+    def text(self, path: str) -> str:
+        """Return the text at a path."""
+        with urlopen(self.url + path, timeout=PATIENCE) as answer:
+            return answer.read().decode()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and return the exit code."""
@@ -88,9 +110,9 @@ class Process:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             try:
-                found = json.loads(line)
+                record = json.loads(line)
             except ValueError:
-                found = {"event": "plain", "text": line.rstrip()}
-            self.lines.append(found)
-            self._new.put(found)
+                record = {"event": "plain", "text": line.rstrip()}
+            self.lines.append(record)
+            self._new.put(record)
         self._new.put(None)

@@ -27,11 +27,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "news"
 
 
-def same(shown: dict, prediction) -> bool:
-    return (shown["label"], shown["threshold"]) == (
+def same(data: dict, prediction) -> bool:
+    return (data["label"], data["threshold"]) == (
         prediction.label,
         prediction.threshold,
-    ) and [(m["label"], m["score"], m["key"]["text"]) for m in shown["matches"]] == [
+    ) and [(m["label"], m["score"], m["key"]["text"]) for m in data["matches"]] == [
         (m.label, m.score, m.key.text) for m in prediction.matches
     ]
 
@@ -47,11 +47,11 @@ def test_the_answers_are_the_librarys_in_their_order(folder: Path, threshold):
     async def body(client, service):
         return await classify(client, TEXTS, k=2, threshold=threshold)
 
-    found = ask({"news": folder}, body)
+    result = ask({"news": folder}, body)
     expected = Engine.load(folder).classify(TEXTS, 2, threshold=threshold)
-    assert all(same(*pair) for pair in zip(found["predictions"], expected, strict=True))
-    assert (found["index"], found["index_generation"]) == ("news", 1)
-    assert found["encoder_fingerprint"] == HashingEncoder().fingerprint
+    assert all(same(*pair) for pair in zip(result["predictions"], expected, strict=True))
+    assert (result["index"], result["index_generation"]) == ("news", 1)
+    assert result["encoder_fingerprint"] == HashingEncoder().fingerprint
 
 
 def test_many_callers_at_once_get_what_each_would_get_alone(folder: Path):
@@ -60,12 +60,12 @@ def test_many_callers_at_once_get_what_each_would_get_alone(folder: Path):
     async def body(client, service):
         return await asyncio.gather(*(classify(client, [text]) for text in TEXTS))
 
-    found = ask({"news": folder}, body)
-    pairs = zip((f["predictions"][0] for f in found), expected, strict=True)
+    result = ask({"news": folder}, body)
+    pairs = zip((f["predictions"][0] for f in result), expected, strict=True)
     assert all(same(*pair) for pair in pairs)
 
 
-def test_callers_with_other_wishes_share_a_batch(folder: Path):
+def test_callers_with_different_options_share_a_batch(folder: Path):
     engine = Engine.load(folder)
 
     async def body(client, service):
@@ -76,12 +76,12 @@ def test_callers_with_other_wishes_share_a_batch(folder: Path):
         )
 
     one, three, high = ask({"news": folder}, body, max_wait=0.05)
-    for found, expected in (
+    for result, expected in (
         (one, engine.classify(TEXTS[:3], 1)),
         (three, engine.classify(TEXTS[:3], 3, threshold=None)),
         (high, engine.classify(TEXTS[2:5], threshold=0.9)),
     ):
-        assert all(same(*pair) for pair in zip(found["predictions"], expected, strict=True))
+        assert all(same(*pair) for pair in zip(result["predictions"], expected, strict=True))
 
 
 def test_why_a_text_is_unknown(folder: Path):
@@ -93,13 +93,13 @@ def test_why_a_text_is_unknown(folder: Path):
         texts = ["", " \n", "zzz qqq", "weather report", "bread and soup"]
         return await classify(client, texts)
 
-    found = ask({"news": folder}, body)["predictions"]
-    assert [p["unknown_because"] for p in found][:3] == ["empty", "empty", "below_threshold"]
-    assert found[3]["label"] is None
-    assert (found[4]["label"], found[4]["unknown_because"]) == ("food", None)
+    result = ask({"news": folder}, body)["predictions"]
+    assert [p["unknown_because"] for p in result][:3] == ["empty", "empty", "below_threshold"]
+    assert result[3]["label"] is None
+    assert (result[4]["label"], result[4]["unknown_because"]) == ("food", None)
 
 
-def test_nearer_to_a_text_that_fits_nothing_is_told_as_such(folder: Path):
+def test_a_text_near_an_out_of_scope_example_says_so(folder: Path):
     engine = Engine.load(folder)
     engine.add_out_of_scope(["bread and soup"])
     engine.save(folder)
@@ -107,20 +107,20 @@ def test_nearer_to_a_text_that_fits_nothing_is_told_as_such(folder: Path):
     async def body(client, service):
         return await classify(client, ["bread and soup"])
 
-    [found] = ask({"news": folder}, body)["predictions"]
-    assert found["score"] >= found["threshold"]
-    assert (found["label"], found["unknown_because"]) == (None, "near_nothing")
+    [result] = ask({"news": folder}, body)["predictions"]
+    assert result["score"] >= result["threshold"]
+    assert (result["label"], result["unknown_because"]) == (None, "near_nothing")
 
 
-def test_an_index_without_categories_knows_nothing(tmp_path: Path):
+def test_with_an_empty_index_every_text_is_unknown(tmp_path: Path):
     Engine.build([], encoder=HashingEncoder()).save(tmp_path / "empty")
 
     async def body(client, service):
         return await classify(client, ["bread", ""])
 
-    found = ask({"empty": tmp_path / "empty"}, body)["predictions"]
-    assert [p["unknown_because"] for p in found] == ["no_categories"] * 2
-    assert all(p["matches"] == [] for p in found)
+    result = ask({"empty": tmp_path / "empty"}, body)["predictions"]
+    assert [p["unknown_because"] for p in result] == ["no_categories"] * 2
+    assert all(p["matches"] == [] for p in result)
 
 
 def test_several_indexes_each_answer_by_their_name(folder: Path, tmp_path: Path):
@@ -142,8 +142,8 @@ def test_a_text_that_no_tokenizer_reads_is_cleaned_as_the_library_does(folder: P
     async def body(client, service):
         return await classify(client, ["bread\x00and soup"])
 
-    [found] = ask({"news": folder}, body)["predictions"]
-    assert same(found, Engine.load(folder).classify(["bread\x00and soup"])[0])
+    [result] = ask({"news": folder}, body)["predictions"]
+    assert same(result, Engine.load(folder).classify(["bread\x00and soup"])[0])
 
 
 def test_one_text_that_breaks_the_encoder_breaks_no_other_request(folder: Path, monkeypatch):

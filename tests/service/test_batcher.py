@@ -1,15 +1,15 @@
-"""What the micro-batcher promises, with an encoder that takes a pencil only."""
+"""What the micro-batcher promises, with a trivial encoder."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
+from textshot.service import batcher as module
 from textshot.service.batcher import Batcher, Job, estimated_tokens
 from textshot.service.errors import APIError
 from textshot.service.options import ServiceOptions
@@ -18,55 +18,56 @@ A = "a" * 32  # ten tokens, estimated
 TEN = 10
 
 
-class Upper:
-    """Answers with the texts in capitals; waits in each batch until it may go on."""
+PATIENCE = 60.0
 
-    def __init__(self, *, waits: bool = False, seconds: float = 0.0) -> None:
+
+class Upper:
+    """Answers with the texts in capitals; can wait in each batch until `go` is set."""
+
+    def __init__(self, *, waits: bool = False) -> None:
         self.batches: list[list[str]] = []
         self.threads: set[int] = set()
         self.go, self.begun = threading.Event(), threading.Event()
-        self.seconds = seconds
         if not waits:
             self.go.set()
 
-    def __call__(self, parts: list[tuple[Job, list[int]]]) -> list[tuple[Job, Any]]:
+    def __call__(self, batch: list[tuple[Job, list[int]]]) -> list[tuple[Job, Any]]:
         self.threads.add(threading.get_ident())
-        self.batches.append([job.texts[i] for job, places in parts for i in places])
+        self.batches.append([job.texts[i] for job, positions in batch for i in positions])
         self.begun.set()
-        assert self.go.wait(10)
-        time.sleep(self.seconds)
-        for job, places in parts:
-            for i in places:
+        assert self.go.wait(PATIENCE)
+        for job, positions in batch:
+            for i in positions:
                 job.vectors[i] = job.texts[i].upper()
-        ready = [job for job, _ in parts if len(job.vectors) == len(job.texts)]
+        ready = [job for job, _ in batch if len(job.vectors) == len(job.texts)]
         return [(job, [job.vectors[i] for i in range(len(job.texts))]) for job in ready]
 
 
-class Watch:
+class Observer:
     def __init__(self) -> None:
-        self.told: list[tuple[str, Any]] = []
+        self.events: list[tuple[str, Any]] = []
 
     def observe_queue(self, tokens: int) -> None:
-        self.told.append(("queue", tokens))
+        self.events.append(("queue", tokens))
 
     def observe_batch(self, tokens: int, seconds: float) -> None:
-        self.told.append(("batch", tokens))
+        self.events.append(("batch", tokens))
 
     def observe_wait(self, seconds: float) -> None:
-        self.told.append(("waited", round(seconds)))
+        self.events.append(("waited", round(seconds)))
 
     def count_dropped(self, reason: str) -> None:
-        self.told.append(("dropped", reason))
+        self.events.append(("dropped", reason))
 
 
 def run(
     work: Upper,
     body: Callable[[Batcher], Coroutine[Any, Any, Any]],
-    watch: Watch | None = None,
+    observer: Observer | None = None,
     **settings: Any,
 ) -> Any:
     async def main() -> Any:
-        batcher = Batcher(work, ServiceOptions(**settings), watch or Watch())
+        batcher = Batcher(work, ServiceOptions(**settings), observer or Observer())
         try:
             return await body(batcher)
         finally:
@@ -78,7 +79,7 @@ def run(
 
 async def until(work: Upper) -> None:
     """Wait until a batch is being encoded."""
-    await asyncio.to_thread(work.begun.wait, 10)
+    assert await asyncio.to_thread(work.begun.wait, PATIENCE)
 
 
 def test_a_text_is_about_four_bytes_a_token():
@@ -105,19 +106,26 @@ def test_requests_that_come_together_share_a_batch():
     assert work.batches == [["a0", "a1", "a2", "a3", "a4"]]
 
 
-def test_one_that_comes_alone_waits_no_longer_than_asked():
-    work = Upper()
+@pytest.mark.parametrize(("max_wait", "waits"), [(0.0, 0), (0.4, 1)])
+def test_a_request_waits_for_others_if_it_may(monkeypatch, max_wait: float, waits: int):
+    slept: list[float] = []
+    sleep = asyncio.sleep
 
-    async def body(batcher: Batcher) -> float:
-        begun = time.perf_counter()
+    async def record(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    async def body(batcher: Batcher) -> None:
+        monkeypatch.setattr(module.asyncio, "sleep", record)
         await batcher.submit(["a"], None)
-        return time.perf_counter() - begun
+        monkeypatch.undo()
 
-    assert run(work, body, max_wait=0.4) >= 0.4
-    assert run(work, body, max_wait=0.0) < 0.3
+    monkeypatch.setattr(module, "perf_counter", lambda: 100.0)
+    run(Upper(), body, max_wait=max_wait)
+    assert slept == [max_wait] * waits
 
 
-def test_what_comes_while_a_batch_is_encoded_is_the_next_batch():
+def test_texts_that_arrive_during_a_batch_are_the_next_batch():
     work = Upper(waits=True)
 
     async def body(batcher: Batcher) -> None:
@@ -146,7 +154,7 @@ def test_encoding_is_not_on_the_event_loop():
     assert threading.get_ident() not in work.threads
 
 
-def test_a_batch_has_no_more_tokens_than_asked():
+def test_a_batch_keeps_the_token_limit():
     work = Upper()
 
     async def body(batcher: Batcher) -> None:
@@ -156,7 +164,7 @@ def test_a_batch_has_no_more_tokens_than_asked():
     assert [len(batch) for batch in work.batches] == [3, 3, 1]
 
 
-def test_a_long_request_is_cut_and_a_short_one_passes_it():
+def test_a_long_request_is_split_and_a_short_one_overtakes_it():
     work = Upper(waits=True)
     ended: list[str] = []
 
@@ -174,7 +182,7 @@ def test_a_long_request_is_cut_and_a_short_one_passes_it():
 
 
 def test_a_cancelled_request_is_dropped_before_it_is_encoded():
-    work, watch = Upper(waits=True), Watch()
+    work, observer = Upper(waits=True), Observer()
 
     async def body(batcher: Batcher) -> None:
         first = batcher.submit(["a"], None)
@@ -185,29 +193,29 @@ def test_a_cancelled_request_is_dropped_before_it_is_encoded():
         await asyncio.gather(first, kept)
         assert batcher.n_open == 0
 
-    run(work, body, watch, max_wait=0.0)
+    run(work, body, observer, max_wait=0.0)
     assert work.batches == [["a"], ["kept"]]
-    assert ("dropped", "cancelled") in watch.told
+    assert ("dropped", "cancelled") in observer.events
 
 
-def test_a_request_that_is_too_late_is_told_so_and_not_encoded():
-    work, watch = Upper(waits=True), Watch()
+def test_a_request_past_its_deadline_is_refused_and_not_encoded():
+    work, observer = Upper(waits=True), Observer()
 
     async def body(batcher: Batcher) -> None:
         first = batcher.submit(["a"], None, background=True)
         await until(work)
-        with pytest.raises(APIError, match=r"no answer within 0\.05 seconds") as found:
+        with pytest.raises(APIError, match=r"no answer within 0\.05 seconds") as caught:
             await batcher.submit(["late"], None)
-        assert (found.value.status, found.value.headers) == (503, {"Retry-After": "1"})
+        assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "1"})
         work.go.set()
         await first
 
-    run(work, body, watch, max_wait=0.0, deadline=0.05)
+    run(work, body, observer, max_wait=0.0, deadline=0.05)
     assert work.batches == [["a"]]
-    assert ("dropped", "deadline") in watch.told
+    assert ("dropped", "deadline") in observer.events
 
 
-def test_a_full_queue_refuses_at_once_with_the_numbers():
+def test_a_full_queue_refuses_with_the_numbers():
     work = Upper(waits=True)
 
     async def body(batcher: Batcher) -> None:
@@ -216,10 +224,10 @@ def test_a_full_queue_refuses_at_once_with_the_numbers():
         waiting = batcher.submit([A, A], None)
         with pytest.raises(
             APIError, match=r"20 tokens wait for the encoder.*limits are 25 tokens"
-        ) as found:
+        ) as caught:
             batcher.submit([A], None)
-        assert found.value.status == 429
-        assert int(found.value.headers["Retry-After"]) >= 1
+        assert caught.value.status == 429
+        assert int(caught.value.headers["Retry-After"]) >= 1
         work.go.set()
         await asyncio.gather(running, waiting)
         assert await batcher.submit([A], None) == [A.upper()]
@@ -227,29 +235,36 @@ def test_a_full_queue_refuses_at_once_with_the_numbers():
     run(work, body, queue_tokens=2 * TEN + 5, max_wait=0.0)
 
 
-def test_what_would_wait_half_the_deadline_is_refused_whatever_the_room():
-    work = Upper(seconds=0.1)  # 20 tokens in a tenth of a second: 200 a second
+def test_a_request_that_would_wait_half_the_deadline_is_refused(monkeypatch):
+    now = [100.0]
+
+    class Slow(Upper):
+        """Takes a second for each batch, by a clock of its own."""
+
+        def __call__(self, batch: list[tuple[Job, list[int]]]) -> list[tuple[Job, Any]]:
+            now[0] += 1.0
+            return super().__call__(batch)
 
     async def body(batcher: Batcher) -> None:
-        await batcher.submit([A, A], None)
-        taken = [batcher.submit([A], None)]
-        taken += [batcher.submit([A], None) for _ in range(9)]
-        with pytest.raises(APIError, match=r"about \d\.\d seconds of work"):
-            taken.extend(batcher.submit([A], None) for _ in range(90))
-        assert 10 <= len(taken) <= 41  # half of four seconds: 400 tokens at most
-        await asyncio.gather(*taken)
+        await batcher.submit([A, A], None)  # 20 tokens a second
+        accepted = []
+        with pytest.raises(APIError, match=r"410 tokens wait.*about 20\.5 seconds of work"):
+            accepted.extend(batcher.submit([A], None) for _ in range(90))
+        for answer in accepted:
+            answer.cancel()
 
-    run(work, body, deadline=4.0, max_wait=0.0)
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    run(Slow(), body, deadline=40.0, max_wait=0.0)
 
 
-def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits():
+def test_a_request_larger_than_the_queue_is_accepted_if_the_queue_is_empty():
     async def body(batcher: Batcher) -> Any:
         return await batcher.submit([A] * 3, None)
 
     assert run(Upper(), body, queue_tokens=TEN) == [A.upper()] * 3
 
 
-def test_what_runs_in_the_background_takes_no_room_from_others():
+def test_background_jobs_do_not_count_against_the_queue():
     work = Upper(waits=True)
 
     async def body(batcher: Batcher) -> None:
@@ -264,10 +279,10 @@ def test_what_runs_in_the_background_takes_no_room_from_others():
 
 def test_a_batch_that_fails_fails_alone():
     class Failing(Upper):
-        def __call__(self, parts: list[tuple[Job, list[int]]]) -> list[tuple[Job, Any]]:
-            if any(text == "bad" for job, places in parts for text in job.texts):
+        def __call__(self, batch: list[tuple[Job, list[int]]]) -> list[tuple[Job, Any]]:
+            if any(text == "bad" for job, positions in batch for text in job.texts):
                 raise RuntimeError("no")
-            return super().__call__(parts)
+            return super().__call__(batch)
 
     async def body(batcher: Batcher) -> Any:
         with pytest.raises(RuntimeError, match="no"):
@@ -277,8 +292,8 @@ def test_a_batch_that_fails_fails_alone():
     assert run(Failing(), body) == ["GOOD"]
 
 
-def test_the_queue_is_empty_again_whatever_happened():
-    watch = Watch()
+def test_the_queue_is_empty_after_cancellations():
+    observer = Observer()
 
     async def body(batcher: Batcher) -> None:
         answers = [batcher.submit([A] * 3, None) for _ in range(10)]
@@ -286,5 +301,5 @@ def test_the_queue_is_empty_again_whatever_happened():
             answer.cancel()
         await asyncio.gather(*answers[1::2])
 
-    run(Upper(), body, watch)
-    assert [told for told in watch.told if told[0] == "queue"][-1] == ("queue", 0)
+    run(Upper(), body, observer)
+    assert [event for event in observer.events if event[0] == "queue"][-1] == ("queue", 0)

@@ -53,7 +53,7 @@ def fuzz(folder: Path, examples: int, *options: str, keys: str = "", seed: int =
 
 @pytest.mark.parametrize(
     ("options", "keys"),
-    [((), ""), (("--writable",), WRITE)],
+    [pytest.param((), "", marks=pytest.mark.slow), (("--writable",), WRITE)],
     ids=["read-only", "writable with a key"],
 )
 def test_no_server_error_and_no_answer_that_is_not_described(folder: Path, options, keys: str):

@@ -37,20 +37,20 @@ def test_requests_errors_and_answers_are_counted(folder: Path):
         await client.get("/v1/categories/nothing")
         return (await client.get("/metrics")).text
 
-    found = scraped(ask({"news": folder}, body))
-    assert found["textshot_requests_total", "/v1/classify", "200", "POST"] == 2
-    assert found["textshot_requests_total", "/v1/classify", "422", "POST"] == 1
-    assert found["textshot_errors_total", "invalid_request"] == 1
-    assert found["textshot_errors_total", "unknown_category"] == 1
-    assert found["textshot_texts_total", "news"] == 3
-    assert found["textshot_unknown_total", "news"] == 1
-    assert found["textshot_score_count", "kind 1", "news"] == 1
-    assert found["textshot_score_count", "news", "unknown"] == 1
-    assert found["textshot_batch_tokens_count",] == 2
-    assert found["textshot_queue_tokens",] == 0
-    assert found["textshot_generation", "news"] == 1
-    assert found["textshot_categories", "news"] == 6
-    assert found["textshot_reload_failing", "news"] == 0
+    result = scraped(ask({"news": folder}, body))
+    assert result["textshot_requests_total", "/v1/classify", "200", "POST"] == 2
+    assert result["textshot_requests_total", "/v1/classify", "422", "POST"] == 1
+    assert result["textshot_errors_total", "invalid_request"] == 1
+    assert result["textshot_errors_total", "unknown_category"] == 1
+    assert result["textshot_texts_total", "news"] == 3
+    assert result["textshot_unknown_total", "news"] == 1
+    assert result["textshot_score_count", "kind 1", "news"] == 1
+    assert result["textshot_score_count", "news", "unknown"] == 1
+    assert result["textshot_batch_tokens_count",] == 2
+    assert result["textshot_queue_tokens",] == 0
+    assert result["textshot_generation", "news"] == 1
+    assert result["textshot_categories", "news"] == 6
+    assert result["textshot_reload_failing", "news"] == 0
 
 
 def test_many_categories_make_no_more_series(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -61,8 +61,8 @@ def test_many_categories_make_no_more_series(folder: Path, monkeypatch: pytest.M
         await client.post("/v1/classify", json={"texts": texts})
         return (await client.get("/metrics")).text
 
-    found = scraped(ask({"news": folder}, body))
-    counts = {key[1:]: value for key, value in found.items() if key[0] == "textshot_score_count"}
+    result = scraped(ask({"news": folder}, body))
+    counts = {key[1:]: value for key, value in result.items() if key[0] == "textshot_score_count"}
     assert counts == {("kind 0", "news"): 1, ("kind 1", "news"): 1, ("(others)", "news"): 4}
 
 
@@ -74,8 +74,8 @@ def test_a_path_or_a_method_of_a_caller_makes_no_series(folder: Path):
             await client.request(f"M{i}", "/v1/classify")
         return (await client.get("/metrics")).text
 
-    found = scraped(ask({"news": folder}, body))
-    requests = [key for key in found if key[0] == "textshot_requests_total"]
+    result = scraped(ask({"news": folder}, body))
+    requests = [key for key in result if key[0] == "textshot_requests_total"]
     assert len(requests) == 3
 
 
@@ -86,7 +86,7 @@ def test_a_generation_that_is_refused_shows(folder: Path):
             await service.run_in_thread(service.default.refresh)
         return (await client.get("/metrics")).text
 
-    found = scraped(ask({"news": folder}, body))
-    assert found["textshot_reload_failing", "news"] == 1
-    assert found["textshot_reload_failures", "news"] == 1
-    assert found["textshot_generation", "news"] == 1
+    result = scraped(ask({"news": folder}, body))
+    assert result["textshot_reload_failing", "news"] == 1
+    assert result["textshot_reload_failures", "news"] == 1
+    assert result["textshot_generation", "news"] == 1

@@ -1,4 +1,4 @@
-"""What a caller gets when there is too much, when it takes too long, and when something breaks."""
+"""What a caller gets when the queue is full, when it takes too long, and when something breaks."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ def indexes(tmp_path: Path) -> dict[str, Path]:
     return {"news": tmp_path / "news"}
 
 
-class Held:
-    """Stops the encoder of a service until it is let go."""
+class HeldEncoder:
+    """Holds the encoder of a service at the text "wait" until `free` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.free = threading.Event()
+        self.begun, self.free = threading.Event(), threading.Event()
         inner = HashingEncoder.encode
 
         def encode(encoder, texts, **options):
             if "wait" in texts:
-                self.free.wait(20)
+                self.begun.set()
+                assert self.free.wait(60)
             return inner(encoder, texts, **options)
 
         monkeypatch.setattr(HashingEncoder, "encode", encode)
@@ -45,39 +46,39 @@ def body(*texts: str) -> dict[str, list[str]]:
     return {"texts": list(texts)}
 
 
-def test_a_full_queue_is_said_at_once(indexes, monkeypatch):
-    held = Held(monkeypatch)
+def test_a_full_queue_is_refused_while_the_encoder_is_busy(indexes, monkeypatch):
+    held = HeldEncoder(monkeypatch)
 
     async def main(client, service):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: client.post("/v1/classify", json=body("wait")))
-            await anyio.sleep(0.2)
+            assert await anyio.to_thread.run_sync(held.begun.wait, 60)
             tasks.start_soon(lambda: client.post("/v1/classify", json=body("a " * 30)))
-            await anyio.sleep(0.1)
-            with anyio.fail_after(5):
-                found = await client.post("/v1/classify", json=body("b " * 30))
+            while service.batcher.n_open < 2:
+                await anyio.sleep(0.01)
+            answer = await client.post("/v1/classify", json=body("b " * 30))
             held.free.set()
-        return found
+        return answer
 
-    found = ask(indexes, main, queue_tokens=30)
-    assert found.status_code == 429
-    assert found.json()["error"]["code"] == "queue_full"
-    assert int(found.headers["retry-after"]) >= 1
+    answer = ask(indexes, main, queue_tokens=30, deadline=60)
+    assert answer.status_code == 429
+    assert answer.json()["error"]["code"] == "queue_full"
+    assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_a_request_that_takes_too_long_is_told_so(indexes, monkeypatch):
-    held = Held(monkeypatch)
+def test_a_request_past_its_deadline_is_a_503(indexes, monkeypatch):
+    held = HeldEncoder(monkeypatch)
 
     async def main(client, service):
-        found = await client.post("/v1/classify", json=body("wait"))
+        answer = await client.post("/v1/classify", json=body("wait"))
         held.free.set()
-        return found
+        return answer
 
-    found = ask(indexes, main, deadline=0.3)
-    assert found.status_code == 503
-    assert found.json()["error"]["code"] == "deadline"
-    assert "0.3 seconds" in found.json()["error"]["message"]
-    assert found.headers["retry-after"] == "1"
+    answer = ask(indexes, main, deadline=0.3)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "deadline"
+    assert "0.3 seconds" in answer.json()["error"]["message"]
+    assert answer.headers["retry-after"] == "1"
 
 
 @pytest.mark.parametrize("path", ["/v1/classify", "/v1/categories"])
@@ -95,9 +96,9 @@ def test_the_place_of_an_internal_error_is_in_the_log_under_its_request(
         return await client.get(path, headers=headers)
 
     with caplog.at_level(logging.ERROR, "textshot.service"):
-        found = ask(indexes, main)
-    assert found.status_code == 500
-    assert found.json()["error"]["request_id"] == "asked-by-us"
-    assert "secret" not in json.dumps(found.json())
+        result = ask(indexes, main)
+    assert result.status_code == 500
+    assert result.json()["error"]["request_id"] == "asked-by-us"
+    assert "secret" not in json.dumps(result.json())
     [line] = [r for r in caplog.records if r.getMessage() == "internal error"]
     assert line.request_id == "asked-by-us"

@@ -1,4 +1,4 @@
-"""Who gets in: no page of a stranger, no strange name; and what every answer says to a browser."""
+"""Host names, origins, rates and the security headers of every answer."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def status(folder: Path, headers: dict[str, str], **more) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "[::1]:8000", "LOCALHOST"]
 )
-def test_names_of_this_machine_are_ours(folder: Path, host: str):
+def test_host_names_of_this_machine_are_accepted(folder: Path, host: str):
     assert status(folder, {"Host": host}) == (200, "")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", ""])
-def test_without_keys_a_strange_name_is_refused(folder: Path, host: str):
+def test_without_keys_an_unknown_host_name_is_refused(folder: Path, host: str):
     assert status(folder, {"Host": host}) == (421, "unknown_host")
 
 
-def test_a_name_that_is_allowed_is_ours(folder: Path):
+def test_an_allowed_host_name_is_accepted(folder: Path):
     host = {"Host": "textshot.example:8000"}
     assert status(folder, host, allowed_hosts=("textshot.example",)) == (200, "")
     assert status(folder, host, allowed_hosts=("*",)) == (200, "")
 
 
-def test_with_keys_any_name_will_do(folder: Path):
+def test_with_keys_any_host_name_is_accepted(folder: Path):
     keys = APIKeys([f"read one {KEY}"], "test")
     headers = {"Host": "textshot.example", "X-API-Key": KEY}
     assert status(folder, headers, keys=keys) == (200, "")
@@ -68,18 +68,18 @@ def test_with_keys_any_name_will_do(folder: Path):
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_what_a_page_of_another_site_sends_is_refused(folder: Path, headers: dict[str, str]):
+def test_requests_of_a_page_of_another_site_are_refused(folder: Path, headers: dict[str, str]):
     assert status(folder, headers) == (403, "cross_origin")
 
 
 @pytest.mark.parametrize(
     "headers", [{"Origin": "http://127.0.0.1"}, {"Sec-Fetch-Site": "same-origin"}, {}]
 )
-def test_what_our_page_or_a_program_sends_is_taken(folder: Path, headers: dict[str, str]):
+def test_requests_of_our_page_or_a_program_are_accepted(folder: Path, headers: dict[str, str]):
     assert status(folder, headers) == (200, "")
 
 
-def test_every_answer_says_what_a_browser_needs_to_hear(folder: Path):
+def test_every_answer_has_the_security_headers(folder: Path):
     async def body(client, service):
         return [
             await client.get("/"),
@@ -100,7 +100,7 @@ def test_every_answer_says_what_a_browser_needs_to_hear(folder: Path):
         assert answer.headers["X-Request-ID"]
 
 
-def test_what_is_answered_about_texts_is_not_stored(folder: Path):
+def test_answers_about_texts_are_not_cached(folder: Path):
     async def body(client, service):
         return await client.post("/v1/classify", json=SAID)
 
@@ -115,9 +115,9 @@ def test_a_callers_request_id_comes_back_where_it_is_one(folder: Path, given: st
     async def body(client, service):
         return await client.get("/livez", headers={"X-Request-ID": given})
 
-    found = ask({"news": folder}, body).headers["X-Request-ID"]
-    assert (found == given) is kept
-    assert found
+    result = ask({"news": folder}, body).headers["X-Request-ID"]
+    assert (result == given) is kept
+    assert result
 
 
 def test_a_key_has_its_rate(folder: Path):
@@ -125,11 +125,12 @@ def test_a_key_has_its_rate(folder: Path):
 
     async def body(client, service):
         headers = {"X-API-Key": KEY}
-        return [await client.get("/v1/info", headers=headers) for _ in range(3)]
+        return [await client.get("/v1/info", headers=headers) for _ in range(2)]
 
-    *taken, refused = ask({"news": folder}, body, keys=keys, rate_limit=1.0)
-    assert [answer.status_code for answer in taken] == [200, 200]
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    accepted, refused = ask({"news": folder}, body, keys=keys, rate_limit=0.001)
+    assert accepted.status_code == 200
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 1000
     assert refused.json()["error"]["code"] == "rate_limited"
 
 

@@ -1,4 +1,4 @@
-"""An index that is served: whole generations, swapped, and changed on disk first."""
+"""A served index: generations are swapped as a whole, and changed on disk first."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def served(folder: Path) -> ServedIndex:
-    found = ServedIndex("news", folder, Encoders())
-    found.refresh()
-    return found
+    result = ServedIndex("news", folder, Encoders())
+    result.refresh()
+    return result
 
 
 def add(name: str):
@@ -46,7 +46,7 @@ def damage(folder: Path) -> bytes:
     return data
 
 
-def test_a_new_generation_on_disk_is_seen_and_taken(served: ServedIndex, folder: Path):
+def test_a_new_generation_on_disk_is_loaded(served: ServedIndex, folder: Path):
     before = served.current
     assert not served.has_changed()
     other = Engine.load(folder)
@@ -74,7 +74,7 @@ def test_a_damaged_generation_is_refused_and_the_old_one_stays(
     assert (record.event, record.index) == ("reload_failed", "news")
 
 
-def test_a_damage_is_told_once_and_its_mending_is_seen(served: ServedIndex, folder: Path):
+def test_a_damage_is_logged_once_and_its_repair_is_noticed(served: ServedIndex, folder: Path):
     data = damage(folder)
     for _ in range(3):
         with pytest.raises(IndexFormatError):
@@ -107,9 +107,9 @@ def test_a_change_that_changes_nothing_makes_no_generation(served: ServedIndex):
 
 def test_a_change_for_another_generation_is_refused(served: ServedIndex):
     served.change(add("law"), 1)
-    with pytest.raises(APIError, match="at generation 2, and the change was made for 1") as found:
+    with pytest.raises(APIError, match="at generation 2, and the change was made for 1") as caught:
         served.change(add("art"), 1)
-    assert (found.value.status, found.value.code) == (409, "stale_generation")
+    assert (caught.value.status, caught.value.code) == (409, "stale_generation")
     assert served.current.generation == 2
 
 

@@ -113,7 +113,7 @@ class Worker:
         labels = [*self.engine.index.labels, UNKNOWN]
         found = self.engine.predict_arrays(texts, 2, threshold=self.threshold)
         rows: IntArray = _column(found.rows, 0)
-        rows[~found.known] = len(labels) - 1
+        rows[~found.in_scope] = len(labels) - 1
         scores = _column(found.scores, 0).astype(np.float64)
         margins = found.margins.astype(np.float64)
         columns = {

@@ -28,7 +28,7 @@ from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
-    from textshot.engine.findings import Finding
+    from textshot.engine.check import Finding
     from textshot.types import Prediction
 
 _MAX_ISSUES = 10
@@ -116,7 +116,7 @@ def _diagnostics(engine: Engine, path: str, table: options.TableOptions) -> list
 
 def _print_issues(findings: Sequence[Finding], diagnostics: Sequence[dict[str, Any]]) -> None:
     """Print issues by kind, with the remedy of each kind once."""
-    from textshot.engine.findings import TITLES
+    from textshot.engine.check import TITLES
 
     issues = [(TITLES[f.kind], f.remedy, _lines(f)) for f in findings]
     issues += [(d["title"], d["remedy"], [f"{d['label']}: {d['reason']}"]) for d in diagnostics]

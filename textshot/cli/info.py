@@ -19,8 +19,7 @@ from textshot.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from textshot.engine import Engine
-    from textshot.engine.engine import EngineInfo
+    from textshot.engine import Engine, EngineInfo
     from textshot.index import Generation
 
 

@@ -271,7 +271,7 @@ def _read_corrections(
     for text, name, line in zip(texts, names, data.lines, strict=True):
         try:
             if name is not None and name != UNKNOWN:
-                name = engine.index.entry(name).category.name
+                name = engine.category(name).name
         except InvalidCategoriesError as error:
             warn(f"{source}:{line}: {error}; skipped")
             n_rejected += 1

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
-from textshot.client.wire import (
-    AnswerError,
-    Sender,
-    category_body,
-    category_path,
-    check_response,
-    parse_category,
-    parse_prediction,
-    split_texts,
-)
+from textshot._files import AtomicFile
+from textshot.client import wire
 from textshot.encoders.base import clean_texts
 from textshot.types import Category, Prediction, Threshold
 
@@ -56,7 +45,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._base = "/v1" if index is None else f"/v1/indexes/{quote(index, safe='')}"
-        self._send = Sender(attempts, url)
+        self._send = wire.Sender(attempts, url)
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         self._http = httpx.Client(
             base_url=url, headers=headers, timeout=timeout, transport=transport, trust_env=False
@@ -66,12 +55,7 @@ class Client:
         """Use the client in a `with` statement, which closes it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -92,10 +76,10 @@ class Client:
         """
         predictions: list[Prediction] = []
         cleaned = clean_texts(texts)
-        for chunk in split_texts(cleaned, self._limits) if cleaned else ():
+        for chunk in wire.split_texts(cleaned, self._limits) if cleaned else ():
             body = {"texts": chunk, "k": k, "threshold": threshold}
             answer = self._request("POST", f"{self._base}/classify", body, idempotent=True)
-            predictions += [parse_prediction(one) for one in answer["predictions"]]
+            predictions += [wire.parse_prediction(one) for one in answer["predictions"]]
         return predictions
 
     def categories(self) -> tuple[Category, ...]:
@@ -105,7 +89,7 @@ class Client:
             query = {"offset": len(categories)}
             path = f"{self._base}/categories"
             answer = self._request("GET", path, query=query, idempotent=True)
-            categories += [parse_category(one) for one in answer["categories"]]
+            categories += [wire.parse_category(one) for one in answer["categories"]]
             if not answer["categories"] or len(categories) >= answer["total"]:
                 return tuple(categories)
 
@@ -116,17 +100,17 @@ class Client:
             category: the category.
             generation: refuse the change unless this generation is current.
         """
-        body = {"name": category.name, **category_body(category)}
+        body = {"name": category.name, **wire.category_body(category)}
         return self._change("POST", "/categories", body, generation)
 
     def put(self, category: Category, *, generation: int | None = None) -> int:
         """Add a category or replace the one of the same name; see `add`."""
-        path = category_path(category.name)
-        return self._change("PUT", path, category_body(category), generation)
+        path = wire.category_path(category.name)
+        return self._change("PUT", path, wire.category_body(category), generation)
 
     def remove(self, name: str, *, generation: int | None = None) -> int:
         """Remove a category; see `add`."""
-        return self._change("DELETE", category_path(name), None, generation)
+        return self._change("DELETE", wire.category_path(name), None, generation)
 
     def correct(self, text: str, label: str | None) -> Prediction:
         """Set the right category of a text (None: it fits none); return its new prediction."""
@@ -137,7 +121,7 @@ class Client:
         pairs = zip(clean_texts(texts), labels, strict=True)
         body = {"corrections": [{"text": text, "label": label} for text, label in pairs]}
         answer = self._request("POST", f"{self._base}/corrections", body)
-        return [parse_prediction(one) for one in answer["predictions"]]
+        return [wire.parse_prediction(one) for one in answer["predictions"]]
 
     def categorize(
         self,
@@ -163,16 +147,8 @@ class Client:
             "output": output or target.suffix.lstrip("."),
             "text_column": list(text_columns),
         }
-        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                self._upload(source, query, file.write)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.replace(target)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        with AtomicFile(target) as file:
+            self._upload(source, query, file.stream.write)
 
     def info(self) -> dict[str, Any]:
         """Return the description of the service: limits, indexes, generations, encoders."""
@@ -209,7 +185,7 @@ class Client:
         def send() -> httpx.Response:
             return self._http.request(method, path, json=body, params=query)
 
-        return check_response(self._send(send, idempotent=idempotent)).json()
+        return wire.check_response(self._send(send, idempotent=idempotent)).json()
 
     def _upload(
         self, source: Path, query: Mapping[str, Any], write: Callable[[bytes], int]
@@ -230,12 +206,12 @@ class Client:
         try:
             if response.is_error:
                 response.read()
-            for chunk in check_response(response).iter_bytes():
+            for chunk in wire.check_response(response).iter_bytes():
                 write(chunk)
         except httpx.TransportError as error:
-            raise AnswerError(
-                f"{self._send.url}: the response broke off ({type(error).__name__}), and nothing"
-                " was written. The log of the service has the reason"
+            reason = f"the response broke off ({type(error).__name__}), and nothing was written"
+            raise wire.AnswerError(
+                f"{self._send.url}: {reason}. See the log of the service"
             ) from None
         finally:
             response.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import sleep
 from typing import Any
 from urllib.parse import quote
 
@@ -39,15 +39,12 @@ class Sender:
     Args:
         attempts: maximum number of attempts.
         url: the URL of the service, for error messages.
-        sleep: waits for a number of seconds.
     """
 
-    def __init__(
-        self, attempts: int, url: str, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, attempts: int, url: str) -> None:
         if attempts < 1:
             raise ValueError(f"attempts is {attempts}; use 1 or more")
-        self._attempts, self.url, self._sleep = attempts, url, sleep
+        self._attempts, self.url = attempts, url
 
     def __call__(self, send: Callable[[], httpx.Response], *, idempotent: bool) -> httpx.Response:
         """Call `send` until it succeeds or the attempts are used up.
@@ -60,16 +57,14 @@ class Sender:
             except httpx.TransportError as error:
                 repeatable = idempotent or isinstance(error, httpx.ConnectError)
                 if attempt == self._attempts or not repeatable:
-                    attempts = f"{attempt} attempt{'' if attempt == 1 else 's'}"
-                    raise AnswerError(
-                        f"{self.url}: no answer ({type(error).__name__}, {attempts}). Check that"
-                        " the service is running"
-                    ) from None
-                self._sleep(min(_FIRST_WAIT * 2 ** (attempt - 1), _MAX_WAIT))
+                    tries = f"{attempt} attempt{'' if attempt == 1 else 's'}"
+                    reason = f"no answer ({type(error).__name__}, {tries})"
+                    raise AnswerError(f"{self.url}: {reason}. Is the service running?") from None
+                sleep(min(_FIRST_WAIT * 2 ** (attempt - 1), _MAX_WAIT))
                 continue
             if response.status_code not in _RETRY_STATUSES or attempt == self._attempts:
                 return response
-            self._sleep(_retry_after(response))
+            sleep(_retry_after(response))
         raise AssertionError("unreachable")
 
 
@@ -91,12 +86,8 @@ def check_response(response: httpx.Response) -> httpx.Response:
         message, code, request_id = error["message"], error["code"], error["request_id"]
     except (ValueError, KeyError, TypeError):
         message, code, request_id = "no reason. Check that this is a textshot service", "", ""
-    raise AnswerError(
-        f"the service answered {response.status_code}: {message}",
-        response.status_code,
-        code,
-        request_id,
-    )
+    status = response.status_code
+    raise AnswerError(f"the service answered {status}: {message}", status, code, request_id)
 
 
 def split_texts(texts: Sequence[str], limits: Mapping[str, Any]) -> Iterator[Sequence[str]]:

@@ -1,323 +1,240 @@
-"""What changes an engine: categories, examples, corrections, and when it abstains."""
+"""Edits of categories: pure functions from one state of an index to the next.
+
+A category that an edit does not name keeps its keys bit for bit; prototypes that depend on all
+categories are computed again. The threshold becomes stale, see `with_decision`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from textshot._arrays import FloatArray
-from textshot.encoders import Encoder, clean_texts
-from textshot.encoders.general_texts import GENERAL_TEXTS
-from textshot.engine.decision import at_rate, decision_of, given, tuned_settings
-from textshot.engine.encoder_identity import probe
-from textshot.engine.predict import predict, score, scorer, supports
-from textshot.errors import EncoderError, InvalidCategoriesError, InvalidTextsError
-from textshot.index import EncoderIdentity, Index, State
+from textshot._arrays import FloatArray, unit_rows
+from textshot.engine.decision import decision_of
+from textshot.engine.predict import answer, scorer, supports
+from textshot.errors import EncoderError, InvalidCategoriesError
+from textshot.index import Entry, State
 from textshot.scoring.threshold import GIVEN, MIN_CATEGORIES, TUNED, derive
+from textshot.scoring.transduction import MIN_IN_SCOPE_RATE, MIN_TEXTS, adapt
 from textshot.types import (
-    CORRECTION,
     DEFAULT_REJECTION_RATE,
+    Adaptation,
     Category,
     DecisionSettings,
     Example,
-    Prediction,
-    Threshold,
     category_dict,
-    clean_name,
-    parse_truth,
 )
 
-CHUNK = 512
-"""Texts that are encoded at once, so that progress can be told and memory stays small."""
+Background = Callable[[], FloatArray | None]
+"""Returns vectors of general texts, which stand in for categories where there are few; or None."""
 
 
-class Changes:
-    """The half of an Engine that changes it; each change derives the threshold again.
+def add_categories(state: State, categories: Sequence[Category], vectors: ArrayLike) -> State:
+    """Return the state with new categories.
 
-    A change is one step to readers: they see the categories before it or after it.
+    Args:
+        state: none of them is in it yet.
+        categories: n of them.
+        vectors: numbers (total number of keys, dim), the keys of all categories one after
+            another, in the order of `Category.keys`; scaled to unit rows.
+
+    Raises:
+        InvalidCategoriesError: a name that exists, a name twice, or vectors of another shape.
     """
+    entries = _entries(state, categories, vectors)
+    for name in entries:
+        _check_free(state, name)
+    return put_entries(state, entries)
 
-    encoder: Encoder
-    index: Index
 
-    def add(
-        self,
-        categories: Iterable[Category],
-        *,
-        on_progress: Callable[[int], None] = lambda done: None,
-    ) -> None:
-        """Add new categories; the keys of the others stay as they are."""
-        new = tuple(category_dict(categories).values())
-        _check_examples(new)
-        texts = [key.text for c in new for key in c.keys(names=self.index.names)]
-        self.index.add(new, self._encode(texts, on_progress))
-        self._derive()
+def replace_category(state: State, category: Category, vectors: ArrayLike) -> State:
+    """Return the state with `category` instead of the one of that name; see `add_categories`."""
+    state.entry(category.name)
+    return put_entries(state, _entries(state, [category], vectors))
 
-    def replace(self, category: Category) -> None:
-        """Put `category` in the place of the one of that name."""
-        _check_examples([category])
-        texts = [key.text for key in category.keys(names=self.index.names)]
-        self.index.replace(category, self._encode(texts))
-        self._derive()
 
-    def remove(self, *names: str) -> None:
-        """Remove categories; needs no encoder."""
-        self.index.remove(names)
-        self._derive()
+def remove_categories(state: State, names: Iterable[str]) -> State:
+    """Return the state without some categories."""
+    if isinstance(names, str):
+        raise TypeError(f"names is one string; give a list: [{names!r}]")
+    return put_entries(state, {}, drop={state.entry(name).category.name for name in names})
 
-    def rename(self, old: str, new: str) -> None:
-        """Give a category another name."""
-        key = Category(new).keys()[0]
-        if clean_name(new) == self.index.entry(old).category.name:
-            raise InvalidCategoriesError(f"category {old!r} has that name already")
-        vector = self._encode([key.text])[0] if self.index.names else None
-        self.index.rename(old, new, vector)
-        self._derive()
 
-    def merge(self, names: Sequence[str], into: str) -> None:
-        """Move the examples of `names` into the category `into`, which keeps its own name."""
-        self.index.merge(names, into)
-        self._derive()
+def rename_category(state: State, old: str, new: str, vector: ArrayLike | None = None) -> State:
+    """Return the state with another name for a category.
 
-    def add_example(self, label: str, text: str, *, source: str = "example") -> None:
-        """Add one example to a category."""
-        self.add_examples([text], [label], source=source)
+    `vector` (dim,) embeds the new name; it is needed where names are keys.
+    """
+    entry = state.entry(old)
+    category = replace(entry.category, name=new)
+    old, new, vectors = entry.category.name, category.name, entry.vectors
+    if new != old:
+        _check_free(state, new)
+    if state.use_names:
+        if vector is None:
+            raise InvalidCategoriesError(f"names are keys here: give the vector of {new!r}")
+        vectors = np.concatenate([one_row(state, vector), vectors[1:]])
+    return put_entries(state, {new: make_entry(state, category, vectors)}, drop={old})
 
-    def add_examples(
-        self, texts: Sequence[str], labels: Sequence[str], *, source: str = "example"
-    ) -> None:
-        """Add examples to categories that are there, `texts[i]` to `labels[i]`, as one change."""
-        cleaned = clean_texts(texts)
-        self._count(texts, labels)
-        self._check_new(cleaned, labels)
-        vectors = self._encode(cleaned)
-        with self.index.changing:
-            scratch = Index.of_state(self.index.state)
-            self._learn(list(zip(cleaned, labels, strict=True)), vectors, scratch, source)
-            self._settle_in(scratch)
 
-    def remove_example(self, label: str, text: str) -> None:
-        """Remove one example of a category, by its text."""
-        self.index.remove_example(label, text)
-        self._derive()
+def merge_categories(state: State, names: Sequence[str], into: str) -> State:
+    """Return the state with the examples of `names` moved to `into`, and `names` removed.
 
-    def replace_example(self, label: str, old: str, new: str) -> None:
-        """Put another text in the place of one example of a category."""
-        example = Example(clean_texts([new])[0])
-        _check_examples([replace(self.index.entry(label).category, examples=(example,))])
-        self.index.replace_example(label, old, example, self._encode([new])[0])
-        self._derive()
+    `into` keeps its own name, description and metadata; a text that both had stays once, with the
+    newest correction order.
+    """
+    if isinstance(names, str):
+        raise TypeError(f"names is one string; give a list: [{names!r}]")
+    target = state.entry(into)
+    into = target.category.name
+    merged = {entry.category.name: entry for entry in map(state.entry, names)}
+    sources = [entry for name, entry in merged.items() if name != into]
+    if not sources:
+        raise InvalidCategoriesError(f"nothing to merge into {into!r}: name another category")
+    examples, vectors = list(target.category.examples), [target.vectors]
+    positions = {e.text: i for i, e in enumerate(examples) if e.text is not None}
+    for entry in sources:
+        first = len(entry.keys) - len(entry.category.examples)
+        for example, vector in zip(entry.category.examples, entry.vectors[first:], strict=True):
+            if example.text in positions:
+                position = positions[example.text]
+                examples[position] = newest(example, examples[position])
+                continue
+            if example.text is not None:
+                positions[example.text] = len(examples)
+            examples.append(example)
+            vectors.append(vector[None, :])
+    category = replace(target.category, examples=tuple(examples))
+    entry = make_entry(state, category, np.concatenate(vectors))
+    return put_entries(state, {into: entry}, drop={e.category.name for e in sources})
 
-    def correct(self, text: str, label: str | None) -> Prediction:
-        """Learn that `text` belongs to `label`, and return the answer for it from now on.
 
-        It is one more example, marked as a correction: the category moves towards it, and this
-        text itself, and what is all but the same, gets this label from the next answer on. Where
-        the text is an example of another category it stays there; the newest correction holds.
-        None, or "unknown", says that it fits no category, see `add_out_of_scope`.
-        """
-        return self.correct_all([text], [label])[0]
+def with_decision(
+    state: State, requested: DecisionSettings | None, background: Background
+) -> State:
+    """Return the state with a threshold for its categories; probabilities end here.
 
-    def correct_all(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[Prediction]:
-        """Do as `correct` for many texts, as one change; later ones are newer."""
-        cleaned, truths = clean_texts(texts), self._truths(texts, labels)
-        self._check_new(cleaned, truths)
-        vectors = self._encode(cleaned)
-        last = {text: i for i, text in enumerate(cleaned)}.values()
-        named = [i for i, truth in enumerate(truths) if truth is not None]
-        none = [i for i in last if truths[i] is None]
-        with self.index.changing:
-            scratch = Index.of_state(self.index.state)  # so that readers see it before or after
-            self._learn([(cleaned[i], truths[i] or "") for i in named], vectors[named], scratch)
-            scratch.add_out_of_scope([Example(cleaned[i], CORRECTION) for i in none], vectors[none])
-            state = self._settle_in(scratch)
-        return predict(state, vectors, 3, "auto", np.zeros(len(cleaned), dtype=bool))
+    A threshold that was given stays; a tuned one stays too, but is stale; any other is derived.
 
-    def add_out_of_scope(self, texts: Sequence[str], *, source: str = "example") -> None:
-        """Add texts that fit no category: "none of these".
-
-        From then on what is clearly nearer to one of them than to its best category is unknown
-        (`textshot.scoring.threshold.OOS_MARGIN`). They are read one by one: texts that fit nothing
-        have nothing in common. Abstaining that is switched off stays so.
-
-        Raises:
-            InvalidTextsError: an empty text.
-        """
-        different = list(dict.fromkeys(clean_texts(texts)))
-        self._check_new(different, [None] * len(different))
-        examples = [Example(text, source) for text in different]
-        self.index.add_out_of_scope(examples, self._encode(different))
-
-    def remove_out_of_scope(self, text: str) -> None:
-        """Forget a text that was known to fit no category."""
-        [cleaned] = clean_texts([text])
-        with self.index.changing:
-            before = self.index.state.out_of_scope
-            self.index.remove_out_of_scope([cleaned])
-            if before and self.index.state.out_of_scope is before and self.index.state.private:
-                self.index.remove_out_of_scope(
-                    [], self._encode([cleaned])
-                )  # texts are not kept there
-            if self.index.state.out_of_scope is before:
-                raise InvalidTextsError(
-                    "this is none of the texts that are known to fit no category"
-                    f" ({len(before.examples) if before else 0} of them)"
-                )
-
-    def set_threshold(
-        self, threshold: Threshold, *, unknown_rate: float = DEFAULT_REJECTION_RATE
-    ) -> None:
-        """Change when to abstain; "auto" derives it again from the categories, at this rate.
-
-        What `tune` found out is forgotten.
-        """
-        asked = given(threshold) or at_rate(unknown_rate)
-        with self.index.changing:
-            state = self.index.state
-            self._record(self._settled(asked, state), state.private)
-
-    def tune(
-        self,
-        texts: Sequence[str],
-        truths: Sequence[str | None],
-        *,
-        unknown_rate: float | None = None,
-    ) -> DecisionSettings:
-        """Find probabilities and a threshold from labelled texts; return what is now in force.
-
-        From 30 texts on that fit a category, predictions have a `probability` (`fit_calibration`).
-        From 10 on that fit none, "unknown" is one of its outcomes, and the threshold is the one
-        with the best mean of two shares: fitting texts answered rightly, others not answered; or,
-        with `unknown_rate`, the one that this share of the others stays below. With fewer of them,
-        and where abstaining was switched off, the threshold stays as it is. Both hold for these
-        categories: after a change of them a tuned threshold stays, and probabilities are None
-        until it is tuned again. Tune on other texts than the categories' own examples, and
-        evaluate on others again.
-
-        Args:
-            texts: n texts.
-            truths: n category names; None, "" or "unknown" for "fits no category".
-            unknown_rate: 0 to 1.
-
-        Raises:
-            InvalidTextsError: lengths differ, fewer than 30 texts that fit a category, a truth
-                that is no category, or a rate with fewer than 10 texts that fit none.
-        """
-        vectors = self._encode(clean_texts(texts))
-        with self.index.changing:
-            state = self.index.state
-            tuned = tuned_settings(state, score(state, vectors), truths, unknown_rate)
-            self._record(tuned, state.private)
-        return tuned
-
-    def _truths(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[str | None]:
-        self._count(texts, labels)
-        return [parse_truth(label) for label in labels]
-
-    @staticmethod
-    def _count(texts: Sequence[str], labels: Sequence[str | None]) -> None:
-        if isinstance(labels, str) or len(texts) != len(labels):
-            number = "one string" if isinstance(labels, str) else len(labels)
-            raise InvalidTextsError(f"{len(texts)} texts but {number} as labels: give one each")
-
-    def _check_new(self, texts: Sequence[str], truths: Sequence[str | None]) -> None:
-        """Refuse what cannot become an example, before anything is encoded."""
-        for text, truth in zip(texts, truths, strict=True):
-            if truth is not None:
-                category = self.index.entry(truth).category
-                _check_examples([replace(category, examples=(Example(text),))])
-        none = [text for text, truth in zip(texts, truths, strict=True) if truth is None]
-        if empty := sum(not text.strip() for text in none):
-            raise InvalidTextsError(
-                f"{empty} of {len(none)} texts that fit nothing are empty. Leave them out; such a"
-                " text is unknown by itself"
-            )
-
-    def _learn(
-        self,
-        pairs: Sequence[tuple[str, str]],
-        vectors: FloatArray,
-        index: Index,
-        source: str = CORRECTION,
-    ) -> None:
-        """Add an example for each text and label, with its vector, to an index."""
-        there = (e.correction_order for c in index.categories for e in c.examples)
-        newest = max(there, default=0)
-        examples = [
-            (label, Example(text, source, newest + i if source == CORRECTION else 0))
-            for i, (text, label) in enumerate(pairs, start=1)
-        ]
-        if examples:
-            index.add_examples(examples, vectors)
-            index.remove_out_of_scope([text for text, _ in pairs], vectors)
-
-    def _settle_in(self, scratch: Index) -> State:
-        """Put what a scratch index has become in place."""
-        changed = scratch.state.entries is not self.index.state.entries
-        self.index.take(scratch.state)
-        if changed:
-            self._derive()
-        return self.index.state
-
-    def _record(self, decision: DecisionSettings | None, private: bool) -> None:
-        identity = self.index.state.encoder or EncoderIdentity(
-            self.encoder.fingerprint, self.encoder.spec, probe(self.encoder)
+    Args:
+        state: the categories.
+        requested: the settings in force, or those asked for.
+        background: called where there are few categories.
+    """
+    n_way = len(state.entries)
+    if requested is not None and requested.method == GIVEN:
+        decision = replace(
+            requested, stale=False, n_way=n_way, temperature=None, unknown=None, n_texts=0
         )
-        self.index.settle(encoder=identity, decision=decision, private=private)
-
-    def _derive(self) -> None:
-        """Settle when to abstain again after a change, unless it was given or tuned."""
-        with self.index.changing:
-            state = self.index.state
-            self._record(self._settled(state.decision, state), state.private)
-
-    def _settled(self, asked: DecisionSettings | None, state: State) -> DecisionSettings:
-        """Return when `state` abstains by what was asked for; probabilities end here."""
-        if asked is not None and asked.method == GIVEN:
-            gone: dict[str, Any] = {"temperature": None, "unknown": None, "n_texts": 0}
-            return replace(asked, stale=False, n_way=len(state.entries), **gone)
-        if asked is not None and asked.method == TUNED:
-            return replace(asked, stale=True)  # in force, but made for what was there before
-        rate = DEFAULT_REJECTION_RATE if asked is None else asked.rate
+    elif requested is not None and requested.method == TUNED:
+        decision = replace(requested, stale=True)
+    else:
+        rate = DEFAULT_REJECTION_RATE if requested is None else requested.rate
         try:
-            return self._derived(state, rate)
-        except EncoderError:  # of a lazy one: what was asked for shall not depend on it
-            return replace(decision_of(state), stale=True, rate=rate)
-
-    def _derived(self, state: State, rate: float) -> DecisionSettings:
-        """Derive the threshold from the categories."""
-        rows, owners = supports(state)
-        background = self._background if len(state.entries) < MIN_CATEGORIES else None
-        return derive(rows, owners, scorer(state), len(state.entries), background, rate=rate)
-
-    @cached_property
-    def _background(self) -> FloatArray | None:
-        # A table of own vectors has none for our sentences.
-        if self.encoder.is_precomputed:
-            return None
-        return self.encoder.encode(GENERAL_TEXTS)
-
-    def _encode(
-        self, texts: Sequence[str | None], on_progress: Callable[[int], None] = lambda done: None
-    ) -> FloatArray:
-        there = [text for text in texts if text is not None]
-        if len(there) < len(texts):
-            raise InvalidCategoriesError("a category of a private index has no texts to encode")
-        cleaned, found = clean_texts(there), [np.empty((0, self.index.dim), np.float32)]
-        for start in range(0, len(cleaned), CHUNK):
-            found.append(self.encoder.encode(cleaned[start : start + CHUNK]))
-            on_progress(len(found[-1]))
-        return np.concatenate(found)
+            decision = _derive(state, rate, background)
+        except EncoderError:  # of a lazy one: the edit shall not depend on it
+            decision = replace(decision_of(state), stale=True, rate=rate)
+    return state.updated(decision=decision)
 
 
-def _check_examples(categories: Iterable[Category]) -> None:
-    for category in categories:
-        for example in category.examples:
-            if isinstance(example.text, str) and not example.text.strip():
-                raise InvalidCategoriesError(
-                    f"category {category.name!r} has an empty example. Leave it out"
-                )
+def adapt_prototypes(state: State, vectors: FloatArray, background: Background) -> State:
+    """Return the state with prototypes adapted to unlabelled texts, for one run.
+
+    `State.adaptation` tells to how many, or why not. A derived threshold is derived again, a tuned
+    one moves as far as the derived one does, a given one stays.
+
+    Args:
+        state: of a network that compares with prototypes alone.
+        vectors: float32 (n_texts, dim), unit rows of different texts.
+        background: see `with_decision`.
+    """
+    adaptation = Adaptation(len(vectors), _why_not_adapted(state, vectors))
+    if adaptation.reason:
+        return state.with_prototypes(state.vectors, adaptation)
+    n_keys = np.bincount(state.key_rows, minlength=len(state.entries))
+    adapted = state.with_prototypes(adapt(state.vectors, n_keys, vectors), adaptation)
+    decision = decision_of(state)
+    if decision.method != TUNED or decision.threshold is None:
+        return with_decision(adapted, decision, background)
+    first, second = (
+        _derive(s, DEFAULT_REJECTION_RATE, background).threshold for s in (state, adapted)
+    )
+    shift = 0.0 if first is None or second is None else second - first
+    threshold = min(max(decision.threshold + shift, -1.0), 1.0)
+    return replace(adapted, decision=replace(decision, threshold=threshold, stale=True))
+
+
+def put_entries(state: State, entries: Mapping[str, Entry], drop: Iterable[str] = ()) -> State:
+    """Return the state with entries by name added or replaced, and others dropped."""
+    state.check_editable()
+    kept = {entry.category.name: entry for entry in state.entries}
+    for name in drop:
+        kept.pop(name, None)
+    kept.update(entries)
+    stale = state.decision and replace(state.decision, stale=True)
+    return state.with_entries([kept[name] for name in sorted(kept)]).updated(decision=stale)
+
+
+def make_entry(state: State, category: Category, vectors: FloatArray) -> Entry:
+    """Return the entry of a category, from the unit rows of its keys."""
+    return Entry.make(category, vectors, use_names=state.use_names, network=state.network)
+
+
+def one_row(state: State, vector: ArrayLike) -> FloatArray:
+    """Return a vector (dim,) as one unit row."""
+    row = np.asarray(vector)
+    if row.shape != (state.dim,):
+        raise InvalidCategoriesError(
+            f"the vector given has shape {row.shape}; ({state.dim},) is needed"
+        )
+    return unit_rows(row[None, :])
+
+
+def newest(example: Example, existing: Example) -> Example:
+    """Return `example`, or `existing` where that is the newer correction of the same text."""
+    return existing if existing.correction_order > example.correction_order else example
+
+
+def _entries(state: State, categories: Sequence[Category], vectors: ArrayLike) -> dict[str, Entry]:
+    rows = unit_rows(vectors) if len(categories) else np.empty((0, state.dim), np.float32)
+    counts = [len(category.keys(names=state.use_names)) for category in categories]
+    if rows.shape != (sum(counts), state.dim):
+        raise InvalidCategoriesError(
+            f"{len(categories)} categories have {sum(counts)} keys of {state.dim} dimensions;"
+            f" the vectors given have shape {rows.shape}"
+        )
+    ends = np.cumsum(counts)
+    named = category_dict(categories)
+    return {
+        name: make_entry(state, category, rows[end - count : end])
+        for (name, category), count, end in zip(named.items(), counts, ends, strict=True)
+    }
+
+
+def _check_free(state: State, name: str) -> None:
+    if name in state.rows:
+        raise InvalidCategoriesError(
+            f"category {name!r} is there already. Remove it first, or merge into it"
+        )
+
+
+def _derive(state: State, rate: float, background: Background) -> DecisionSettings:
+    rows, owners = supports(state)
+    general = background() if len(state.entries) < MIN_CATEGORIES else None
+    return derive(rows, owners, scorer(state), len(state.entries), general, rate=rate)
+
+
+def _why_not_adapted(state: State, vectors: FloatArray) -> str:
+    """Return why prototypes are not adapted to these texts, "" where they are."""
+    if len(state.entries) < 2:
+        return "there are fewer than two categories"
+    if len(vectors) < MIN_TEXTS:
+        return f"{len(vectors)} different texts are too few ({MIN_TEXTS} are needed)"
+    blank = np.zeros(len(vectors), dtype=bool)
+    in_scope = np.mean(answer(state, vectors, 1, "auto", blank).in_scope)
+    if in_scope < MIN_IN_SCOPE_RATE:
+        return f"only {100 * in_scope:.0f} % of the texts are near any category"
+    return ""

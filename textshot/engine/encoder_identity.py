@@ -9,14 +9,23 @@ from weakref import WeakValueDictionary
 
 from textshot._arrays import FloatArray
 from textshot.encoders import Encoder, load_encoder
-from textshot.encoders.base import ADAPTER_KEY, OWN_PREFIX
+from textshot.encoders.base import ADAPTER_KEY, OWN_PREFIX, check_encoder
 from textshot.encoders.long_texts import CUT
-from textshot.errors import EncoderError, EncoderMismatchError, EncoderNotFoundError
-from textshot.index import EncoderIdentity
+from textshot.errors import (
+    EncoderError,
+    EncoderMismatchError,
+    EncoderNotFoundError,
+    InvalidTextsError,
+)
+from textshot.index import PLAIN, EncoderIdentity
+from textshot.networks import Network, load_network, make_network
 
 PROBE = "One probe: naïve café, 3 € at 14 °C, 日本, and the invoice of 2 May was paid twice?"
 PROBE_TOLERANCE = 1e-4
 """How far the probe's cosine with its stored vector may be from 1. See docs/adr/0006."""
+NO_NETWORK = "none"
+"""The network name that leaves out all that was trained, for `Engine.build`."""
+
 INT8_TOLERANCE = 2e-3
 """In 8 bits, where the last bit of another machine can round a value to the next step."""
 
@@ -75,6 +84,11 @@ def load_again(
         ) from None
 
 
+def identify(encoder: Encoder) -> EncoderIdentity:
+    """Return what an index keeps of its encoder."""
+    return EncoderIdentity(encoder.fingerprint, encoder.spec, probe(encoder))
+
+
 class LazyEncoder(Encoder):
     """The encoder that an index names; loaded, and checked, when it is first asked to encode.
 
@@ -121,6 +135,45 @@ def check_identity(encoder: Encoder, identity: EncoderIdentity, where: str) -> N
             " probe text differently. Check the versions of its libraries, or build the index"
             " again"
         )
+
+
+def encoder_of_index(
+    identity: EncoderIdentity,
+    where: str,
+    encoder: Encoder | str | None,
+    device: str | None,
+    backend: str,
+    precision: str,
+) -> Encoder:
+    """Return the encoder that the index at `where` was made with, checked."""
+    if encoder is None or isinstance(encoder, str):
+        encoder = load_again(encoder, identity, device, backend, precision)
+    check_identity(check_encoder(encoder), identity, where)
+    return encoder
+
+
+def choose_encoder(network: Network | str | None, encoder: Encoder | str | None) -> Encoder:
+    """Return the encoder to build with; without its adapter where no network is wanted."""
+    plain = network == NO_NETWORK
+    if encoder is None or isinstance(encoder, str):
+        return load_encoder(encoder, adapter=None) if plain else load_encoder(encoder)
+    if plain and check_encoder(encoder).spec.get(ADAPTER_KEY) is not None:
+        raise InvalidTextsError(
+            f"network {NO_NETWORK!r} with an encoder that has the adapter"
+            f" {encoder.spec[ADAPTER_KEY]!r}: load the encoder with adapter=None"
+        )
+    return encoder
+
+
+def choose_network(network: Network | str | None, encoder: Encoder) -> Network:
+    """Return the network to build with; a name is the one trained with the encoder, if it is it."""
+    if isinstance(network, Network):
+        return network
+    folder = encoder.folder
+    trained = None if network == NO_NETWORK or folder is None else load_network(folder)
+    if network is None or network == NO_NETWORK:
+        return trained or PLAIN
+    return trained if trained is not None and trained.name == network else make_network(network)
 
 
 class Encoders:

@@ -1,9 +1,9 @@
-"""From vectors to predictions: search, decide, and put the arrays into records."""
+"""From query vectors to predictions: search, decide, and make records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.engine.decision import decision_of, given, only_auto
+from textshot.engine.predictions import NEVER_ABSTAINS, PredictionArrays, records
 from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.scoring.calibration import Calibration, probabilities
-from textshot.scoring.exemplars import SCORE_TOLERANCE, select_exemplars
+from textshot.scoring.exemplars import SCORE_TOLERANCE, Exemplars, apply_exemplars
 from textshot.scoring.exemplars import scores as scores_of
 from textshot.scoring.threshold import OOS_MARGIN, Score, is_in_scope
-from textshot.types import KeyKind, Match, Prediction, Threshold
+from textshot.types import KeyKind, Prediction, Threshold
 
-_NO_LIMIT = -np.inf  # what a category has to reach that never abstains, beside one that does
 _FEW = 8  # passes over a line that cost less than sorting it
 _BUDGET = 2 << 20  # numbers in one matrix of scores: 16 MiB in double precision
+_EXTRA_CANDIDATES = 4  # beyond k: enough to see whether a tie reaches over the edge
 
 
 def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArray | None:
     """Return what each best row has to reach, float32 (n,); None for "always answer".
 
-    Where a category has a threshold of its own and the index has none, _NO_LIMIT stands for none.
+    NEVER_ABSTAINS stands for none where only another category has one of its own.
     """
     if not isinstance(threshold, str):
         settings = given(threshold)
@@ -38,55 +39,9 @@ def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArra
     own = [entry.category.threshold for entry in state.entries]
     if value is None and not any(t is not None for t in own):
         return None
-    shared = _NO_LIMIT if value is None else value
+    shared = NEVER_ABSTAINS if value is None else value
     each = np.array([shared if t is None else t for t in own], np.float32)
     return each[best]
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionArrays:
-    """What is answered for n texts, as arrays.
-
-    Attributes:
-        scores: float32 (n, min(k, n_categories)), the best scores, best first.
-        rows: int64 of the same shape, the categories that these are of.
-        known: bool (n,), False where the answer is "unknown".
-        margins: float32 (n,), how far the best category is ahead; of the only one, of -1.
-        limits: float32 (n,), the score that had to be reached, -inf where abstaining was off for
-            the best category; None where it was off for all.
-        probabilities: how likely each answer is right; None where that is not known.
-    """
-
-    scores: FloatArray
-    rows: IntArray
-    known: NDArray[np.bool_]
-    margins: FloatArray
-    limits: FloatArray | None
-    probabilities: list[float | None]
-
-    def taken(self, places: IntArray) -> PredictionArrays:
-        """Return the answers at these places, int64 (m,); one may come several times."""
-        return PredictionArrays(
-            self.scores[places],
-            self.rows[places],
-            self.known[places],
-            self.margins[places],
-            None if self.limits is None else self.limits[places],
-            [self.probabilities[i] for i in places],
-        )
-
-
-def joined(parts: Sequence[PredictionArrays]) -> PredictionArrays:
-    """Return the answers of parts, one at least, of one index and one k, as one."""
-    limits = [part.limits for part in parts if part.limits is not None]
-    return PredictionArrays(
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.known for part in parts]),
-        np.concatenate([part.margins for part in parts]),
-        np.concatenate(limits) if limits else None,
-        [sure for part in parts for sure in part.probabilities],
-    )
 
 
 def answer(
@@ -95,70 +50,44 @@ def answer(
     """Search and decide.
 
     Args:
-        state: the categories; there may be none, and then nothing is known.
+        state: the categories; without any, every text is unknown.
         queries: float32 (n, dim), unit rows.
-        k: how many categories of each text; two of them make its margin in any case.
+        k: how many categories for each text; its margin takes two of them in any case.
         threshold: see `Threshold`.
-        blank: bool (n,), texts in which nothing is said.
+        blank: bool (n,), texts without content.
 
     Raises:
         InvalidTextsError: k is below 1, or a threshold that is none.
     """
     if k < 1:
         raise InvalidTextsError(f"k is {k}; at least 1 is needed")
+    n = len(queries)
     if not state.entries:
-        nothing = np.full(len(queries), 0, np.float32)
-        known = np.zeros(len(queries), dtype=bool)
-        empty = np.empty((len(queries), 0), np.float32)
-        return PredictionArrays(
-            empty, empty.astype(np.int64), known, nothing, None, [None] * len(queries)
-        )
+        empty = np.empty((n, 0), np.float32)
+        none, zeros = np.zeros(n, dtype=bool), np.zeros(n, np.float32)
+        return PredictionArrays(empty, empty.astype(np.int64), none, zeros, None, [None] * n)
     scores, rows = _best(state, queries, max(k, 2))
-    limits = _thresholds(state, rows[:, 0], threshold)
-    known = is_in_scope(scores[:, 0], limits)
-    unfit = blank | _fits_nothing(state, queries, scores[:, 0])
-    if limits is not None:
-        known &= ~unfit | (limits == _NO_LIMIT)
-    runner_up = scores[:, 1] if scores.shape[1] > 1 else np.full(len(scores), -1.0, np.float32)
-    sure = _probabilities(state, queries, rows[:, 0], known)
-    for i in np.flatnonzero(unfit & ~known):
-        sure[i] = None
-    return PredictionArrays(
-        scores[:, :k], rows[:, :k], known, scores[:, 0] - runner_up, limits, sure
-    )
+    thresholds = _thresholds(state, rows[:, 0], threshold)
+    in_scope = is_in_scope(scores[:, 0], thresholds)
+    rejected = blank | _is_out_of_scope(state, queries, scores[:, 0])
+    if thresholds is not None:
+        in_scope &= ~rejected | (thresholds == NEVER_ABSTAINS)
+    runner_up = scores[:, 1] if scores.shape[1] > 1 else np.full(n, -1.0, np.float32)
+    likely = _probabilities(state, queries, rows[:, 0], in_scope)
+    for i in np.flatnonzero(rejected & ~in_scope):
+        likely[i] = None
+    margins = scores[:, 0] - runner_up
+    return PredictionArrays(scores[:, :k], rows[:, :k], in_scope, margins, thresholds, likely)
 
 
 def predict(
     state: State, queries: FloatArray, k: int, threshold: Threshold, blank: NDArray[np.bool_]
 ) -> list[Prediction]:
-    """Put the answers into records, and say which key decided; arguments as for `answer`."""
+    """Do as `answer`, and return records with the key that decided."""
     return list(records(state, queries, answer(state, queries, k, threshold, blank)))
 
 
-def records(state: State, queries: FloatArray, answers: PredictionArrays) -> Iterator[Prediction]:
-    """Yield the record of each query: who makes something else of it need not hold them all."""
-    limits = answers.limits
-    for i, query in enumerate(queries):
-        matches = tuple(
-            Match(state.labels[row], float(score), state.entries[row].nearest_key(query))
-            for score, row in zip(answers.scores[i], answers.rows[i], strict=True)
-        )
-        if not matches:
-            yield Prediction(None, (), -1.0, None, 0.0, None, ())
-            continue
-        label = matches[0].label if answers.known[i] else None
-        yield Prediction(
-            label=label,
-            labels=() if label is None else (label,),
-            score=matches[0].score,
-            probability=answers.probabilities[i],
-            margin=float(answers.margins[i]),
-            threshold=None if limits is None or limits[i] == _NO_LIMIT else float(limits[i]),
-            matches=matches,
-        )
-
-
-def _fits_nothing(state: State, queries: FloatArray, best: FloatArray) -> NDArray[np.bool_]:
+def _is_out_of_scope(state: State, queries: FloatArray, best: FloatArray) -> NDArray[np.bool_]:
     """Tell which queries are nearer to a text that fits no category than to the best category."""
     if state.out_of_scope is None:
         return np.zeros(len(queries), dtype=bool)
@@ -175,22 +104,22 @@ def _fits_nothing(state: State, queries: FloatArray, best: FloatArray) -> NDArra
 
 
 def _probabilities(
-    state: State, queries: FloatArray, best: IntArray, known: NDArray[np.bool_]
+    state: State, queries: FloatArray, best: IntArray, in_scope: NDArray[np.bool_]
 ) -> list[float | None]:
-    """Return how likely each answer is right, also where it is "unknown"; None: not known."""
+    """Return how likely each answer is right, "unknown" included; None: not known."""
     calibration = _calibration(state)
     if calibration is None:
         return [None] * len(queries)
-    found: list[float | None] = []
+    values: list[float | None] = []
     for block in _blocks(state, queries):
         shares = probabilities(_scores(state, block), calibration)
-        rows = slice(len(found), len(found) + len(block))
-        right = shares[np.arange(len(shares)), best[rows]]
-        none = np.clip(1.0 - shares.sum(axis=1), 0.0, 1.0)
-        for answered, yes, no in zip(known[rows], right, none, strict=True):
-            unseen = None if calibration.unknown is None else float(no)
-            found.append(float(yes) if answered else unseen)
-    return found
+        rows = slice(len(values), len(values) + len(block))
+        of_best = shares[np.arange(len(shares)), best[rows]]
+        of_none = np.clip(1.0 - shares.sum(axis=1), 0.0, 1.0)
+        for answered, right, none in zip(in_scope[rows], of_best, of_none, strict=True):
+            unknown = None if calibration.unknown is None else float(none)
+            values.append(float(right) if answered else unknown)
+    return values
 
 
 def _calibration(state: State) -> Calibration | None:
@@ -220,22 +149,59 @@ def scorer(state: State) -> Score:
     if not state.by_search:
         return partial(score, state)
     vectors = state.vectors
-    return lambda queries: _read(state, queries) @ vectors.T
+    return lambda queries: _transformed(state, queries) @ vectors.T
 
 
 def _best(state: State, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
     """Return the k best scores and their rows, each (n, min(k, n_categories)), best first."""
     if state.by_search:
-        return state.search.search(_read(state, queries), k)
+        return state.search.search(_transformed(state, queries), k)
     k = min(k, len(state.entries))
-    found = [(np.empty((0, k), np.float32), np.empty((0, k), np.int64))]
-    for block in _blocks(state, queries):
-        every = _scores(state, block)
-        rows = _top(every, k)
-        found.append((np.take_along_axis(every, rows, 1), rows))
-    best = np.concatenate([scores for scores, _ in found])
+    if state.scores_prototypes and state.exemplars is not None:
+        best, rows = _best_beside_exemplars(state, state.exemplars, queries, k)
+    else:
+        best, rows = _best_of_all(state, queries, k)
     best[best >= 1 - SCORE_TOLERANCE] = 1.0  # the very text of a correction reaches every threshold
-    return best, np.concatenate([rows for _, rows in found])
+    return best, rows
+
+
+def _best_of_all(state: State, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
+    """Score every category."""
+    parts = [(np.empty((0, k), np.float32), np.empty((0, k), np.int64))]
+    for block in _blocks(state, queries):
+        scores = _scores(state, block)
+        rows = _top(scores, k)
+        parts.append((np.take_along_axis(scores, rows, 1), rows))
+    return np.concatenate([s for s, _ in parts]), np.concatenate([r for _, r in parts])
+
+
+def _best_beside_exemplars(
+    state: State, exemplars: Exemplars, queries: FloatArray, k: int
+) -> tuple[FloatArray, IntArray]:
+    """Do as `_best_of_all`: search the categories without exemplars, score the few with some."""
+    corrected = np.unique(exemplars.rows)
+    local = replace(exemplars, rows=np.searchsorted(corrected, exemplars.rows))
+    prototypes = state.vectors[corrected].T.astype(np.float64)
+    transformed = _transformed(state, queries)
+    n = min(k + _EXTRA_CANDIDATES, len(state.uncorrected_rows))
+    others, positions = state.uncorrected_search.search(transformed, n)
+    size = max(1, _BUDGET // (len(corrected) + len(exemplars.rows) + n))
+    best, best_rows = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+    for start in range(0, len(queries), size):
+        part = slice(start, start + size)
+        cosines = np.asarray(transformed[part].astype(np.float64) @ prototypes, np.float32)
+        scores = np.concatenate([cosines, others[part]], axis=1)
+        scores = apply_exemplars(scores, queries[part], local, state.network.decay)
+        found = state.uncorrected_rows[positions[part]]
+        rows = np.concatenate([np.tile(corrected, (len(found), 1)), found], axis=1)
+        order = np.lexsort((rows, -scores))[:, :k]
+        best[part] = np.take_along_axis(scores, order, 1)
+        best_rows[part] = np.take_along_axis(rows, order, 1)
+    if n < len(state.uncorrected_rows):
+        # Categories that tie with the k-th best may not be among the candidates.
+        tied = np.flatnonzero(others[:, -1] >= best[:, -1] - np.float32(SCORE_TOLERANCE))
+        best[tied], best_rows[tied] = _best_of_all(state, queries[tied], k)
+    return best, best_rows
 
 
 def _top(scores: FloatArray, k: int) -> IntArray:
@@ -253,14 +219,10 @@ def _scores(state: State, queries: FloatArray) -> FloatArray:
     if not state.entries:
         return np.empty((len(queries), 0), np.float32)
     keys = (state.key_vectors, state.key_rows, state.key_kinds)
-    # Corrections of the first release have no number, and stay the examples that they were.
-    exemplars = select_exemplars(
-        state.network, *keys, state.key_correction_orders, state.key_correction_orders > 0
-    )
-    return scores_of(state.network, queries, state.vectors, *keys, exemplars, state.attention)
+    return scores_of(state.network, queries, state.vectors, *keys, state.exemplars, state.attention)
 
 
-def _read(state: State, queries: FloatArray) -> FloatArray:
+def _transformed(state: State, queries: FloatArray) -> FloatArray:
     network = state.network
     parts = [network.transform_queries(b, state.vectors) for b in _blocks(state, queries)]
     return np.concatenate(parts) if parts else queries

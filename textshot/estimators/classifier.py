@@ -21,7 +21,8 @@ from sklearn.utils.validation import (
 
 from textshot.encoders import DEFAULT_ENCODER, Encoder, PrecomputedEncoder, clean_texts
 from textshot.encoders.base import ADAPTER_KEY
-from textshot.engine.engine import NO_NETWORK, Engine
+from textshot.engine import Engine
+from textshot.engine.encoder_identity import NO_NETWORK
 from textshot.errors import InvalidTextsError
 from textshot.estimators.encoder import texts_of
 from textshot.index import PLAIN, Index
@@ -209,7 +210,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         loaded = cls(
             encoder,
             network=_as_parameter(engine),
-            names=engine.index.names,
+            names=engine.info.use_names,
             keys=_keys_of(engine),
             threshold=settings.threshold if settings.method == "given" else "auto",
         )
@@ -315,8 +316,8 @@ def _extend(engine: Engine, texts: list[str], y: NDArray[Any], classes: NDArray[
     members = _by_class(texts, y)
     new = {c: members.get(c, []) for c in classes if _name_of(c) not in there}
     if remembers:  # all are written one after another, but a category needs something to stand for
-        new = {c: [] if engine.index.names else some[:1] for c, some in new.items()}
-    standing = {c: some for c, some in new.items() if some or engine.index.names}
+        new = {c: [] if engine.info.use_names else some[:1] for c, some in new.items()}
+    standing = {c: some for c, some in new.items() if some or engine.info.use_names}
     if standing:
         engine.add([Category(str(c), examples=[*some]) for c, some in standing.items()])
     rest = [i for i, c in enumerate(y) if remembers or c not in new]

@@ -1,9 +1,10 @@
-"""What an index holds at one moment: entries, what made their vectors, when to abstain."""
+"""All that an index holds at one moment, and what follows from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,130 +13,99 @@ from numpy.typing import ArrayLike
 
 from textshot._arrays import FloatArray, IntArray, are_unit_rows, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
+from textshot.index.entries import (
+    PLAIN,
+    EncoderIdentity,
+    Entry,
+    OutOfScope,
+    check_network,
+    kind_numbers,
+)
 from textshot.index.search import VectorSearch, make_search
-from textshot.networks import NETWORKS, Matching, Network
+from textshot.networks import Network
 from textshot.networks.base import attention_scale
 from textshot.scoring.attention import Attention, find_attention_share
+from textshot.scoring.exemplars import Exemplars, select_exemplars
 from textshot.scoring.name_weight import NameWeight, estimate_name_weight
-from textshot.scoring.prototypes import category_prototypes, key_weights, prototype
-from textshot.types import Adaptation, Category, DecisionSettings, Example, Key, KeyKind
+from textshot.scoring.prototypes import category_prototypes, key_weights
+from textshot.types import Adaptation, DecisionSettings, Key, clean_name
 
-KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
-"""The kinds of keys in the order of their numbers, in files and for networks."""
-
-SAME_VECTOR = 1e-6
-"""Twice the same text differs by 1e-7 at most; two texts are never so near, but for blanks."""
-
-PLAIN = Matching()
-"""What an index has that never asked for a network: the mean of the keys, and the cosine."""
-
-
-_OF_KEYS = ("key_vectors", "key_rows", "key_kinds", "keys", "key_correction_orders")
-_OF_ENTRIES = (*_OF_KEYS, "labels", "rows", "vectors", "search")
-"""Properties that entries alone tell, whatever else of a state changes."""
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One category with its keys, their unit vectors (n_keys, dim) and the fused one (dim,).
-
-    `prototype` is what is searched: as the network has it, in the context of the other categories
-    where it is contextual, and with names weighted where the index does that.
-    """
-
-    category: Category
-    keys: tuple[Key, ...]
-    vectors: FloatArray
-    prototype: FloatArray
-
-    @classmethod
-    def make(
-        cls, category: Category, vectors: ArrayLike, *, names: bool, network: Network = PLAIN
-    ) -> Entry:
-        """Pair a category's keys with their vectors, given in the order of `Category.keys`."""
-        keys = category.keys(names=names)
-        rows = np.asarray(vectors, dtype=np.float32)
-        if rows.ndim != 2 or len(rows) != len(keys):
-            raise InvalidCategoriesError(
-                f"category {category.name!r} has {len(keys)} keys"
-                f" ({', '.join(k.kind for k in keys)}) but vectors of shape {rows.shape}"
-            )
-        return cls(category, keys, rows, prototype(rows, network.key_weights(kind_numbers(keys))))
-
-    def nearest_key(self, query: FloatArray) -> Key:
-        """Return the key with the largest cosine to `query` (dim,); the first one of a tie."""
-        return self.keys[int((self.vectors @ query).argmax())]
-
-
-def kind_numbers(keys: Sequence[Key]) -> IntArray:
-    """Return the number of each key's kind, int64 (n_keys,)."""
-    return np.asarray([KINDS.index(key.kind) for key in keys], np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class EncoderIdentity:
-    """What made the vectors: fingerprint, how to load it again, a probe text's vector (or None)."""
-
-    fingerprint: str
-    spec: Mapping[str, str | int | None]
-    probe: FloatArray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class OutOfScope:
-    """Texts that are known to fit no category, and their unit vectors (n, dim)."""
-
-    examples: tuple[Example, ...]
-    vectors: FloatArray
-
-    def with_examples(self, examples: Sequence[Example], vectors: FloatArray) -> OutOfScope:
-        """Return these and more; of a text that was there the new one stays."""
-        old = self.without([e.text for e in examples], vectors)
-        both = np.concatenate([old.vectors, vectors])
-        return OutOfScope((*old.examples, *examples), both)
-
-    def without(self, texts: Iterable[str | None], vectors: FloatArray) -> OutOfScope:
-        """Return these without some texts, and without what is all but the same."""
-        gone = set(texts) - {None}
-        same = np.zeros(len(self.examples), bool)
-        if len(vectors) and len(self.examples):
-            same = (self.vectors @ vectors.T).max(axis=1) > 1 - SAME_VECTOR
-        kept = [i for i, e in enumerate(self.examples) if e.text not in gone and not same[i]]
-        return OutOfScope(tuple(self.examples[i] for i in kept), self.vectors[kept])
+DERIVED_FROM_ENTRIES = (
+    *("key_vectors", "key_rows", "key_kinds", "keys", "key_correction_orders"),
+    *("labels", "rows", "vectors", "search", "uncorrected_rows", "uncorrected_search"),
+)
+"""Cached properties that stay true while entries and network stay."""
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """All of an index at one moment. Entries are sorted by name, whatever order they came in."""
+    """All of an index at one moment. Entries are sorted by name, whatever order they came in.
+
+    Attributes:
+        dim: number of dimensions of every vector.
+        use_names: whether names are keys.
+        entries: the categories.
+        encoder: what made the vectors; None: not known.
+        decision: when to abstain; None: never derived.
+        private: whether texts are left out of what is saved.
+        network: how keys become one prototype for each category, and how queries are transformed.
+        name_weight: what a name is worth, estimated at each change; None: as much as an example.
+        attention_share: how much of a score is the attention of all keys, estimated at each
+            change; None: it is not estimated.
+        out_of_scope: what fits no category; None: no such text is known.
+        adaptation: set where prototypes were adapted to a batch of texts, for one run.
+    """
 
     dim: int
-    names: bool
+    use_names: bool = True
     entries: tuple[Entry, ...] = ()
     encoder: EncoderIdentity | None = None
     decision: DecisionSettings | None = None
     private: bool = False
-    network: Network = field(default=PLAIN)
+    network: Network = PLAIN
     name_weight: NameWeight | None = None
-    """What a name is worth, found out again at each change; None: as much as an example."""
-
     attention_share: float | None = None
-    """How much of a score is the attention of all keys, found out again at each change; None: it
-    is not looked for."""
-
     out_of_scope: OutOfScope | None = None
-    """What fits no category; None: no such text is known."""
-
     adaptation: Adaptation | None = None
-    """Set where vectors were moved towards a batch of texts, for one run."""
 
-    def with_prototypes(self, vectors: FloatArray, adaptation: Adaptation) -> State:
-        """Return this state with other category vectors (n_categories, dim), for one run."""
-        pairs = zip(self.entries, vectors, strict=True)
-        entries = tuple(replace(entry, prototype=vector) for entry, vector in pairs)
-        return replace(self, entries=entries, adaptation=adaptation)
+    @classmethod
+    def empty(
+        cls,
+        dim: int,
+        *,
+        use_names: bool = True,
+        network: Network = PLAIN,
+        weigh_names: bool = False,
+        key_attention: bool = False,
+    ) -> State:
+        """Return a state without categories.
+
+        Args:
+            dim: the number of dimensions, at least 1.
+            use_names: whether a category's name is one of its keys.
+            network: see `State`.
+            weigh_names: estimate what a name is worth (`textshot.scoring.name_weight`).
+            key_attention: estimate how much of a score is the attention of all keys
+                (`textshot.scoring.attention`), where the network compares with prototypes alone.
+        """
+        if dim < 1:
+            raise InvalidCategoriesError(f"dim is {dim}; at least 1 is needed")
+        check_network(network, dim)
+        weighed = weigh_names and use_names and network.uses_prototypes
+        return cls(
+            dim,
+            use_names,
+            network=network,
+            name_weight=NameWeight(1.0) if weighed else None,
+            attention_share=0.0 if key_attention and network.nearest_prototype else None,
+        )
+
+    def updated(self, **settings: Any) -> State:
+        """Return this state with other settings and the same entries, with all derived of them."""
+        return replace(self, **settings).with_derived(self.__dict__)
 
     def with_entries(self, entries: Sequence[Entry]) -> State:
-        """Return this state with other entries, and all vectors that depend on each other new."""
+        """Return this state with other entries, and what depends on all of them estimated again."""
         changed = replace(self, entries=tuple(entries))
         if not entries:
             share = None if self.attention_share is None else 0.0
@@ -151,25 +121,49 @@ class State:
             vectors = category_prototypes(self.network, *keys, weight)
             pairs = zip(entries, vectors, strict=True)
             entries = tuple(Entry(e.category, e.keys, e.vectors, v) for e, v in pairs)
-            known = {**changed.__dict__, "vectors": vectors}
-            changed = replace(changed, entries=entries, name_weight=name_weight).knowing(known)
+            derived = {**changed.__dict__, "vectors": vectors}
+            changed = replace(changed, entries=entries, name_weight=name_weight)
+            changed = changed.with_derived(derived)
         if self.attention_share is None:
             return changed
-        share = find_attention_share(*keys, changed.attention_at(1.0))
-        return replace(changed, attention_share=share).knowing(changed.__dict__)
+        return changed.updated(
+            attention_share=find_attention_share(*keys, changed.attention_at(1.0))
+        )
 
-    def knowing(self, derived: Mapping[str, Any]) -> Self:
-        """Take over what was derived from the same entries: at size that is gigabytes, and seconds.
+    def with_prototypes(self, vectors: FloatArray, adaptation: Adaptation) -> State:
+        """Return this state with other prototypes (n_categories, dim), for one run."""
+        pairs = zip(self.entries, vectors, strict=True)
+        entries = tuple(replace(entry, prototype=vector) for entry, vector in pairs)
+        return replace(self, entries=entries, adaptation=adaptation)
+
+    def with_derived(self, derived: Mapping[str, Any]) -> Self:
+        """Take over what was derived from the same entries: gigabytes and seconds, at size.
 
         Args:
-            derived: values of `vectors`, `search` and the like by name; others are passed over.
+            derived: cached properties by name; those not in DERIVED_FROM_ENTRIES are ignored.
         """
-        # What a frozen dataclass holds stays as it is; cached properties live beside it.
-        self.__dict__.update({name: derived[name] for name in _OF_ENTRIES if name in derived})
+        # The fields of a frozen dataclass stay as they are; cached properties live beside them.
+        kept = {name: derived[name] for name in DERIVED_FROM_ENTRIES if name in derived}
+        self.__dict__.update(kept)
         return self
 
+    def entry(self, name: str) -> Entry:
+        """Return a category with its vectors.
+
+        Raises:
+            InvalidCategoriesError: no such category, with the nearest name there is.
+        """
+        name = clean_name(name)
+        if name in self.rows:
+            return self.entries[self.rows[name]]
+        near = get_close_matches(name, self.labels, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InvalidCategoriesError(
+            f"no category {name!r} among the {len(self.labels)} of this index{hint}"
+        )
+
     def queries(self, vectors: ArrayLike) -> FloatArray:
-        """Return vectors that come from outside, numbers (n, dim), as float32 unit rows.
+        """Return vectors from outside, numbers (n, dim), as float32 unit rows.
 
         Rows that an encoder made are kept bit for bit: to scale them again would move the last bit.
 
@@ -185,6 +179,14 @@ class State:
             )
         return rows
 
+    def check_editable(self) -> None:
+        """Raise InvalidCategoriesError where prototypes were adapted to a batch of texts."""
+        if self.adaptation is not None:
+            raise InvalidCategoriesError(
+                "this index is adapted to a batch of texts, for one run. Change and save the one"
+                " that it was made from"
+            )
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Category names; row i of `vectors` belongs to name i."""
@@ -197,15 +199,15 @@ class State:
 
     @cached_property
     def vectors(self) -> FloatArray:
-        """float32 (n_categories, dim), the fused vectors."""
+        """The prototypes, float32 (n_categories, dim)."""
         prototypes = [entry.prototype for entry in self.entries]
         return np.stack(prototypes) if prototypes else np.empty((0, self.dim), np.float32)
 
     @cached_property
     def key_vectors(self) -> FloatArray:
         """float32 (n_keys, dim), category by category."""
-        found = [entry.vectors for entry in self.entries]
-        return np.concatenate(found) if found else np.empty((0, self.dim), np.float32)
+        vectors = [entry.vectors for entry in self.entries]
+        return np.concatenate(vectors) if vectors else np.empty((0, self.dim), np.float32)
 
     @cached_property
     def key_rows(self) -> IntArray:
@@ -224,7 +226,7 @@ class State:
 
     @cached_property
     def key_correction_orders(self) -> IntArray:
-        """int64 (n_keys,), when each key was written; 0: from the start."""
+        """int64 (n_keys,), the correction order of each key; 0: no correction."""
         return np.asarray([key.correction_order for key in self.keys], np.int64)
 
     def attention_at(self, share: float) -> Attention:
@@ -236,46 +238,44 @@ class State:
 
     @cached_property
     def attention(self) -> Attention | None:
-        """What all keys have to say beside the category vectors; None: nothing."""
+        """The attention of all keys beside the prototypes; None: it has no part in scores."""
         return self.attention_at(self.attention_share) if self.attention_share else None
 
     @cached_property
+    def exemplars(self) -> Exemplars | None:
+        """The keys that are scored beside their category's prototype; None: there are none."""
+        orders = self.key_correction_orders
+        # Corrections of the first release have no order, and stay the examples that they were.
+        return select_exemplars(
+            self.network, self.key_vectors, self.key_rows, self.key_kinds, orders, orders > 0
+        )
+
+    @cached_property
+    def scores_prototypes(self) -> bool:
+        """Whether a score is the cosine with a prototype, but for corrections."""
+        return not (self.network.examples_are_exemplars or self.attention_share)
+
+    @cached_property
     def by_search(self) -> bool:
-        """Whether `search` finds the best categories: there are no exemplars and no attention."""
-        if not self.entries:
-            return True
-        has_corrections = bool(self.key_correction_orders.any())
-        return not (self.network.examples_are_exemplars or has_corrections or self.attention_share)
+        """Whether `search` finds the best categories: a score is the cosine with a prototype."""
+        return not self.entries or (self.scores_prototypes and self.exemplars is None)
 
     @cached_property
     def search(self) -> VectorSearch:
         """Search over `vectors`."""
         return make_search(self.vectors)
 
+    @cached_property
+    def uncorrected_rows(self) -> IntArray:
+        """int64, the rows of the categories without exemplars."""
+        rows = np.arange(len(self.entries))
+        return rows if self.exemplars is None else np.setdiff1d(rows, self.exemplars.rows)
+
+    @cached_property
+    def uncorrected_search(self) -> VectorSearch:
+        """Search over the prototypes of `uncorrected_rows`."""
+        return make_search(self.vectors[self.uncorrected_rows])
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is derived: a FAISS index does not go to another process."""
         return {field.name: self.__dict__[field.name] for field in fields(self)}
-
-
-def check_network(network: Network, dim: int) -> None:
-    """Raise InvalidTextsError unless an index of `dim` dimensions can use and keep `network`."""
-    if NETWORKS.get(network.name) is not type(network):
-        raise InvalidTextsError(
-            f"{type(network).__name__} is no network that an index can keep; choose"
-            f" {', '.join(NETWORKS)}"
-        )
-    shapes, parameters = network.parameter_shapes(dim), network.parameters
-    if parameters and set(parameters) != set(shapes):
-        raise InvalidTextsError(
-            f"the {network.name} network has the parameters {sorted(parameters)};"
-            f" {sorted(shapes)} are needed"
-        )
-    for name, array in parameters.items():
-        if array.shape != shapes[name] or array.dtype != np.float32:
-            raise InvalidTextsError(
-                f"{name} of the {network.name} network is {array.dtype} {array.shape}; with"
-                f" vectors of {dim} dimensions float32 {shapes[name]} is needed. A network belongs"
-                " to the encoder that it was trained with"
-            )
-        if not np.isfinite(array).all():
-            raise InvalidTextsError(f"{name} of the {network.name} network is not finite")

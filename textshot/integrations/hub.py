@@ -147,7 +147,7 @@ def _to_push(engine: Engine, encoder: str | None) -> Engine:
         return engine
     named = replace(state.encoder, spec={**state.encoder.spec, "name": encoder})
     return Engine(
-        engine.encoder, Index.of_state(replace(state, encoder=named), engine.index.generation)
+        engine.encoder, Index(state.updated(encoder=named), generation=engine.index.generation)
     )
 
 

@@ -1,4 +1,4 @@
-"""`nlp.add_pipe("textshot", config={"index": "my-index"})`: a component for spaCy pipelines."""
+"""A spaCy component: `nlp.add_pipe("textshot", config={"index": "my-index"})`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import minibatch, raise_error
@@ -19,20 +21,20 @@ from spacy.util import minibatch, raise_error
 from textshot.encoders import Encoder
 from textshot.engine import Engine
 from textshot.engine.encoder_identity import Encoders, LazyEncoder
-from textshot.engine.predict import answer, records, score
 from textshot.errors import IndexFormatError, IndexNotFoundError, InvalidTextsError
-from textshot.index import EncoderIdentity, Index
-from textshot.integrations.spacy_index import packed, unpacked
-from textshot.integrations.spacy_predictions import Stored, keep, stored
+from textshot.index import EncoderIdentity
+from textshot.integrations.spacy_predictions import PredictionExtension, store, to_tuple
 from textshot.types import Threshold
 
 Scope = Literal["doc", "sentences"]
-_ENCODERS = Encoders()  # components of one process share them
+
+_CHUNK = 64  # predictions alive at a time: more start the garbage collector, see docs/adr/0023
+_ENCODERS = Encoders()  # shared by the components of one process
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a component is configured with, see `make`."""
+    """The configuration of a component, see `make`."""
 
     index: str | None
     encoder: str | None
@@ -73,39 +75,39 @@ def make(
     """Return the component that spaCy adds to a pipeline.
 
     Args:
-        nlp: the pipeline.
-        name: of the component there; documents carry its Prediction as `doc._.<name>`.
-        index: the folder of an index; None where one is loaded by `from_disk` or `from_bytes`.
-        encoder: the name or folder of the encoder, where the index's own has moved.
-        scope: "doc" classifies whole documents; "sentences" each sentence (`sent._.<name>`).
-        threshold: see `textshot.types.Threshold`.
-        k: how many matches each Prediction carries.
-        cats: fill `doc.cats` with the score of every category: of the document, or of the sentence
-            that it is highest for.
+        nlp: The pipeline.
+        name: The component's name there; documents carry its Prediction as `doc._.<name>`.
+        index: The folder of an index; None if `from_disk` or `from_bytes` loads one.
+        encoder: The name or folder of the encoder, if that of the index has moved.
+        scope: "doc" classifies documents; "sentences" each sentence (`sent._.<name>`).
+        threshold: See `textshot.types.Threshold`.
+        k: The number of matches of each Prediction.
+        cats: Whether to fill `doc.cats` with the score of every category: of the document, or of
+            the sentence with the highest score.
     """
     return Textshot(name, Settings(index, encoder, scope, threshold, k, cats))  # type: ignore[arg-type]
 
 
 class Textshot:
-    """A component that sorts documents, or their sentences, into the categories of an index.
+    """A component that classifies documents, or their sentences, by an index.
 
     The index is read at the first document, or by `from_disk`; the encoder at the first document,
-    and once for all components that use the same. `spacy.load` makes a component before it reads
-    its folder, so a missing index is an error of the first document and not of this constructor.
+    once for all components that use the same. `spacy.load` makes a component before it reads its
+    folder, so a missing index is an error at the first document and not of this constructor.
     """
 
-    _used_by: ClassVar[int | None] = None  # the process that encoded something
+    _used_by: ClassVar[int | None] = None  # the process that classified something
 
     def __init__(self, name: str, settings: Settings) -> None:
         """Take settings; `make` is what spaCy calls."""
         self.name, self.settings = name, settings
         self._engine: Engine | None = None
         self._on_error: Callable[..., Any] = raise_error
-        Stored.offer(name)
+        PredictionExtension.register(name)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the categories, sorted; none where there is no index yet."""
+        """The names of the categories, sorted; none while there is no index."""
         try:
             return tuple(self.engine.index.labels)
         except (IndexNotFoundError, IndexFormatError):  # spaCy asks before it reads a folder
@@ -113,14 +115,14 @@ class Textshot:
 
     @property
     def engine(self) -> Engine:
-        """What answers; to add a category or an example is to change it."""
+        """The engine of the component; change it to add a category or an example."""
         if self._engine is None:
             if self.settings.index is None:
                 raise IndexNotFoundError(
                     f"the component {self.name!r} has no index. Name its folder:"
                     f' nlp.add_pipe("textshot", config={{"index": "my-index"}})'
                 )
-            self._engine = self._loaded(Path(self.settings.index))
+            self._engine = self._load(Path(self.settings.index))
         return self._engine
 
     def __call__(self, doc: Doc) -> Doc:
@@ -129,9 +131,9 @@ class Textshot:
         return doc
 
     def pipe(self, docs: Iterable[Doc], *, batch_size: int = 1000) -> Iterator[Doc]:
-        """Classify documents as they come, those of a batch together.
+        """Classify a stream of documents, batch by batch.
 
-        Those of a batch that an error handler was called for are left out, as elsewhere in spaCy.
+        As elsewhere in spaCy, a batch for which the error handler is called is dropped.
         """
         for batch in minibatch(docs, batch_size):  # type: ignore[no-untyped-call]
             try:
@@ -142,7 +144,7 @@ class Textshot:
                 yield from batch
 
     def set_error_handler(self, error_handler: Callable[..., Any]) -> None:
-        """Take what is called with (name, component, docs, error) in the place of a raise."""
+        """Set what is called with (name, component, docs, error) instead of raising."""
         self._on_error = error_handler
 
     def get_error_handler(self) -> Callable[..., Any]:
@@ -150,29 +152,30 @@ class Textshot:
         return self._on_error
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
-        """Write what is answered for these documents into them."""
-        engine = self._ready()
-        state, settings = engine.index.state, self.settings
-        places: dict[str, int] = {}
-        # spaCy joins the tokens each time that a text is asked for: once is enough.
-        found = [
-            (doc, part, places.setdefault(part.text, len(places)))
+        """Store predictions and scores in documents."""
+        engine, settings = self._ready().snapshot(), self.settings
+        rows: dict[str, int] = {}
+        # spaCy joins the tokens each time a text is read: once is enough.
+        parts = [
+            (doc, part, rows.setdefault(part.text, len(rows)))
             for doc in docs
             for part in self._parts(doc)
         ]
-        vectors = engine.encoder.encode(list(places))
-        blank = np.array([not text.strip() for text in places], dtype=bool)
-        answers = answer(state, vectors, settings.k, settings.threshold, blank)
-        # A prediction is stored as it comes: thousands of them together are work for the garbage
-        # collector, which goes through the whole process.
-        plain = [stored(one) for one in records(state, vectors, answers)]
-        for _, part, row in found:
-            keep(part, self.name, plain[row])
-        if settings.cats and state.labels:
-            scores = score(state, vectors)
-            for doc, some in groupby(found, itemgetter(0)):
-                best = scores[[row for _, _, row in some]].max(axis=0).tolist()
-                doc.cats.update(zip(state.labels, best, strict=True))
+        vectors = engine.encoder.encode(list(rows))
+        blank = np.array([not text.strip() for text in rows], dtype=bool)
+        predictions: list[tuple[Any, ...]] = []
+        for i in range(0, len(rows), _CHUNK):
+            chunk = slice(i, i + _CHUNK)
+            options: dict[str, Any] = {"threshold": settings.threshold, "blank": blank[chunk]}
+            classified = engine.classify_vectors(vectors[chunk], settings.k, **options)
+            predictions += map(to_tuple, classified)
+        for _, part, row in parts:
+            store(part, self.name, predictions[row])
+        if settings.cats and engine.index.labels:
+            scores = engine.score_vectors(vectors)
+            for doc, group in groupby(parts, itemgetter(0)):
+                best = scores[[row for _, _, row in group]].max(axis=0).tolist()
+                doc.cats.update(zip(engine.index.labels, best, strict=True))
 
     def _parts(self, doc: Doc) -> list[Doc | Span]:
         if self.settings.scope == "doc":
@@ -187,57 +190,81 @@ class Textshot:
 
     def _ready(self) -> Engine:
         if self._used_by not in (None, os.getpid()):
-            # Threads of the search and of an encoder do not live on in a fork; it would hang.
+            # A fork has no threads of the search and of the encoder, and would hang.
             raise InvalidTextsError(
                 f"the component {self.name!r} cannot work in a process that was forked after a"
                 " component had classified something. Use n_process=1: the encoder uses all cores"
-                " as it is"
+                " anyway"
             )
         Textshot._used_by = os.getpid()
         return self.engine
 
-    def _loaded(self, path: Path) -> Engine:
+    def _load(self, path: Path, source: str | None = None) -> Engine:
+        """Load the index of a folder; its encoder is loaded when it is needed, and shared."""
         try:
-            index = Index.load(path)
+            engine = Engine.load(path, lazy=True)
         except IndexNotFoundError as error:
             raise IndexNotFoundError(f"the component {self.name!r}: {error}") from None
-        return self._of(index, str(path))
+        identity = engine.info.encoder
+        if identity is not None:
+            load = partial(self._shared_encoder, identity, source or str(path))
+            engine.encoder = LazyEncoder(identity, engine.info.dim, load)
+        return engine
 
-    def _of(self, index: Index, where: str) -> Engine:
-        identity = index.state.encoder
-        if identity is None:
-            raise IndexFormatError(f"{where}: the index does not say which encoder made it")
-        load = partial(self._encoder, identity, where)
-        return Engine(LazyEncoder(identity, index.dim, load), index)
-
-    def _encoder(self, identity: EncoderIdentity, where: str) -> Encoder:
+    def _shared_encoder(self, identity: EncoderIdentity, source: str) -> Encoder:
         encoders = _ENCODERS if self.settings.encoder is None else Encoders(self.settings.encoder)
-        return encoders.of(identity, where)
+        return encoders.of(identity, source)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the index into a folder; its settings are part of the pipeline's own."""
+        """Write the index to a folder; spaCy writes the settings."""
         self.engine.save(path, overwrite=True)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
-        """Read the index of a folder; the encoder comes with the first document."""
-        self._engine = self._loaded(Path(path))
+        """Read the index of a folder."""
+        self._engine = self._load(Path(path))
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Return the files of the index."""
-        return packed(self.engine.index)
+        with TemporaryDirectory() as folder:
+            self.engine.save(Path(folder) / "index", overwrite=True)
+            files = sorted(f for f in (Path(folder) / "index").iterdir() if f.is_file())
+            data: bytes = srsly.msgpack_dumps({file.name: file.read_bytes() for file in files})
+        return data
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
-        """Read the index that `to_bytes` packed; data alone, nothing is unpickled."""
-        self._engine = self._of(unpacked(bytes_data), f"the component {self.name!r}")
+        """Read an index that `to_bytes` returned; data alone, nothing is unpickled.
+
+        Raises:
+            IndexFormatError: These are other bytes, or they are damaged.
+        """
+        with TemporaryDirectory() as folder:
+            for name, content in _files(bytes_data).items():
+                (Path(folder) / name).write_bytes(content)
+            self._engine = self._load(Path(folder), f"the component {self.name!r}")
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel to another process: settings, and the index if it was read."""
-        index = None if self._engine is None else packed(self._engine.index)
+        """Pickle the settings, and the index if it is loaded."""
+        index = None if self._engine is None else self.to_bytes()
         return {"name": self.name, "settings": self.settings, "index": index}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["name"], state["settings"])  # type: ignore[misc]
         if state["index"] is not None:
             self.from_bytes(state["index"])
+
+
+def _files(data: bytes) -> dict[str, bytes]:
+    """Return files by name; names with a folder are refused."""
+    try:
+        files = srsly.msgpack_loads(data)
+    except ValueError as error:
+        raise IndexFormatError(f"these bytes are not a packed index: {error}") from None
+    if not isinstance(files, dict) or not files:
+        raise IndexFormatError("these bytes are not a packed index")
+    for name, content in files.items():
+        is_plain = isinstance(name, str) and Path(name).name == name
+        if not is_plain or not isinstance(content, bytes):
+            raise IndexFormatError(f"a packed index cannot have a file {name!r}")
+    return files

@@ -1,4 +1,4 @@
-"""Predictions in spaCy documents: as plain data, so that a Doc with them can be written."""
+"""Store predictions in spaCy documents as plain data, so that a Doc can be serialised."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from textshot.types import Key, KeyKind, Match, Prediction
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class PredictionExtension:
     """The extension `doc._.<name>` and `span._.<name>`: the Prediction, or None."""
 
     name: str
 
     @classmethod
-    def offer(cls, name: str) -> None:
-        """Make the extension known to spaCy.
+    def register(cls, name: str) -> None:
+        """Register the extension with spaCy.
 
         Raises:
-            InvalidTextsError: something else has the name.
+            InvalidTextsError: Something else has the name.
         """
         for kind in (Doc, Span):
             if kind.has_extension(name):
@@ -36,27 +36,20 @@ class Stored:
                 kind.set_extension(name, getter=cls(name))
 
     def __call__(self, part: Doc | Span) -> Prediction | None:
-        """Return what was stored of a document or a span."""
-        plain = part.doc.user_data.get(_key(part, self.name))
-        return None if plain is None else _prediction(plain)
+        """Return the prediction of a document or a span."""
+        values = part.doc.user_data.get(_key(part, self.name))
+        return None if values is None else _from_tuple(values)
 
 
-def keep(part: Doc | Span, name: str, plain: tuple[Any, ...]) -> None:
-    """Store what `stored` made of a prediction, of a document or a span, for a component."""
-    part.doc.user_data[_key(part, name)] = plain
+def store(part: Doc | Span, name: str, values: tuple[Any, ...]) -> None:
+    """Store what `to_tuple` returned, for a document or a span and a component."""
+    part.doc.user_data[_key(part, name)] = values
 
 
-def _key(part: Doc | Span, name: str) -> Any:
-    """Return spaCy's own key of an extension's value: Span.as_doc and Doc.from_docs carry it."""
-    if isinstance(part, Doc):
-        return ("._.", name, None, None)
-    return ("._.", name, part.start_char, part.end_char)
-
-
-def stored(prediction: Prediction) -> tuple[Any, ...]:
-    """Return a prediction as numbers and texts, which documents may share."""
-    # The garbage collector lets go of tuples with nothing but numbers and texts in them: with
-    # dictionaries it went through the whole process more often, see docs/adr/0023.
+def to_tuple(prediction: Prediction) -> tuple[Any, ...]:
+    """Return a prediction as numbers and texts, which documents can share."""
+    # The garbage collector stops tracking tuples of numbers and texts; it would track
+    # dictionaries, and search the whole process more often, see docs/adr/0023.
     matches = (
         (m.label, m.score, m.key.kind.value, m.key.text, m.key.source, m.key.correction_order)
         for m in prediction.matches
@@ -71,9 +64,9 @@ def stored(prediction: Prediction) -> tuple[Any, ...]:
     )
 
 
-def _prediction(plain: Sequence[Any]) -> Prediction:
-    """Return what `stored` was given; of a Doc that was written the tuples have become lists."""
-    label, score, probability, margin, threshold, matches = plain
+def _from_tuple(values: Sequence[Any]) -> Prediction:
+    """Undo `to_tuple`; a Doc that was serialised holds lists."""
+    label, score, probability, margin, threshold, matches = values
     return Prediction(
         label=label,
         labels=() if label is None else (label,),
@@ -82,6 +75,13 @@ def _prediction(plain: Sequence[Any]) -> Prediction:
         margin=margin,
         threshold=threshold,
         matches=tuple(
-            Match(name, value, Key(KeyKind(kind), *rest)) for name, value, kind, *rest in matches
+            Match(name, score, Key(KeyKind(kind), *rest)) for name, score, kind, *rest in matches
         ),
     )
+
+
+def _key(part: Doc | Span, name: str) -> Any:
+    """Return spaCy's key of an extension's value: Span.as_doc and Doc.from_docs copy it."""
+    if isinstance(part, Doc):
+        return ("._.", name, None, None)
+    return ("._.", name, part.start_char, part.end_char)

@@ -1,4 +1,4 @@
-"""Evaluations and indexes as pages that one looks at instead of reading."""
+"""Pages for people: the report of an evaluation, and the map of an index."""
 
 from textshot.reports.evaluation import evaluation_page
 from textshot.reports.map import index_map

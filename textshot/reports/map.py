@@ -8,27 +8,35 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from textshot._arrays import FloatArray
 from textshot.encoders import clean_texts
 from textshot.engine import Engine
-from textshot.engine.predict import predict
 from textshot.errors import InvalidTextsError
-from textshot.reports.page import render
-from textshot.reports.projection import HEIGHT, WIDTH, Label, labels, laid_out
+from textshot.reports.page import cut, render
 from textshot.scoring.transduction import sample_texts
 from textshot.types import UNKNOWN, KeyKind, Prediction
 
-MOST_TEXTS = 5000
-"""More different texts than that, or examples, are sampled: the plane would be full."""
+MAX_TEXTS = 5000
+"""Of more different texts, or of more examples, a sample is drawn: the plane would be full."""
 
-MOST_CATEGORIES = 20_000
-"""Beyond that laying them out takes longer than anybody waits."""
+MAX_CATEGORIES = 20_000
+"""The layout of more would take too long."""
 
-_TEMPLATE, _SCRIPT = "map.html.j2", "map.js"
-_GOLDEN = 137.508  # degrees: hues of any number of categories keep apart
-_TEXT = 500  # signs of a text that are shown
+WIDTH, HEIGHT = 1000.0, 680.0
+_MARGIN = 24.0
+_MIN_NEIGHBOURS = 5
+_PERPLEXITY = 30.0
+_DIMENSIONS = 50
+_GOLDEN_ANGLE = 137.508  # degrees: hues of any number of categories differ
+_CHAR_WIDTH, _LINE_HEIGHT, _NAME_GAP = 6.3, 14.0, 8.0
+_MAX_TEXT_CHARS = 500
+
+Plane = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,83 +44,76 @@ class Point:
     """A text or an example in the plane.
 
     Attributes:
-        x, y: its place.
-        row: of its category; -1 where it has none.
-        head: what is said of it.
-        text: what it says, cut to a length that can be shown.
+        x, y: Its position.
+        row: The row of its category; -1: unknown.
+        title: The category, as people read it.
+        text: The text, cut to a length that can be shown.
     """
 
     x: float
     y: float
     row: int
-    head: str
+    title: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A category in the plane, with its name's place, its colour and how many texts it got."""
+class CategoryPoint:
+    """A category in the plane; `named`: its name fits beside it. `n_texts` have it as answer."""
 
     name: str
     x: float
     y: float
-    label: Label
     hue: int
     n_texts: int
+    named: bool
 
 
 def index_map(
     engine: Engine, texts: Iterable[str] = (), *, index: str, source: str = "", seed: int = 0
 ) -> str:
-    """Return the page: the same for the same index, texts and seed, on one machine.
+    """Return the page; on one machine, the same input gives the same page.
 
     Args:
-        engine: one category at least.
-        texts: to be shown with their answers; of more than `MOST_TEXTS` different ones some, by
-            the hash of each and the seed.
-        index: where the index is.
-        source: where the texts come from.
-        seed: of the choice of texts, and of the layout.
+        engine: An engine with at least one category.
+        texts: Texts to show with their answers; of more than MAX_TEXTS different ones, a sample.
+        index: The path of the index, for the title.
+        source: The path of the texts, for the title.
+        seed: The random seed of the sample and of the layout.
 
     Raises:
-        InvalidTextsError: there is no category, or more than `MOST_CATEGORIES`.
+        InvalidTextsError: There is no category, or more than MAX_CATEGORIES.
     """
-    state = engine.index.state
-    if not state.entries:
+    labels = engine.index.labels
+    if not labels:
         raise InvalidTextsError("the index has no categories: there is nothing to show")
-    if len(state.entries) > MOST_CATEGORIES:
+    if len(labels) > MAX_CATEGORIES:
         raise InvalidTextsError(
-            f"the index has {len(state.entries):,} categories, and a map {MOST_CATEGORIES:,} at"
-            " most. Make an index of those that you want to look at"
+            f"the index has {len(labels):,} categories; a map shows at most {MAX_CATEGORIES:,}."
+            " Make an index of those that you want to see"
         )
-    shown = sample_texts((clean_texts([t])[0] for t in texts), MOST_TEXTS, seed)
-    vectors = engine.encoder.encode(shown) if shown else np.empty((0, state.dim), np.float32)
-    answers = predict(state, vectors, 1, "auto", np.zeros(len(shown), bool))
-    examples = [
-        (row, "" if key.text is None else key.text, vector)
-        for row, entry in enumerate(state.entries)
-        for key, vector in zip(entry.keys, entry.vectors, strict=True)
-        if key.kind is KeyKind.EXAMPLE
-    ]
-    n_examples = len(examples)
-    examples = examples[:: max(1, -(-n_examples // MOST_TEXTS))]
-    prototypes = np.stack([entry.prototype for entry in state.entries])
-    kept = np.array([v for _, _, v in examples], np.float32).reshape(-1, state.dim)
-    plane = laid_out(np.concatenate([prototypes, kept, vectors]), seed).round(1)
-    parts = np.split(plane, [len(prototypes), len(prototypes) + len(kept)])
+    sample = sample_texts((clean_texts([t])[0] for t in texts), MAX_TEXTS, seed)
+    vectors = np.empty((0, engine.index.dim), np.float32)
+    if sample:
+        vectors = engine.encoder.encode(sample)
+    answers = engine.classify_vectors(vectors, 1)
+    prototypes, examples, kept = _index_vectors(engine)
+    step = max(1, -(-len(examples) // MAX_TEXTS))
+    plane = layout(np.concatenate([prototypes, kept[::step], vectors]), seed).round(1)
+    parts = np.split(plane, [len(labels), len(labels) + len(kept[::step])])
     return render(
         __package__,
-        _TEMPLATE,
+        "map.html.j2",
         index=index,
         source=source,
-        places=_places(state.labels, parts[0], answers),
+        categories=_categories(labels, parts[0], answers),
         examples=[
-            Point(x, y, row, f"example of {state.labels[row]}", _cut(text) or "(private)")
-            for (x, y), (row, text, _) in zip(parts[1].tolist(), examples, strict=True)
+            Point(x, y, row, f"example of {labels[row]}", cut(text, _MAX_TEXT_CHARS))
+            for (x, y), (row, text) in zip(parts[1].tolist(), examples[::step], strict=True)
         ],
-        points=_points(state.labels, parts[2].tolist(), shown, answers),
-        n_examples=n_examples,
-        n_unknown=sum(a.label is None for a in answers),
+        points=_points(labels, parts[2], sample, answers),
+        n_examples=len(examples),
+        n_unknown=sum(answer.label is None for answer in answers),
         width=WIDTH,
         height=HEIGHT,
         unknown=UNKNOWN,
@@ -120,41 +121,107 @@ def index_map(
     )
 
 
-def _script() -> dict[str, object]:
-    """Return the page's script, and the hash by which a browser knows that it is the page's own."""
-    from markupsafe import Markup
+def layout(vectors: FloatArray, seed: int = 0) -> Plane:
+    """Return a position within WIDTH by HEIGHT for each vector, float64 (n, 2).
 
-    source = files(__package__).joinpath(_SCRIPT).read_text(encoding="utf-8")
-    digest = b64encode(sha256(source.encode("utf-8")).digest()).decode("ascii")
-    return {"script": Markup(source), "script_hash": f"sha256-{digest}"}  # our own file
+    t-SNE (van der Maaten and Hinton 2008) on cosines, initialised with the principal components.
+    Neighbours in the plane are neighbours for the encoder; distances between groups mean little.
+
+    Args:
+        vectors: float32 (n, dim), unit rows.
+        seed: The random seed of t-SNE.
+    """
+    if len(vectors) < _MIN_NEIGHBOURS:
+        return _scaled(_principal(vectors, 2))
+    from sklearn.manifold import TSNE
+
+    perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
+    # For unit rows, the order of Euclidean distances is that of cosines, without their matrix.
+    tsne = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed)
+    plane = tsne.fit_transform(_principal(vectors, _DIMENSIONS))
+    return _scaled(np.asarray(plane, np.float64))
 
 
-def _places(names: Sequence[str], plane: np.ndarray, answers: Sequence[Prediction]) -> list[Place]:
+def _principal(vectors: FloatArray, n_components: int) -> Plane:
+    rows = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, _, axes = np.linalg.svd(rows.T @ rows if len(rows) > rows.shape[1] else rows, False)
+    components = rows @ axes[:n_components].T
+    return np.pad(components, ((0, 0), (0, max(0, 2 - components.shape[1]))))
+
+
+def _scaled(plane: Plane) -> Plane:
+    """Scale both axes to the picture; an axis without extent is in its middle."""
+    lowest, extent = plane.min(axis=0), np.ptp(plane, axis=0)
+    inner = np.array([WIDTH, HEIGHT]) - 2 * _MARGIN
+    share = np.where(extent > 1e-9, (plane - lowest) / np.where(extent > 1e-9, extent, 1.0), 0.5)
+    return _MARGIN + share * inner
+
+
+def fitting_names(names: Sequence[str], plane: Plane, order: Sequence[int]) -> set[int]:
+    """Return which names fit to the right of their points without covering an earlier name.
+
+    Args:
+        names: n names.
+        plane: float64 (n, 2), their points.
+        order: The order of the names, the most important first.
+    """
+    boxes: list[tuple[float, float, float]] = []  # left, right, baseline
+    fitting = set()
+    for i in order:
+        left, base = plane[i, 0] + _NAME_GAP, plane[i, 1]
+        right = left + _CHAR_WIDTH * len(names[i])
+        overlaps = any(
+            left < r and le < right and abs(base - b) < _LINE_HEIGHT for le, r, b in boxes
+        )
+        if right <= WIDTH and not overlaps:
+            boxes.append((left, right, base))
+            fitting.add(i)
+    return fitting
+
+
+def _index_vectors(engine: Engine) -> tuple[FloatArray, list[tuple[int, str]], FloatArray]:
+    """Return the vectors of categories, the examples with their rows, and their vectors."""
+    state = engine.index.state
+    examples = [
+        (row, "(private)" if key.text is None else key.text, vector)
+        for row, entry in enumerate(state.entries)
+        for key, vector in zip(entry.keys, entry.vectors, strict=True)
+        if key.kind is KeyKind.EXAMPLE
+    ]
+    vectors = np.array([v for _, _, v in examples], np.float32).reshape(-1, state.dim)
+    prototypes = np.stack([entry.prototype for entry in state.entries])
+    return prototypes, [(row, text) for row, text, _ in examples], vectors
+
+
+def _categories(
+    names: Sequence[str], plane: Plane, answers: Sequence[Prediction]
+) -> list[CategoryPoint]:
     counts = Counter(answer.label for answer in answers)
     order = sorted(range(len(names)), key=lambda i: (-counts[names[i]], names[i]))
-    written = labels(names, plane, order)
+    fitting = fitting_names(names, plane, order)
     return [
-        Place(name, x, y, written[i], round(i * _GOLDEN) % 360, counts[name])
+        CategoryPoint(name, x, y, round(i * _GOLDEN_ANGLE) % 360, counts[name], i in fitting)
         for i, (name, (x, y)) in enumerate(zip(names, plane.tolist(), strict=True))
     ]
 
 
 def _points(
-    names: Sequence[str],
-    plane: Sequence[Sequence[float]],
-    texts: Sequence[str],
-    answers: Sequence[Prediction],
+    names: Sequence[str], plane: Plane, texts: Sequence[str], answers: Sequence[Prediction]
 ) -> list[Point]:
     rows = {name: i for i, name in enumerate(names)}
-    found = []
-    for (x, y), text, answer in zip(plane, texts, answers, strict=True):
-        known = answer.label is not None
-        said = answer.label if known else f"{UNKNOWN}, nearest {answer.matches[0].label}"
-        head = f"{said}  {answer.score:.2f}"
-        found.append(Point(x, y, rows[answer.label] if answer.label else -1, head, _cut(text)))
-    return found
+    points = []
+    for (x, y), text, answer in zip(plane.tolist(), texts, answers, strict=True):
+        label = answer.label or f"{UNKNOWN}, nearest {answer.matches[0].label}"
+        row = -1 if answer.label is None else rows[answer.label]
+        title = f"{label}  {answer.score:.2f}"
+        points.append(Point(x, y, row, title, cut(text, _MAX_TEXT_CHARS)))
+    return points
 
 
-def _cut(text: str) -> str:
-    said = " ".join(text.split())
-    return said if len(said) <= _TEXT else f"{said[: _TEXT - 1]}…"
+def _script() -> dict[str, Any]:
+    """Return the page's script, and the hash that makes a browser accept it."""
+    from markupsafe import Markup
+
+    source = files(__package__).joinpath("map.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(source.encode("utf-8")).digest()).decode("ascii")
+    return {"script": Markup(source), "script_hash": f"sha256-{digest}"}  # our own file

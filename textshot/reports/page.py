@@ -1,4 +1,4 @@
-"""Pages for people: one file each, that needs nothing but a browser; light, dark and printed."""
+"""Render pages for a browser: one self-contained file each, in light and dark, and for print."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 _STYLE = "style.css"
 _JOINERS = "\u200c\u200d"
-"""Scripts and emoji are written with them, and they hide nothing."""
+"""Scripts and emoji need them, and they hide nothing."""
 
 
 def render(package: str | None, name: str, **values: Any) -> str:
-    """Return a page: the same for the same values.
+    """Return a page; the same values give the same page.
 
     Args:
-        package: where its template lies; it may import the macros that lie here.
-        name: of the template. It gets `style`, what all pages look like.
-        values: what it shows. All of it is escaped, and nothing in it is hidden.
+        package: The package of the template, which may extend and import those of this one.
+        name: The template. It gets `style`, the style sheet of all pages.
+        values: What it shows: escaped, and with hidden characters spelt out.
     """
     from markupsafe import Markup
 
@@ -33,10 +33,10 @@ def _environment(package: str) -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def source(name: str) -> str | None:
-        for home in (package, str(__package__)):
-            found = files(home).joinpath(name)
-            if found.is_file():
-                return found.read_text(encoding="utf-8")
+        for folder in (package, str(__package__)):
+            template = files(folder).joinpath(name)
+            if template.is_file():
+                return template.read_text(encoding="utf-8")
         return None
 
     environment = Environment(
@@ -53,17 +53,23 @@ def _environment(package: str) -> Environment:
 
 
 def visible(value: Any) -> Any:
-    """Return text in which nothing is hidden: controls and turns of direction as they are spelt."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):  # markup is the template's own
+    """Return text with control and direction characters spelt out, so that nothing is hidden."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):  # our own markup
         return value
-    return "".join(_spelt(c) if _is_hidden(c) else c for c in value)
+    return "".join(_escape(c) if _is_hidden(c) else c for c in value)
+
+
+def cut(text: str, max_chars: int) -> str:
+    """Return a text on one line, cut with an ellipsis if it is longer than `max_chars`."""
+    line = " ".join(text.split())
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
 
 
 def _is_hidden(c: str) -> bool:
     return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in _JOINERS
 
 
-def _spelt(c: str) -> str:
+def _escape(c: str) -> str:
     return c.encode("unicode_escape").decode("ascii")
 
 

@@ -18,11 +18,7 @@ from textshot.service.errors import APIError
 MIN_KEY_LENGTH = 16
 """Characters of a key; `openssl rand -hex 24` makes one of 48."""
 
-ANY_HOST = "*"
-
 _BURST_SECONDS = 2
-_FIELDS = 3
-_LOCALHOST = "localhost"
 
 
 class Role(StrEnum):
@@ -141,7 +137,7 @@ def is_loopback(host: str) -> bool:
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        return host == _LOCALHOST
+        return host == "localhost"
 
 
 def check_host(header: bytes | None, allowed: tuple[str, ...]) -> None:
@@ -150,11 +146,11 @@ def check_host(header: bytes | None, allowed: tuple[str, ...]) -> None:
     Raises:
         APIError: 421.
     """
-    if header is None or ANY_HOST in allowed:
+    if header is None or "*" in allowed:
         return
     host = header.decode("latin-1").lower()
     name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-    if name == _LOCALHOST or name in allowed or is_loopback(name):
+    if name == "localhost" or name in allowed or is_loopback(name):
         return
     message = "unknown host name. Use 127.0.0.1, or start the service with --allowed-host NAME"
     raise APIError(421, "unknown_host", message)
@@ -175,7 +171,7 @@ def check_origin(headers: Mapping[bytes, bytes]) -> None:
 
 
 def _parse_line(words: list[str], where: str) -> tuple[bytes, Caller]:
-    if len(words) != _FIELDS or words[0] not in list(Role):
+    if len(words) != 3 or words[0] not in list(Role):
         raise ServiceError(
             f"{where}: expected ROLE NAME KEY, such as: read dashboard 5f1b... The roles are"
             f" {', '.join(Role)}"

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from textshot.service.batcher import Batch, Job
 from textshot.service.served_index import Snapshot
-from textshot.types import Example, Key, Prediction, Threshold
+from textshot.types import Example, Key, Match, Prediction, Threshold
 
 Results = list[tuple[Job, Any]]
 
@@ -78,24 +78,18 @@ def prediction_json(text: str, prediction: Prediction) -> dict[str, Any]:
         "margin": prediction.margin,
         "threshold": prediction.threshold,
         "unknown_because": _unknown_because(text, prediction),
-        "matches": [
-            {
-                "label": match.label,
-                "score": match.score,
-                "key": {"kind": match.key.kind, **example_json(match.key)},
-            }
-            for match in prediction.matches
-        ],
+        "matches": [_match_json(match) for match in prediction.matches],
     }
+
+
+def _match_json(match: Match) -> dict[str, Any]:
+    key = {"kind": match.key.kind, **example_json(match.key)}
+    return {"label": match.label, "score": match.score, "key": key}
 
 
 def example_json(example: Example | Key) -> dict[str, Any]:
     """Return an example or a key as the API has it."""
-    return {
-        "text": example.text,
-        "source": example.source,
-        "written": example.correction_order,
-    }
+    return {"text": example.text, "source": example.source, "written": example.correction_order}
 
 
 def _body(snapshot: Snapshot, texts: Sequence[str], predictions: Sequence[Prediction]) -> bytes:

@@ -7,28 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from textshot.service.edits import (
-    category_json,
-    correct,
-    find_category,
-    has_category,
-    new_category,
-    put,
-    remove,
-)
+from textshot.service import edits, schemas
 from textshot.service.errors import error_responses
 from textshot.service.requests import JsonRoute, check_lengths, require_write, service_of
-from textshot.service.schemas import (
-    MAX_NAME_LENGTH,
-    NAME,
-    Categories,
-    CategoryBody,
-    ChangedCategory,
-    Corrected,
-    Corrections,
-    NewCategory,
-    OneCategory,
-)
 from textshot.service.served_index import ServedIndex
 
 MAX_LISTED = 10_000
@@ -36,14 +17,12 @@ MAX_LISTED = 10_000
 Generation = Annotated[
     int | None, Query(ge=0, description="Refuse the change (409) unless this one is current.")
 ]
-Name = Annotated[
-    str,
-    Path(
-        max_length=MAX_NAME_LENGTH,
-        pattern=NAME,
-        description="Percent-encoded; slashes as %2F or as they are.",
-    ),
-]
+_NAME = Path(
+    max_length=schemas.MAX_NAME_LENGTH,
+    pattern=schemas.NAME,
+    description="Percent-encoded; slashes as they are.",
+)
+Name = Annotated[str, _NAME]
 IndexOf = Callable[..., ServedIndex]
 _READ: dict[str, Any] = {"responses": error_responses(400, 401, 403, 404, 421, 422, 429, 503)}
 _WRITE: dict[str, Any] = {
@@ -68,7 +47,7 @@ def category_routes(prefix: str, index_of: IndexOf) -> APIRouter:
 
 
 def _add_get(router: APIRouter, index_of: IndexOf) -> None:
-    @router.get("/categories", response_model=Categories, **_READ)
+    @router.get("/categories", response_model=schemas.Categories, **_READ)
     def list_categories(
         served: ServedIndex = Depends(index_of),
         offset: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
@@ -78,29 +57,29 @@ def _add_get(router: APIRouter, index_of: IndexOf) -> None:
         now = served.snapshot()
         categories = now.engine.categories
         return {
-            "categories": [category_json(c) for c in categories[offset : offset + limit]],
+            "categories": [edits.category_json(c) for c in categories[offset : offset + limit]],
             "total": len(categories),
             **_index_fields(served, now.generation),
         }
 
-    @router.get("/categories/{name:path}", response_model=OneCategory, **_READ)
+    @router.get("/categories/{name:path}", response_model=schemas.OneCategory, **_READ)
     def get_category(name: Name, served: ServedIndex = Depends(index_of)) -> Any:
         """Return a category."""
         now = served.snapshot()
-        category = category_json(find_category(now.engine, name))
+        category = edits.category_json(edits.find_category(now.engine, name))
         return {"category": category, **_index_fields(served, now.generation)}
 
 
 def _add_post(router: APIRouter, index_of: IndexOf) -> None:
-    @router.post("/categories", status_code=201, response_model=ChangedCategory, **_WRITE)
+    @router.post("/categories", status_code=201, response_model=schemas.ChangedCategory, **_WRITE)
     async def add_category(
         request: Request,
-        body: NewCategory,
+        body: schemas.NewCategory,
         served: ServedIndex = Depends(index_of),
         generation: Generation = None,
     ) -> Any:
         """Add a category, which counts from the next answer on; 409 if there is one already."""
-        edit = put(new_category(body.name, body), replace=False)
+        edit = edits.put(edits.new_category(body.name, body), replace=False)
         check_lengths([e.text for e in body.examples], service_of(request).options)
         return await _change(request, served, edit, generation)
 
@@ -108,27 +87,27 @@ def _add_post(router: APIRouter, index_of: IndexOf) -> None:
 def _add_put_and_delete(router: APIRouter, index_of: IndexOf) -> None:
     @router.put(
         "/categories/{name:path}",
-        response_model=ChangedCategory,
+        response_model=schemas.ChangedCategory,
         dependencies=_WRITE["dependencies"],
-        responses=_WRITE["responses"] | {201: {"model": ChangedCategory}},
+        responses=_WRITE["responses"] | {201: {"model": schemas.ChangedCategory}},
     )
     async def put_category(
         request: Request,
         response: Response,
         name: Name,
-        body: CategoryBody,
+        body: schemas.CategoryBody,
         served: ServedIndex = Depends(index_of),
         generation: Generation = None,
     ) -> Any:
         """Add a category (201), or replace the one of this name (200)."""
-        category = new_category(name, body)
+        category = edits.new_category(name, body)
         check_lengths([e.text for e in body.examples], service_of(request).options)
-        exists = has_category(served.snapshot().engine, category.name)
-        answer = await _change(request, served, put(category, replace=True), generation)
+        exists = edits.has_category(served.snapshot().engine, category.name)
+        answer = await _change(request, served, edits.put(category, replace=True), generation)
         response.status_code = 200 if exists else 201
         return answer
 
-    @router.delete("/categories/{name:path}", response_model=ChangedCategory, **_WRITE)
+    @router.delete("/categories/{name:path}", response_model=schemas.ChangedCategory, **_WRITE)
     async def delete_category(
         request: Request,
         name: Name,
@@ -136,20 +115,20 @@ def _add_put_and_delete(router: APIRouter, index_of: IndexOf) -> None:
         generation: Generation = None,
     ) -> Any:
         """Remove a category."""
-        return await _change(request, served, remove(name), generation)
+        return await _change(request, served, edits.remove(name), generation)
 
 
 def _add_corrections(router: APIRouter, index_of: IndexOf) -> None:
-    @router.post("/corrections", response_model=Corrected, **_WRITE)
+    @router.post("/corrections", response_model=schemas.Corrected, **_WRITE)
     async def add_corrections(
         request: Request,
-        body: Corrections,
+        body: schemas.Corrections,
         served: ServedIndex = Depends(index_of),
         generation: Generation = None,
     ) -> Any:
         """Add corrections, which count from the next answer on; repeated ones change nothing."""
         check_lengths([c.text for c in body.corrections], service_of(request).options)
-        return await _change(request, served, correct(body), generation)
+        return await _change(request, served, edits.correct(body), generation)
 
 
 async def _change(

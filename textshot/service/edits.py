@@ -30,12 +30,10 @@ def new_category(name: str, body: CategoryBody) -> Category:
     try:
         return Category(name, description, examples, body.parent, body.threshold, body.metadata)
     except InvalidCategoriesError:
-        raise APIError(
-            422,
-            "invalid_categories",
-            "this is not a valid category name: it is empty, has a control character, or is"
-            ' "unknown", which is the answer for texts that fit no category',
-        ) from None
+        message = (
+            'a name must not be empty, have control characters or be "unknown". Choose another'
+        )
+        raise APIError(422, "invalid_categories", message) from None
 
 
 def put(category: Category, *, replace: bool) -> Edit:

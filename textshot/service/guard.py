@@ -41,7 +41,7 @@ _HEADERS = [
     ),
 ]
 _NO_STORE = (b"cache-control", b"no-store")
-_LINGER = 2.0
+LINGER_SECONDS = 2.0
 """Seconds to read the rest of a body after a response that closes the connection. Closed with
 unread data, the connection would be reset, and the response could get lost."""
 
@@ -130,7 +130,7 @@ class _Exchange:
         """Read the rest of the body without counting the time."""
         answered = perf_counter()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER):
+            async with asyncio.timeout(LINGER_SECONDS):
                 while not self._body_ended:
                     await self._receive_next()
         self._start += perf_counter() - answered
@@ -195,9 +195,8 @@ def _check_path(raw: bytes | None) -> None:
     try:
         unquote_to_bytes(raw or b"").decode()
     except UnicodeDecodeError:
-        raise APIError(
-            400, "invalid_path", "the path is not UTF-8. Percent-encode names as UTF-8"
-        ) from None
+        message = "the path is not UTF-8. Percent-encode names as UTF-8"
+        raise APIError(400, "invalid_path", message) from None
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:

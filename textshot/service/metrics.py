@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -37,26 +37,17 @@ class Metrics:
     def _add_request_metrics(self) -> None:
         common: dict[str, Any] = {"registry": self._registry, "namespace": "textshot"}
         timed = common | {"buckets": _SECONDS}
-        requests = Counter(
-            "requests", "Requests by route and status", ("route", "method", "status"), **common
-        )
-        latency = Histogram(
-            "request_seconds", "Time from the first byte to the last", ("route",), **timed
-        )
+        requests = Counter("requests", "Requests", ("route", "method", "status"), **common)
+        latency = Histogram("request_seconds", "Time to the last byte", ("route",), **timed)
         self._requests = lru_cache(512)(requests.labels)
         self._latency = lru_cache(64)(latency.labels)
         self.errors = Counter("errors", "Requests refused or failed, by code", ("code",), **common)
         self._queue = Gauge("queue_tokens", "Tokens waiting for the encoder", **common)
-        self._wait = Histogram(
-            "queue_wait_seconds", "Time until the first text of a request is encoded", **timed
-        )
-        self._tokens = Histogram(
-            "batch_tokens", "Estimated tokens of a batch", buckets=_TOKENS, **common
-        )
+        self._wait = Histogram("queue_wait_seconds", "Time until encoding starts", **timed)
+        tokens = common | {"buckets": _TOKENS}
+        self._tokens = Histogram("batch_tokens", "Estimated tokens of a batch", **tokens)
         self._batch = Histogram("batch_seconds", "Time to encode and classify a batch", **timed)
-        self._dropped = Counter(
-            "dropped", "Requests dropped before they were answered", ("reason",), **common
-        )
+        self._dropped = Counter("dropped", "Requests without an answer", ("reason",), **common)
 
     def _add_prediction_metrics(self) -> None:
         common: dict[str, Any] = {"registry": self._registry, "namespace": "textshot"}
@@ -126,34 +117,30 @@ class _IndexCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield generation, size and failed reloads of each index."""
-        now = {served.name: served.current for served in self._indexes}
-        yield _gauge(
-            "generation",
-            "Generation in use",
-            {name: 0 if s is None else s.generation for name, s in now.items()},
-        )
-        yield _gauge(
-            "categories",
-            "Number of categories",
-            {name: 0 if s is None else len(s.engine.index.labels) for name, s in now.items()},
-        )
-        yield _gauge(
-            "reload_failures",
-            "Generations that could not be loaded since the start",
-            {served.name: served.n_load_errors for served in self._indexes},
-        )
-        yield _gauge(
-            "reload_failing",
-            "1 while the generation on disk cannot be loaded",
-            {served.name: served.load_error is not None for served in self._indexes},
-        )
+        for name, (help_text, value) in _GAUGES.items():
+            family = GaugeMetricFamily(f"textshot_{name}", help_text, labels=["index"])
+            for served in self._indexes:
+                family.add_metric([served.name], value(served))
+            yield family
         version = GaugeMetricFamily("textshot_info", "Version", labels=["version"])
         version.add_metric([__version__], 1)
         yield version
 
 
-def _gauge(name: str, help_text: str, values: dict[str, int]) -> Metric:
-    family = GaugeMetricFamily(f"textshot_{name}", help_text, labels=["index"])
-    for index, value in values.items():
-        family.add_metric([index], value)
-    return family
+def _generation(served: ServedIndex) -> int:
+    return 0 if served.current is None else served.current.generation
+
+
+def _n_categories(served: ServedIndex) -> int:
+    return 0 if served.current is None else len(served.current.engine.info.labels)
+
+
+_GAUGES: dict[str, tuple[str, Callable[[ServedIndex], int]]] = {
+    "generation": ("Generation in use", _generation),
+    "categories": ("Number of categories", _n_categories),
+    "reload_failures": ("Failed loads since the start", lambda served: served.n_load_errors),
+    "reload_failing": (
+        "1 while the generation on disk cannot be loaded",
+        lambda served: served.load_error is not None,
+    ),
+}

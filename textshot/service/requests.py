@@ -18,14 +18,9 @@ from textshot.service.service import Service
 
 _MAX_ERRORS = 5
 _MAX_REASON = 200
-_FIELDS = {
-    *Classify.model_fields,
-    *NewCategory.model_fields,
-    *NewExample.model_fields,
-    *Corrections.model_fields,
-    *Correction.model_fields,
-    *("generation", "offset", "limit", "format", "output", "text_column", "(unknown field)"),
-}
+_MODELS = (Classify, NewCategory, NewExample, Corrections, Correction)
+_PARAMETERS = {"generation", "offset", "limit", "format", "output", "text_column"}
+_FIELDS = {"(unknown field)", *_PARAMETERS, *(f for model in _MODELS for f in model.model_fields)}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -56,9 +51,8 @@ def require_write(request: Request) -> None:
     if not service_of(request).options.writable:
         raise APIError(403, "read_only", "this service is read-only. Start it with --writable")
     if caller_of(request).role is not Role.WRITE:
-        raise APIError(
-            403, "needs_write_key", "this key has the role read. Use a key with the role write"
-        )
+        message = "this key has the role read. Use a key with the role write"
+        raise APIError(403, "needs_write_key", message)
 
 
 def default_index(request: Request) -> ServedIndex:

@@ -27,19 +27,17 @@ from textshot.service.service import Service
 _LOGGER = "textshot.service"
 _log = logging.getLogger(_LOGGER)
 
+LINGER_SECONDS = 2.0
+"""Seconds that an open connection has at the end to send its request."""
+
 _SHUTDOWN_SECONDS = 5.0  # beyond the deadline, for requests in progress
 _CONNECT_SECONDS = 0.3  # for the last accepted sockets to become connections
-_LINGER_SECONDS = 2.0  # for an open connection to send its request
 _KEEP_ALIVE_SECONDS = 30
 _BAD_REQUEST = (
     "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {}\r\n"
     "connection: close\r\n\r\n"
 )
-_RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
-    "message",
-    "taskName",
-    "color_message",
-}
+_RECORD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "taskName", "color_message"}
 
 
 def serve(service: Service, host: str, port: int) -> None:
@@ -112,7 +110,7 @@ class _Server(uvicorn.Server):
         for connection in pending:
             await loop.connect_accepted_socket(self._protocol, connection)
         await asyncio.sleep(_CONNECT_SECONDS)
-        until = loop.time() + _LINGER_SECONDS
+        until = loop.time() + LINGER_SECONDS
         while self.server_state.connections and not self.force_exit and loop.time() < until:
             await asyncio.sleep(0.05)
         await super().shutdown(sockets)

@@ -21,16 +21,16 @@ import pytest
 from textshot import Engine
 from textshot.testing import HashingEncoder, toy_categories
 
-TOLD = """
+REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.blockedURI}`));
 """
 
 
 def until(true: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    end = monotonic() + 15
+    end = monotonic() + 60
     while not true():
-        assert monotonic() < end, "it has not come to be"
+        assert monotonic() < end, "the condition did not become true in time"
         sleep(0.05)
 
 
@@ -41,11 +41,11 @@ class Server:
     url: str
 
     def ask(self, path: str, body: Any = None, key: str | None = None) -> Any:
-        """Return what the API says, past the page."""
+        """Return the JSON at a path of the API."""
         headers = {"Content-Type": "application/json"}
         headers |= {"X-API-Key": key} if key else {}
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.url + path, data, headers), timeout=30) as answer:
+        with urlopen(Request(self.url + path, data, headers), timeout=60) as answer:
             return json.load(answer)
 
 
@@ -74,9 +74,9 @@ def _url_when_ready(process: subprocess.Popen[str]) -> str:
     url, lines = "", []
     for line in process.stderr:
         lines.append(line)
-        told = json.loads(line) if line.startswith("{") else {}
-        url = told.get("url", url)
-        if told.get("event") == "ready":
+        record = json.loads(line) if line.startswith("{") else {}
+        url = record.get("url", url)
+        if record.get("event") == "ready":
             threading.Thread(target=process.stderr.read, daemon=True).start()
             return url
     pytest.fail(f"the service did not start: {''.join(lines)}")
@@ -84,7 +84,7 @@ def _url_when_ready(process: subprocess.Popen[str]) -> str:
 
 @dataclass
 class View:
-    """A page in the browser, and what it said and asked for."""
+    """A page in the browser, with its console and its requests."""
 
     page: Any
     url: str
@@ -94,7 +94,7 @@ class View:
 
     def watch(self) -> None:
         """Note what happens from now on."""
-        self.page.add_init_script(TOLD)
+        self.page.add_init_script(REPORT_VIOLATIONS)
         self.page.on("console", lambda message: self.console.append(message.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request))
@@ -119,17 +119,19 @@ class View:
         return self.page.locator("#answers .label").all_inner_texts()
 
     def status(self) -> str:
-        """Return what was told last."""
+        """Return the status line."""
         return self.page.inner_text("#status")
 
     def wait_for_status(self, words: str) -> None:
-        """Wait until something is told."""
+        """Wait until the status line contains some words."""
         self.page.wait_for_function(
             "words => document.querySelector('#status').innerText.includes(words)", arg=words
         )
 
     def check(self) -> None:
-        """Nothing was asked of others, and nothing is on the console but refusals we provoked."""
-        asked = [r.url for r in self.requests if not r.url.startswith((self.url, "blob:", "data:"))]
-        said = [m for m in self.console if not any(part in m for part in self.refused)]
-        assert (asked, said) == ([], [])
+        """Check that nothing went to other servers, and nothing unexpected is on the console."""
+        outside = [
+            r.url for r in self.requests if not r.url.startswith((self.url, "blob:", "data:"))
+        ]
+        messages = [m for m in self.console if not any(part in m for part in self.refused)]
+        assert (outside, messages) == ([], [])

@@ -16,9 +16,9 @@ def browser():
     except ModuleNotFoundError:
         pytest.fail('the page is tested by playwright: pip install -e ".[dev]"')
     with sync_playwright() as started:
-        found = started.chromium.launch(executable_path=executable, args=FLAGS)
-        yield found
-        found.close()
+        result = started.chromium.launch(executable_path=executable, args=FLAGS)
+        yield result
+        result.close()
 
 
 @pytest.fixture

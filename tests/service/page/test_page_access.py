@@ -1,4 +1,4 @@
-"""The page is for everybody: by keyboard alone, on a phone, in the dark, on paper, read aloud."""
+"""Accessibility: keyboard, phone, dark mode, print, screen readers."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def violations(view):
     """Return what axe finds on the page as it is now."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(view.page).response["violations"]
-    return [(one["id"], one["impact"], [node["html"] for node in one["nodes"]]) for one in found]
+    result = Axe().run(view.page).response["violations"]
+    return [(one["id"], one["impact"], [node["html"] for node in one["nodes"]]) for one in result]
 
 
 def test_everything_is_done_by_keyboard_alone(writable, look, tmp_path):
@@ -97,7 +97,7 @@ def test_the_order_of_focus_is_that_of_the_page_and_ends(writable, look):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(writable, look, scheme, tmp_path):
+def test_axe_finds_no_violations(writable, look, scheme, tmp_path):
     view = look(writable, color_scheme=scheme)
     assert violations(view) == []
     view.classify(LATE, NOISE, "   .   ")
@@ -114,7 +114,7 @@ def test_axe_finds_nothing(writable, look, scheme, tmp_path):
     assert violations(view) == []
 
 
-def test_axe_finds_nothing_where_a_column_is_asked_for(toy, look, tmp_path):
+def test_axe_finds_no_violations_in_the_file_options(toy, look, tmp_path):
     view = look(toy, refused=["status of 422"])
     (tmp_path / "inbox.csv").write_text("id,words\n1,2\n")
     view.page.set_input_files("#file", tmp_path / "inbox.csv")
@@ -122,7 +122,7 @@ def test_axe_finds_nothing_where_a_column_is_asked_for(toy, look, tmp_path):
     assert violations(view) == []
 
 
-def test_dark_is_another_page_than_light(toy, look):
+def test_dark_and_light_have_different_colours(toy, look):
     colours = [
         look(toy, color_scheme=scheme).page.evaluate(
             """() => ["body", ".card", "h1"].map((one) => {
@@ -140,7 +140,7 @@ def test_dark_is_another_page_than_light(toy, look):
     )
 
 
-def test_a_phone_scrolls_in_one_direction_alone(writable, look, tmp_path):
+def test_a_phone_scrolls_vertically_only(writable, look, tmp_path):
     view = look(writable, viewport=PHONE)
     view.page.fill("#add-name", "W" * 200)
     view.page.fill("#add-example", "x" * 300)
@@ -154,7 +154,7 @@ def test_a_phone_scrolls_in_one_direction_alone(writable, look, tmp_path):
     assert violations(view) == []
 
 
-def test_what_is_told_is_read_aloud(toy, look):
+def test_status_and_errors_are_announced_by_screen_readers(toy, look):
     view = look(toy)
     assert view.page.get_attribute("#status", "role") == "status"
     assert view.page.get_attribute("#problem", "role") == "alert"
@@ -164,7 +164,7 @@ def test_what_is_told_is_read_aloud(toy, look):
     assert view.page.locator(".track").first.get_attribute("aria-hidden") == "true"
 
 
-def test_nothing_moves_for_who_wants_that(toy, look):
+def test_nothing_moves_with_reduced_motion(toy, look):
     view = look(toy, reduced_motion="reduce")
     view.classify(LATE)
     moving = """all => all.map((node) => getComputedStyle(node)).filter(
@@ -172,7 +172,7 @@ def test_nothing_moves_for_who_wants_that(toy, look):
     assert view.page.locator("*").evaluate_all(moving) == 0
 
 
-def test_paper_gets_the_answers_alone(writable, look):
+def test_only_the_answers_are_printed(writable, look):
     view = look(writable, color_scheme="dark")
     view.classify(LATE)
     view.page.emulate_media(media="print")

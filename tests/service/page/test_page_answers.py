@@ -1,4 +1,4 @@
-"""The page shows for each text what it is, why, and how sure that is."""
+"""The page shows the category of each text, why, and how certain it is."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ def card(view, number=0):
 def test_an_answer_has_its_category_score_margin_and_what_decided(toy, look):
     view = look(toy)
     view.classify(LATE)
-    [found] = toy.ask("/v1/classify", {"texts": [LATE], "k": 5})["predictions"]
-    told = card(view).inner_text()
-    assert view.labels() == [found["label"]] == ["late parcel"]
-    assert f"score {found['score']:.2f} · {found['margin']:.2f} ahead of the next" in told
-    assert f"Decided by the example “{LATE}”" in told
-    assert "probab" not in told
+    [result] = toy.ask("/v1/classify", {"texts": [LATE], "k": 5})["predictions"]
+    words = card(view).inner_text()
+    assert view.labels() == [result["label"]] == ["late parcel"]
+    assert f"score {result['score']:.2f} · {result['margin']:.2f} ahead of the next" in words
+    assert f"Decided by the example “{LATE}”" in words
+    assert "probab" not in words
     assert view.status() == "1 text, in a category."
 
 
 def test_bars_are_the_scores_and_the_tick_is_the_threshold(toy, look):
     view = look(toy)
     view.classify("my parcel and my password")
-    [found] = toy.ask("/v1/classify", {"texts": ["my parcel and my password"], "k": 5})[
+    [result] = toy.ask("/v1/classify", {"texts": ["my parcel and my password"], "k": 5})[
         "predictions"
     ]
-    matches = found["matches"]
+    matches = result["matches"]
     assert card(view).locator(".bars bdi").all_inner_texts() == [m["label"] for m in matches]
     widths = card(view).locator(".bar").evaluate_all("all => all.map(b => b.style.width)")
     shares = [float(width.rstrip("%")) / 100 for width in widths]
@@ -47,14 +47,14 @@ def test_bars_are_the_scores_and_the_tick_is_the_threshold(toy, look):
 def test_an_unknown_text_says_why_with_the_numbers(toy, look):
     view = look(toy)
     view.classify(NOISE)
-    [found] = toy.ask("/v1/classify", {"texts": [NOISE]})["predictions"]
+    [result] = toy.ask("/v1/classify", {"texts": [NOISE]})["predictions"]
     assert view.labels() == ["unknown"]
-    why = f"The best score, {found['score']:.2f}, is below the threshold of 0.30."
+    why = f"The best score, {result['score']:.2f}, is below the threshold of 0.30."
     assert why.replace("-", "\N{MINUS SIGN}") in card(view).inner_text()
     assert view.status() == "1 text, unknown."
 
 
-def test_a_text_of_nothing_is_told_to_be_empty(toy, look):
+def test_a_blank_text_is_shown_as_empty(toy, look):
     view = look(toy)
     view.classify("   ")
     assert "The text is empty." in card(view).inner_text()
@@ -95,7 +95,7 @@ def test_the_text_that_decided_can_be_private(tmp_path, look):
         assert "Decided by an example (text kept private)" in card(view).inner_text()
 
 
-def test_one_of_several_indexes_is_chosen_and_asked(tmp_path, toy, look):
+def test_one_of_several_indexes_can_be_selected(tmp_path, toy, look):
     one, other = toy_index(tmp_path / "one"), toy_index(tmp_path / "other", private=True)
     assert look(toy).page.locator("#index").is_hidden()
     with serving(f"one={one}", f"other={other}") as server:
@@ -108,30 +108,30 @@ def test_one_of_several_indexes_is_chosen_and_asked(tmp_path, toy, look):
 
 
 @pytest.mark.parametrize(
-    ("share", "told"), [(0.934, "93 %"), (0.997, "more than 99 %"), (0.004, "less than 1 %")]
+    ("share", "words"), [(0.934, "93 %"), (0.997, "more than 99 %"), (0.004, "less than 1 %")]
 )
-def test_a_probability_is_told_where_there_is_one(toy, look, share, told):
+def test_a_calibrated_answer_shows_its_probability(toy, look, share, words):
     view = look(toy)
 
     def calibrated(route):
         answer = route.fetch()
-        found = answer.json()
-        found["predictions"][0]["probability"] = share
-        route.fulfill(response=answer, body=json.dumps(found))
+        result = answer.json()
+        result["predictions"][0]["probability"] = share
+        route.fulfill(response=answer, body=json.dumps(result))
 
     view.page.route("**/classify", calibrated)
     view.classify(LATE)
-    assert f"{told} likely to be right" in card(view).inner_text()
+    assert f"{words} likely to be right" in card(view).inner_text()
 
 
-def test_scores_that_are_hardly_apart_are_told_apart(toy, look):
+def test_close_scores_are_shown_with_enough_digits(toy, look):
     view = look(toy)
 
     def close(route):
         answer = route.fetch()
-        found = answer.json()
-        found["predictions"][0] |= {"score": 0.3797, "threshold": 0.38}
-        route.fulfill(response=answer, body=json.dumps(found))
+        result = answer.json()
+        result["predictions"][0] |= {"score": 0.3797, "threshold": 0.38}
+        route.fulfill(response=answer, body=json.dumps(result))
 
     view.page.route("**/classify", close)
     view.classify(NOISE)
@@ -148,7 +148,7 @@ def test_generation_encoder_and_categories_are_shown(toy, look):
     assert "late parcel" in view.page.inner_text("#categories ul")
 
 
-def test_a_long_text_is_cut_until_somebody_wants_it(toy, look):
+def test_a_long_text_is_shortened_until_expanded(toy, look):
     view = look(toy)
     view.classify(" ".join([LATE] * 100))
     text = card(view).locator(".text")

@@ -1,4 +1,4 @@
-"""A file goes in by button or drop, is watched, and comes back as the command would make it."""
+"""A file is chosen or dropped, followed, and comes back as the command would write it."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_a_table_comes_back_as_the_command_makes_it(tmp_path, look):
         assert got.path().read_bytes() == (tmp_path / "out.csv").read_bytes()
 
 
-def test_unknown_and_rejected_rows_are_told_with_line_and_reason(toy, look, tmp_path):
+def test_unknown_and_skipped_rows_are_shown_with_line_and_reason(toy, look, tmp_path):
     view = look(toy)
     choose(view, as_csv(tmp_path / "inbox.csv", ROWS))
     view.page.wait_for_selector("#upload a[download]")
     done = toy.ask(f"/v1/files/{file_id(view)}")
-    told = view.page.inner_text("#upload")
-    assert f"{done['rows']} rows · 1 unknown" in told
-    assert "1 skipped" in told
+    words = view.page.inner_text("#upload")
+    assert f"{done['rows']} rows · 1 unknown" in words
+    assert "1 skipped" in words
     [problem] = done["problems"]
     assert view.page.locator("#upload td").all_inner_texts() == [
         str(problem["line"]),
@@ -96,7 +96,7 @@ def many(tmp_path):
     return path
 
 
-def test_how_far_it_is_is_seen_and_it_can_be_cancelled(toy, look, many):
+def test_progress_is_shown_and_a_file_can_be_cancelled(toy, look, many):
     view = look(toy)
     choose(view, many)
     view.page.wait_for_function(
@@ -121,7 +121,7 @@ def test_one_file_at_a_time(toy, look, tmp_path, many):
     assert "late parcel" in download(view).path().read_text()
 
 
-def test_the_column_can_be_named_where_it_is_not_found(toy, look, tmp_path):
+def test_the_text_column_can_be_selected_if_it_is_not_detected(toy, look, tmp_path):
     view = look(toy, refused=["status of 422"])
     path = as_csv(tmp_path / "mails.csv", [("my parcel has not come yet", "x")], ["body", "who"])
     choose(view, path)
@@ -132,7 +132,7 @@ def test_the_column_can_be_named_where_it_is_not_found(toy, look, tmp_path):
     assert "late parcel" in download(view).path().read_text()
 
 
-def test_another_encoding_can_be_said_where_rows_were_left_out(toy, look, tmp_path):
+def test_another_encoding_can_be_selected_if_rows_were_skipped(toy, look, tmp_path):
     view = look(toy)
     (tmp_path / "inbox.csv").write_bytes("text\nthe parcel for Zoë is late\n".encode("cp1252"))
     choose(view, tmp_path / "inbox.csv")
@@ -145,7 +145,7 @@ def test_another_encoding_can_be_said_where_rows_were_left_out(toy, look, tmp_pa
     assert "skipped" not in view.page.inner_text("#upload")
 
 
-def test_a_file_of_no_known_kind_is_told(toy, look, tmp_path):
+def test_an_unknown_file_format_is_reported(toy, look, tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(b"\x89PNG")
     view = look(toy, refused=["status of 422"])
@@ -162,7 +162,7 @@ def test_a_file_that_is_too_large_is_not_even_sent(tmp_path, look):
         assert not [r for r in view.requests if "/files" in r.url]
 
 
-def test_what_breaks_off_in_the_middle_is_no_result(toy, look, tmp_path):
+def test_a_response_that_breaks_off_is_no_result(toy, look, tmp_path):
     lines = "".join(json.dumps({"text": f"parcel {i}"}) + "\n" for i in range(50_000))
     path = tmp_path / "cut.jsonl.gz"
     path.write_bytes(gzip.compress(lines.encode())[:-2000])

@@ -1,4 +1,4 @@
-"""The page asks for a key where one is needed, and waits as long as the service says."""
+"""The page asks for an API key if needed, and waits as long as the service says."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def wait_for_another(view, seen):
         view.page.wait_for_timeout(50)
 
 
-def test_a_key_is_asked_for_until_it_is_one_and_the_role_counts(guarded, look):
+def test_a_key_is_requested_until_it_is_valid_and_its_role_counts(guarded, look):
     view = look(guarded, refused=["status of 401"])
     assert "key" in view.page.inner_text("#key-problem")
     assert view.page.locator("#categories").is_hidden()
@@ -77,14 +77,14 @@ def test_a_key_is_kept_for_the_tab_and_never_in_an_address(guarded, look):
     assert view.page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_key_that_no_header_can_hold_is_told(guarded, look):
+def test_a_key_that_no_header_can_hold_is_refused(guarded, look):
     view = look(guarded, refused=["status of 401"])
     give(view, "ключ 🔑")
     assert "without spaces" in view.page.inner_text("#key-problem")
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "queue_full"), (503, "loading")])
-def test_a_busy_service_is_waited_for_and_that_is_told(toy, look, status, code):
+def test_the_page_waits_for_a_busy_service_and_says_so(toy, look, status, code):
     view = look(toy, refused=[f"status of {status}"])
     seen = refuse(view.page, "**/classify", status, 1, code)
     view.page.fill("#texts", LATE)
@@ -96,7 +96,7 @@ def test_a_busy_service_is_waited_for_and_that_is_told(toy, look, status, code):
     assert view.status() == "1 text, in a category."
 
 
-def test_a_file_waits_too(toy, look, tmp_path):
+def test_an_upload_waits_too(toy, look, tmp_path):
     (tmp_path / "inbox.csv").write_text(f"text\n{LATE}\n")
     view = look(toy, refused=["status of 429", "status of 404"])
     seen = refuse(view.page, "**/files?*", 429, 1, "too_many_files")
@@ -107,7 +107,7 @@ def test_a_file_waits_too(toy, look, tmp_path):
     view.page.wait_for_selector("#upload a[download]")
 
 
-def test_what_would_take_too_long_is_told_at_once(toy, look):
+def test_a_wait_that_is_too_long_is_an_error(toy, look):
     view = look(toy, refused=["status of 503"])
     refuse(view.page, "**/classify", 503, 3600, "draining")
     view.page.fill("#texts", LATE)
@@ -115,7 +115,7 @@ def test_what_would_take_too_long_is_told_at_once(toy, look):
     view.page.wait_for_selector("#problem >> text=12 tokens wait. (request r1)")
 
 
-def test_a_service_that_is_gone_is_told(toy, look):
+def test_a_service_that_does_not_answer_is_reported(toy, look):
     view = look(toy, refused=["ERR_FAILED"])
     view.page.route("**/classify", lambda route: route.abort())
     view.page.fill("#texts", LATE)
@@ -123,7 +123,7 @@ def test_a_service_that_is_gone_is_told(toy, look):
     view.page.wait_for_selector("#problem >> text=The service does not answer. Is it running?")
 
 
-def test_only_the_newest_question_is_answered(toy, look):
+def test_only_the_newest_request_is_answered(toy, look):
     view = look(toy)
     held = []
     view.page.route("**/classify", lambda route: held.append(route))

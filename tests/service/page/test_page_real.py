@@ -26,9 +26,9 @@ def test_the_support_desk(support, look, tmp_path):
         "Would you like to advertise in our magazine?",
     )
     assert view.labels() == ["late parcel", "damaged on arrival", "unknown"]
-    told = view.page.inner_text("#answers")
-    assert "Decided by the example “When I opened the box the glass lid was" in told
-    assert "is below the threshold of 0.38" in told
+    words = view.page.inner_text("#answers")
+    assert "Decided by the example “When I opened the box the glass lid was" in words
+    assert "is below the threshold of 0.38" in words
 
     view.page.set_input_files("#file", EXAMPLES / "inbox.csv")
     view.page.wait_for_selector("#upload a[download]", timeout=120_000)

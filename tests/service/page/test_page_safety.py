@@ -1,4 +1,4 @@
-"""What people write stays text, and the page keeps to a strict policy."""
+"""Texts of users stay text, and the page keeps to a strict content policy."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def assert_is_harmless(view):
 def test_names_examples_and_texts_are_shown_as_they_are(hostile, look):
     view = look(hostile)
     view.classify(f"{CANARY} example", CANARY.upper(), "right to left")
-    told = view.page.inner_text("#answers")
+    words = view.page.inner_text("#answers")
     assert f"{CANARY} name" in view.labels()
-    assert f"“{CANARY} example”" in told
-    assert CANARY.upper() in told
+    assert f"“{CANARY} example”" in words
+    assert CANARY.upper() in words
     assert f"{CANARY} name" in view.page.inner_text("#categories ul")
     assert f"{CANARY} name" in view.page.locator("form.correct option").all_inner_texts()
     assert_is_harmless(view)
 
 
-def test_what_is_taught_is_shown_as_it_is(hostile, look):
+def test_an_added_category_is_shown_as_it_is(hostile, look):
     view = look(hostile)
     view.classify("something else")
     view.page.fill("#add-name", CANARY)

@@ -1,4 +1,4 @@
-"""Who may write teaches on the page: categories, corrections; and sees what that changed."""
+"""Categories and corrections on the page, and what they change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def correct(view, number, **option):
     form.locator("text=Correct").click()
 
 
-def test_who_may_only_read_sees_no_forms(toy, look):
+def test_a_read_only_user_sees_no_forms(toy, look):
     view = look(toy)
     view.classify(LATE)
     assert view.page.locator("#add").is_hidden()
@@ -48,7 +48,7 @@ def test_a_new_category_changes_the_answers_on_screen_at_once(writable, look):
     assert view.page.input_value("#add-name") == ""
 
 
-def test_a_category_begins_with_the_text_of_an_answer(writable, look):
+def test_a_category_can_start_from_the_text_of_an_answer(writable, look):
     view = look(writable)
     view.classify(WARRANTY)
     view.page.click("text=New category from this text")
@@ -80,7 +80,7 @@ def test_an_answer_can_fit_none(writable, look):
     assert "nearer to a text that fits no category" in view.page.inner_text("#answers")
 
 
-def test_a_correction_to_nothing_chosen_is_asked_back(writable, look):
+def test_a_correction_without_a_category_is_an_error(writable, look):
     view = look(writable)
     view.classify(LATE)
     view.page.click("form.correct >> text=Correct")
@@ -88,7 +88,7 @@ def test_a_correction_to_nothing_chosen_is_asked_back(writable, look):
     assert writable.ask("/v1/info")["indexes"][0]["generation"] == 1
 
 
-def test_a_name_that_is_taken_is_told_beside_the_form(writable, look):
+def test_a_taken_name_is_reported_beside_the_form(writable, look):
     view = look(writable, refused=["status of 409"])
     add(view, "late parcel", "where is it")
     view.page.wait_for_selector("#add-problem:not([hidden])")
@@ -96,14 +96,14 @@ def test_a_name_that_is_taken_is_told_beside_the_form(writable, look):
     assert view.page.input_value("#add-example") == "where is it"
 
 
-def test_what_somebody_else_changed_meanwhile_is_read_first(writable, look):
+def test_a_concurrent_change_is_shown_before_the_next_attempt(writable, look):
     view = look(writable, refused=["status of 409"])
     view.classify(WARRANTY)
     writable.ask("/v1/categories", {"name": "warranty claim", "examples": [WARRANTY]})
     add(view, "broken things", "it broke")
     view.page.wait_for_selector("#add-problem:not([hidden])")
-    told = view.page.inner_text("#add-problem")
-    assert "changed the index in the meantime (generation 1, now 2)" in told
+    words = view.page.inner_text("#add-problem")
+    assert "changed the index in the meantime (generation 1, now 2)" in words
     assert view.labels() == ["warranty claim"]
     assert "generation 2" in view.page.inner_text("footer")
     view.page.click("#add button.main")
@@ -133,7 +133,7 @@ def test_any_name_can_be_added_and_chosen(writable, look):
     assert set(ODD) < set(known)
 
 
-def test_of_many_categories_one_is_typed(tmp_path, look):
+def test_with_many_categories_the_name_is_typed(tmp_path, look):
     categories = [Category(f"topic {i}", examples=[f"words about number {i}"]) for i in range(100)]
     Engine.build(categories, encoder=HashingEncoder(), threshold=0.3).save(tmp_path / "many")
     with serving(tmp_path / "many", "--writable") as server:

@@ -21,15 +21,15 @@ from textshot.index.disk.manifest import (
     no_constants,
     share_of,
 )
-from textshot.index.state import (
+from textshot.index.entries import (
     PLAIN,
     EncoderIdentity,
     Entry,
     OutOfScope,
-    State,
     check_network,
     kind_numbers,
 )
+from textshot.index.state import State
 from textshot.networks import Network, from_bytes, from_settings, to_bytes
 from textshot.types import Category, DecisionSettings, Example
 
@@ -76,7 +76,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
     encoder, decision, probe = manifest["encoder"], manifest["decision"], tensors["probe"]
     state = State(
         dim=manifest["dim"],
-        names=manifest["fusion"]["names"],
+        use_names=manifest["fusion"]["names"],
         entries=entries,
         encoder=encoder
         and EncoderIdentity(
@@ -89,7 +89,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         attention_share=share_of(manifest),
         out_of_scope=_out_of_scope(files[NOTHING], tensors, where) if NOTHING in files else None,
     )
-    return state.knowing({"vectors": tensors["vectors"], "key_vectors": tensors["keys"]})
+    return state.with_derived({"vectors": tensors["vectors"], "key_vectors": tensors["keys"]})
 
 
 def _vector_bytes(state: State) -> bytes:

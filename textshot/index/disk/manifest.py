@@ -11,7 +11,8 @@ from typing import Any
 
 from textshot._version import __version__
 from textshot.errors import IndexFormatError
-from textshot.index.state import PLAIN, State
+from textshot.index.entries import PLAIN
+from textshot.index.state import State
 from textshot.networks import Network, stored_settings
 from textshot.scoring.name_weight import NameWeight
 from textshot.scoring.prototypes import MEAN, WEIGHED
@@ -127,7 +128,7 @@ def _settings(decision: DecisionSettings) -> dict[str, Any]:
 
 
 def _fusion(state: State) -> dict[str, Any]:
-    found: dict[str, Any] = {"rule": MEAN, "names": state.names}
+    found: dict[str, Any] = {"rule": MEAN, "names": state.use_names}
     if state.name_weight is not None:
         found |= {
             "rule": WEIGHED,

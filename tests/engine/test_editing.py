@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from edits import EditedIndex
 
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
@@ -18,7 +19,7 @@ DEGREES = {"east": 0, "near east": 20, "north": 90}
 @pytest.fixture
 def compass(at):
     """Three categories with a name only: at 0, 20 and 90 degrees."""
-    index = Index(2)
+    index = EditedIndex(2)
     index.add([Category(name) for name in DEGREES], at(*DEGREES.values()))
     return index
 
@@ -28,11 +29,11 @@ def keys_of(index):
 
 
 def texts_of(index, name):
-    return [example.text for example in index.entry(name).category.examples]
+    return [example.text for example in index.state.entry(name).category.examples]
 
 
 def degrees_of(index, name):
-    x, y = index.entry(name).prototype.astype(np.float64)
+    x, y = index.state.entry(name).prototype.astype(np.float64)
     return float(np.degrees(np.arctan2(y, x)))
 
 
@@ -80,12 +81,12 @@ def test_queries_without_direction_are_refused(compass, queries, message):
 
 
 def test_an_empty_index_finds_nothing(at):
-    scores, rows = Index(2).search(at(0, 90), k=3)
+    scores, rows = EditedIndex(2).search(at(0, 90), k=3)
     assert scores.shape == rows.shape == (2, 0)
 
 
 def test_one_category_is_always_the_nearest(at):
-    index = Index(2)
+    index = EditedIndex(2)
     index.add([Category("only")], at(0))
     scores, rows = index.search(at(180), k=2)
     assert (scores.tolist(), rows.tolist()) == ([[-1.0]], [[0]])
@@ -93,7 +94,7 @@ def test_one_category_is_always_the_nearest(at):
 
 def test_an_index_has_at_least_one_dimension():
     with pytest.raises(InvalidCategoriesError, match="dim is 0"):
-        Index(0)
+        EditedIndex(0)
 
 
 # Changes
@@ -102,7 +103,7 @@ def test_an_index_has_at_least_one_dimension():
 def test_categories_are_sorted_whatever_order_they_came_in(compass):
     assert compass.labels == ("east", "near east", "north")
     assert [c.name for c in compass.categories] == ["east", "near east", "north"]
-    assert (len(compass), compass.dim, compass.names) == (3, 2, True)
+    assert (len(compass), compass.dim, compass.state.use_names) == (3, 2, True)
 
 
 def test_a_category_stands_at_the_mean_of_its_keys(compass, at):
@@ -166,11 +167,11 @@ def test_a_new_name_comes_with_its_own_key_and_keeps_the_examples(compass, at):
 
 
 def test_opaque_names_need_no_vector_to_be_renamed(at):
-    index = Index(2, names=False)
+    index = EditedIndex(2, use_names=False)
     index.add([Category("c1", examples=["one"])], at(30))
     index.rename("c1", "c2")
     assert index.labels == ("c2",)
-    np.testing.assert_array_equal(index.entry("c2").vectors, at(30))
+    np.testing.assert_array_equal(index.state.entry("c2").vectors, at(30))
 
 
 def test_renaming_needs_the_vector_where_names_are_keys(compass):
@@ -276,14 +277,14 @@ def test_a_misspelt_name_is_answered_with_the_nearest(compass):
 
 def test_an_example_of_a_private_index_cannot_be_found_by_its_text(compass, at):
     compass.add_example("east", Example(None), at(1)[0])
-    compass.settle(encoder=None, decision=None, private=True)
+    compass.set(private=True)
     with pytest.raises(InvalidCategoriesError, match="the index is private: texts are not kept"):
         compass.remove_example("east", "x")
 
 
 @pytest.mark.parametrize("name", ["日本", "a/b", "../up", "C:\\x", "a\u2028b", "🎉", "-", "%s"])
 def test_any_printable_name_is_a_name(at, tmp_path, name):
-    index = Index(2)
+    index = EditedIndex(2)
     index.add([Category(name)], at(0))
     index.save(tmp_path / "index")
     assert Index.load(tmp_path / "index").labels == (name,)
@@ -337,7 +338,7 @@ def test_going_away_and_back_changes_no_bit(contents):
 
 
 def test_readers_beside_a_writer_see_labels_and_vectors_of_one_state(at):
-    index = Index(2)
+    index = EditedIndex(2)
     angles = {f"c{i:03d}": i for i in range(100)}
     first, later = list(angles)[:50], list(angles)[50:]
     index.add([Category(n) for n in first], at(*[angles[n] for n in first]))
@@ -370,7 +371,7 @@ def test_readers_beside_a_writer_see_labels_and_vectors_of_one_state(at):
 
 
 def test_changes_from_several_threads_are_not_lost(at):
-    index = Index(2)
+    index = EditedIndex(2)
 
     def add(first):
         for i in range(first, first + 25):
@@ -401,10 +402,10 @@ def test_a_pickled_index_is_the_same_without_its_faiss_object(contents, tmp_path
 
 
 def test_an_example_is_replaced_and_the_other_keys_stay():
-    index = Index(2, names=False)
+    index = EditedIndex(2, use_names=False)
     index.add([Category("a", examples=["one", "two"])], [[1, 0], [0, 1]])
     index.replace_example("a", "two", Example("three"), [0.6, 0.8])
-    entry = index.entry("a")
+    entry = index.state.entry("a")
     assert [e.text for e in entry.category.examples] == ["one", "three"]
     np.testing.assert_array_equal(entry.vectors, np.float32([[1, 0], [0.6, 0.8]]))
     with pytest.raises(InvalidCategoriesError, match="no such example among its 2"):
@@ -412,7 +413,7 @@ def test_an_example_is_replaced_and_the_other_keys_stay():
 
 
 def test_changes_from_several_threads_all_arrive():
-    index = Index(2, names=False)
+    index = EditedIndex(2, use_names=False)
     index.add([Category("a", examples=["start"])], [[1, 0]])
 
     def add(thread):
@@ -424,4 +425,4 @@ def test_changes_from_several_threads_all_arrive():
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(index.entry("a").keys) == 101
+    assert len(index.state.entry("a").keys) == 101

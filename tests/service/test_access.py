@@ -25,10 +25,10 @@ def test_a_key_tells_who_calls_and_what_is_allowed():
     ("key", "code"), [(None, "no_key"), ("", "wrong_key"), (READ[:-1], "wrong_key")]
 )
 def test_any_other_key_is_refused(key: str | None, code: str):
-    with pytest.raises(APIError, match="key") as found:
+    with pytest.raises(APIError, match="key") as caught:
         APIKeys(LINES, "keys.txt").caller(key)
-    assert (found.value.status, found.value.code) == (401, code)
-    assert found.value.headers["WWW-Authenticate"].startswith("Bearer")
+    assert (caught.value.status, caught.value.code) == (401, code)
+    assert caught.value.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_every_key_is_compared_whole(monkeypatch: pytest.MonkeyPatch):
@@ -57,7 +57,7 @@ def test_a_key_is_not_kept():
         ("# nothing", "keys.txt has no key"),
     ],
 )
-def test_a_file_that_is_none_is_told_by_line(line: str, message: str):
+def test_a_malformed_key_file_is_reported_by_line(line: str, message: str):
     with pytest.raises(ServiceError, match=message):
         APIKeys(line.splitlines(), "keys.txt")
 
@@ -76,9 +76,9 @@ def test_a_rate_is_a_mean_with_bursts(monkeypatch: pytest.MonkeyPatch):
     rates, one, other = RateLimiter(2.0), Caller("a", Role.READ), Caller("b", Role.READ)
     for _ in range(4):  # two seconds' worth at once
         rates.take(one)
-    with pytest.raises(APIError, match="more than 2 requests a second") as found:
+    with pytest.raises(APIError, match="more than 2 requests a second") as caught:
         rates.take(one)
-    assert (found.value.status, found.value.headers) == (429, {"Retry-After": "1"})
+    assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "1"})
     rates.take(other)  # each key has its own
     now[0] += 0.5
     rates.take(one)
@@ -86,6 +86,6 @@ def test_a_rate_is_a_mean_with_bursts(monkeypatch: pytest.MonkeyPatch):
         rates.take(one)
 
 
-def test_without_a_rate_everything_is_taken():
+def test_without_a_rate_everything_is_accepted():
     for _ in range(1000):
         RateLimiter(None).take(Caller("a", Role.READ))

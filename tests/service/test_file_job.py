@@ -9,7 +9,7 @@ from textshot.service.errors import APIError
 from textshot.service.file_job import FileJobs
 
 
-def test_files_sent_under_one_id_count_one_by_one():
+def test_files_with_the_same_id_count_separately():
     jobs = FileJobs(2)
     first, _ = jobs.start("same-id"), jobs.start("same-id")
     with pytest.raises(APIError) as refused:

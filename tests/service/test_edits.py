@@ -117,8 +117,8 @@ def test_examples_are_put_as_texts_or_with_their_source_and_order(folder: Path):
         {"text": "a ball", "source": "correction", "written": 4},
     ]
     assert [r.json()["changed"] for r in (put, again, newer)] == [True, False, True]
-    found = Engine.load(folder).index.entry("sport").category.examples
-    assert found[2] == Example("a ball", "correction", 8)
+    result = Engine.load(folder).index.state.entry("sport").category.examples
+    assert result[2] == Example("a ball", "correction", 8)
 
 
 def test_a_correction_counts_after_whatever_order_was_put(folder: Path):
@@ -126,15 +126,15 @@ def test_a_correction_counts_after_whatever_order_was_put(folder: Path):
 
     async def body(client, service):
         put = await client.put(at("sport"), json={"examples": [last]})
-        said = {"corrections": [{"text": "a ball", "label": "food"}]}
-        return put, await client.post("/v1/corrections", json=said)
+        request = {"corrections": [{"text": "a ball", "label": "food"}]}
+        return put, await client.post("/v1/corrections", json=request)
 
     put, corrected = write(folder, body)
     assert put.status_code == 200, put.text
     assert corrected.json()["predictions"][0]["label"] == "food"
 
 
-def test_adding_what_is_there_is_a_conflict(folder: Path):
+def test_adding_an_existing_category_is_a_conflict(folder: Path):
     async def body(client, service):
         return await client.post("/v1/categories", json={"name": "sport", "examples": ["x"]})
 
@@ -158,11 +158,11 @@ def test_a_stale_generation_is_refused_and_the_current_one_taken(folder: Path):
 
 
 def test_a_correction_counts_from_the_next_answer_and_is_learned_once(folder: Path):
-    said = {"corrections": [{"text": "the ball is round", "label": "food"}]}
+    request = {"corrections": [{"text": "the ball is round", "label": "food"}]}
 
     async def body(client, service):
-        first = await client.post("/v1/corrections", json=said)
-        second = await client.post("/v1/corrections", json=said)
+        first = await client.post("/v1/corrections", json=request)
+        second = await client.post("/v1/corrections", json=request)
         answer = await client.post("/v1/classify", json={"texts": ["the ball is round"]})
         return first.json(), second.json(), answer.json()
 
@@ -176,14 +176,14 @@ def test_a_correction_counts_from_the_next_answer_and_is_learned_once(folder: Pa
     assert [e.text for e in food.examples] == ["bread and soup", "the ball is round"]
 
 
-def test_the_newest_correction_of_a_text_holds_and_can_be_said_again(folder: Path):
+def test_the_newest_correction_of_a_text_counts_and_can_be_repeated(folder: Path):
     async def body(client, service):
-        found = []
+        result = []
         for label in ("food", "sport", "food", None, "sport"):
-            said = {"corrections": [{"text": "the ball is round", "label": label}]}
-            answer = (await client.post("/v1/corrections", json=said)).json()
-            found.append((answer["changed"], answer["predictions"][0]["label"]))
-        return found
+            request = {"corrections": [{"text": "the ball is round", "label": label}]}
+            answer = (await client.post("/v1/corrections", json=request)).json()
+            result.append((answer["changed"], answer["predictions"][0]["label"]))
+        return result
 
     assert write(folder, body) == [
         (True, "food"), (True, "sport"), (True, "food"), (True, None), (True, "sport"),
@@ -192,8 +192,8 @@ def test_the_newest_correction_of_a_text_holds_and_can_be_said_again(folder: Pat
 
 def test_corrections_of_one_request_are_one_change_or_none(folder: Path):
     async def body(client, service):
-        said = {"corrections": [{"text": "a", "label": "food"}, {"text": "b", "label": "foood"}]}
-        return await client.post("/v1/corrections", json=said)
+        request = {"corrections": [{"text": "a", "label": "food"}, {"text": "b", "label": "foood"}]}
+        return await client.post("/v1/corrections", json=request)
 
     answer = write(folder, body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_category")
@@ -211,19 +211,17 @@ def test_many_writers_at_once_lose_nothing(folder: Path):
     assert len(Engine.load(folder).index) == 14
 
 
-def test_what_another_process_writes_is_served_without_being_told(folder: Path):
+def test_a_generation_of_another_process_is_loaded(folder: Path):
     async def body(client, service):
         other = Engine.load(folder)
         other.add([Category("law", examples=["the court decided"])])
         other.save(folder)
-        for _ in range(200):
-            answer = (
-                await client.post("/v1/classify", json={"texts": ["the court decided"]})
-            ).json()
-            if answer["index_generation"] == 2:
-                return answer
-            await asyncio.sleep(0.02)
-        raise AssertionError("not reloaded")
+        async with asyncio.timeout(60):
+            while True:
+                answer = await client.post("/v1/classify", json={"texts": ["the court decided"]})
+                if answer.json()["index_generation"] == 2:
+                    return answer.json()
+                await asyncio.sleep(0.02)
 
     answer = ask({"news": folder}, body, poll=0.02)
     assert answer["predictions"][0]["label"] == "law"
@@ -252,11 +250,11 @@ def test_categories_are_listed_in_parts(folder: Path):
             for p in ({}, {"offset": 1}, {"limit": 1}, {"offset": 9})
         ]
 
-    found = ask({"news": folder}, body)
-    assert [[c["name"] for c in f["categories"]] for f in found] == [
+    result = ask({"news": folder}, body)
+    assert [[c["name"] for c in f["categories"]] for f in result] == [
         ["food", "sport"], ["sport"], ["food"], [],
     ]  # fmt: skip
-    assert {f["total"] for f in found} == {2}
+    assert {f["total"] for f in result} == {2}
 
 
 def test_a_private_index_shows_no_text_and_takes_new_ones(tmp_path: Path):

@@ -36,8 +36,8 @@ def by_command(folder: Path, name: str, data: bytes, output: str, *more: str) ->
     source, target = folder.parent / name, folder.parent / output
     source.write_bytes(data)
     words = ["categorize", str(folder), str(source), "-o", str(target), *more]
-    found = CliRunner().invoke(main, words)
-    assert found.exit_code == 0, found.output
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
     return target.read_bytes()
 
 
@@ -99,18 +99,25 @@ def test_options_are_those_of_the_command(folder: Path):
     assert answer.content == by_command(folder, "in.csv", data, "out.csv", *words)
 
 
-def test_bad_rows_are_told_by_line(folder: Path):
+def test_invalid_rows_are_reported_by_line(folder: Path):
     data = b"text\nbread and soup\n\xff\xfe\nthe match\n"
 
     async def body(client, service):
         answer = await send(client, data, "mine", name="in.csv")
         return answer, (await client.get("/v1/files/mine")).json()
 
-    answer, told = ask({"news": folder}, body)
+    answer, progress = ask({"news": folder}, body)
     assert len(answer.content.splitlines()) == 3
-    assert (told["state"], told["rows"], told["rejected"], told["fraction"]) == ("done", 3, 1, 1.0)
-    assert [p["line"] for p in told["problems"]] == [3]
-    assert "UTF-8" in told["problems"][0]["reason"] or "utf-8" in told["problems"][0]["reason"]
+    assert (progress["state"], progress["rows"], progress["rejected"], progress["fraction"]) == (
+        "done",
+        3,
+        1,
+        1.0,
+    )
+    assert [p["line"] for p in progress["problems"]] == [3]
+    assert (
+        "UTF-8" in progress["problems"][0]["reason"] or "utf-8" in progress["problems"][0]["reason"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(folder, query, da
     assert str(folder.parent) not in answer.text
 
 
-def test_requests_go_on_beside_a_file(folder: Path):
+def test_requests_are_answered_beside_a_file(folder: Path):
     async def body(client, service):
         file = asyncio.create_task(send(client, CSV * 20, name="in.csv"))
         answers = []
@@ -149,7 +156,7 @@ def test_requests_go_on_beside_a_file(folder: Path):
     assert set(answers) == {200}
 
 
-def test_no_more_files_at_once_than_asked_and_none_is_left_behind(folder: Path):
+def test_files_in_progress_are_limited(folder: Path):
     async def body(client, service):
         held = asyncio.Event()
 
@@ -162,7 +169,7 @@ def test_no_more_files_at_once_than_asked_and_none_is_left_behind(folder: Path):
         first = asyncio.create_task(
             client.post("/v1/files", params=query, content=slowly(), headers=headers)
         )
-        while "slow" not in service.files._jobs:
+        while (await client.get("/v1/files/slow")).is_error:
             await asyncio.sleep(0.01)
         refused = await send(client, CSV, "second", name="in.csv")
         reading = (await client.get("/v1/files/slow")).json()["state"]
@@ -186,9 +193,9 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_kept(folder: Path):
             yield b"x" * 1000
 
     async def body(client, service):
-        told = await client.post("/v1/files", content=b"x" * 10_001, headers=OCTETS)
-        untold = await client.post("/v1/files", content=parts(), headers=OCTETS)
-        return told, untold
+        with_length = await client.post("/v1/files", content=b"x" * 10_001, headers=OCTETS)
+        without_length = await client.post("/v1/files", content=parts(), headers=OCTETS)
+        return with_length, without_length
 
     for answer in ask({"news": folder}, body, max_file=10_000):
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
