@@ -164,3 +164,20 @@ def test_one_text_that_breaks_the_encoder_breaks_no_other_request(folder: Path, 
     assert bad.json()["error"]["code"] == "internal"
     expected = Engine.load(folder).classify(TEXTS[:5])
     assert all(same(g["predictions"][0], e) for g, e in zip(good, expected, strict=True))
+
+
+def test_classify_is_described_for_programs(folder: Path):
+    async def body(client, service):
+        return (await client.get("/openapi.json")).json()["paths"]
+
+    paths = ask({"news": folder}, body)
+    for path in ("/v1/classify", "/v1/indexes/{index}/classify"):
+        assert list(paths[path]) == ["post"]
+        schemas = [
+            paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"],
+            paths[path]["post"]["responses"]["200"]["content"]["application/json"]["schema"],
+        ]
+        assert [schema["$ref"].rpartition("/")[2] for schema in schemas] == [
+            "Classify",
+            "Predictions",
+        ]

@@ -13,6 +13,7 @@ from inside import ask
 
 from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
+from textshot.service import make_app
 from textshot.service import service as module
 
 
@@ -79,6 +80,34 @@ def test_a_request_past_its_deadline_is_a_503(indexes, monkeypatch):
     assert answer.json()["error"]["code"] == "deadline"
     assert "0.3 seconds" in answer.json()["error"]["message"]
     assert answer.headers["retry-after"] == "1"
+
+
+def test_a_request_whose_caller_disconnects_is_dropped(indexes, monkeypatch):
+    held, sent = HeldEncoder(monkeypatch), []
+
+    async def main(client, service):
+        content = json.dumps(body("wait")).encode()
+        messages = [{"type": "http.request", "body": content}]
+
+        async def receive():
+            if messages:
+                return messages.pop()
+            assert await anyio.to_thread.run_sync(held.begun.wait, 60)
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            sent.append(message)
+
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/v1/classify", "headers": headers}
+        await make_app(service)(scope, receive, send)
+        held.free.set()
+        return service.batcher.n_open, (await client.get("/metrics")).text
+
+    n_open, metrics = ask(indexes, main)
+    assert sent[0]["status"] == 499
+    assert n_open == 0
+    assert 'textshot_dropped_total{reason="cancelled"} 1.0' in metrics
 
 
 @pytest.mark.parametrize("path", ["/v1/classify", "/v1/categories"])
