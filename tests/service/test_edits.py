@@ -30,16 +30,6 @@ NAMES = [
 ]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
-    return tmp_path / "news"
-
-
 def at(name: str) -> str:
     return f"/v1/categories/{quote(name, safe='')}"
 

@@ -12,24 +12,12 @@ from click.testing import CliRunner
 from inside import ask
 from openpyxl import load_workbook
 
-from textshot import Category, Engine
 from textshot.cli import main
-from textshot.encoders import HashingEncoder
 
 WORDS = ("match", "soup", "court", "train") * 50
 ROWS = [f"{i},the {word} number {i}" for i, word in enumerate(WORDS)]
 CSV = "\n".join(["id,text", *ROWS, ""]).encode()
 OCTETS = {"Content-Type": "application/octet-stream"}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
-    return tmp_path / "news"
 
 
 def by_command(folder: Path, name: str, data: bytes, output: str, *more: str) -> bytes:

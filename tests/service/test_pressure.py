@@ -11,20 +11,14 @@ import anyio
 import pytest
 from inside import ask
 
-from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
 from textshot.service import make_app
 from textshot.service import service as module
 
 
 @pytest.fixture
-def indexes(tmp_path: Path) -> dict[str, Path]:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
-    return {"news": tmp_path / "news"}
+def indexes(folder: Path) -> dict[str, Path]:
+    return {"news": folder}
 
 
 class HeldEncoder:

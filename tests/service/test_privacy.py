@@ -12,7 +12,6 @@ import pytest
 from inside import ask
 from process import Process
 
-from textshot import Category, Engine
 from textshot.encoders import HashingEncoder
 
 WORD = "Quokkalumin"
@@ -26,16 +25,6 @@ SHAPES = (
 LONG = f"{WORD} " * 3000  # beyond the limit of a text
 JSON = {"Content-Type": "application/json"}
 OCTETS = {"Content-Type": "application/octet-stream"}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
-    return tmp_path / "news"
 
 
 def requests() -> list[tuple[str, str, dict]]:

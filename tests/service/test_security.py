@@ -7,23 +7,11 @@ from pathlib import Path
 import pytest
 from inside import ask
 
-from textshot import Category, Engine
-from textshot.encoders import HashingEncoder
 from textshot.service import APIKeys
 from textshot.service.access import is_loopback
 
 KEY = "k" * 20
 SAID = {"texts": ["bread and soup"]}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
-    return tmp_path / "news"
 
 
 def status(folder: Path, headers: dict[str, str], **more) -> tuple[int, str]:

@@ -13,19 +13,7 @@ import pytest
 from click.testing import CliRunner
 from process import Process
 
-from textshot import Category, Engine
 from textshot.cli import main
-from textshot.encoders import HashingEncoder
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
-    return tmp_path / "news"
 
 
 def serve(*words: object):

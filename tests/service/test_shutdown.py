@@ -13,22 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from process import PATIENCE, Process
 
-from textshot import Category, Engine
-from textshot.encoders import HashingEncoder
-
 BODY = json.dumps({"texts": ["bread and soup"]}).encode()
 SLOW = 0.9  # seconds: more than the end takes if nothing is waited for
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    path = tmp_path_factory.mktemp("last") / "news"
-    Engine.build(categories, encoder=HashingEncoder()).save(path)
-    return path
 
 
 @pytest.fixture

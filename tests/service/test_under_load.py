@@ -17,21 +17,10 @@ from inside import ask
 from process import PATIENCE, Process
 
 from textshot import Category, Engine
-from textshot.encoders import HashingEncoder
 from textshot.service import Service
 
 TEXTS = ["bread and soup", "the match was won", "what is it about 3", "nothing of it all"]
 RELOADS, DAMAGED_EACH = 24, 4
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    categories = [
-        Category("sport", examples=["the match"]),
-        Category("food", examples=["bread and soup"]),
-    ]
-    Engine.build(categories, encoder=HashingEncoder()).save(tmp_path / "news")
-    return tmp_path / "news"
 
 
 def answers_of(engine: Engine) -> list[tuple[str | None, float]]:
