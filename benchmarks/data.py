@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from textshot.training.corpus import Corpus, Splits, join, make_corpus, split_categories
+from textshot.training.corpus import Corpus, Splits, join, split_categories
+from textshot.training.corpus_preparation import prepare_corpus
 
 SOURCES = {
     "banking77": "Casanueva et al. 2020, github.com/PolyAI-LDN/task-specific-datasets (CC BY 4.0)",
@@ -78,7 +79,7 @@ def load_corpus(folder: Path, name: str, *, max_per_category: int | None = None)
         seen: dict[str, int] = {}
         order = np.random.default_rng(0).permutation(len(rows))
         rows = [rows[i] for i in order if _count(seen, rows[i][1]) <= max_per_category]
-    return make_corpus(rows)[0]
+    return prepare_corpus(rows)[0]
 
 
 def load_fold(folder: Path, corpus: Corpus, name: str, fold: str) -> Splits:
@@ -90,7 +91,7 @@ def load_fold(folder: Path, corpus: Corpus, name: str, fold: str) -> Splits:
             sys.exit(f"{path} is missing (one category per line). Get the lists from {FOLDS}")
         given[part] = path.read_text(encoding="utf-8").split("\n")
         given[part] = [line.strip() for line in given[part] if line.strip()]
-    return split_categories(corpus, given=given)
+    return split_categories(corpus, lists=given)
 
 
 def without_domains(folder: Path, corpus: Corpus, name: str, domains: tuple[str, ...]) -> Corpus:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from textshot.engine.explain import Explanation
     from textshot.errors import TextshotError
     from textshot.estimators import OneShotClassifier, TextshotEncoder
-    from textshot.evaluation import Evaluation, evaluate, evaluate_episodes, full_way
-    from textshot.evaluation.sampling import sample_episodes
+    from textshot.evaluation import Evaluation, evaluate, evaluate_episodes
+    from textshot.evaluation.episode_sampler import sample_episodes
     from textshot.index import Index
     from textshot.integrations.hub import from_hub, push_to_hub
     from textshot.networks import Network, make_network
     from textshot.training import TrainConfig, TrainReport
-    from textshot.training.corpus import Corpus, make_corpus, split_categories
+    from textshot.training.corpus import Corpus, split_categories
     from textshot.training.train import train
     from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
 
@@ -64,12 +64,10 @@ _HOMES = {
     "evaluate": "evaluation",
     "evaluate_episodes": "evaluation",
     "from_hub": "integrations.hub",
-    "full_way": "evaluation",
     "load_encoder": "encoders",
-    "make_corpus": "training.corpus",
     "make_network": "networks",
     "push_to_hub": "integrations.hub",
-    "sample_episodes": "evaluation.sampling",
+    "sample_episodes": "evaluation.episode_sampler",
     "split_categories": "training.corpus",
     "train": "training",
 }
@@ -101,9 +99,7 @@ __all__ = [
     "evaluate",
     "evaluate_episodes",
     "from_hub",
-    "full_way",
     "load_encoder",
-    "make_corpus",
     "make_network",
     "push_to_hub",
     "sample_episodes",

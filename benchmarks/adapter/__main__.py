@@ -40,7 +40,7 @@ def train(name: str, data: Path, adapter: Path) -> None:
     from textshot import load_encoder
     from textshot.encoders.adapter import write_adapter
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
-    from textshot.training import train_splits
+    from textshot.training import TrainCallbacks, train_splits
 
     encoder = load_encoder(adapter=None, long_texts="cut", device="cpu")
     if not isinstance(encoder, SentenceTransformerEncoder):
@@ -54,7 +54,7 @@ def train(name: str, data: Path, adapter: Path) -> None:
         output=folder,
         keep=kept_texts(data, ADAPTERS[name]),
         overwrite=True,
-        say=lambda line: print(f"  {line}", flush=True),
+        callbacks=TrainCallbacks(on_message=lambda line: print(f"  {line}", flush=True)),
     )
     if not report.kept:
         sys.exit(f"{name}: nothing was learned: {report.refused}")

@@ -14,21 +14,22 @@ from benchmarks.learning.cells import COST_ROWS, Cell
 from benchmarks.learning.fit import Place, fit, versions
 from textshot import load_encoder
 from textshot._arrays import IntArray
-from textshot.evaluation.sampling import Episode, EpisodeSampler
+from textshot.evaluation.episode_sampler import Episode, EpisodeSampler
 from textshot.training import TrainConfig
-from textshot.training.corpus import Corpus, Splits, make_corpus, split_categories
+from textshot.training.corpus import Corpus, Splits, split_categories
+from textshot.training.corpus_preparation import prepare_corpus
 
 Rows = list[tuple[str | None, str | None, str]]
 
 SETS = ("banking77", "clinc150")
 REPEATS = 3
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-"""Words, since digits do not make two texts different (`make_corpus`)."""
+"""Words, since digits do not make two texts different (`prepare_corpus`)."""
 
 
 def texts_cell(cell: Cell, place: Place) -> dict[str, Any]:
     """Time the steps on a number of texts; what is held out is the same for all of them."""
-    splits = split_categories(make_corpus(all_rows(place))[0], shares=0.1)
+    splits = split_categories(prepare_corpus(all_rows(place))[0], shares=0.1)
     train = spread_out(splits.train, cell.size)
     splits = Splits(train, splits.valid, splits.test)
     folder = place.work / "encoders" / cell.name
@@ -46,7 +47,7 @@ def preparation_cell(cell: Cell, place: Place) -> dict[str, Any]:
     rows, config = all_rows(place), TrainConfig()
     found: dict[str, dict[str, float]] = {}
     for size in COST_ROWS[:1] if place.trial else COST_ROWS:
-        corpus, reading = best(partial(make_corpus, grown(rows, size)))
+        corpus, reading = best(partial(prepare_corpus, grown(rows, size)))
         labels = corpus[0].labels
         _, sampling = best(partial(first_episode, labels, config))
         found[str(size)] = {"texts": len(labels), "corpus": reading, "sampler": sampling}

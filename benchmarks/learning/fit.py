@@ -14,9 +14,9 @@ from typing import Any
 from benchmarks.data import load_corpus
 from benchmarks.learning.cells import Cell
 from textshot.encoders import Encoder
-from textshot.training import TrainConfig, train_splits
-from textshot.training.card import work_folder
+from textshot.training import TrainCallbacks, TrainConfig, train_splits
 from textshot.training.corpus import Corpus, Splits
+from textshot.training.output import work_folder
 
 TRIAL = {"steps": 20, "eval_every": 20, "draws": 3}
 TRIAL_TEXTS = 24
@@ -60,8 +60,10 @@ def fit(encoder: Encoder, splits: Splits, config: TrainConfig, folder: Path) -> 
         config,
         output=folder,
         overwrite=True,
-        say=lambda line: print(f"  {line}", flush=True),
-        learning=lambda done, share: moments.append(time.monotonic()),
+        callbacks=TrainCallbacks(
+            on_message=lambda line: print(f"  {line}", flush=True),
+            on_step=lambda done, share: moments.append(time.monotonic()),
+        ),
     )
     return {
         "report": report.to_dict(),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray
 from textshot.encoders import Encoder
-from textshot.evaluation import evaluate_episodes, full_way
+from textshot.evaluation import evaluate_episodes, full_way_accuracy
 from textshot.networks import Network
 from textshot.training.corpus import Corpus
 from textshot.types import spoken_name
@@ -65,7 +65,7 @@ def on_categories(network: Network | None, encode: Encode, corpus: Corpus) -> Fi
         ("example", None, True),
         ("name", names, False),
     ):
-        draws = full_way(
+        draws = full_way_accuracy(
             network, vectors, corpus.labels, names=named, examples=examples, draws=DRAWS
         )
         found[setting] = spread_of(100 * (draws if examples else draws[:1]))

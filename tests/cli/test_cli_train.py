@@ -133,7 +133,8 @@ def test_a_loss_that_is_no_number_is_said(train, history, monkeypatch):
     monkeypatch.setattr("textshot.training.step.Step.gradients", lambda self, step: float("nan"))
     result = train(history, "-o", "out", code=1)
     assert (
-        "stopped at step 0 of 20: the loss of step 0 is nan; a lower rate may help" in result.output
+        "stopped at step 0 of 20: the loss of step 0 is nan; a lower learning rate may help"
+        in result.output
     )
     assert "Error: nothing was written: " in result.stderr
     assert sorted(p.name for p in Path().iterdir()) == ["history.csv"]
@@ -202,15 +203,15 @@ def test_an_output_that_is_there(train, history):
     Path("out").mkdir()
     one_error(train(history, "-o", "out", code=1), "no encoder that textshot trained")
     train(history, "-o", "ours")
-    one_error(train(history, "-o", "ours", code=1), "Say --overwrite")
+    one_error(train(history, "-o", "ours", code=1), "Use --overwrite")
     train(history, "-o", "ours", "--overwrite")
-    one_error(train(history, "-o", ".", code=1), "is there already")
+    one_error(train(history, "-o", ".", code=1), "exists and is no encoder that textshot trained")
 
 
 def test_an_encoder_that_cannot_learn(run, history):
     one_error(
         run("train", history, "-o", "out", "--encoder", "hashing", code=1),
-        f"{HashingEncoder().name!r} has no layers that could learn",
+        f"{HashingEncoder().name!r} has no layers to train",
     )
     result = run("train", history, "-o", "out", "--encoder", "./nowhere", code=1)
     assert "Error: there is no encoder './nowhere'" in result.stderr
@@ -220,7 +221,7 @@ def test_an_encoder_that_cannot_learn(run, history):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--layers", "9"), "9 layers cannot learn: the encoder has 3"),
+        (("--layers", "9"), "9 layers cannot be trained: the encoder has 3"),
         (("--setting", "scale=3"), "no setting 'scale'"),
         (("--network", "siamese", "--setting", "margin=nan"), "margin"),
         (("--network", "siamese", "--setting", "margin=1e999"), "margin"),
@@ -241,7 +242,7 @@ def test_options_that_cannot_be_done(train, history, options, message):
         ("train", "history.csv", "-o", "out", "--layers", "0"),
         ("train", "history.csv", "-o", "out", "--layers", "top"),
         ("train", "history.csv", "-o", "out", "--setting", "context"),
-        ("train", "history.csv", "-o", "out", "--augment", "translate"),
+        ("train", "history.csv", "-o", "out", "--lr", "2"),
         ("train", "history.csv", "-o", "out", "--steps", "5"),
         ("train", "history.csv", "-o", "out", "--minutes", "0"),
         ("train", "history.csv", "-o", "out", "--ways", "1"),
@@ -274,9 +275,9 @@ def test_columns_and_formats(train):
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(train, history, monkeypatch):
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
     told = train(history, "-o", "out").stderr.splitlines()
-    reading = [line for line in told if line.startswith("reading: ")]
+    reading = [line for line in told if line.startswith("encoding: ")]
     learning = [line for line in told if line.startswith("steps: ")]
-    assert reading[-1].startswith("reading: 224 done, ")
+    assert reading[-1].startswith("encoding: 224 done, ")
     assert "100 %, 0 minutes left" in reading[-1]
     assert learning[0] == "steps: 0 done, 0 a second"
     assert learning[-1].startswith("steps: 20 done, ")
@@ -304,14 +305,14 @@ def test_ctrl_c_keeps_the_state_and_the_same_command_goes_on(run, start, history
     assert child.returncode == 1
     assert out == b""
     assert lines == [
-        f"stopped; the state is kept. Go on with: textshot {shlex.join(command)}",
+        f"stopped; progress is saved. Resume with: textshot {shlex.join(command)}",
         "Aborted!",
     ]
     assert not Path("my encoder").exists()
     assert (Path(".my encoder.training") / "checkpoint.safetensors").is_file()
     again = shlex.split(lines[0].split("textshot ")[1])
     result = run(*again)
-    assert any(line.startswith("going on at step ") for line in result.stderr.splitlines())
+    assert any(line.startswith("resuming at step ") for line in result.stderr.splitlines())
     assert sorted(p.name for p in Path().iterdir()) == ["history.csv", "my encoder"]
 
 
@@ -322,8 +323,8 @@ def test_an_unfinished_run_of_other_options(train, history, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("textshot.training.loop.Run.choose", interrupted)
         result = train(history, "-o", "out", code=1)
-    assert "stopped; the state is kept. Go on with: textshot " in result.stderr
+    assert "stopped; progress is saved. Resume with: textshot " in result.stderr
     assert result.stderr.rstrip().endswith("Aborted!")
-    one_error(train(history, "-o", "out", "--seed", "1", code=1), "Say --restart to throw it away")
+    one_error(train(history, "-o", "out", "--seed", "1", code=1), "Use --restart to discard it")
     train(history, "-o", "out", "--seed", "1", "--restart")
     assert sorted(p.name for p in Path().iterdir()) == ["history.csv", "out"]

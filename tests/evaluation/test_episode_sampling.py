@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from itertools import combinations, islice, permutations
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -9,14 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textshot.errors import InvalidTextsError
-from textshot.evaluation.sampling import (
+from textshot.evaluation.episode_sampler import (
     Episode,
     EpisodeSampler,
     class_neighbours,
-    pairs,
     sample_episodes,
     stream,
-    triplets,
 )
 
 SMALL = Episode(np.array([7, 3]), np.array([[0], [10]]), np.array([[1, 2], [11, 12]]))
@@ -52,8 +50,6 @@ def samplers(draw):
         hard=hard, neighbours=class_neighbours(centres, 4) if hard else None,
         leave_one_out=draw(st.booleans()),
         domains=draw(st.sampled_from([None, np.arange(n) * 2 // n])) if n >= 4 else None,
-        vary_ways=draw(st.sampled_from([None, (2, n_way)])),
-        vary_shots=draw(st.sampled_from([None, (0, n_shot)])),
     )  # fmt: skip
 
 
@@ -93,28 +89,14 @@ def test_every_category_is_as_likely_however_many_texts_it_has():
     assert (np.abs(drawn - 500) < 75).all()  # four standard deviations
 
 
-def test_leave_one_out_has_every_text_as_a_query_once():
+def test_leaving_one_out_makes_all_texts_the_support():
     sampler = EpisodeSampler(shuffled(5, 5, 5), n_way=3, n_shot=3, n_query=1, leave_one_out=True)
-    whole = sampler.episode(0)
-    assert (whole.support.shape, whole.query.shape) == ((3, 4), (3, 0))
-    turns = list(whole.rotations())
-    assert [(t.support.shape, t.query.shape) for t in turns] == [((3, 3), (3, 1))] * 4
-    queries = np.concatenate([t.query for t in turns], axis=1)
-    assert np.array_equal(queries, whole.support)
-    for turn in turns:
-        all_of_it = np.sort(np.concatenate([turn.support, turn.query], axis=1))
-        assert np.array_equal(all_of_it, np.sort(whole.support))
+    episode = sampler.episode(0)
+    assert (episode.support.shape, episode.query.shape) == ((3, 4), (3, 0))
 
 
 def test_truth_names_the_way_of_each_query():
     assert SMALL.truth.tolist() == [0, 0, 1, 1]
-
-
-def test_ways_and_shots_vary_within_their_bounds():
-    labels = shuffled(*[8] * 9)
-    found = list(stream(EpisodeSampler(labels, 5, vary_ways=(3, 6), vary_shots=(0, 2)), 0, 200))
-    assert {len(e.classes) for e in found} == {3, 4, 5, 6}
-    assert {e.support.shape[1] for e in found} == {0, 1, 2}
 
 
 def test_hard_episodes_are_of_neighbours():
@@ -163,26 +145,6 @@ def test_neighbours_of_many_categories_are_the_same_in_blocks():
     assert np.allclose(np.take_along_axis(cosines, found, axis=1), expected, atol=1e-6)
 
 
-def test_pairs_are_all_pairs_once():
-    first, second, alike = pairs(SMALL)
-    rows = [0, 1, 2, 10, 11, 12]
-    assert list(zip(first, second, strict=True)) == list(combinations(rows, 2))
-    assert alike.tolist() == [(a < 10) == (b < 10) for a, b in combinations(rows, 2)]
-
-
-def test_triplets_have_each_positive_and_a_negative_of_another_way():
-    anchor, positive, negative = triplets(SMALL)
-    expected = [*permutations([0, 1, 2], 2), *permutations([10, 11, 12], 2)]
-    assert sorted(zip(anchor, positive, strict=True)) == sorted(expected)
-    assert ((anchor < 10) != (negative < 10)).all()
-    again = triplets(SMALL)[2]
-    assert np.array_equal(negative, again)
-    seeds = np.concatenate([triplets(SMALL, seed)[2] for seed in range(30)])
-    assert set(seeds.tolist()) == {0, 1, 2, 10, 11, 12}
-    lonely = Episode(np.array([0]), np.array([[0, 1]]), np.empty((1, 0), np.int64))
-    assert [len(part) for part in triplets(lonely)] == [0, 0, 0]
-
-
 def test_labels_may_be_names():
     labels = ["late", "early", "late", "lost", "early", "lost"]
     found = list(sample_episodes(labels, 2, 1, 1, seed=1, n_episodes=5))
@@ -199,11 +161,8 @@ def test_labels_may_be_names():
     ("wrong", "message"),
     [
         ({"n_way": 4}, "4 ways, but there are 3 categories"),
-        ({"vary_ways": (2, 4)}, "4 ways, but there are 3 categories"),
         ({"n_way": 1}, "1 ways: two at least"),
-        ({"vary_ways": (3, 2)}, "3 to 2 ways"),
         ({"n_shot": 2, "n_query": 2}, r"need 4 texts .* 1 of 3 categories .*\(number 1\)"),
-        ({"vary_shots": (1, 4)}, r"need 5 texts .* 3 of 3 categories .*\(number 0, 1, 2\)"),
         ({"n_query": 0}, "1 shots and 0 queries"),
         ({"n_shot": -1}, "-1 shots"),
         ({"hard": 0.5}, "needs neighbours"),

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_su
 
 from textshot import Category, Engine, evaluate
 from textshot.errors import InvalidTextsError
-from textshot.evaluation import score, wilson
+from textshot.evaluation import evaluate_answers, wilson_interval
 from textshot.testing import toy_engine
 
 TRUTHS = ["a", "a", "a", "b", "b", "c", None, None]
@@ -18,25 +18,25 @@ ANSWERS = ["a", "a", "b", "b", None, "a", None, "a"]
 
 
 def test_accuracy_counts_unknown_as_wrong():
-    found = score(ANSWERS, TRUTHS)
+    found = evaluate_answers(ANSWERS, TRUTHS)
     assert (found.n, found.n_unknown) == (8, 2)
     assert found.accuracy == 3 / 6  # a, a, b of the six that have a category
 
 
 def test_accuracy_of_those_answered_and_their_share():
-    found = score(ANSWERS, TRUTHS)
+    found = evaluate_answers(ANSWERS, TRUTHS)
     assert found.coverage == 5 / 6
     assert found.accuracy_answered == 3 / 5
 
 
 def test_unknown_has_recall_and_precision():
-    found = score(ANSWERS, TRUTHS)
+    found = evaluate_answers(ANSWERS, TRUTHS)
     assert found.unknown_recall == 1 / 2  # one of the two that fit nothing
     assert found.unknown_precision == 1 / 2  # one of the two answers "unknown"
 
 
 def test_each_label_has_precision_recall_f1_and_support():
-    labels = score(ANSWERS, TRUTHS).labels
+    labels = evaluate_answers(ANSWERS, TRUTHS).labels
     assert list(labels) == ["a", "b", "c"]
     a, b, c = labels.values()
     # A text that fits nothing and is called "a" counts against the precision of "a".
@@ -47,10 +47,10 @@ def test_each_label_has_precision_recall_f1_and_support():
 
 
 def test_macro_f1_is_the_mean_over_the_categories_that_occur():
-    found = score(ANSWERS, TRUTHS)
+    found = evaluate_answers(ANSWERS, TRUTHS)
     assert found.macro_f1 == pytest.approx((4 / 7 + 1 / 2 + 0) / 3)
     # "d" is answered but never true: it is listed, and not in the mean.
-    with_stranger = score([*ANSWERS, "d"], [*TRUTHS, None])
+    with_stranger = evaluate_answers([*ANSWERS, "d"], [*TRUTHS, None])
     assert with_stranger.labels["d"].recall is None
     assert with_stranger.labels["d"].precision == 0.0
     assert with_stranger.macro_f1 == pytest.approx(found.macro_f1)
@@ -61,7 +61,7 @@ def test_the_figures_are_those_of_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     names = np.array([None, "a", "b", "c", "d"], dtype=object)
     truths, answers = rng.choice(names, 60), rng.choice(names, 60)
-    found = score(list(answers), list(truths))
+    found = evaluate_answers(list(answers), list(truths))
     known = truths != None  # noqa: E711  element by element
     as_strings = [[str(x) for x in column] for column in (truths, answers)]
     assert found.accuracy == pytest.approx(
@@ -83,22 +83,22 @@ def test_the_figures_are_those_of_scikit_learn(seed):
 
 
 def test_shares_of_nothing_are_none():
-    nothing_known = score([None, "a"], [None, None])
+    nothing_known = evaluate_answers([None, "a"], [None, None])
     assert nothing_known.accuracy is None
     assert nothing_known.accuracy_interval is None
     assert nothing_known.accuracy_answered is None
     assert nothing_known.coverage is None
     assert nothing_known.macro_f1 is None
     assert nothing_known.unknown_recall == 0.5
-    nothing_unknown = score(["a", "b"], ["a", "a"])
+    nothing_unknown = evaluate_answers(["a", "b"], ["a", "a"])
     assert nothing_unknown.unknown_recall is None
     assert nothing_unknown.unknown_precision is None
     assert nothing_unknown.accuracy == 0.5
-    all_abstained = score([None, None], ["a", "b"])
+    all_abstained = evaluate_answers([None, None], ["a", "b"])
     assert all_abstained.accuracy_answered is None
     assert (all_abstained.accuracy, all_abstained.coverage) == (0.0, 0.0)
     assert all_abstained.unknown_precision == 0.0
-    assert score([None], [None]).labels == {}
+    assert evaluate_answers([None], [None]).labels == {}
 
 
 @pytest.mark.parametrize(
@@ -112,17 +112,17 @@ def test_shares_of_nothing_are_none():
     ],
 )
 def test_the_interval_is_the_one_of_wilson(right, n, low, high):
-    assert wilson(right, n) == pytest.approx((low, high), abs=5e-5)
+    assert wilson_interval(right, n) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_the_interval_is_part_of_the_figures():
-    assert score(ANSWERS, TRUTHS).accuracy_interval == wilson(3, 6)
+    assert evaluate_answers(ANSWERS, TRUTHS).accuracy_interval == wilson_interval(3, 6)
 
 
 def test_confusions_come_most_frequent_first():
     answers = ["b", "b", None, "a", "a", "c"]
     truths = ["a", "a", "a", None, "b", "c"]
-    assert score(answers, truths).confusions == (
+    assert evaluate_answers(answers, truths).confusions == (
         ("a", "b", 2),
         ("a", "unknown", 1),
         ("b", "a", 1),
@@ -131,7 +131,7 @@ def test_confusions_come_most_frequent_first():
 
 
 def test_the_figures_can_be_written_as_json():
-    found = json.loads(json.dumps(score(ANSWERS, TRUTHS).to_dict()))
+    found = json.loads(json.dumps(evaluate_answers(ANSWERS, TRUTHS).to_dict()))
     assert found["labels"]["b"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
     assert found["confusions"][0] == ["a", "b", 1]
 
@@ -164,8 +164,8 @@ def test_evaluate_scores_what_classify_answers():
     texts = [f"parcel {i} money {i % 7}" for i in range(1200)]  # more than one chunk
     truths = ["late parcel", "refund request", None] * 400
     seen = []
-    found = evaluate(engine, texts, truths, advance=seen.append)
-    assert found == score([p.label for p in engine.classify(texts)], truths)
+    found = evaluate(engine, texts, truths, on_progress=seen.append)
+    assert found == evaluate_answers([p.label for p in engine.classify(texts)], truths)
     assert sum(seen) == 1200
 
 

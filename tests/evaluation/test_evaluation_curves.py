@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix
 
 from textshot.errors import InvalidTextsError
-from textshot.evaluation import category_curves, confusion, precision_recall
+from textshot.evaluation import confusion, precision_recall
 
 
 def test_the_curve_by_pencil():
@@ -15,7 +15,7 @@ def test_the_curve_by_pencil():
     # one of which scored 0.1 and is wrong.
     scores = [0.8, 0.9, 0.5, 0.2, 0.8, 0.1]
     right = [True, True, False, True, False, False]
-    found = precision_recall(scores, right, n_known=5)
+    found = precision_recall(scores, right, n_in_scope=5)
     assert found.thresholds.tolist() == [0.1, 0.2, 0.5, 0.8, 0.9]
     assert found.precision == pytest.approx([3 / 6, 3 / 5, 2 / 4, 2 / 3, 1 / 1])
     assert found.recall == pytest.approx([3 / 5, 3 / 5, 2 / 5, 2 / 5, 1 / 5])
@@ -36,33 +36,19 @@ def test_all_right_has_area_one_and_all_wrong_none():
 
 
 @pytest.mark.parametrize(
-    ("scores", "right", "n_known", "message"),
+    ("scores", "right", "n_in_scope", "message"),
     [
         ([0.1], [True, False], 1, r"shape \(1,\), right of shape \(2,\)"),
         ([], [], 0, r"shape \(0,\)"),
         ([float("nan")], [True], 1, "not finite"),
-        ([0.1, 0.2], [True, True], 1, "1 texts fit a category, 2 of 2 answers are right"),
-        ([0.1, 0.2], [False, False], 0, "is 1 at least"),
-        ([0.1, 0.2], [True, True], 3, "3 texts fit"),
+        ([0.1, 0.2], [True, True], 1, "1 texts are in scope, 2 of 2 answers are right"),
+        ([0.1, 0.2], [False, False], 0, "be 1 at least"),
+        ([0.1, 0.2], [True, True], 3, "3 texts are"),
     ],
 )
-def test_a_curve_of_what_does_not_fit_together_is_refused(scores, right, n_known, message):
+def test_a_curve_of_what_does_not_fit_together_is_refused(scores, right, n_in_scope, message):
     with pytest.raises(InvalidTextsError, match=message):
-        precision_recall(scores, right, n_known)
-
-
-def test_each_category_has_a_curve_of_its_own():
-    scores = [[0.9, 0.1, 0.0], [0.4, 0.8, 0.0], [0.6, 0.3, 0.0], [0.7, 0.2, 0.0]]
-    east, north, nobody = category_curves(scores, [0, 1, 0, -1])
-    # East: 0.9 is, 0.7 fits nothing, 0.6 is, 0.4 is not.
-    assert east.thresholds.tolist() == [0.4, 0.6, 0.7, 0.9]
-    assert east.precision == pytest.approx([2 / 4, 2 / 3, 1 / 2, 1])
-    assert east.recall == pytest.approx([1, 1, 1 / 2, 1 / 2])
-    assert east.area == pytest.approx(1 / 2 * 1 + 1 / 2 * 2 / 3)
-    assert north.area == 1.0
-    assert nobody is None
-    with pytest.raises(InvalidTextsError, match=r"truths of shape \(3,\)"):
-        category_curves(scores, [0, 1, 0])
+        precision_recall(scores, right, n_in_scope)
 
 
 def test_who_was_taken_for_whom():

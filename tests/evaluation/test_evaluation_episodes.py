@@ -9,8 +9,8 @@ import pytest
 
 from textshot._arrays import unit_rows
 from textshot.errors import InvalidTextsError
-from textshot.evaluation import EpisodeScore, evaluate_episodes, full_way
-from textshot.evaluation.sampling import EpisodeSampler, stream
+from textshot.evaluation import EpisodeScore, evaluate_episodes, full_way_accuracy
+from textshot.evaluation.episode_sampler import EpisodeSampler, stream
 from textshot.networks import NETWORKS, Prototypical, make_network
 
 
@@ -32,7 +32,7 @@ def test_what_is_apart_is_always_right():
     vectors, labels = at(0, 2, 4, 90, 92, 94, 180, 182, 184), np.repeat([0, 1, 2], 3)
     found = evaluate_episodes(None, vectors, labels, n_way=3, n_query=2, n_episodes=10)
     assert found == EpisodeScore(1.0, (1.0, 1.0), 3, 1, 10)
-    assert full_way(None, vectors, labels, draws=4).tolist() == [1.0] * 4
+    assert full_way_accuracy(None, vectors, labels, draws=4).tolist() == [1.0] * 4
 
 
 def test_full_way_by_pencil():
@@ -40,20 +40,22 @@ def test_full_way_by_pencil():
     # Examples (0, 90): 60 is north: wrong, 100 right. (0, 100): 60 is north, 90 right.
     # (60, 90): 0 right, 100 right. (60, 100): 0 right, 90 is east (30) or north (10): right.
     vectors, labels = at(0, 60, 90, 100), np.array([0, 0, 1, 1])
-    found = full_way(None, vectors, labels, draws=40, seed=1)
+    found = full_way_accuracy(None, vectors, labels, draws=40, seed=1)
     assert found.dtype == np.float64
     assert set(found.tolist()) == {0.5, 1.0}
     # With the names at 0 and 90: examples (0, 90): 60 wrong. (0, 100): 60 north at 95: wrong.
     # (60, 90): east at 30: all right. (60, 100): east at 30, north at 95: all right.
-    named = full_way(None, vectors, labels, names=at(0, 90), draws=40, seed=1)
+    named = full_way_accuracy(None, vectors, labels, names=at(0, 90), draws=40, seed=1)
     assert named.tolist() == found.tolist()
 
 
 def test_names_alone_need_no_draw():
     vectors, labels = at(0, 60, 90, 100), np.array([0, 0, 1, 1])
-    found = full_way(None, vectors, labels, names=at(0, 90), examples=False, draws=3)
+    found = full_way_accuracy(None, vectors, labels, names=at(0, 90), examples=False, draws=3)
     assert found.tolist() == [0.75] * 3  # 60 is called north
-    assert full_way(None, vectors, labels, names=at(0, 90), n_shot=0, draws=1).tolist() == [0.75]
+    assert full_way_accuracy(
+        None, vectors, labels, names=at(0, 90), n_shot=0, draws=1
+    ).tolist() == [0.75]
     zero = evaluate_episodes(
         None, vectors, labels, names=at(0, 90), n_way=2, n_shot=0, n_query=2, n_episodes=3
     )
@@ -65,11 +67,11 @@ def test_descriptions_count_where_there_are_any():
     some = at(60, 0)
     some[1] = 0.0  # north has none
     # East at 31, north at 90: 60 is just nearer to east, its description helped.
-    half = full_way(
+    half = full_way_accuracy(
         None, vectors, labels, names=at(0, 90), descriptions=at(62, 90), examples=False, draws=1
     )
     assert half.tolist() == [1.0]
-    lonely = full_way(
+    lonely = full_way_accuracy(
         None, vectors, labels, names=at(4, 90), descriptions=some, examples=False, draws=1
     )
     assert lonely.tolist() == [1.0]  # east at 32
@@ -96,7 +98,7 @@ def plain_full_way(vectors, labels, names, n_shot, draw, seed):
 @pytest.mark.parametrize("n_shot", [1, 2, 5])
 def test_full_way_is_what_loops_give(n_shot):
     vectors, labels, names = clouds(7, 9, dim=6)
-    found = full_way(None, vectors, labels, names=names, n_shot=n_shot, draws=5, seed=3)
+    found = full_way_accuracy(None, vectors, labels, names=names, n_shot=n_shot, draws=5, seed=3)
     expected = [plain_full_way(vectors, labels, names, n_shot, d, 3) for d in range(5)]
     assert found == pytest.approx(expected)
     assert len(set(expected)) > 1
@@ -124,33 +126,35 @@ def test_episodes_are_what_loops_give_with_their_interval():
 def test_every_network_goes_through_the_same_function(name):
     vectors, labels, names = clouds(6, 6, noise=0.5)
     network = make_network(name)
-    assert full_way(network, vectors, labels, names=names, draws=2).mean() > 0.9
-    assert full_way(network, vectors, labels, names=names, examples=False, draws=1)[0] > 0.9
+    assert full_way_accuracy(network, vectors, labels, names=names, draws=2).mean() > 0.9
+    assert (
+        full_way_accuracy(network, vectors, labels, names=names, examples=False, draws=1)[0] > 0.9
+    )
     assert evaluate_episodes(network, vectors, labels, n_episodes=5).mean > 0.8
 
 
 def test_the_plain_encoder_is_the_prototypical_network_as_it_comes():
     vectors, labels, names = clouds(6, 6, noise=2.0)
     settings = {"names": names, "draws": 4}
-    plain = full_way(None, vectors, labels, **settings)
-    assert plain.tolist() == full_way(Prototypical(), vectors, labels, **settings).tolist()
+    plain = full_way_accuracy(None, vectors, labels, **settings)
+    assert plain.tolist() == full_way_accuracy(Prototypical(), vectors, labels, **settings).tolist()
 
 
 def test_the_same_seed_gives_the_same_draws():
     vectors, labels, _ = clouds(6, 6, noise=2.0)
-    one, other = (full_way(None, vectors, labels, seed=s) for s in (0, 1))
-    assert one.tolist() == full_way(None, vectors, labels, seed=0).tolist()
+    one, other = (full_way_accuracy(None, vectors, labels, seed=s) for s in (0, 1))
+    assert one.tolist() == full_way_accuracy(None, vectors, labels, seed=0).tolist()
     assert one.tolist() != other.tolist()
-    assert one[:5].tolist() == full_way(None, vectors, labels, draws=5).tolist()
+    assert one[:5].tolist() == full_way_accuracy(None, vectors, labels, draws=5).tolist()
 
 
 def test_twenty_draws_take_no_time_to_speak_of():
     vectors, labels, names = clouds(27, 38, dim=384)
-    full_way(None, vectors, labels, names=names, draws=1)
+    full_way_accuracy(None, vectors, labels, names=names, draws=1)
     best = float("inf")
     for _ in range(3):
         start = time.process_time()
-        full_way(None, vectors, labels, names=names)
+        full_way_accuracy(None, vectors, labels, names=names)
         best = min(best, time.process_time() - start)
     assert best < 1.0
 
@@ -170,7 +174,7 @@ def test_twenty_draws_take_no_time_to_speak_of():
 def test_full_way_refuses_what_it_cannot_draw(change, message):
     fine = {"vectors": at(0, 10, 90, 80), "labels": np.array([0, 0, 1, 1])}
     with pytest.raises(InvalidTextsError, match=message):
-        full_way(None, **{**fine, **change})
+        full_way_accuracy(None, **{**fine, **change})
 
 
 @pytest.mark.parametrize(

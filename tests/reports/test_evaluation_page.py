@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from textshot import Category, Engine
-from textshot.evaluation import compared, predicted
+from textshot.evaluation import evaluate_predictions, predict_in_batches
 from textshot.reports import evaluation_page
 from textshot.reports.curves import (
     Answers,
@@ -31,13 +31,13 @@ def engine(compass):
 
 @pytest.fixture
 def answers(engine):
-    return predicted(engine, TEXTS, 5)
+    return predict_in_batches(engine, TEXTS, 5)
 
 
 def page(engine, texts=TEXTS, truths=TRUTHS, **others):
-    found = predicted(engine, texts, 5)
+    found = predict_in_batches(engine, texts, 5)
     return evaluation_page(
-        compared(found, truths),
+        evaluate_predictions(found, truths),
         texts,
         truths,
         found,
@@ -88,7 +88,7 @@ def test_a_private_index_shows_no_text_of_its_own(compass, tmp_path):
 
 
 def test_categories_come_the_worst_first(answers):
-    rows = _rows(compared(answers, TRUTHS))
+    rows = _rows(evaluate_predictions(answers, TRUTHS))
     assert [(row.label, row.recall, row.support) for row in rows] == [
         ("north", 50.0, 2),
         ("east", 100.0, 3),
@@ -102,13 +102,13 @@ def test_confusions_are_of_the_categories_with_errors_and_unknown(engine):
         ["0", "80", "100", "44", "300", "181"],
         ["north", "north", "east", "north", None, "west"],
     )
-    found = predicted(engine, texts, 5)
-    matrix = _confusions(compared(found, truths), truths, found)
+    found = predict_in_batches(engine, texts, 5)
+    matrix = _confusions(evaluate_predictions(found, truths), truths, found)
     assert matrix.names == ("east", "north", "unknown")
     # 0 of north came out as east, 80 is right, 44 is unknown; 100 of east came out as north
     assert matrix.counts == ((0, 1, 0), (1, 1, 1), (0, 0, 1))
     assert (matrix.largest, matrix.n_left) == (1, 0)
-    assert _confusions(compared(found[:0], []), [], []) is None
+    assert _confusions(evaluate_predictions(found[:0], []), [], []) is None
 
 
 def test_the_curves_by_hand(answers):

@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from textshot import Category, Engine
 from textshot.errors import InvalidTextsError
-from textshot.evaluation import compared, predicted
+from textshot.evaluation import evaluate_predictions, predict_in_batches
 from textshot.reports import evaluation_page, index_map
 from textshot.reports.map import HEIGHT, WIDTH, fitting_names, layout
 from textshot.testing import toy_engine
@@ -154,9 +154,14 @@ def test_pages_fit_a_phone_in_light_and_dark(opened, scheme, what):
     if what == "map":
         html = index_map(engine, TEXTS, index="shop")
     else:
-        truths, found = ["late parcel", "late parcel", None], predicted(engine, TEXTS, 5)
+        truths, found = ["late parcel", "late parcel", None], predict_in_batches(engine, TEXTS, 5)
         html = evaluation_page(
-            compared(found, truths), TEXTS, truths, found, index="shop", labelled="labelled.csv"
+            evaluate_predictions(found, truths),
+            TEXTS,
+            truths,
+            found,
+            index="shop",
+            labelled="labelled.csv",
         )
     page = opened(html, color_scheme=scheme, viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

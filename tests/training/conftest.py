@@ -6,8 +6,9 @@ import pytest
 from tiny_learner import easy_rows, write_tiny_model
 
 from textshot import load_encoder
-from textshot.training import TrainConfig, train_splits
-from textshot.training.corpus import make_corpus, split_categories
+from textshot.training import TrainCallbacks, TrainConfig, train_splits
+from textshot.training.corpus import split_categories
+from textshot.training.corpus_preparation import prepare_corpus
 
 QUICK = {
     "steps": 20,
@@ -48,7 +49,7 @@ def split():
 
     def made(descriptions=None, **changes):
         rows = [(text, label, "") for text, label in easy_rows(**changes)]
-        corpus, _ = make_corpus(rows, descriptions=descriptions)
+        corpus, _ = prepare_corpus(rows, descriptions=descriptions)
         return split_categories(corpus, shares=0.25)
 
     return made
@@ -56,15 +57,18 @@ def split():
 
 @pytest.fixture
 def go(tmp_path, learner, split, quick):
-    """Train into `tmp_path / output`; return the report."""
+    """Train into `tmp_path / output`; return the report. `run` may hold callbacks by name."""
 
     def gone(splits=None, *, output="out", encoder=None, run=None, **changes):
+        run = dict(run or {})
+        callbacks = {name: run.pop(name) for name in list(run) if name.startswith("on_")}
         return train_splits(
             learner if encoder is None else encoder,
             split() if splits is None else splits,
             quick(**changes),
             output=tmp_path / output,
-            **(run or {}),
+            callbacks=TrainCallbacks(**callbacks),
+            **run,
         )
 
     return gone

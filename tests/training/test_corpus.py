@@ -12,15 +12,15 @@ from textshot.training.corpus import (
     Corpus,
     check_enough,
     join,
-    make_corpus,
     split_categories,
     split_lists,
 )
+from textshot.training.corpus_preparation import prepare_corpus
 
 
 def made(*pairs, **settings):
     rows = [(text, label, f"f.csv:{i}") for i, (text, label) in enumerate(pairs, 2)]
-    return make_corpus(rows, **settings)
+    return prepare_corpus(rows, **settings)
 
 
 def filler(*labels, n=3):
@@ -70,11 +70,11 @@ def test_rows_of_no_use_are_left_out_and_counted(row, count):
     assert len(report.lines()) == 2
 
 
-def test_a_text_of_two_categories_is_dropped_from_both_and_its_places_are_named():
+def test_a_text_of_two_categories_is_dropped_from_both_and_its_sources_are_named():
     corpus, report = made(*filler("a", "b"), ("both", "a"), ("both", "b"), ("both", "b"))
     assert "both" not in corpus.texts
     assert (report.contradictions, report.near_contradictions, report.kept) == (3, 0, 6)
-    assert report.places == ("f.csv:8 ('a'), f.csv:9 ('b')",)
+    assert report.sources == ("f.csv:8 ('a'), f.csv:9 ('b')",)
     assert "both" not in " ".join(report.lines())
 
 
@@ -169,7 +169,7 @@ def seconds(n):
     best = float("inf")
     for _ in range(3):
         start = time.process_time()
-        corpus, _ = make_corpus(rows)
+        corpus, _ = prepare_corpus(rows)
         best = min(best, time.process_time() - start)
     assert len(corpus) == min(n, 26**3)
     return best
@@ -240,14 +240,14 @@ def test_splits_as_given():
             ("cd ", "valid", "s:5"),
         ]
     )
-    splits = split_categories(many(6), given=given)
+    splits = split_categories(many(6), lists=given)
     assert splits.train.names == ("ca", "cb")
     assert splits.valid.names == ("cc", "cd")
     assert splits.test.names == ()
 
 
 def test_without_train_it_is_all_the_others():
-    splits = split_categories(many(6), given={"valid": ["cc", "cd"]})
+    splits = split_categories(many(6), lists={"valid": ["cc", "cd"]})
     assert splits.train.names == ("ca", "cb", "ce", "cf")
 
 
@@ -265,7 +265,7 @@ def test_without_train_it_is_all_the_others():
 )
 def test_lists_that_do_not_fit_are_refused(given, message):
     with pytest.raises(InvalidTextsError, match=message):
-        split_categories(many(6), given=given)
+        split_categories(many(6), lists=given)
 
 
 def test_files_of_splits_that_do_not_fit_are_refused():
@@ -290,7 +290,7 @@ def test_joined_domains_keep_their_categories_apart():
 
 def test_domains_need_names_of_their_own():
     for parts in ([], [("a", many(2)), ("a", many(2))]):
-        with pytest.raises(InvalidTextsError, match="each needs a name of its own"):
+        with pytest.raises(InvalidTextsError, match="a unique name for each"):
             join(parts)
 
 

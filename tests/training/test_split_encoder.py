@@ -7,7 +7,7 @@ from tiny_learner import DIM, NOISES, TOPICS, WORDS, write_modules
 
 from textshot import load_encoder
 from textshot.errors import EncoderError
-from textshot.training.split_encoder import Tower
+from textshot.training.split_encoder import SplitEncoder
 
 TEXTS = [
     "tba",
@@ -67,31 +67,33 @@ def folder_of(tmp_path):
     return made
 
 
-def tower_of(encoder, layers, texts):
-    tower = Tower(encoder.fresh_model(), layers, str(encoder.spec["prompt"]))
-    tower.remember(texts)
-    return tower
+def stored(encoder, layers, texts):
+    split_encoder = SplitEncoder(encoder.fresh_model(), layers, str(encoder.spec["prompt"]))
+    split_encoder.store(texts)
+    return split_encoder
 
 
 def cutting(encoder):
-    """Return the encoder that reads the beginning of long texts alone, as a tower does."""
-    return load_encoder(**{**encoder.spec, "long_texts": "cut"}, device="cpu")
+    """Return the encoder that reads the beginning of long texts alone, as a SplitEncoder does."""
+    spec = {**encoder.spec, "long_texts": "cut"}
+    adapter = spec.pop("layer", None)
+    return load_encoder(**spec, adapter=adapter, device="cpu")
 
 
-def assert_same(tower, encoder, texts):
+def assert_same(split_encoder, encoder, texts):
     """Rows come back in the order asked for, some of them twice."""
     rows = np.random.default_rng(0).integers(len(texts), size=3 * len(texts))
     expected = cutting(encoder).encode(texts)
-    np.testing.assert_allclose(tower.embed(rows), expected[rows], atol=1e-5)
-    np.testing.assert_allclose(tower.embed(np.arange(len(texts))), expected, atol=1e-5)
-    found = tower.vectors(rows)
+    np.testing.assert_allclose(split_encoder.embed(rows), expected[rows], atol=1e-5)
+    np.testing.assert_allclose(split_encoder.embed(np.arange(len(texts))), expected, atol=1e-5)
+    found = split_encoder.vectors(rows)
     assert found.requires_grad
     np.testing.assert_allclose(found.detach().numpy(), expected[rows], atol=1e-5)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, "all", "projector"])
 def test_embeddings_are_the_encoders(learner, layers):
-    assert_same(tower_of(learner, layers, TEXTS), learner, TEXTS)
+    assert_same(stored(learner, layers, TEXTS), learner, TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +103,14 @@ def expected(real_encoder):
 
 @pytest.mark.parametrize("layers", [1, 2, "all", "projector"])
 def test_embeddings_are_the_real_encoders(real_encoder, expected, layers):
-    tower = tower_of(real_encoder, layers, TEXTS)
+    split_encoder = stored(real_encoder, layers, TEXTS)
     rows = np.random.default_rng(0).permutation(len(TEXTS))
-    np.testing.assert_allclose(tower.embed(rows), expected[rows], atol=1e-5)
+    np.testing.assert_allclose(split_encoder.embed(rows), expected[rows], atol=1e-5)
 
 
 def test_a_text_longer_than_the_encoder_reads(real_encoder):
-    tower = tower_of(real_encoder, 2, [LONG, "short"])
-    found = tower.embed(np.array([0, 1]))
+    split_encoder = stored(real_encoder, 2, [LONG, "short"])
+    found = split_encoder.embed(np.array([0, 1]))
     beginning = cutting(real_encoder)
     np.testing.assert_allclose(found, beginning.encode([LONG, "short"]), atol=1e-5)
     cut = beginning.encode([LONG[: len(LONG) // 2]])
@@ -118,9 +120,9 @@ def test_a_text_longer_than_the_encoder_reads(real_encoder):
 def test_a_prompt_and_a_shorter_length_are_kept(learner_folder):
     plain = load_encoder(str(learner_folder), device="cpu")
     encoder = load_encoder(str(learner_folder), device="cpu", prompt="tba tbe ", max_length=6)
-    tower = tower_of(encoder, 2, TEXTS)
-    assert_same(tower, encoder, TEXTS)
-    assert np.abs(tower.embed(np.arange(len(TEXTS))) - plain.encode(TEXTS)).max() > 0.01
+    split_encoder = stored(encoder, 2, TEXTS)
+    assert_same(split_encoder, encoder, TEXTS)
+    assert np.abs(split_encoder.embed(np.arange(len(TEXTS))) - plain.encode(TEXTS)).max() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -129,28 +131,28 @@ def test_a_prompt_and_a_shorter_length_are_kept(learner_folder):
 @pytest.mark.parametrize("name", ["bert", "roberta", "mpnet", "distilbert", "electra"])
 def test_other_architectures(folder_of, name, layers):
     encoder = load_encoder(str(folder_of(name)), device="cpu")
-    tower = tower_of(encoder, layers, TEXTS)
-    assert_same(tower, encoder, TEXTS)
+    split_encoder = stored(encoder, layers, TEXTS)
+    assert_same(split_encoder, encoder, TEXTS)
     if layers != "projector":  # what learned is what the whole model does afterwards
         with torch.no_grad():
-            for weight in tower.parameters().values():
+            for weight in split_encoder.parameters().values():
                 weight += 0.05 * torch.randn(weight.shape, generator=torch.manual_seed(1))
-        whole = tower.model.encode(TEXTS, normalize_embeddings=True)
-        np.testing.assert_allclose(tower.embed(np.arange(len(TEXTS))), whole, atol=1e-5)
+        whole = split_encoder.model.encode(TEXTS, normalize_embeddings=True)
+        np.testing.assert_allclose(split_encoder.embed(np.arange(len(TEXTS))), whole, atol=1e-5)
 
 
 def test_a_model_without_a_normalize_module(folder_of):
     encoder = load_encoder(str(folder_of("bert", normalize=False)), device="cpu")
     for layers in (1, "projector"):
-        tower = tower_of(encoder, layers, TEXTS)
-        assert_same(tower, encoder, TEXTS)
+        split_encoder = stored(encoder, layers, TEXTS)
+        assert_same(split_encoder, encoder, TEXTS)
 
 
 def test_an_architecture_whose_layers_are_not_found_gets_a_projector(folder_of):
     encoder = load_encoder(str(folder_of("albert")), device="cpu")
-    with pytest.raises(EncoderError, match=r"AlbertModel are not known.*Say --layers projector"):
-        Tower(encoder.fresh_model(), 1)
-    assert_same(tower_of(encoder, "projector", TEXTS), encoder, TEXTS)
+    with pytest.raises(EncoderError, match=r"AlbertModel keeps its layers.*Use --layers projector"):
+        SplitEncoder(encoder.fresh_model(), 1)
+    assert_same(stored(encoder, "projector", TEXTS), encoder, TEXTS)
 
 
 def test_a_model_without_a_transformer_gets_a_projector(tmp_path, learner_folder):
@@ -164,16 +166,16 @@ def test_a_model_without_a_transformer_gets_a_projector(tmp_path, learner_folder
     module = StaticEmbedding(tokenizer, embedding_weights=weights)
     SentenceTransformer(modules=[module], device="cpu").save_pretrained(str(tmp_path / "static"))
     encoder = load_encoder(str(tmp_path / "static"), device="cpu")
-    with pytest.raises(EncoderError, match=r"Say --layers projector"):
-        Tower(encoder.fresh_model(), 1)
+    with pytest.raises(EncoderError, match=r"Use --layers projector"):
+        SplitEncoder(encoder.fresh_model(), 1)
     texts = [text for text in TEXTS if text.strip()]
-    assert_same(tower_of(encoder, "projector", texts), encoder, texts)
+    assert_same(stored(encoder, "projector", texts), encoder, texts)
 
 
 @pytest.mark.parametrize("layers", [4, 0, 99])
 def test_more_layers_than_there_are(learner, layers):
     with pytest.raises(EncoderError, match=rf"{layers} layers.*the encoder has 3.*1 to 3, all"):
-        Tower(learner.fresh_model(), layers)
+        SplitEncoder(learner.fresh_model(), layers)
 
 
 @pytest.mark.parametrize(
@@ -186,19 +188,21 @@ def test_more_layers_than_there_are(learner, layers):
     ],
 )
 def test_gradients_reach_what_learns_and_nothing_else(learner, layers, names):
-    tower = tower_of(learner, layers, TEXTS)
+    split_encoder = stored(learner, layers, TEXTS)
     wanted = torch.randn(len(TEXTS), DIM, generator=torch.manual_seed(0))
-    before = {n: w.detach().clone() for n, w in tower.model.named_parameters()}
-    optimizer = torch.optim.AdamW(tower.parameters().values(), lr=0.01)
-    for module in tower.learning:
+    before = {n: w.detach().clone() for n, w in split_encoder.model.named_parameters()}
+    optimizer = torch.optim.AdamW(split_encoder.parameters().values(), lr=0.01)
+    for module in split_encoder.trainable:
         module.train()
     for _ in range(3):
         optimizer.zero_grad()
-        (tower.vectors(np.arange(len(TEXTS))) * wanted).sum().backward()
+        (split_encoder.vectors(np.arange(len(TEXTS))) * wanted).sum().backward()
         optimizer.step()
-    assert {n for n in before if any(part in n for part in names)} == set(tower.parameters())
-    for name, weight in tower.model.named_parameters():
-        if name in tower.parameters():
+    assert {n for n in before if any(part in n for part in names)} == set(
+        split_encoder.parameters()
+    )
+    for name, weight in split_encoder.model.named_parameters():
+        if name in split_encoder.parameters():
             assert weight.grad is not None
             assert torch.isfinite(weight.grad).all()
             assert not torch.equal(weight, before[name])
@@ -208,34 +212,34 @@ def test_gradients_reach_what_learns_and_nothing_else(learner, layers, names):
 
 
 def test_what_is_beside_a_text_does_not_change_it(learner):
-    tower = tower_of(learner, 2, TEXTS)
-    together = tower.embed(np.arange(len(TEXTS)))
-    alone = [tower.embed(np.array([i]))[0] for i in range(len(TEXTS))]
+    split_encoder = stored(learner, 2, TEXTS)
+    together = split_encoder.embed(np.arange(len(TEXTS)))
+    alone = [split_encoder.embed(np.array([i]))[0] for i in range(len(TEXTS))]
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
 @pytest.mark.parametrize("layers", [1, "projector"])
 def test_states_that_take_too_much_memory_lie_in_a_file(learner, tmp_path, monkeypatch, layers):
-    monkeypatch.setattr("textshot.training.split_encoder._MOST_BYTES", 0)
-    tower = Tower(learner.fresh_model(), layers, "", tmp_path / "work")
-    tower.remember(TEXTS)
-    assert tower._states.dtype == torch.float16
+    monkeypatch.setattr("textshot.training.split_encoder._MAX_BYTES", 0)
+    split_encoder = SplitEncoder(learner.fresh_model(), layers, "", tmp_path / "work")
+    split_encoder.store(TEXTS)
+    assert split_encoder._states.dtype == torch.float16
     assert list((tmp_path / "work").iterdir()) == []  # it goes when nobody holds it any more
-    found = tower.embed(np.arange(len(TEXTS)))
+    found = split_encoder.embed(np.arange(len(TEXTS)))
     np.testing.assert_allclose(found, cutting(learner).encode(TEXTS), atol=2e-3)  # half precision
 
 
 def test_it_says_how_many_texts_are_read(learner):
     said = []
-    tower = Tower(learner.fresh_model(), 1)
-    tower.remember([f"tba {i}" for i in range(150)], said.append)
+    split_encoder = SplitEncoder(learner.fresh_model(), 1)
+    split_encoder.store([f"tba {i}" for i in range(150)], said.append)
     assert sum(said) == 150
     assert len(said) > 1
 
 
 def test_the_model_is_whole_again_after_an_error(learner):
-    tower = tower_of(learner, 1, TEXTS)
-    before = tower.model.encode(TEXTS)
+    split_encoder = stored(learner, 1, TEXTS)
+    before = split_encoder.model.encode(TEXTS)
     with pytest.raises(IndexError):
-        tower.vectors(np.array([10_000]))
-    np.testing.assert_array_equal(tower.model.encode(TEXTS), before)
+        split_encoder.vectors(np.array([10_000]))
+    np.testing.assert_array_equal(split_encoder.model.encode(TEXTS), before)

@@ -8,12 +8,12 @@ from safetensors.torch import save_file
 
 from textshot import load_encoder
 from textshot.errors import TrainingError
+from textshot.training import TrainCallbacks, train_splits
 from textshot.training import loop as run
-from textshot.training import train_splits
 from textshot.training.checkpoint import NAME
 
-OTHER = r"unfinished training of other texts, another encoder or other options\. Say --restart"
-DAMAGED = r"cannot be read .*Say --restart to begin again"
+OTHER = r"unfinished training of other texts, another encoder or other options\. Use --restart"
+DAMAGED = r"cannot be read .*Use --restart to begin again"
 
 
 class Stop(Exception):
@@ -33,7 +33,13 @@ def state(tmp_path_factory, learner, split, quick):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(run, "_CHECKPOINT_SECONDS", 0.0)
         with pytest.raises(Stop):
-            train_splits(learner, split(), quick(), output=folder / "out", learning=advance)
+            train_splits(
+                learner,
+                split(),
+                quick(),
+                output=folder / "out",
+                callbacks=TrainCallbacks(on_step=advance),
+            )
     return folder / ".out.training"
 
 
@@ -45,8 +51,8 @@ def unfinished(state, tmp_path):
 
 def test_it_goes_on(go, unfinished):
     told = []
-    go(run={"say": told.append})
-    assert told[0] == "going on at step 13 of 20"
+    go(run={"on_message": told.append})
+    assert told[0] == "resuming at step 13 of 20"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +90,8 @@ def test_another_output_is_another_run(go, unfinished):
 
 def test_restart_throws_it_away(go, tmp_path, unfinished):
     told = []
-    report = go(run={"restart": True, "say": told.append}, lr=0.02)
-    assert not any("going on" in line for line in told)
+    report = go(run={"restart": True, "on_message": told.append}, lr=0.02)
+    assert not any("resuming" in line for line in told)
     assert report.steps_done == 20
     assert not (tmp_path / ".out.training").exists()
 
@@ -129,5 +135,5 @@ def test_one_of_another_version(go, unfinished):
 def test_a_folder_without_a_state_begins_anew(go, unfinished):
     unfinished.unlink()
     told = []
-    assert go(run={"say": told.append}).kept
-    assert not any("going on" in line for line in told)
+    assert go(run={"on_message": told.append}).kept
+    assert not any("resuming" in line for line in told)

@@ -9,16 +9,16 @@ from textshot.errors import TrainingError
 from textshot.training import loop as run
 from textshot.training.config import ALPHAS
 from textshot.training.loop import Outcome
-from textshot.training.validation import MOST_LOST, Judgement, best_share
+from textshot.training.validation import MAX_DOMAIN_LOSS, Validation, best_coefficient
 
 
-def judged(*by_category, domains=None):
+def validation(*by_category, domains=None):
     given = [0] * len(by_category) if domains is None else domains
-    return Judgement(np.array(by_category), np.array(given))
+    return Validation(np.array(by_category), np.array(given))
 
 
 def test_one_domain_by_pencil():
-    before, after = judged(0.5, 0.6, 0.7, 0.8), judged(0.6, 0.6, 0.9, 0.9)
+    before, after = validation(0.5, 0.6, 0.7, 0.8), validation(0.6, 0.6, 0.9, 0.9)
     assert before.accuracy == pytest.approx(0.65)
     assert after.gain(before) == pytest.approx(0.1)
     # The changes are 0.1, 0, 0.2, 0.1: their variance is 0.02 / 3.
@@ -27,8 +27,8 @@ def test_one_domain_by_pencil():
 
 def test_two_domains_by_pencil():
     where = [0, 0, 0, 0, 1, 1]
-    before = judged(0.5, 0.6, 0.7, 0.8, 0.2, 0.4, domains=where)
-    after = judged(0.6, 0.6, 0.9, 0.9, 0.1, 0.9, domains=where)
+    before = validation(0.5, 0.6, 0.7, 0.8, 0.2, 0.4, domains=where)
+    after = validation(0.6, 0.6, 0.9, 0.9, 0.1, 0.9, domains=where)
     # The mean over domains: 0.65 and 0.3, then 0.75 and 0.5.
     assert before.by_domain.tolist() == pytest.approx([0.65, 0.3])
     assert (before.accuracy, after.accuracy) == pytest.approx((0.475, 0.625))
@@ -39,56 +39,56 @@ def test_two_domains_by_pencil():
 
 def test_a_domain_of_one_category_has_its_change_for_an_error():
     before, after = (
-        judged(0.5, 0.5, 0.5, domains=[0, 0, 1]),
-        judged(0.6, 0.6, 0.9, domains=[0, 0, 1]),
+        validation(0.5, 0.5, 0.5, domains=[0, 0, 1]),
+        validation(0.6, 0.6, 0.9, domains=[0, 0, 1]),
     )
     assert after.standard_error(before) == pytest.approx(0.4 / 2)
 
 
 def test_equal_gains_everywhere_have_no_error():
-    assert judged(0.6, 0.7).standard_error(judged(0.5, 0.6)) == pytest.approx(0.0)
+    assert validation(0.6, 0.7).standard_error(validation(0.5, 0.6)) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(
-    ("lost", "fine"), [(0.0, True), (MOST_LOST * 0.99, True), (MOST_LOST * 1.01, False)]
+    ("lost", "fine"), [(0.0, True), (MAX_DOMAIN_LOSS * 0.99, True), (MAX_DOMAIN_LOSS * 1.01, False)]
 )
 def test_what_a_domain_may_lose(lost, fine):
-    before = judged(0.5, 0.5, domains=[0, 1])
-    assert judged(0.9, 0.5 - lost, domains=[0, 1]).loses_nowhere(before) is fine
+    before = validation(0.5, 0.5, domains=[0, 1])
+    assert validation(0.9, 0.5 - lost, domains=[0, 1]).no_domain_loses(before) is fine
 
 
 def test_of_one_domain_the_share_with_the_largest_gain():
-    before = judged(0.5, 0.5)
+    before = validation(0.5, 0.5)
     tried = {0.25: 0.52, 0.5: 0.60, 0.75: 0.60, 1.0: 0.55}  # of equal ones the nearer
-    assert best_share(before, {a: judged(x, x) for a, x in tried.items()}, ALPHAS) == 0.5
+    assert best_coefficient(before, {a: validation(x, x) for a, x in tried.items()}, ALPHAS) == 0.5
     tried = {0.25: 0.52, 0.5: 0.60, 0.75: 0.61, 1.0: 0.55}
-    assert best_share(before, {a: judged(x, x) for a, x in tried.items()}, ALPHAS) == 0.75
+    assert best_coefficient(before, {a: validation(x, x) for a, x in tried.items()}, ALPHAS) == 0.75
 
 
 def test_of_several_domains_the_nearest_share_within_one_standard_error():
     where = [0, 0, 1, 1]
-    before = judged(0.5, 0.5, 0.5, 0.5, domains=where)
+    before = validation(0.5, 0.5, 0.5, 0.5, domains=where)
 
     def gaining(first, second):
-        return judged(0.5 + first, 0.5 + second, 0.5 + first, 0.5 + second, domains=where)
+        return validation(0.5 + first, 0.5 + second, 0.5 + first, 0.5 + second, domains=where)
 
     # Of the best the changes are 0.1 and 0.2 in each domain: a variance of 0.005, of the mean
     # 0.0025; the standard error of the mean over two domains is sqrt(2 * 0.0025) / 2 = 0.0354.
     best = gaining(0.1, 0.2)
     assert best.standard_error(before) == pytest.approx(0.0354, abs=1e-4)
     tried = {0.25: gaining(0.0, 0.0), 0.5: gaining(0.1, 0.13), 0.75: gaining(0.1, 0.16), 1.0: best}
-    assert best_share(before, tried, ALPHAS) == 0.5  # 0.615, and 0.65 - 0.0354 is enough
+    assert best_coefficient(before, tried, ALPHAS) == 0.5  # 0.615, and 0.65 - 0.0354 is enough
     tried[0.5] = gaining(0.1, 0.12)  # 0.61 is not
-    assert best_share(before, tried, ALPHAS) == 0.75
+    assert best_coefficient(before, tried, ALPHAS) == 0.75
 
 
 def test_a_share_that_loses_somewhere_is_not_taken():
     two = [0, 1]
-    before = judged(0.5, 0.5, domains=two)
-    tried = dict.fromkeys(ALPHAS, judged(0.9, 0.4, domains=two))
-    assert best_share(before, tried, ALPHAS) is None
-    tried[0.75] = judged(0.55, 0.55, domains=two)
-    assert best_share(before, tried, ALPHAS) == 0.75
+    before = validation(0.5, 0.5, domains=two)
+    tried = dict.fromkeys(ALPHAS, validation(0.9, 0.4, domains=two))
+    assert best_coefficient(before, tried, ALPHAS) is None
+    tried[0.75] = validation(0.55, 0.55, domains=two)
+    assert best_coefficient(before, tried, ALPHAS) == 0.75
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_a_share_that_loses_somewhere_is_not_taken():
     ],
 )
 def test_kept_only_above_one_standard_error(after, gain, error, refused):
-    outcome = Outcome(judged(0.5, 0.5))
+    outcome = Outcome(validation(0.5, 0.5))
     assert not outcome.kept
-    assert outcome.refused == "no state of the training was good enough to be judged"
-    outcome.guard(judged(*after))
+    assert outcome.refused == "no weights of the training were good enough to be validated"
+    outcome.guard(validation(*after))
     assert outcome.gain == pytest.approx(gain)
     assert outcome.standard_error == pytest.approx(error)
     assert outcome.refused == refused
@@ -114,16 +114,16 @@ def test_kept_only_above_one_standard_error(after, gain, error, refused):
 
 def test_one_domain_that_loses_is_enough_to_be_refused():
     two = (0, 0, 1, 1)
-    outcome = Outcome(judged(0.5, 0.5, 0.5, 0.5, domains=two))
-    outcome.guard(judged(0.9, 0.9, 0.49, 0.49, domains=two))
+    outcome = Outcome(validation(0.5, 0.5, 0.5, 0.5, domains=two))
+    outcome.guard(validation(0.9, 0.9, 0.49, 0.49, domains=two))
     assert outcome.gain > outcome.standard_error
     assert outcome.refused == "a domain loses more than half a point"
 
 
 def test_states_are_compared_by_both_accuracies():
-    both = Judgement(np.array([0.8, 0.6]), np.array([0, 0]), np.array([0.5, 0.3]))
-    assert both.merit == pytest.approx((0.7 + 0.4) / 2)
-    assert judged(0.8, 0.6).merit == pytest.approx(0.7)
+    both = Validation(np.array([0.8, 0.6]), np.array([0, 0]), np.array([0.5, 0.3]))
+    assert both.selection_score == pytest.approx((0.7 + 0.4) / 2)
+    assert validation(0.8, 0.6).selection_score == pytest.approx(0.7)
 
 
 IN_ORDER = ["frozen", *["learned"] * 2, "frozen exactly", *["learned"] * 4, "learned exactly"]
@@ -136,9 +136,9 @@ def rigged(monkeypatch, accuracy):
 
     def made(self, network, *, exact=False):
         calls.append(("frozen" if network is None else "learned") + " exactly" * exact)
-        return judged(*np.asarray(accuracy(len(calls)), float))
+        return validation(*np.asarray(accuracy(len(calls)), float))
 
-    monkeypatch.setattr(run.Run, "_judge", made)
+    monkeypatch.setattr(run.Run, "_validate", made)
     return calls
 
 
@@ -212,7 +212,7 @@ def test_an_output_that_is_there_is_refused_before_anything_is_read(go, tmp_path
 def test_a_trained_encoder_is_replaced_only_when_asked_for(go, tmp_path, monkeypatch):
     assert go().kept
     before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
-    with pytest.raises(TrainingError, match=r"already. Say --overwrite to replace it"):
+    with pytest.raises(TrainingError, match=r"already holds a trained encoder. Use --overwrite"):
         go()
     with monkeypatch.context() as patched:  # no better: what was there stays
         rigged(patched, lambda i: [0.5] * 4)
@@ -240,10 +240,10 @@ def test_a_disk_that_is_full_keeps_the_run(go, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("textshot.training.card.save_network", full)
-        with pytest.raises(TrainingError, match=r"No space left on device. The run is kept"):
+        patched.setattr("textshot.training.output.save_network", full)
+        with pytest.raises(TrainingError, match=r"No space left on device. The checkpoint is kept"):
             go()
     assert [path.name for path in tmp_path.iterdir()] == [".out.training"]
     told = []
-    assert go(run={"say": told.append}).kept
-    assert told == ["going on at step 20 of 20"]
+    assert go(run={"on_message": told.append}).kept
+    assert told == ["resuming at step 20 of 20"]

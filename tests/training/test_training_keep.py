@@ -8,9 +8,9 @@ from textshot import load_encoder
 from textshot.errors import TrainingError
 from textshot.training import loop as run
 from textshot.training.data import count_texts, prepare
-from textshot.training.split_encoder import Tower
+from textshot.training.split_encoder import SplitEncoder
 from textshot.training.step import Step
-from textshot.training.validation import Judgement
+from textshot.training.validation import Validation
 
 KEEP = tuple(f"{a} {b} x" for a in TOPICS[40:] for b in TOPICS[40:])
 
@@ -19,10 +19,10 @@ KEEP = tuple(f"{a} {b} x" for a in TOPICS[40:] for b in TOPICS[40:])
 def always_better(monkeypatch):
     """What was learned is kept, whatever it is."""
 
-    def judged(self, network, *, exact=False):
-        return Judgement(np.full(4, 0.5 if network is None else 0.9), np.zeros(4, np.int64))
+    def validation(self, network, *, exact=False):
+        return Validation(np.full(4, 0.5 if network is None else 0.9), np.zeros(4, np.int64))
 
-    monkeypatch.setattr(run.Run, "_judge", judged)
+    monkeypatch.setattr(run.Run, "_validate", validation)
 
 
 @pytest.fixture
@@ -74,21 +74,19 @@ def test_a_single_text_can_be_kept(go):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_at_the_first_step_nothing_has_moved(learner, split, quick, precision):
-    tower = Tower(learner.fresh_model(), 1)
+    split_encoder = SplitEncoder(learner.fresh_model(), 1)
     config = quick(precision=precision, dropout=0.0)
-    material = prepare(tower, split(), n_eval=6, keep=KEEP)
-    step = Step(tower, config.make_network(), material.train, config, material.kept)
-    assert float(step._moved(0).detach()) == pytest.approx(0, abs=1e-2 if step._half else 1e-6)
+    data = prepare(split_encoder, split(), n_eval=6, keep=KEEP)
+    step = Step(split_encoder, config.make_network(), data.train, config, data.kept)
+    assert float(step._drift(0).detach()) == pytest.approx(0, abs=1e-2 if step._bf16 else 1e-6)
 
 
-def test_the_kept_texts_lie_where_they_should_and_are_counted(learner, split):
-    tower, splits, done = Tower(learner.fresh_model(), 1), split(), []
-    material = prepare(tower, splits, n_eval=3, kinds=("drop",), keep=KEEP, advance=done.append)
-    assert (
-        sum(done) == count_texts(splits, 3, 1, len(KEEP)) == count_texts(splits, 3, 1) + len(KEEP)
-    )
-    np.testing.assert_allclose(tower.embed(material.kept), learner.encode(KEEP), atol=1e-5)
-    assert not len(prepare(tower, splits, n_eval=3).kept)
+def test_the_kept_texts_are_stored_and_counted(learner, split):
+    split_encoder, splits, done = SplitEncoder(learner.fresh_model(), 1), split(), []
+    data = prepare(split_encoder, splits, n_eval=3, keep=KEEP, on_progress=done.append)
+    assert sum(done) == count_texts(splits, 3, len(KEEP)) == count_texts(splits, 3) + len(KEEP)
+    np.testing.assert_allclose(split_encoder.embed(data.kept), learner.encode(KEEP), atol=1e-5)
+    assert not len(prepare(split_encoder, splits, n_eval=3).kept)
 
 
 def test_progress_counts_the_kept_texts_too(go):
@@ -100,7 +98,7 @@ def test_progress_counts_the_kept_texts_too(go):
             done.append(some)
             shares.append(share)
 
-        go(output=output, run={"keep": keep, "reading": reading})
+        go(output=output, run={"keep": keep, "on_encoding": reading})
         assert shares == sorted(shares)
         assert shares[-1] == pytest.approx(1)
         counts.append(sum(done))
@@ -122,8 +120,8 @@ def test_a_run_of_other_kept_texts_is_another_run(go, monkeypatch, other):
     with pytest.raises(TrainingError, match="unfinished training of other texts, another encoder"):
         go(run={"keep": other})
     told = []
-    go(run={"keep": KEEP, "say": told.append})
-    assert told[0] == "going on at step 0 of 20"
+    go(run={"keep": KEEP, "on_message": told.append})
+    assert told[0] == "resuming at step 0 of 20"
 
 
 def test_the_same_seed_gives_the_same_bits_with_kept_texts_too(go, tmp_path):
@@ -152,7 +150,7 @@ def test_broken_off_it_goes_on_with_the_kept_texts_where_they_were(go, tmp_path,
         with pytest.raises(Stop):
             go(**options)
     told = []
-    assert go(run={"keep": KEEP, "say": told.append}, keep_weight=30.0).kept
-    assert told[0] == "going on at step 10 of 20"
+    assert go(run={"keep": KEEP, "on_message": told.append}, keep_weight=30.0).kept
+    assert told[0] == "resuming at step 10 of 20"
     one, other = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("whole", "out"))
     assert one == other

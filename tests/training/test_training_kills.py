@@ -23,15 +23,16 @@ import json, os, signal, sys
 import torch
 torch.set_num_threads(1)
 from textshot import load_encoder
-from textshot.training.corpus import make_corpus, split_categories
-from textshot.index import files
-from textshot.training import TrainConfig, run, train_splits
+from textshot.training.corpus import split_categories
+from textshot.training.corpus_preparation import prepare_corpus
+from textshot import _files
+from textshot.training import TrainConfig, loop, train_splits
 
 setup = json.loads(sys.stdin.readline())
 encoder = load_encoder(setup["encoder"], device="cpu")
-corpus, _ = make_corpus([(text, label, "") for text, label in setup["rows"]])
+corpus, _ = prepare_corpus([(text, label, "") for text, label in setup["rows"]])
 splits = split_categories(corpus, shares=0.25)
-run._CHECKPOINT_SECONDS = 0.0
+loop._CHECKPOINT_SECONDS = 0.0
 
 def deadly(name, after):
     original, left = getattr(os, name), [after]
@@ -42,7 +43,7 @@ def deadly(name, after):
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
         return original(*arguments, **options)
-    setattr(files.os, name, dies)
+    setattr(_files.system, name, dies)
 
 def train(folder, name, after):
     if name:

@@ -8,9 +8,10 @@ from tiny_learner import TOPICS, easy_rows
 from textshot.errors import EncoderError, InvalidTextsError
 from textshot.testing import HashingEncoder
 from textshot.training import TrainConfig, train, train_splits
-from textshot.training.corpus import Splits, join, make_corpus, split_categories
-from textshot.training.data import NOWHERE, count_texts, prepare
-from textshot.training.split_encoder import Tower
+from textshot.training.corpus import Splits, join, split_categories
+from textshot.training.corpus_preparation import prepare_corpus
+from textshot.training.data import NO_ROW, count_texts, prepare
+from textshot.training.split_encoder import SplitEncoder
 
 
 def losses(report):
@@ -43,7 +44,6 @@ def test_every_network_learns(go, network, settings):
         {"n_shot": 3, "n_query": 2, "leave_one_out": False},
         {"n_shot": 0, "n_query": 2},
         {"hard": 0.5},
-        {"augment": ("drop", "swap", "case", "typos")},
         {"dropout": 0.3, "n_way": 500},
         {"layers": "all"},
         {"layers": "projector", "lr": 0.03},
@@ -67,33 +67,36 @@ def test_descriptions_are_keys(go, split):
     assert report.frozen != plain.frozen
 
 
-def test_a_text_of_the_material_lies_where_it_should(learner, split):
+def test_every_text_is_stored_at_its_row(learner, split):
     splits = split(descriptions={TOPICS[0]: "tba nba", TOPICS[5]: "tbm"})
-    tower = Tower(learner.fresh_model(), 1)
+    split_encoder = SplitEncoder(learner.fresh_model(), 1)
     done = []
-    material = prepare(tower, splits, n_eval=3, kinds=("drop", "case"), advance=done.append)
-    assert sum(done) == count_texts(splits, 3, 2)
-    for part in (material.train, material.valid):
+    data = prepare(split_encoder, splits, n_eval=3, on_progress=done.append)
+    assert sum(done) == count_texts(splits, 3)
+    for part in (data.train, data.valid):
         corpus = part.corpus
-        np.testing.assert_allclose(tower.embed(part.texts), learner.encode(corpus.texts), atol=1e-5)
-        np.testing.assert_allclose(tower.embed(part.names), learner.encode(corpus.names), atol=1e-5)
-        there = part.descriptions != NOWHERE
-        assert there.tolist() == [bool(text) for text in corpus.descriptions]
-        if there.any():
+        np.testing.assert_allclose(
+            split_encoder.embed(part.texts), learner.encode(corpus.texts), atol=1e-5
+        )
+        np.testing.assert_allclose(
+            split_encoder.embed(part.names), learner.encode(corpus.names), atol=1e-5
+        )
+        described = part.descriptions != NO_ROW
+        assert described.tolist() == [bool(text) for text in corpus.descriptions]
+        if described.any():
             np.testing.assert_allclose(
-                tower.embed(part.descriptions[there]),
+                split_encoder.embed(part.descriptions[described]),
                 learner.encode([text for text in corpus.descriptions if text]),
                 atol=1e-5,
             )
-    assert material.train.variants.shape == (2, len(splits.train))
-    assert material.valid.corpus.counts.tolist() == [3] * 8
+    assert data.valid.corpus.counts.tolist() == [3] * 8
 
 
 def two_domains():
     parts = []
     for name, topics, noises in (("easy", TOPICS[:24], 1), ("hard", TOPICS[24:], 4)):
         rows = [(text, label, "") for text, label in easy_rows(topics=topics, noises=noises)]
-        parts.append((name, split_categories(make_corpus(rows)[0], shares=0.25)))
+        parts.append((name, split_categories(prepare_corpus(rows)[0], shares=0.25)))
     return Splits(*(join([(n, getattr(s, p)) for n, s in parts]) for p in Splits.__slots__))
 
 
@@ -113,26 +116,26 @@ def test_two_domains_are_judged_apart(go):
 def test_a_domain_that_loses_is_not_sold(go, tmp_path, monkeypatch):
     # Half of the texts get better by 30 points, the others worse by one.
     from textshot.training import loop as run
-    from textshot.training.validation import Judgement
+    from textshot.training.validation import Validation
 
-    def judged(self, network, *, exact=False):
+    def validation(self, network, *, exact=False):
         frozen = network is None
-        return Judgement(np.array([0.5, 0.5] if frozen else [0.8, 0.49]), np.array([0, 1]))
+        return Validation(np.array([0.5, 0.5] if frozen else [0.8, 0.49]), np.array([0, 1]))
 
-    monkeypatch.setattr(run.Run, "_judge", judged)
+    monkeypatch.setattr(run.Run, "_validate", validation)
     report = go(two_domains())
     assert (report.kept, report.alpha) == (False, None)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_encoder_that_cannot_learn(quick, split, tmp_path):
-    with pytest.raises(EncoderError, match=r"has no layers that could learn\. Take a sentence-tr"):
+    with pytest.raises(EncoderError, match=r"has no layers to train\. Use a sentence-tr"):
         train_splits(HashingEncoder(), split(), quick(), output=tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 def test_too_many_layers_leave_nothing_behind(go, tmp_path):
-    with pytest.raises(EncoderError, match="9 layers cannot learn: the encoder has 3"):
+    with pytest.raises(EncoderError, match="9 layers cannot be trained: the encoder has 3"):
         go(layers=9)
     assert not list(tmp_path.iterdir())
 
@@ -192,13 +195,12 @@ def test_four_categories_are_enough(learner, quick, tmp_path):
         ({"layers": "top"}, "layers is 'top'; a number, all or projector"),
         ({"optimizer": "adam"}, "optimizer is 'adam'; choose adamw, sgd"),
         ({"precision": "fp16"}, "precision is 'fp16'; choose auto, bf16, fp32"),
-        ({"augment": ("typos", "translate")}, "augment 'translate'; choose typos, drop"),
-        ({"alphas": ()}, r"alphas is \(\); shares above 0, 1 at most"),
-        ({"alphas": []}, r"alphas is \[\]; shares above 0"),
-        ({"alphas": (0.5, 0.0)}, r"alphas is \(0\.5, 0\.0\); shares above 0"),
-        ({"alphas": (-0.5,)}, r"alphas is \(-0\.5,\); shares above 0"),
-        ({"alphas": (0.5, 1.01)}, r"alphas is \(0\.5, 1\.01\); shares above 0, 1 at most"),
-        ({"alphas": (float("nan"),)}, r"alphas is \(nan,\); shares above 0"),
+        ({"alphas": ()}, r"alphas is \(\); numbers above 0, 1 at most"),
+        ({"alphas": []}, r"alphas is \[\]; numbers above 0"),
+        ({"alphas": (0.5, 0.0)}, r"alphas is \(0\.5, 0\.0\); numbers above 0"),
+        ({"alphas": (-0.5,)}, r"alphas is \(-0\.5,\); numbers above 0"),
+        ({"alphas": (0.5, 1.01)}, r"alphas is \(0\.5, 1\.01\); numbers above 0, 1 at most"),
+        ({"alphas": (float("nan"),)}, r"alphas is \(nan,\); numbers above 0"),
         ({"keep_weight": -0.1}, r"keep_weight is -0\.1; it has to be in 0"),
         ({"keep_weight": 1001.0}, r"keep_weight is 1001\.0; .* to 1000"),
         ({"keep_weight": float("nan")}, "keep_weight is nan"),

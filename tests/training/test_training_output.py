@@ -8,7 +8,15 @@ from safetensors.numpy import load_file
 from tiny_learner import DIM, easy_rows
 
 from textshot import Category, Engine, load_encoder
-from textshot.networks import Linear, Matching, Memory, Prototypical, Siamese, load_network
+from textshot.networks import (
+    Linear,
+    Matching,
+    Memory,
+    Prototypical,
+    Siamese,
+    load_network,
+    stored_settings,
+)
 from textshot.training import train
 
 TEXTS = [text for text, _ in easy_rows(seed=5)][:40]
@@ -49,13 +57,13 @@ def test_what_does_not_learn_stays_bit_for_bit(go, learner_folder, tmp_path, lay
     assert learned == {name for name in before if name.startswith(own)}
 
 
-def test_the_embeddings_are_those_that_were_judged(go, split, tmp_path):
-    from textshot.evaluation import full_way
+def test_the_embeddings_are_those_that_were_validation(go, split, tmp_path):
+    from textshot.evaluation import full_way_accuracy
 
     splits = split()
     report, _, encoder = made(go, tmp_path, n_eval=100)
     valid = splits.valid
-    found = full_way(
+    found = full_way_accuracy(
         load_network(tmp_path / "out"),
         encoder.encode(valid.texts),
         valid.labels,
@@ -71,7 +79,7 @@ def test_the_figures_beside_it_are_the_reports(go, tmp_path):
     extra = beside["extra"]
     assert extra.pop("made_with").startswith("textshot ")
     assert extra == json.loads(json.dumps(report.to_dict()))
-    assert (beside["network"], beside["settings"]) == ("matching", Matching().settings)
+    assert (beside["network"], beside["settings"]) == ("matching", stored_settings(Matching()))
     card = (folder / "README.md").read_text()
     for part in (
         f"| all | {100 * report.frozen:.1f} | {100 * report.tuned:.1f} |",
@@ -80,7 +88,7 @@ def test_the_figures_beside_it_are_the_reports(go, tmp_path):
         f"fingerprint {report.fingerprint}",
         "144 texts of 24 categories; 8 other categories held out",
         f"{report.best_step} of 20 steps, seed 0",
-        f"{100 * report.alpha:.0f} % of the way",
+        f"trained ones (1): {report.alpha:g}",
         "textshot index categories.csv -o my-index --encoder out",
     ):
         assert part in card
@@ -164,7 +172,7 @@ def test_train_takes_texts_and_labels(learner, quick, tmp_path):
         [label for _, label in rows],
         quick(),
         output=tmp_path / "out",
-        say=told.append,
+        on_message=told.append,
     )
     assert report.kept
     assert (report.n_train, report.n_valid) == (24, 8)
@@ -173,6 +181,6 @@ def test_train_takes_texts_and_labels(learner, quick, tmp_path):
 
 
 def test_states_in_a_file_leave_no_file(go, tmp_path, monkeypatch):
-    monkeypatch.setattr("textshot.training.split_encoder._MOST_BYTES", 0)
+    monkeypatch.setattr("textshot.training.split_encoder._MAX_BYTES", 0)
     made(go, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -37,7 +37,7 @@ def breaks_after(steps):
         if calls > steps:  # the first call says where it begins
             raise Broken
 
-    return {"learning": advance}
+    return {"on_step": advance}
 
 
 @pytest.mark.parametrize("precision", ["bf16"])
@@ -66,7 +66,7 @@ def test_the_callers_source_of_chance_is_left_alone(go):
 @pytest.mark.parametrize(
     ("steps", "breaks", "options"),
     # The last step of each call is not on disk yet, so two steps of a call are one step further.
-    [(2, 19, {"augment": ("drop",)}), (5, 4, {"optimizer": "sgd", "lr": 0.3, "layers": 2})],
+    [(2, 19, {}), (5, 4, {"optimizer": "sgd", "lr": 0.3, "layers": 2})],
 )
 def test_broken_off_again_and_again(go, tmp_path, monkeypatch, steps, breaks, options):
     options = {"dropout": 0.2, **options}
@@ -75,10 +75,10 @@ def test_broken_off_again_and_again(go, tmp_path, monkeypatch, steps, breaks, op
     told = []
     for _ in range(breaks):
         with pytest.raises(Broken):
-            go(run={**breaks_after(steps), "say": told.append}, **options)
-    report = go(run={"say": told.append}, **options)
-    going_on = [line for line in told if line.startswith("going on")]
-    assert going_on == [f"going on at step {i * (steps - 1)} of 20" for i in range(1, breaks + 1)]
+            go(run={"on_message": told.append, **breaks_after(steps)}, **options)
+    report = go(run={"on_message": told.append}, **options)
+    going_on = [line for line in told if line.startswith("resuming")]
+    assert going_on == [f"resuming at step {i * (steps - 1)} of 20" for i in range(1, breaks + 1)]
     assert figures(report) == figures(unbroken)
     assert report.kept
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
@@ -100,8 +100,8 @@ def test_broken_off_in_the_middle_of_a_step(go, tmp_path, monkeypatch, step):
         with pytest.raises(Broken):
             go()
     told = []
-    report = go(run={"say": told.append})
-    assert told[0] == f"going on at step {step // 10 * 10} of 20"
+    report = go(run={"on_message": told.append})
+    assert told[0] == f"resuming at step {step // 10 * 10} of 20"
     assert figures(report) == figures(unbroken)
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
 
@@ -109,7 +109,7 @@ def test_broken_off_in_the_middle_of_a_step(go, tmp_path, monkeypatch, step):
 def test_broken_off_while_the_result_is_judged_or_written(go, tmp_path, monkeypatch):
     unbroken = go(output="whole")
 
-    for broken in ("run.Run.choose", "run.Run.network", "card.save_network"):
+    for broken in ("loop.Run.choose", "loop.Run.network", "output.save_network"):
         with monkeypatch.context() as patched:
             patched.setattr(f"textshot.training.{broken}", breaks)
             with pytest.raises(Broken):
@@ -133,25 +133,25 @@ def test_early_stopping_is_remembered(go, monkeypatch):
         with pytest.raises(Broken):
             go(**options)
     told = []
-    report = go(run={"say": told.append}, **options)
-    assert told == ["going on at step 8 of 40"]
-    assert report.stopped == "3 evaluations without a better one"
+    report = go(run={"on_message": told.append}, **options)
+    assert told == ["resuming at step 8 of 40"]
+    assert report.stopped == "3 validations without improvement"
     assert (report.steps_done, report.best_step, len(report.history)) == (8, 2, 4)
 
 
 def _with_accuracy(original, accuracy):
     """Return `_evaluate` with a made-up figure."""
 
-    class Judged:
+    class Validated:
         def __init__(self):
-            self.accuracy = self.merit = accuracy()
+            self.accuracy = self.selection_score = accuracy()
 
     def evaluate(self):
-        judge, self._judge = self._judge, lambda network, *, exact=False: Judged()
+        validate, self._validate = self._validate, lambda network, *, exact=False: Validated()
         try:
             original(self)
         finally:
-            self._judge = judge
+            self._validate = validate
 
     return evaluate
 

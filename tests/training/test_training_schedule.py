@@ -8,7 +8,7 @@ import torch
 
 from textshot.networks import Matching
 from textshot.training.data import prepare
-from textshot.training.split_encoder import Tower
+from textshot.training.split_encoder import SplitEncoder
 from textshot.training.step import Step, _rate, seeded, use_bf16
 
 
@@ -18,9 +18,9 @@ def step_of(learner, split, quick):
 
     def made(layers=1, network=None, **changes):
         config = quick(layers=layers, **changes)
-        tower = Tower(learner.fresh_model(), layers)
-        material = prepare(tower, split(), n_eval=config.n_eval, kinds=config.augment)
-        return Step(tower, network or config.make_network(), material.train, config)
+        split_encoder = SplitEncoder(learner.fresh_model(), layers)
+        data = prepare(split_encoder, split(), n_eval=config.n_eval)
+        return Step(split_encoder, network or config.make_network(), data.train, config)
 
     return made
 
@@ -101,7 +101,7 @@ def test_dropout_is_that_of_the_encoder_or_ours(step_of):
     def shares(step):
         return {
             module.p
-            for part in step._tower.learning
+            for part in step._encoder.trainable
             for module in part.modules()
             if isinstance(module, torch.nn.Dropout)
         }
@@ -113,10 +113,10 @@ def test_dropout_is_that_of_the_encoder_or_ours(step_of):
 
 def test_dropout_is_on_in_a_step_only_and_seeded(step_of):
     step = step_of(dropout=0.5)
-    calm = step._tower.embed(np.arange(5))
+    calm = step._encoder.embed(np.arange(5))
     one, other = step.gradients(3), step.gradients(3)
     assert one == other
-    np.testing.assert_array_equal(step._tower.embed(np.arange(5)), calm)
+    np.testing.assert_array_equal(step._encoder.embed(np.arange(5)), calm)
     assert one != step_of(dropout=0.0).gradients(3)
 
 
@@ -162,7 +162,7 @@ def test_each_text_is_left_out_in_turn(step_of, seen, learner):
     assert len(views) == 3  # two shots and a query
     assert {tuple(v.support.shape) for v in views} == {(5, 2, 32)}
     assert {tuple(v.query.shape) for v in views} == {(5, 32)}
-    texts = step._part.corpus.texts
+    texts = step._split.corpus.texts
     episode = step._sampler.episode(0)
     for left_out, view in enumerate(views):
         rows = np.concatenate([episode.support, episode.query], axis=1)
@@ -172,7 +172,7 @@ def test_each_text_is_left_out_in_turn(step_of, seen, learner):
         for shot in range(2):
             expected = learner.encode([texts[i] for i in rest[:, shot]])
             np.testing.assert_allclose(view.support[:, shot].detach().numpy(), expected, atol=1e-5)
-        names = learner.encode([step._part.corpus.names[c] for c in episode.classes])
+        names = learner.encode([step._split.corpus.names[c] for c in episode.classes])
         np.testing.assert_allclose(view.names.detach().numpy(), names, atol=1e-5)
         assert view.classes.tolist() == episode.classes.tolist()
         assert view.truth.tolist() == list(range(5))

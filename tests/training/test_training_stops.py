@@ -12,7 +12,7 @@ from textshot.errors import TrainingError
 from textshot.networks import Matching
 from textshot.training import loop as run
 from textshot.training import step as steps
-from textshot.training.validation import Judgement
+from textshot.training.validation import Validation
 
 
 def nan_from(monkeypatch, step):
@@ -32,8 +32,10 @@ def nan_from(monkeypatch, step):
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_state(go, tmp_path, monkeypatch):
     whole = go(output="whole")
-    report = go(run={"learning": nan_from(monkeypatch, 13)}, eval_every=10)
-    assert report.stopped == "the loss of step 13 is nan; a lower rate may help (lr is 0.01)"
+    report = go(run={"on_step": nan_from(monkeypatch, 13)}, eval_every=10)
+    assert (
+        report.stopped == "the loss of step 13 is nan; a lower learning rate may help (lr is 0.01)"
+    )
     assert (report.steps_done, report.best_step) == (13, 10)
     assert report.history == whole.history[:1]
     assert report.kept
@@ -43,7 +45,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_state(go, tmp_path, monkey
 
 
 def test_a_loss_that_is_no_number_before_the_first_evaluation(go, tmp_path, monkeypatch):
-    report = go(run={"learning": nan_from(monkeypatch, 3)})
+    report = go(run={"on_step": nan_from(monkeypatch, 3)})
     assert "the loss of step 3 is nan" in report.stopped
     assert not report.kept
     assert (report.alpha, report.best_step, report.history, report.gain) == (None, 0, (), 0.0)
@@ -113,10 +115,10 @@ class Clock:
 
         def judge(run_itself, network, *, exact=False):
             self.now += judging
-            return Judgement(np.array([0.5, 0.5]), np.array([0, 0]))
+            return Validation(np.array([0.5, 0.5]), np.array([0, 0]))
 
         monkeypatch.setattr(steps.Step, "gradients", gradients)
-        monkeypatch.setattr(run.Run, "_judge", judge)
+        monkeypatch.setattr(run.Run, "_validate", judge)
 
 
 def test_minutes_become_steps_by_pencil(go, monkeypatch):
@@ -156,12 +158,12 @@ def test_minutes_are_turned_into_steps_once(go, monkeypatch):
             raise Stop
 
     with pytest.raises(Stop):
-        go(run={"learning": advance}, **options)
+        go(run={"on_step": advance}, **options)
     clock.step = 7.0
     told = []
-    report = go(run={"say": told.append}, **options)
+    report = go(run={"on_message": told.append}, **options)
     # 60 - 1 - 6 - 11 = 42 s, of 1.7 s each, also when the machine is slower by now.
-    assert told[0] == "going on at step 20 of 24"
+    assert told[0] == "resuming at step 20 of 24"
     assert (report.steps, report.steps_done) == (24, 24)
     assert report.seconds_per_step == 1.5
 
@@ -174,11 +176,11 @@ def test_minutes_that_are_too_short(go, tmp_path, monkeypatch, judging, step, ev
     Clock(monkeypatch, judging=judging, step=step)
     reading = 9 * judging + 4 * step + 3
     message = (
-        rf"{minutes:g} minutes are too short: a step takes {step:.2f} s, and reading and judging"
-        rf" the texts {reading:.0f} s\. Give (\d+) minutes at least, or fewer texts"
+        rf"{minutes:g} minutes are too short: a step takes {step:.2f} s, encoding and"
+        rf" validation {reading:.0f} s\. Allow at least (\d+) minutes, or use fewer texts"
     )
     with pytest.raises(TrainingError, match=message) as found:
         go(minutes=minutes, eval_every=eval_every)
     assert not list(tmp_path.iterdir())
-    enough = int(str(found.value).split("Give ")[1].split()[0])
+    enough = int(str(found.value).split("at least ")[1].split()[0])
     assert go(minutes=float(enough), eval_every=eval_every).steps >= 20

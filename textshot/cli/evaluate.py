@@ -67,7 +67,7 @@ def evaluate(
       textshot evaluate my-index examples/support/labelled.csv
       textshot evaluate my-index examples/support/labelled.csv --report report.html
     """
-    from textshot.evaluation import compared, predicted, wanted_of
+    from textshot.evaluation import evaluate_predictions, parse_truths, predict_in_batches
 
     check_page(report_path)
     data = options.read_labelled_texts(labelled_path, table)
@@ -76,11 +76,13 @@ def evaluate(
     if adapt:
         engine = engine.adapted(data.texts)
         note_adapted(engine.info.adaptation, "the input", before, engine.decision.threshold)
-    truths = wanted_of(engine, data.texts, data.truths)
+    truths = parse_truths(engine, data.texts, data.truths)
     with progress("evaluating", len(data.texts)) as on_progress:
         k = 1 if report_path is None else _REPORT_MATCHES
-        answers = predicted(engine, data.texts, k, threshold=threshold, advance=on_progress)
-    evaluation = compared(answers, truths)
+        answers = predict_in_batches(
+            engine, data.texts, k, threshold=threshold, on_progress=on_progress
+        )
+    evaluation = evaluate_predictions(answers, truths)
     if report_path is not None:
         from textshot.reports import evaluation_page
 

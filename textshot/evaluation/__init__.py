@@ -1,22 +1,21 @@
-"""How good are the answers: of an engine, and of a network or a plain encoder in episodes."""
+"""Metrics of an engine on labelled texts, and of a network or encoder in episodes."""
 
 from textshot.evaluation.calibration import brier_score, calibration_error, risk_coverage
 from textshot.evaluation.curves import (
     PrecisionRecall,
-    category_curves,
     confusion,
     precision_recall,
 )
-from textshot.evaluation.episodes import EpisodeScore, evaluate_episodes, full_way, recalls
+from textshot.evaluation.episodes import EpisodeScore, evaluate_episodes, full_way_accuracy, recalls
 from textshot.evaluation.metrics import (
     Evaluation,
     LabelScore,
-    compared,
     evaluate,
-    predicted,
-    score,
-    wanted_of,
-    wilson,
+    evaluate_answers,
+    evaluate_predictions,
+    parse_truths,
+    predict_in_batches,
+    wilson_interval,
 )
 
 __all__ = [
@@ -26,17 +25,16 @@ __all__ = [
     "PrecisionRecall",
     "brier_score",
     "calibration_error",
-    "category_curves",
-    "compared",
     "confusion",
     "evaluate",
+    "evaluate_answers",
     "evaluate_episodes",
-    "full_way",
+    "evaluate_predictions",
+    "full_way_accuracy",
+    "parse_truths",
     "precision_recall",
-    "predicted",
+    "predict_in_batches",
     "recalls",
     "risk_coverage",
-    "score",
-    "wanted_of",
-    "wilson",
+    "wilson_interval",
 ]

@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say?"""
+"""Metrics of probabilities and of confidence."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ BINS = 15
 def calibration_error(probabilities: ArrayLike, right: ArrayLike) -> float:
     """Return the expected calibration error (Naeini et al. 2015), 0 to 1, smaller is better.
 
-    In each of 15 bins of equal width: how far the mean probability is from the share of right
-    answers; the mean over the bins, weighted by their size.
+    It is the difference between the mean probability and the accuracy in each of 15 bins of equal
+    width, averaged over the bins weighted by their size.
 
     Args:
-        probabilities: (n,), how likely each answer was said to be right.
-        right: bool (n,), whether it was.
+        probabilities: (n,), the probability that each answer is right.
+        right: bool (n,), whether it is.
 
     Raises:
-        InvalidTextsError: shapes that do not fit, nothing there, or a value outside 0 to 1.
+        InvalidTextsError: the shapes differ, there are no answers, or a value is outside 0 to 1.
     """
-    said, was = _checked(probabilities, right)
-    bins = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(bins, said - was, BINS)  # sums: size times the difference of the means
-    return float(np.abs(gaps).sum() / len(said))
+    confidence, outcome = _checked(probabilities, right)
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(
+        bins, confidence - outcome, BINS
+    )  # sums: size times the difference of the means
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def brier_score(probabilities: ArrayLike, right: ArrayLike) -> float:
@@ -34,35 +36,35 @@ def brier_score(probabilities: ArrayLike, right: ArrayLike) -> float:
 
     Arguments and errors as in `calibration_error`.
     """
-    said, was = _checked(probabilities, right)
-    return float(((said - was) ** 2).mean())
+    confidence, outcome = _checked(probabilities, right)
+    return float(((confidence - outcome) ** 2).mean())
 
 
 def risk_coverage(probabilities: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
-    """Return the share of wrong answers among the k surest, for k = 1 to n, float64 (n,).
+    """Return the error rate of the k most confident answers, for k = 1 to n, float64 (n,).
 
     Its mean is the area under the risk-coverage curve (Geifman and El-Yaniv 2017), smaller is
-    better. Of equally sure answers each counts as their mean, so that their order is no matter.
-    Arguments and errors as in `calibration_error`; any score that is larger for surer answers
-    will do, in 0 to 1.
+    better. Equally confident answers count as their mean, so that their order does not matter.
+    Arguments and errors as in `calibration_error`; any confidence in 0 to 1 can replace
+    probabilities.
     """
-    said, was = _checked(probabilities, right)
-    _, groups = np.unique(-said, return_inverse=True)
+    confidence, outcome = _checked(probabilities, right)
+    _, groups = np.unique(-confidence, return_inverse=True)
     sizes = np.bincount(groups)
-    wrong = np.repeat(np.bincount(groups, 1.0 - was) / sizes, sizes)
-    found: NDArray[np.float64] = np.cumsum(wrong) / np.arange(1, len(said) + 1)
-    return found
+    wrong = np.repeat(np.bincount(groups, 1.0 - outcome) / sizes, sizes)
+    rates: NDArray[np.float64] = np.cumsum(wrong) / np.arange(1, len(confidence) + 1)
+    return rates
 
 
 def _checked(
     probabilities: ArrayLike, right: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    said, was = np.asarray(probabilities, np.float64), np.asarray(right, bool)
-    if said.ndim != 1 or said.shape != was.shape or not len(said):
+    confidence, outcome = np.asarray(probabilities, np.float64), np.asarray(right, bool)
+    if confidence.ndim != 1 or confidence.shape != outcome.shape or not len(confidence):
         raise InvalidTextsError(
-            f"probabilities of shape {said.shape}, right of shape {was.shape}; (n,) of both, and"
-            " one at least, are needed"
+            f"probabilities of shape {confidence.shape}, right of shape {outcome.shape}; (n,) of"
+            " both, and one at least, are needed"
         )
-    if not ((said >= 0) & (said <= 1)).all():
+    if not ((confidence >= 0) & (confidence <= 1)).all():
         raise InvalidTextsError("a probability is outside 0 to 1, or not a number")
-    return said, was.astype(np.float64)
+    return confidence, outcome.astype(np.float64)

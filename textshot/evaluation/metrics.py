@@ -1,4 +1,4 @@
-"""How good are the answers of an engine: metrics over truths and predictions."""
+"""Metrics of the answers of an engine on labelled texts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from textshot.errors import InvalidTextsError
 from textshot.evaluation.calibration import calibration_error
 from textshot.types import UNKNOWN, Prediction, Threshold, parse_truth
 
-_CHUNK = 512
+_BATCH = 512
 _Z = 1.959964  # of a two-sided 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """One category's figures; each is None where nothing was counted."""
+    """The metrics of one category; None where their denominator is zero."""
 
     precision: float | None
     recall: float | None
@@ -27,15 +27,14 @@ class LabelScore:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Figures over labelled texts.
+    """Metrics over labelled texts; None where their denominator is zero.
 
-    Rows whose truth is a category: `accuracy` (unknown counts as wrong) with its 95 % interval,
-    `accuracy_answered` (of those answered), `coverage` (share answered), `macro_f1` (over the
-    categories that occur as a truth). Rows whose truth is unknown: `unknown_recall` (share of them
-    that got "unknown"), `unknown_precision` (share of all "unknown" answers that were right).
-    Shares of nothing are None. `calibration_error` is how far probabilities are from the share of
-    right answers ("unknown" is one of them), see `calibration_error`; None where there are none.
-    `confusions` are (truth, answer, count), most frequent first.
+    Texts in scope: `accuracy` (unknown counts as wrong) with its 95 % interval,
+    `accuracy_answered` (selective accuracy), `coverage` (share answered), `macro_f1` (over the
+    categories that occur as a truth). Texts out of scope: `unknown_recall` (share of them answered
+    "unknown"), `unknown_precision` (share of the "unknown" answers that are right).
+    `calibration_error` is that of the probabilities, with "unknown" as one of the answers; None
+    without probabilities. `confusions` are (truth, answer, count), most frequent first.
     """
 
     n: int
@@ -62,98 +61,101 @@ def evaluate(
     truths: Sequence[str | None],
     *,
     threshold: Threshold = "auto",
-    advance: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
     """Classify labelled texts and compare.
 
     Args:
-        engine: what answers.
+        engine: the engine.
         texts: n texts.
-        truths: n category names; None, "" or "unknown" for "fits no category".
-        threshold: as in `Engine.classify`; None switches abstaining off.
-        advance: called with the number of texts done since the last call.
+        truths: n category names; None, "" or "unknown" for out of scope.
+        threshold: as in `Engine.classify`; None never abstains.
+        on_progress: called with the number of texts done since the last call.
 
     Raises:
         InvalidTextsError: lengths differ, nothing to evaluate, or a truth that is no category.
     """
-    wanted = wanted_of(engine, texts, truths)
-    return compared(predicted(engine, texts, threshold=threshold, advance=advance), wanted)
+    parsed = parse_truths(engine, texts, truths)
+    predictions = predict_in_batches(engine, texts, threshold=threshold, on_progress=on_progress)
+    return evaluate_predictions(predictions, parsed)
 
 
-def wanted_of(
+def parse_truths(
     engine: Engine, texts: Sequence[str], truths: Sequence[str | None]
 ) -> list[str | None]:
-    """Return the category of each text, None for "fits no category".
+    """Return the true category of each text, None for out of scope.
 
     Raises:
         InvalidTextsError: as for `evaluate`.
     """
     if len(texts) != len(truths):
         raise InvalidTextsError(f"{len(texts)} texts but {len(truths)} truths")
-    wanted = [parse_truth(truth) for truth in truths]
-    _check_truths(engine, wanted)
-    return wanted
+    parsed = [parse_truth(truth) for truth in truths]
+    _check_truths(engine, parsed)
+    return parsed
 
 
-def predicted(
+def predict_in_batches(
     engine: Engine,
     texts: Sequence[str],
     k: int = 1,
     *,
     threshold: Threshold = "auto",
-    advance: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> list[Prediction]:
-    """Classify texts in parts, telling how far it is; arguments as for `evaluate`."""
+    """Classify texts in batches, for progress reports; arguments as for `evaluate`."""
     predictions: list[Prediction] = []
-    for start in range(0, len(texts), _CHUNK):
-        part = texts[start : start + _CHUNK]
-        predictions += engine.classify(part, k, threshold=threshold)
-        advance(len(part))
+    for start in range(0, len(texts), _BATCH):
+        batch = texts[start : start + _BATCH]
+        predictions += engine.classify(batch, k, threshold=threshold)
+        on_progress(len(batch))
     return predictions
 
 
-def compared(predictions: Sequence[Prediction], wanted: Sequence[str | None]) -> Evaluation:
-    """Compare predictions with the categories that were wanted, None for "fits none"."""
-    found = score([p.label for p in predictions], wanted)
-    sure = [
+def evaluate_predictions(
+    predictions: Sequence[Prediction], truths: Sequence[str | None]
+) -> Evaluation:
+    """Compare predictions with truths, None for out of scope."""
+    evaluation = evaluate_answers([p.label for p in predictions], truths)
+    calibrated = [
         (p.probability, p.label == truth)
-        for p, truth in zip(predictions, wanted, strict=True)
+        for p, truth in zip(predictions, truths, strict=True)
         if p.probability is not None
     ]
-    if not sure:
-        return found
-    probabilities, right = zip(*sure, strict=True)
-    return replace(found, calibration_error=calibration_error(probabilities, right))
+    if not calibrated:
+        return evaluation
+    probabilities, right = zip(*calibrated, strict=True)
+    return replace(evaluation, calibration_error=calibration_error(probabilities, right))
 
 
-def score(answers: Sequence[str | None], truths: Sequence[str | None]) -> Evaluation:
+def evaluate_answers(answers: Sequence[str | None], truths: Sequence[str | None]) -> Evaluation:
     """Compare answers with truths; None is "unknown" in both."""
-    known = [(a, t) for a, t in zip(answers, truths, strict=True) if t is not None]
-    right = sum(a == t for a, t in known)
-    answered = sum(a is not None for a, _ in known)
+    in_scope = [(a, t) for a, t in zip(answers, truths, strict=True) if t is not None]
+    right = sum(a == t for a, t in in_scope)
+    answered = sum(a is not None for a, _ in in_scope)
     unknown_right = sum(a is None and t is None for a, t in zip(answers, truths, strict=True))
-    n_unknown = len(truths) - len(known)
+    n_unknown = len(truths) - len(in_scope)
     labels = _by_label(answers, truths)
     return Evaluation(
         n=len(truths),
         n_unknown=n_unknown,
-        accuracy=_share(right, len(known)),
-        accuracy_interval=wilson(right, len(known)) if known else None,
-        accuracy_answered=_share(right, answered),
-        coverage=_share(answered, len(known)),
-        macro_f1=_share(
+        accuracy=_ratio(right, len(in_scope)),
+        accuracy_interval=wilson_interval(right, len(in_scope)) if in_scope else None,
+        accuracy_answered=_ratio(right, answered),
+        coverage=_ratio(answered, len(in_scope)),
+        macro_f1=_ratio(
             sum(s.f1 for s in labels.values() if s.support),
             sum(1 for s in labels.values() if s.support),
         ),
-        unknown_recall=_share(unknown_right, n_unknown),
-        unknown_precision=_share(unknown_right, sum(a is None for a in answers)),
+        unknown_recall=_ratio(unknown_right, n_unknown),
+        unknown_precision=_ratio(unknown_right, sum(a is None for a in answers)),
         labels=labels,
         confusions=_confusions(answers, truths),
     )
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927), which holds near 0 and 1 too."""
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a proportion (Wilson 1927), which is valid near 0 and 1 too."""
     share = right / n
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * (share * (1 - share) / n + _Z**2 / (4 * n**2)) ** 0.5
@@ -172,10 +174,10 @@ def _by_label(answers: Sequence[str | None], truths: Sequence[str | None]) -> di
         labels=names,
         zero_division=0.0,
     )
-    given = set(answers)
+    answered = set(answers)
     return {
         name: LabelScore(
-            precision=float(precision[i]) if name in given else None,
+            precision=float(precision[i]) if name in answered else None,
             recall=float(recall[i]) if support[i] else None,
             f1=float(f1[i]),
             support=int(support[i]),
@@ -199,15 +201,15 @@ def _confusions(
 def _check_truths(engine: Engine, truths: Sequence[str | None]) -> None:
     if not truths:
         raise InvalidTextsError("there is nothing to evaluate: no labelled text was read")
-    strangers = sorted({t for t in truths if t is not None} - set(engine.index.labels))
-    if strangers:
-        shown = ", ".join(repr(s) for s in strangers[:5]) + (", ..." if strangers[5:] else "")
+    missing = sorted({t for t in truths if t is not None} - set(engine.index.labels))
+    if missing:
+        shown = ", ".join(repr(s) for s in missing[:5]) + (", ..." if missing[5:] else "")
         raise InvalidTextsError(
-            f"{shown}: not among the {len(engine.index)} categories of the index, but given as a"
-            f" truth ({len(strangers)} in all). Add them to the index, or leave the label empty for"
-            " texts that fit no category"
+            f"{shown}: not among the {len(engine.index)} categories of the index, but used as a"
+            f" truth ({len(missing)} in all). Add them to the index, or leave the label empty for"
+            " texts that are out of scope"
         )
 
 
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def _ratio(part: float, total: float) -> float | None:
+    return part / total if total else None

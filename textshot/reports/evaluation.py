@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textshot.evaluation import Evaluation, confusion, wilson
+from textshot.evaluation import Evaluation, confusion, wilson_interval
 from textshot.reports.curves import CURVES, Answers, Chart
 from textshot.reports.page import cut, render
 from textshot.types import UNKNOWN, Key, Prediction
@@ -121,7 +121,7 @@ def _rows(result: Evaluation) -> list[Row]:
     rows = []
     for label, score in result.labels.items():
         n_right = 0 if score.recall is None else round(score.recall * score.support)
-        low, high = wilson(n_right, score.support) if score.support else (0.0, 0.0)
+        low, high = wilson_interval(n_right, score.support) if score.support else (0.0, 0.0)
         recall, precision = (
             None if s is None else round(100 * s, 1) for s in (score.recall, score.precision)
         )

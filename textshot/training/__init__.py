@@ -1,7 +1,7 @@
-"""Learning from episodes: a better encoder for categories that it has never seen."""
+"""Train an encoder on episodes, for categories that it has never seen."""
 
 from textshot.training.config import TrainConfig
-from textshot.training.report import TrainReport
-from textshot.training.train import train, train_splits
+from textshot.training.output import TrainReport
+from textshot.training.train import TrainCallbacks, train, train_splits
 
-__all__ = ["TrainConfig", "TrainReport", "train", "train_splits"]
+__all__ = ["TrainCallbacks", "TrainConfig", "TrainReport", "train", "train_splits"]

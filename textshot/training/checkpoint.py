@@ -1,4 +1,4 @@
-"""The state of an unfinished run on disk: one safetensors file, written whole or not at all."""
+"""The checkpoint of a run: one safetensors file, written atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERSION = "1"
 
 @dataclass
 class Progress:
-    """How far a run is; `history` has (step, held-out accuracy, mean loss since the last one)."""
+    """The progress of a run; `history` has (step, held-out accuracy, mean loss since the last)."""
 
     identity: str
     steps: int
@@ -32,19 +32,19 @@ class Progress:
     history: list[tuple[int, float, float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     best_step: int = 0
-    best_merit: float = -1.0
+    best_score: float = -1.0
     stopped: str = ""
 
 
 Weights = dict[str, Tensor]
 
 
-def copy_of(step: Step) -> Weights:
-    """Return the weights as they are now."""
+def copy_weights(step: Step) -> Weights:
+    """Return a copy of the weights."""
     return {name: weight.detach().clone() for name, weight in step.weights.items()}
 
 
-def put_back(step: Step, weights: Mapping[str, Tensor]) -> None:
+def set_weights(step: Step, weights: Mapping[str, Tensor]) -> None:
     """Set the weights."""
     with torch.no_grad():
         for name, weight in step.weights.items():
@@ -52,7 +52,7 @@ def put_back(step: Step, weights: Mapping[str, Tensor]) -> None:
 
 
 def write(folder: Path, step: Step, progress: Progress, best: Weights) -> None:
-    """Keep all that is needed to go on as if nothing had happened."""
+    """Write all that is needed to resume with the same result."""
     from safetensors.torch import save
 
     tensors = {f"now.{n}": w.detach() for n, w in step.weights.items()}
@@ -60,29 +60,29 @@ def write(folder: Path, step: Step, progress: Progress, best: Weights) -> None:
     for name, weight in step.weights.items():
         for key, value in step.optimizer.state.get(weight, {}).items():
             tensors[f"optimizer.{key}.{name}"] = value.detach()
-    # The file has a version of its own, and no code reads it but this.
-    tensors, words = {n: t.contiguous() for n, t in tensors.items()}, json.dumps(asdict(progress))
-    data = save(tensors, {"version": _VERSION, "progress": words, "sum": _sum(tensors, words)})
+    # The file has its own version, and only `read` reads it.
+    tensors, text = {n: t.contiguous() for n, t in tensors.items()}, json.dumps(asdict(progress))
+    data = save(tensors, {"version": _VERSION, "progress": text, "sum": _checksum(tensors, text)})
     make_folder(folder)
     write_atomic(folder / NAME, data)
 
 
 def read(folder: Path, step: Step, identity: str) -> tuple[Progress, Weights] | None:
-    """Go on where a run stopped: set weights and optimizer; None when there is no checkpoint.
+    """Restore weights and optimizer from a checkpoint; None when there is none.
 
     Raises:
-        TrainingError: it belongs to another run, or is damaged.
+        TrainingError: the checkpoint belongs to another run, or is damaged.
     """
     path = folder / NAME
     if not path.is_file():
         return None
-    tensors, found = _open(path)
-    if found["identity"] != identity:
+    tensors, progress = _open(path)
+    if progress["identity"] != identity:
         raise TrainingError(
-            f"{folder} keeps an unfinished training of other texts, another encoder or other"
-            " options. Say --restart to throw it away, or choose another output"
+            f"{folder} holds an unfinished training of other texts, another encoder or other"
+            " options. Use --restart to discard it, or choose another output"
         )
-    put_back(step, _part(tensors, "now."))
+    set_weights(step, _with_prefix(tensors, "now."))
     for name, weight in step.weights.items():
         state: dict[str, Any] = {}
         for key in ("step", "exp_avg", "exp_avg_sq", "momentum_buffer"):
@@ -90,8 +90,8 @@ def read(folder: Path, step: Step, identity: str) -> tuple[Progress, Weights] | 
                 state[key] = tensors[f"optimizer.{key}.{name}"]
         if state:
             step.optimizer.state[weight] = state
-    found["history"] = [tuple(each) for each in found["history"]]
-    return Progress(**found), _part(tensors, "best.")
+    progress["history"] = [tuple(entry) for entry in progress["history"]]
+    return Progress(**progress), _with_prefix(tensors, "best.")
 
 
 def _open(path: Path) -> tuple[Weights, dict[str, Any]]:
@@ -103,22 +103,22 @@ def _open(path: Path) -> tuple[Weights, dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata["version"] != _VERSION:
             raise ValueError(f"it is of version {metadata['version']}, not {_VERSION}")
-        if metadata["sum"] != _sum(tensors, metadata["progress"]):
+        if metadata["sum"] != _checksum(tensors, metadata["progress"]):
             raise ValueError("its checksum does not fit: it is damaged")
         return tensors, json.loads(metadata["progress"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise TrainingError(
-            f"{path} cannot be read ({error}). Say --restart to begin again"
+            f"{path} cannot be read ({error}). Use --restart to begin again"
         ) from None
 
 
-def _sum(tensors: Weights, words: str) -> str:
-    """Return a checksum: a weight that is wrong by one bit would go unnoticed."""
-    found = zlib.crc32(words.encode())
+def _checksum(tensors: Weights, text: str) -> str:
+    """Return a checksum, since nobody would notice one wrong bit in a weight."""
+    checksum = zlib.crc32(text.encode())
     for name in sorted(tensors):
-        found = zlib.crc32(tensors[name].numpy().reshape(-1).data, found)
-    return str(found)
+        checksum = zlib.crc32(tensors[name].numpy().reshape(-1).data, checksum)
+    return str(checksum)
 
 
-def _part(tensors: Mapping[str, Tensor], start: str) -> Weights:
-    return {n[len(start) :]: t for n, t in tensors.items() if n.startswith(start)}
+def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""What a training run is made of. No torch here: the command line reads the defaults."""
+"""The options of a training run. No torch here: the command line reads the defaults."""
 
 from __future__ import annotations
 
@@ -9,47 +9,45 @@ from typing import Any, Literal
 from textshot.errors import InvalidTextsError
 from textshot.networks import NETWORKS, Network, make_network
 from textshot.networks.base import Setting
-from textshot.training.augmentation import AUGMENTATIONS
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
-"""Shares of the way from the starting weights to the trained ones that are tried by default."""
+"""Interpolation coefficients between old (0) and trained (1) weights that are tried by default."""
 
-LEAST_STEPS = 20
+MIN_STEPS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How to train; the defaults are what docs/benchmarks.md measures.
+    """The options of a training run; docs/benchmarks.md measures the defaults.
 
     Attributes:
         network: one of matching, prototypical, siamese, memory, linear.
-        settings: of that network, such as {"context": "attention"}.
-        steps: how many at most.
-        minutes: for all of it, reading and judging too; what fits is found out once, after a
-            measured start, and kept with the checkpoint. None: all steps, however long.
+        settings: of the network, such as {"context": "attention"}.
+        steps: maximum number of steps.
+        minutes: time limit for the whole run, encoding and validation included. The number of
+            steps that fit is measured once and kept with the checkpoint. None: no limit.
         n_way: categories of an episode; fewer where there are fewer.
-        n_shot, n_query: texts of each category: examples, and to be recognised.
-        leave_one_out: every text of an episode is a query once, the others its support.
+        n_shot, n_query: texts of each category: examples and queries.
+        leave_one_out: every text of an episode is the query once, the others are the support.
         hard: share of the ways that are near each other.
-        layers: transformer layers that learn, from the top; "all"; or "projector".
+        layers: number of transformer layers to train, from the top; "all"; or "projector".
         optimizer: "adamw" or "sgd" (momentum 0.9).
-        lr: of the encoder, at its highest; `lr_network` of the network's own numbers. Slow: ten
-            times as fast, the weight of names ran off after the training categories' own and cost
-            1.3 points on the held-out ones.
-        weight_decay: of the encoder; `clip`: largest norm of its gradient.
-        warmup: share of the steps in which the rate rises; it falls as a cosine after it.
-        dropout: None keeps the encoder's own.
-        augment: kinds of `textshot.training.augmentation` by which a query may be changed.
-        keep_weight: of the loss that holds the vectors of other texts in place, where there are
-            any (`train_splits`): what is learned then costs texts of quite another kind less.
-        precision: "bf16", "fp32", or "auto": bf16 where the CPU has it.
-        eval_every: steps between two evaluations on the held-out categories.
-        patience: evaluations without a better one after which it stops.
-        draws: supports drawn in an evaluation; `n_eval`: texts used of each held-out category.
-        guard: whether the held-out categories decide what is kept. Without it the largest of
-            `alphas` is, whatever it does to them: for who judges it by other sets.
-        alphas: shares of the way from the starting weights to the trained ones that are tried.
-        seed: of everything.
+        lr: peak learning rate of the encoder; `lr_network` that of the network's parameters. It
+            is low: at ten times this rate the weight of names overfitted to the training
+            categories and cost 1.3 points on the held-out ones.
+        weight_decay: of the encoder; `clip`: maximum norm of its gradient.
+        warmup: share of the steps with a rising rate, before it decays as a cosine.
+        dropout: None keeps that of the encoder.
+        keep_weight: weight of the loss that holds the embeddings of kept texts in place
+            (`train_splits`), so that training costs texts of another kind less.
+        precision: "bf16", "fp32", or "auto": bf16 where the CPU supports it.
+        eval_every: steps between two validations on the held-out categories.
+        patience: validations without improvement after which training stops.
+        draws: samples of support in a validation; `n_eval`: texts used of each held-out category.
+        guard: whether the held-out categories decide what is kept. Without it the result has the
+            largest of `alphas`, for callers who validate on other sets.
+        alphas: interpolation coefficients between old (0) and trained (1) weights to try.
+        seed: of all randomness.
     """
 
     network: str = "matching"
@@ -69,7 +67,6 @@ class TrainConfig:
     clip: float = 1.0
     warmup: float = 0.1
     dropout: float | None = None
-    augment: tuple[str, ...] = ()
     keep_weight: float = 3.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     eval_every: int = 50
@@ -81,7 +78,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse impossible options."""
         self.make_network()
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
@@ -102,19 +99,18 @@ class TrainConfig:
                 raise InvalidTextsError(
                     f"{name} is {getattr(self, name)!r}; choose {', '.join(choices)}"
                 )
-        if not _are_shares(self.alphas):
-            raise InvalidTextsError(f"alphas is {self.alphas!r}; shares above 0, 1 at most")
-        for kind in self.augment:
-            if kind not in AUGMENTATIONS:
-                raise InvalidTextsError(f"augment {kind!r}; choose {', '.join(AUGMENTATIONS)}")
+        if not _are_coefficients(self.alphas):
+            raise InvalidTextsError(
+                f"alphas is {self.alphas!r}; numbers above 0, 1 at most, are needed"
+            )
 
     @property
     def texts_needed(self) -> int:
-        """How many texts a category needs to be in an episode, and in a judgement."""
+        """How many texts a category needs for an episode and for a validation."""
         return max(2, self.n_shot + self.n_query)
 
     def make_network(self) -> Network:
-        """Return the network that is to learn, before it has."""
+        """Return the untrained network."""
         if self.network not in NETWORKS:
             raise InvalidTextsError(
                 f"network {self.network!r} is not known; choose {', '.join(NETWORKS)}"
@@ -123,11 +119,10 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain objects, ready for JSON."""
-        lists = {"augment": list(self.augment), "alphas": list(self.alphas)}
-        return {**asdict(self), "settings": dict(self.settings), **lists}
+        return {**asdict(self), "settings": dict(self.settings), "alphas": list(self.alphas)}
 
 
-def _are_shares(values: object) -> bool:
+def _are_coefficients(values: object) -> bool:
     if not isinstance(values, tuple | list) or not values:
         return False
     return all(isinstance(value, int | float) and 0 < value <= 1 for value in values)
@@ -135,7 +130,7 @@ def _are_shares(values: object) -> bool:
 
 _CHOICES = {"optimizer": ("adamw", "sgd"), "precision": ("auto", "bf16", "fp32")}
 _RANGES: Mapping[str, tuple[float, float]] = {
-    "steps": (LEAST_STEPS, 1_000_000),
+    "steps": (MIN_STEPS, 1_000_000),
     "minutes": (0.1, 10_000),
     "n_way": (2, 100_000),
     "n_shot": (0, 1000),

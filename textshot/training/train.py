@@ -1,4 +1,4 @@
-"""Training from labelled texts to an encoder's folder."""
+"""Training from labelled texts to the folder of an encoder."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textshot.encoders import Encoder, clean_texts, load_encoder
 from textshot.errors import EncoderError, InvalidTextsError
-from textshot.training.card import alone, check_output, clear, put_encoder, work_folder
 from textshot.training.config import TrainConfig
-from textshot.training.corpus import Splits, check_enough, make_corpus, split_categories
-from textshot.training.report import TrainReport, make_report
+from textshot.training.corpus import Splits, check_enough, split_categories
+from textshot.training.corpus_preparation import prepare_corpus
+from textshot.training.output import (
+    TrainReport,
+    check_output,
+    delete_work,
+    make_report,
+    output_lock,
+    save_encoder,
+    work_folder,
+)
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -23,10 +32,25 @@ if TYPE_CHECKING:
     from textshot.training.loop import Run
 
 VALID_SHARE = 0.25
-"""Of the categories, held out to judge by, where no split is given."""
+"""Share of the categories that is held out where no split is given."""
 
-Say = Callable[[str], None]
-Advance = Callable[[int, float | None], None]
+OnMessage = Callable[[str], None]
+OnProgress = Callable[[int, float | None], None]
+
+
+@dataclass(frozen=True)
+class TrainCallbacks:
+    """Functions that report on a run.
+
+    Attributes:
+        on_message: called with a line of text now and then.
+        on_encoding: called with the number of texts encoded since the last call, and their share.
+        on_step: called with the number of steps done since the last call, and their share.
+    """
+
+    on_message: OnMessage = lambda line: None
+    on_encoding: OnProgress = lambda done, share: None
+    on_step: OnProgress = lambda done, share: None
 
 
 def train(
@@ -38,9 +62,9 @@ def train(
     output: str | Path,
     overwrite: bool = False,
     restart: bool = False,
-    say: Say = lambda line: None,
+    on_message: OnMessage = lambda line: None,
 ) -> TrainReport:
-    """Fine-tune an encoder on labelled texts of other categories, and keep it if it is better.
+    """Fine-tune an encoder on labelled texts of other categories; keep it if it gets better.
 
     A quarter of the categories is held out, drawn by the seed; see `train_splits` for the rest.
 
@@ -48,27 +72,35 @@ def train(
         encoder: a sentence-transformers encoder, the name of one, or None for the default.
         texts: n texts.
         labels: the category of each.
-        config: how; None takes the defaults.
+        config: the options; None takes the defaults.
         output: the folder to write.
         overwrite: replace an encoder that textshot trained there before.
-        restart: throw an unfinished run away in place of going on with it.
-        say: takes a line for people now and then.
+        restart: discard an unfinished run instead of resuming it.
+        on_message: called with a line of text now and then.
 
     Raises:
-        InvalidTextsError: texts that no episode can be drawn from, with the reason.
-        TrainingError: a run that cannot begin or go on.
-        EncoderError: an encoder that cannot learn.
+        InvalidTextsError: no episode can be drawn from the texts, with the reason.
+        TrainingError: a run that cannot begin or be resumed.
+        ConflictError: another process trains to the same folder.
+        EncoderError: an encoder that cannot be trained.
     """
     if len(texts) != len(labels):
         raise InvalidTextsError(f"{len(texts)} texts but {len(labels)} labels")
     config = TrainConfig() if config is None else config
     rows = ((t, c, f"text {i}") for i, (t, c) in enumerate(zip(texts, labels, strict=True)))
-    corpus, prepared = make_corpus(rows, min_texts=config.texts_needed)
-    for line in prepared.lines():
-        say(line)
+    corpus, report = prepare_corpus(rows, min_texts=config.texts_needed)
+    for line in report.lines():
+        on_message(line)
     splits = split_categories(corpus, seed=config.seed, shares=VALID_SHARE)
+    callbacks = TrainCallbacks(on_message)
     return train_splits(
-        encoder, splits, config, output=output, overwrite=overwrite, restart=restart, say=say
+        encoder,
+        splits,
+        config,
+        output=output,
+        overwrite=overwrite,
+        restart=restart,
+        callbacks=callbacks,
     )
 
 
@@ -81,48 +113,43 @@ def train_splits(
     keep: Sequence[str] = (),
     overwrite: bool = False,
     restart: bool = False,
-    say: Say = lambda line: None,
-    reading: Advance = lambda done, share: None,
-    learning: Advance = lambda done, share: None,
+    callbacks: TrainCallbacks = TrainCallbacks(),
 ) -> TrainReport:
-    """Train on the categories of `splits.train`, judged by those of `splits.valid`.
+    """Train on the categories of `splits.train`, validated on those of `splits.valid`.
 
-    Only what wins on the held-out categories is kept, by more than one standard error over them;
-    otherwise nothing is written. An unfinished run lies beside `output` and is gone on with by
-    the next call with the same arguments. Errors as in `train`.
+    The encoder is written only if it wins on the held-out categories, by more than one standard
+    error over them. The checkpoint of an unfinished run lies beside `output`; the next call with
+    the same arguments resumes it. Errors are those of `train`.
 
     Args:
-        encoder: as in `train`, like `output`, `overwrite`, `restart` and `say`.
-        splits: without a category in common; `splits.test` is not looked at.
-        config: how.
+        encoder: as in `train`.
+        splits: without a category in common; `splits.test` is not used.
+        config: the options.
         output: the folder to write.
-        keep: texts of other kinds whose vectors shall stay where they are (docs/adr/0013); no
+        keep: texts of other kinds whose embeddings should stay as they are (docs/adr/0013); no
             labels needed. See `TrainConfig.keep_weight`.
-        overwrite: replace an encoder there.
-        restart: begin again.
-        say: takes a line for people.
-        reading: called with the number of texts read since the last call and their share of all.
-        learning: called with the number of steps done since the last call and their share of all.
+        overwrite: as in `train`.
+        restart: as in `train`.
+        callbacks: functions that report on the run.
     """
     begun = time.monotonic()
-    loaded, keep = _that_can_learn(encoder), clean_texts(keep)
+    loaded, keep = _trainable(encoder), clean_texts(keep)
     folder = Path(output)
     check_output(folder, overwrite=overwrite)
-    for part in (splits.train, splits.valid):
+    for corpus in (splits.train, splits.valid):
         # Fewer categories than ways make smaller episodes, as in a domain with fewer.
-        check_enough(part, min(config.n_way, len(part.names)), config.n_shot, config.n_query)
-    work = work_folder(folder)
-    with alone(folder):
+        check_enough(corpus, min(config.n_way, len(corpus.names)), config.n_shot, config.n_query)
+    with output_lock(folder):
         if restart:
-            clear(work)
-        run, model = _begin(loaded, splits, config, keep, work, begun, say, reading, learning)
+            delete_work(folder)
+        run, model = _begin(loaded, splits, config, keep, work_folder(folder), begun, callbacks)
         run.learn()
         outcome = run.choose()
         seconds = time.monotonic() - begun
         report = make_report(loaded, splits, config, run.progress, outcome, seconds)
         if outcome.kept:
-            put_encoder(folder, model, run.network(), report, overwrite=overwrite)
-        clear(work)
+            save_encoder(folder, model, run.network(), report, overwrite=overwrite)
+        delete_work(folder)
     return report
 
 
@@ -133,70 +160,61 @@ def _begin(
     keep: Sequence[str],
     work: Path,
     begun: float,
-    say: Say,
-    reading: Advance,
-    learning: Advance,
+    callbacks: TrainCallbacks,
 ) -> tuple[Run, SentenceTransformer]:
     from textshot.training.data import count_texts, prepare
     from textshot.training.loop import Run
-    from textshot.training.split_encoder import Tower
+    from textshot.training.split_encoder import SplitEncoder
 
     model = encoder.fresh_model()
-    tower = Tower(model, config.layers, str(encoder.spec["prompt"] or ""), work)
+    split_encoder = SplitEncoder(model, config.layers, str(encoder.spec["prompt"] or ""), work)
     n_eval = max(config.n_eval, config.texts_needed)
-    total, done = count_texts(splits, n_eval, len(config.augment), len(keep)), 0
+    total, done = count_texts(splits, n_eval, len(keep)), 0
 
-    def advance(some: int) -> None:
+    def on_progress(n: int) -> None:
         nonlocal done
-        done += some
-        reading(some, done / total)
+        done += n
+        callbacks.on_encoding(n, done / total)
 
-    material = prepare(
-        tower,
-        splits,
-        n_eval=n_eval,
-        kinds=config.augment,
-        keep=keep,
-        seed=config.seed,
-        advance=advance,
+    data = prepare(
+        split_encoder, splits, n_eval=n_eval, keep=keep, seed=config.seed, on_progress=on_progress
     )
     run = Run(
-        tower,
+        split_encoder,
         config.make_network(),
-        material,
+        data,
         config,
         work,
         identity=_identity(encoder, splits, config, keep),
         begun=begun,
-        say=say,
-        advance=learning,
+        on_message=callbacks.on_message,
+        on_progress=callbacks.on_step,
     )
     return run, model
 
 
-def _that_can_learn(encoder: Encoder | str | None) -> SentenceTransformerEncoder:
+def _trainable(encoder: Encoder | str | None) -> SentenceTransformerEncoder:
     if encoder is None or isinstance(encoder, str):
         encoder = load_encoder(encoder, backend="torch", precision="fp32")
     reference = encoder.reference()
     if reference is None:
         raise EncoderError(
-            f"the encoder {encoder.name!r} has no layers that could learn. Take a"
-            " sentence-transformers one"
+            f"the encoder {encoder.name!r} has no layers to train. Use a sentence-transformers one"
         )
     return reference
 
 
 def _identity(encoder: Encoder, splits: Splits, config: TrainConfig, keep: Sequence[str]) -> str:
-    """Return what tells this run from others: the encoder, the texts and the options."""
-    found = hashlib.sha256(encoder.fingerprint.encode())
-    found.update(json.dumps(config.to_dict(), sort_keys=True).encode())
-    for part in (splits.train, splits.valid):
-        for text in (*part.texts, *part.names, *part.descriptions):
-            found.update(text.encode("utf-8", "surrogatepass") + b"\0")
-        found.update(part.labels.tobytes() + part.domains.tobytes())
+    """Return a hash of the encoder, the texts and the options of a run."""
+    digest = hashlib.sha256(encoder.fingerprint.encode())
+    digest.update(json.dumps(config.to_dict(), sort_keys=True).encode())
+    for corpus in (splits.train, splits.valid):
+        for text in (*corpus.texts, *corpus.names, *corpus.descriptions):
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(corpus.labels.tobytes() + corpus.domains.tobytes())
     for text in keep:
-        found.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return found.hexdigest()
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
 
 
-__all__ = ["VALID_SHARE", "train", "train_splits"]
+__all__ = ["VALID_SHARE", "TrainCallbacks", "train", "train_splits"]

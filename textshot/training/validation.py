@@ -1,4 +1,4 @@
-"""How good the encoder is on categories held out from training; which weights are kept."""
+"""Accuracy on held-out categories, and the choice of the weights to keep."""
 
 from __future__ import annotations
 
@@ -12,138 +12,148 @@ from numpy.typing import NDArray
 from textshot._arrays import FloatArray, IntArray
 from textshot.evaluation import recalls
 from textshot.networks import Network
-from textshot.training.data import NOWHERE, Part
-from textshot.training.split_encoder import Tower
+from textshot.training.data import NO_ROW, EncodedSplit
+from textshot.training.split_encoder import SplitEncoder
 
-MOST_LOST = 0.005
-"""A domain may lose this much of its accuracy where others gain more."""
+MAX_DOMAIN_LOSS = 0.005
+"""A domain may lose this much accuracy where others gain more."""
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """Accuracy on held-out categories, all those of a domain at once.
+class Validation:
+    """Accuracy on held-out categories, with all categories of a domain at once.
 
     Attributes:
-        by_category: float64 (n_categories,), the share of its texts that were recognised, mean
-            over the draws of supports.
+        by_category: float64 (n_categories,), the recall of each, mean over the samples of support.
         domains: int64 (n_categories,).
-        alone: as `by_category`, by the examples without names; None: not looked at.
+        without_names: as `by_category`, by the examples without names; None: not measured.
     """
 
     by_category: NDArray[np.float64]
     domains: IntArray
-    alone: NDArray[np.float64] | None = None
+    without_names: NDArray[np.float64] | None = None
 
     @cached_property
     def by_domain(self) -> NDArray[np.float64]:
         """The mean over the categories of each domain, float64 (n_domains,)."""
-        return _means(self.by_category, self.domains)
+        return _group_means(self.by_category, self.domains)
 
     @property
     def accuracy(self) -> float:
-        """The mean over domains, so that none drowns the others."""
+        """The mean over domains, so that large ones do not dominate."""
         return float(self.by_domain.mean())
 
     @property
-    def merit(self) -> float:
-        """What states of a run are compared by: the accuracy with names and that without, halved.
+    def selection_score(self) -> float:
+        """The mean of the accuracy with names and without, by which weights are compared.
 
-        With good names held-out categories are often near their ceiling and hardly tell one state
-        from another; examples alone do, and are what opaque names leave.
+        With good names held-out categories are often near their ceiling and hardly tell weights
+        apart. Examples alone do, and they are all that uninformative names leave.
         """
-        if self.alone is None:
+        if self.without_names is None:
             return self.accuracy
-        return (self.accuracy + float(_means(self.alone, self.domains).mean())) / 2
+        without = float(_group_means(self.without_names, self.domains).mean())
+        return (self.accuracy + without) / 2
 
-    def gain(self, before: Judgement) -> float:
-        """Return how much better this one is than `before`."""
+    def gain(self, before: Validation) -> float:
+        """Return the difference in accuracy to `before`."""
         return self.accuracy - before.accuracy
 
-    def standard_error(self, before: Judgement) -> float:
+    def standard_error(self, before: Validation) -> float:
         """Return the standard error of `gain`, with the category as the unit.
 
-        New categories are what the encoder is for, so what counts is how the gain varies between
-        categories; it varies far less between draws of the same ones.
+        The encoder is for new categories, so what counts is how the gain varies between
+        categories; it varies far less between samples of the same ones.
         """
         change = self.by_category - before.by_category
         squares = []
         for domain in np.unique(self.domains):
-            own = change[self.domains == domain]
-            squares.append(own.var(ddof=1) / len(own) if len(own) > 1 else own[0] ** 2)
+            changes = change[self.domains == domain]
+            n = len(changes)
+            squares.append(changes.var(ddof=1) / n if n > 1 else changes[0] ** 2)
         return float(np.sqrt(np.sum(squares)) / len(squares))
 
-    def loses_nowhere(self, before: Judgement) -> bool:
-        """Tell whether every domain keeps its accuracy, but for MOST_LOST."""
-        return bool((self.by_domain >= before.by_domain - MOST_LOST).all())
+    def no_domain_loses(self, before: Validation) -> bool:
+        """Return whether every domain keeps its accuracy, but for MAX_DOMAIN_LOSS."""
+        return bool((self.by_domain >= before.by_domain - MAX_DOMAIN_LOSS).all())
 
 
-def judge(
-    tower: Tower, network: Network | None, part: Part, *, n_shot: int, draws: int, seed: int
-) -> Judgement:
+def validate(
+    encoder: SplitEncoder,
+    network: Network | None,
+    split: EncodedSplit,
+    *,
+    n_shot: int,
+    draws: int,
+    seed: int,
+) -> Validation:
     """Classify held-out texts by `n_shot` examples of each category, with its name and without.
 
     Args:
-        tower: with the weights that are to be judged.
-        network: with the numbers that go with them; None for the plain encoder.
-        part: the held-out categories.
+        encoder: with the weights to validate.
+        network: with the parameters that belong to them; None for the plain encoder.
+        split: the held-out categories.
         n_shot: examples of each.
-        draws: how many supports are drawn; the same for the same seed.
-        seed: of the draws.
+        draws: number of support samples; the same seed gives the same samples.
+        seed: of the samples.
     """
-    corpus = part.corpus
-    vectors, names = tower.embed(part.texts), tower.embed(part.names)
-    descriptions = _descriptions(tower, part, names)
-    found, alone = np.zeros(len(corpus.names)), np.zeros(len(corpus.names))
+    corpus = split.corpus
+    vectors, names = encoder.embed(split.texts), encoder.embed(split.names)
+    descriptions = _descriptions(encoder, split, names)
+    n = len(corpus.names)
+    with_names, without_names = np.zeros(n), np.zeros(n)
     for domain in np.unique(corpus.domains):
-        own = np.flatnonzero(corpus.domains == domain)
-        places = np.full(len(corpus.names), -1, np.int64)
-        places[own] = np.arange(len(own))
-        rows = np.flatnonzero(places[corpus.labels] >= 0)
-        look = partial(
+        members = np.flatnonzero(corpus.domains == domain)
+        numbers = np.full(n, -1, np.int64)
+        numbers[members] = np.arange(len(members))
+        rows = np.flatnonzero(numbers[corpus.labels] >= 0)
+        measure = partial(
             recalls,
             network,
             vectors[rows],
-            places[corpus.labels[rows]],
+            numbers[corpus.labels[rows]],
             n_shot=n_shot,
             draws=draws,
             seed=seed,
         )
-        described = None if descriptions is None else descriptions[own]
-        found[own] = look(names=names[own], descriptions=described).mean(axis=0)
-        alone[own] = look().mean(axis=0)
-    return Judgement(found, corpus.domains, alone)
+        described = None if descriptions is None else descriptions[members]
+        recall = measure(names=names[members], descriptions=described)
+        with_names[members] = recall.mean(axis=0)
+        without_names[members] = measure().mean(axis=0)
+    return Validation(with_names, corpus.domains, without_names)
 
 
-def best_share(
-    frozen: Judgement, tried: Mapping[float, Judgement], choices: Sequence[float]
+def best_coefficient(
+    frozen: Validation, tried: Mapping[float, Validation], coefficients: Sequence[float]
 ) -> float | None:
-    """Return the share of the way to the trained weights that is to be kept, or None.
+    """Return the interpolation coefficient between old (0) and trained (1) weights to keep.
 
-    It is the one with the largest merit. Who gives several domains wants an encoder for texts of
-    yet others, where going far costs more than the held-out categories of these domains can show:
-    then it is the smallest share whose merit is within one standard error of the largest (Breiman
-    et al. 1984; docs/adr/0008). None where every share loses something in a domain
-    (`Judgement.loses_nowhere`).
+    It is the one with the highest selection score. With several domains the encoder is meant for
+    yet others, where going far costs more than the held-out categories can show: then it is the
+    smallest coefficient whose score is within one standard error of the highest (Breiman et al.
+    1984; docs/adr/0008). None where a domain loses at every coefficient.
     """
-    fine = [a for a in choices if tried[a].loses_nowhere(frozen)]
-    # Of equal ones the one nearer to where it started.
-    best = max(fine, key=lambda a: (tried[a].merit, -a), default=None)
+    allowed = [a for a in coefficients if tried[a].no_domain_loses(frozen)]
+    # Of equal ones the one nearer to the old weights.
+    best = max(allowed, key=lambda a: (tried[a].selection_score, -a), default=None)
     if best is None or len(frozen.by_domain) == 1:
         return best
-    enough = tried[best].merit - tried[best].standard_error(frozen)
-    return min(a for a in fine if tried[a].merit >= enough)
+    enough = tried[best].selection_score - tried[best].standard_error(frozen)
+    return min(a for a in allowed if tried[a].selection_score >= enough)
 
 
-def _descriptions(tower: Tower, part: Part, names: FloatArray) -> FloatArray | None:
-    there = np.flatnonzero(part.descriptions != NOWHERE)
-    if not len(there):
+def _descriptions(
+    encoder: SplitEncoder, split: EncodedSplit, names: FloatArray
+) -> FloatArray | None:
+    described = np.flatnonzero(split.descriptions != NO_ROW)
+    if not len(described):
         return None
-    found = np.zeros_like(names)
-    found[there] = tower.embed(part.descriptions[there])
-    return found
+    vectors = np.zeros_like(names)
+    vectors[described] = encoder.embed(split.descriptions[described])
+    return vectors
 
 
-def _means(values: NDArray[np.float64], groups: IntArray) -> NDArray[np.float64]:
-    _, places = np.unique(groups, return_inverse=True)
-    sums = np.bincount(places, weights=values)
-    return np.asarray(sums / np.bincount(places), np.float64)
+def _group_means(values: NDArray[np.float64], groups: IntArray) -> NDArray[np.float64]:
+    _, numbers = np.unique(groups, return_inverse=True)
+    sums = np.bincount(numbers, weights=values)
+    return np.asarray(sums / np.bincount(numbers), np.float64)

@@ -1,28 +1,50 @@
-"""From rows of a table to a corpus: what is no use, or says two things at once, is left out."""
+"""From the rows of a table to a corpus: unusable, repeated and contradictory rows are left out."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
+from unicodedata import category, normalize
 
 import numpy as np
 
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.training.corpus.corpus import Corpus, shown
-from textshot.training.corpus.dedup import digest, essence
+from textshot.training.corpus import Corpus, shorten
 from textshot.types import Category, parse_truth
 
-_SHOWN_PLACES = 5
+_MAX_SOURCES = 5
+_SYMBOLS = "#%&@"  # punctuation to Unicode; but C# is not C
+_DIGITS = re.compile("0[0 ]*0|0")
+
+
+class _Letters(dict[int, str]):
+    """For `str.translate`: digits become 0, punctuation and blanks one blank; filled as needed.
+
+    Symbols (currency, mathematics, emoji) and the marks that other scripts are written with stay:
+    they carry meaning.
+    """
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        kind = category(letter)
+        blank = kind[0] in "PZC" and letter not in _SYMBOLS
+        self[code] = "0" if kind == "Nd" else " " if blank else letter
+        return self[code]
+
+
+_LETTERS = _Letters()
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusReport:
-    """What became of the rows. All counts but `categories` are rows, and they add up to `rows`.
+    """Counts of the rows. All but `categories` are rows, and they add up to `rows`.
 
-    `duplicates` and `near_duplicates` repeat a text of their own category, which was kept once;
-    `contradictions` and `near_contradictions` have a text that other categories have too, and
-    were dropped from all. `places` are some of these, side by side. `too_few` are the categories
-    that were left out, with `too_few_texts` texts in all.
+    `duplicates` and `near_duplicates` repeat a text of their category, which is kept once;
+    `contradictions` and `near_contradictions` have a text that other categories have too, and are
+    dropped from all. `sources` shows some of these. `too_few` are the categories that are left
+    out, with `too_few_texts` texts in all.
     """
 
     rows: int
@@ -34,68 +56,68 @@ class CorpusReport:
     near_duplicates: int
     contradictions: int
     near_contradictions: int
-    places: tuple[str, ...]
+    sources: tuple[str, ...]
     too_few: tuple[str, ...]
     too_few_texts: int
     min_texts: int
 
     def lines(self) -> list[str]:
-        """Return the report for people; it names places and categories, never a text."""
-        found = [f"{self.kept} texts of {self.categories} categories, from {self.rows} rows"]
-        twice = self.contradictions + self.near_contradictions
-        found += [
+        """Return the report for people; it names sources and categories, never a text."""
+        lines = [f"{self.kept} texts of {self.categories} categories, from {self.rows} rows"]
+        contradictions = self.contradictions + self.near_contradictions
+        lines += [
             f"{n} {what}"
             for n, what in (
                 (self.no_text, "rows without a text, left out"),
                 (self.no_label, "rows without a label, left out"),
                 (self.duplicates, "texts that their category has already, left out"),
                 (self.near_duplicates, "nearly the same as another of the category, left out"),
-                (twice, "texts that several categories have, left out of all of them"),
+                (contradictions, "texts that several categories have, left out of all of them"),
             )
             if n
         ]
-        found += [f"  {place}" for place in self.places]
+        lines += [f"  {source}" for source in self.sources]
         if self.too_few:
-            found.append(
+            lines.append(
                 f"{len(self.too_few)} categories with fewer than {self.min_texts} texts, left out:"
-                f" {shown(map(repr, self.too_few))}"
+                f" {shorten(map(repr, self.too_few))}"
             )
-        return found
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     text: str
     label: str
-    place: str
+    source: str
 
 
 class _Tally:
-    """Rows in groups that say the same, and what was skipped on the way."""
+    """Rows grouped by their key, and counts of the skipped ones."""
 
     def __init__(self) -> None:
         self.rows = self.no_text = self.no_label = 0
         self.duplicates = self.near_duplicates = 0
         self.contradictions = self.near_contradictions = 0
-        self.places: list[str] = []
+        self.sources: list[str] = []
         self.groups: dict[bytes, list[_Row]] = {}
 
     def read(self, rows: Iterable[tuple[str | None, str | None, str]], near: bool) -> None:
         labels: dict[str | None, str | None] = {}
-        for text, label, place in rows:
+        for text, label, source in rows:
             self.rows += 1
             if not isinstance(text, str | None):
-                raise InvalidTextsError(f"{place}: a text is a string, not {type(text).__name__}")
+                raise InvalidTextsError(f"{source}: a text is a string, not {type(text).__name__}")
             if label not in labels:
-                labels[label] = _name(label, place)
+                labels[label] = _parse_label(label, source)
             name = labels[label]
             if text is None or not text.strip():
                 self.no_text += 1
             elif name is None:
                 self.no_label += 1
             else:
-                same = essence(text) if near else text.strip()
-                self.groups.setdefault(digest(same), []).append(_Row(text, name, place))
+                key = dedup_key(text) if near else text.strip()
+                self.groups.setdefault(_digest(key), []).append(_Row(text, name, source))
 
     def kept(self) -> Iterable[_Row]:
         """Yield the first row of each group that does not contradict itself."""
@@ -115,9 +137,9 @@ class _Tally:
         exact = sum(len(labels[row.text.strip()]) > 1 for row in group)
         self.contradictions += exact
         self.near_contradictions += len(group) - exact
-        if len(self.places) < _SHOWN_PLACES:
-            first = {row.label: f"{row.place} ({row.label!r})" for row in reversed(group)}
-            self.places.append(shown(first[label] for label in sorted(first)))
+        if len(self.sources) < _MAX_SOURCES:
+            first = {row.label: f"{row.source} ({row.label!r})" for row in reversed(group)}
+            self.sources.append(shorten(first[label] for label in sorted(first)))
 
     def report(
         self, once: int, kept: int, categories: int, too_few: tuple[str, ...], min_texts: int
@@ -132,32 +154,50 @@ class _Tally:
             near_duplicates=self.near_duplicates,
             contradictions=self.contradictions,
             near_contradictions=self.near_contradictions,
-            places=tuple(self.places),
+            sources=tuple(self.sources),
             too_few=too_few,
             too_few_texts=once - kept,
             min_texts=min_texts,
         )
 
 
-def make_corpus(
+def dedup_key(text: str) -> str:
+    """Return a key that near-duplicates share.
+
+    It is the text in lower case, composed, with each number as 0 and punctuation and white space
+    as one blank. Where that leaves no letter, punctuation and numbers stay.
+    """
+    folded = normalize("NFKC", text).casefold()
+    words = " ".join(folded.translate(_LETTERS).split())
+    if not any(c.isalpha() for c in words):
+        return " ".join(folded.split())
+    return _DIGITS.sub("0", words)
+
+
+def _digest(text: str) -> bytes:
+    # Long texts are not held twice. A lone surrogate has no UTF-8.
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def prepare_corpus(
     rows: Iterable[tuple[str | None, str | None, str]],
     *,
     descriptions: Mapping[str, str] | None = None,
     min_texts: int = 2,
     near: bool = True,
 ) -> tuple[Corpus, CorpusReport]:
-    """Organise labelled texts by category; the time is linear in the data.
+    """Group labelled texts by category; the time is linear in the data.
 
-    A text that a category has twice is kept once. A text that two categories have says nothing
-    certain about either and is dropped from both. With `near` texts count as the same, in both
-    cases, that differ only in capitals, accents' encoding, punctuation, blanks and numbers.
+    A text that occurs twice in a category is kept once. A text that occurs in two categories is
+    dropped from both. With `near`, texts that differ only in case, the encoding of accents,
+    punctuation, white space and numbers count as the same.
 
     Args:
-        rows: text, label and place ("history.csv:12", for the report) of each; rows without a
+        rows: text, label and source ("history.csv:12", for the report) of each; rows without a
             text, or whose label is empty or "unknown", are skipped and counted.
         descriptions: of categories, by name.
         min_texts: categories with fewer usable texts are left out and named.
-        near: whether to look for near-duplicates too.
+        near: whether to remove near-duplicates too.
 
     Raises:
         InvalidTextsError: a text or label that is no string, or no category has enough texts.
@@ -168,16 +208,16 @@ def make_corpus(
     kept = list(tally.kept())
     for row in kept:
         by_name.setdefault(row.label, []).append(row)
-    too_few = tuple(sorted(name for name, found in by_name.items() if len(found) < min_texts))
+    too_few = tuple(sorted(name for name, group in by_name.items() if len(group) < min_texts))
     names = tuple(sorted(by_name.keys() - set(too_few)))
-    places = {name: i for i, name in enumerate(names)}
-    rest = [row for row in kept if row.label in places]
+    numbers = {name: i for i, name in enumerate(names)}
+    rest = [row for row in kept if row.label in numbers]
     report = tally.report(len(kept), len(rest), len(names), too_few, min_texts)
     if not names:
         raise InvalidTextsError(_nothing_left(report))
     corpus = Corpus(
         texts=tuple(row.text for row in rest),
-        labels=np.array([places[row.label] for row in rest], np.int64),
+        labels=np.array([numbers[row.label] for row in rest], np.int64),
         names=names,
         descriptions=tuple((descriptions or {}).get(name, "") for name in names),
     )
@@ -196,9 +236,9 @@ def _nothing_left(report: CorpusReport) -> str:
     )
 
 
-def _name(label: str | None, place: str) -> str | None:
+def _parse_label(label: str | None, source: str) -> str | None:
     try:
         name = parse_truth(label)
         return None if name is None else Category(name).name
     except (InvalidCategoriesError, InvalidTextsError) as error:
-        raise InvalidTextsError(f"{place}: {error}") from None
+        raise InvalidTextsError(f"{source}: {error}") from None
