@@ -1,5 +1,5 @@
 # ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
-"""textshot hub."""
+"""textshot hub: push and pull indexes and encoders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textshot.cli.output import note
 def hub() -> None:
     """Share indexes and encoders on the Hugging Face hub, or fetch them.
 
-    `hf auth login`, or the variable HF_TOKEN, says who you are there.
+    Log in with `hf auth login`, or set HF_TOKEN.
 
     \b
     Examples:
@@ -29,19 +29,19 @@ def hub() -> None:
 @hub.command()
 @click.argument("folder", metavar="INDEX|ENCODER", type=click.Path())
 @click.argument("repo_id", metavar="YOU/NAME")
-@click.option("--no-texts", is_flag=True, help="Leave descriptions and examples out.")
-@click.option("--public", is_flag=True, help="Let everybody see a repository that is made now.")
+@click.option("--no-texts", is_flag=True, help="Leave out descriptions and examples.")
+@click.option("--public", is_flag=True, help="Make a new repository public.")
 @click.option(
     "--encoder-repo",
     metavar="YOU/NAME",
-    help="Where the encoder is on the hub, for an index that was made with one in a folder.",
+    help="The encoder on the hub, for an index made with a local one.",
 )
 @click.option(
     "--figures",
     "figures_path",
     metavar="FILE",
     type=click.Path(),
-    help="What `textshot evaluate --json` printed, for the card.",
+    help="Output of `textshot evaluate --json`, for the card.",
 )
 def push(
     folder: str,
@@ -53,8 +53,8 @@ def push(
 ) -> None:
     """Push an index, or an encoder that was trained, to a repository.
 
-    It is made where there is none, and nobody else sees it unless --public is said. Of an index
-    the present generation is pushed, with a card.
+    A missing repository is made, private unless you say --public. Of an index the current
+    generation is pushed, with a card.
 
     \b
     Examples:
@@ -62,16 +62,17 @@ def push(
       textshot hub push my-index you/support-topics --no-texts --public
       textshot hub push my-encoder you/support-encoder
     """
-    from textshot.integrations.hub import push_to_hub
+    from textshot.engine import Engine
+    from textshot.engine.hub import Upload, is_encoder, push_encoder
 
+    if is_encoder(folder):
+        click.echo(push_encoder(folder, Upload(repo_id, public)))
+        return
+    figures = None if figures_path is None else _figures(figures_path)
+    engine = Engine.load(folder, lazy=True)
     click.echo(
-        push_to_hub(
-            folder,
-            repo_id,
-            texts=not no_texts,
-            public=public,
-            encoder=encoder_repo,
-            figures=None if figures_path is None else _figures(figures_path),
+        engine.push_to_hub(
+            repo_id, texts=not no_texts, public=public, encoder=encoder_repo, figures=figures
         )
     )
 
@@ -83,26 +84,26 @@ def push(
 def pull(repo_id: str, output: str, revision: str | None) -> None:
     """Fetch an index from a repository.
 
-    An index that is there already gets a new generation. An encoder is fetched by its name:
-    textshot index --encoder you/name.
+    An existing index gets a new generation. To use an encoder, name it: textshot index --encoder
+    you/name.
 
     \b
     Example:
       textshot hub pull you/support-topics -o my-index
     """
+    from textshot.engine.hub import fetch_index
     from textshot.index import Index
-    from textshot.integrations.hub import fetched
 
-    index = Index.load(fetched(repo_id, revision=revision))
+    index = Index.load(fetch_index(repo_id, revision=revision))
     generation = index.save(output, overwrite=True)
     note(f"{output}: {len(index)} categories, generation {generation}")
 
 
 def _figures(path: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        figures = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise click.ClickException(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(found, dict) or "n_unknown" not in found:
+    if not isinstance(figures, dict) or "n_unknown" not in figures:
         raise click.ClickException(f"{path} is not what `textshot evaluate --json` prints")
-    return found
+    return figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from textshot.encoders import Encoder
 from textshot.engine.decision import at_rate, given
@@ -20,6 +20,9 @@ from textshot.errors import EncoderMismatchError, InvalidTextsError
 from textshot.index import Index, State
 from textshot.networks import Network
 from textshot.types import DEFAULT_REJECTION_RATE, Category, Threshold, category_dict
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 
 class Engine(Editor):
@@ -121,3 +124,69 @@ class Engine(Editor):
     ) -> int:
         """Write the index to a folder, atomically; see `Index.save`. The encoder is not copied."""
         return self.index.save(path, private=private, overwrite=overwrite, purge=purge)
+
+    @classmethod
+    def from_hub(
+        cls,
+        repo_id: str,
+        *,
+        revision: str | None = None,
+        encoder: Encoder | str | None = None,
+        lazy: bool = False,
+        token: str | None = None,
+        api: HfApi | None = None,
+    ) -> Engine:
+        """Load an index from the Hugging Face hub, as `load` does from a folder.
+
+        An encoder that was pushed is loaded by its name: `load_encoder("you/name")`.
+
+        Args:
+            repo_id: "you/name".
+            revision: a branch, tag or commit; None for the main one.
+            encoder: as for `load`.
+            lazy: as for `load`.
+            token: of the hub; None takes that of `hf auth login`.
+            api: another client of the hub.
+
+        Raises:
+            HubError: the hub has no such repository, or cannot be reached.
+            IndexNotFoundError: there is no index in it.
+        """
+        from textshot.engine.hub import fetch_index
+
+        folder = fetch_index(repo_id, revision=revision, token=token, api=api)
+        return cls.load(folder, encoder=encoder, lazy=lazy)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        texts: bool = True,
+        public: bool = False,
+        encoder: str | None = None,
+        figures: Mapping[str, Any] | None = None,
+        message: str = "Pushed by textshot",
+        token: str | None = None,
+        api: HfApi | None = None,
+    ) -> str:
+        """Push the index with a card to a repository of the Hugging Face hub; return its address.
+
+        Args:
+            repo_id: "you/name"; made when missing.
+            texts: push descriptions and examples; False leaves them out, as `save(private=True)`.
+            public: let everybody see a repository that is made now.
+            encoder: where the encoder is on the hub, for an index made with one in a folder.
+            figures: `evaluate(...).to_dict()`, for the card.
+            message: of the commit.
+            token: of the hub; None takes that of `hf auth login`.
+            api: another client of the hub.
+
+        Raises:
+            HubError: the hub refuses, or the index was made with an encoder that only you have.
+        """
+        from textshot.engine.hub import Upload, push_index
+
+        upload = Upload(repo_id, public, message, token, api)
+        return push_index(
+            self.index.state, upload, texts=texts, encoder=encoder, figures=figures
+        )

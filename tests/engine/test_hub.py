@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from huggingface_hub.errors import HfHubHTTPError
 from tiny_learner import write_tiny_model
 
-from textshot import Category, Engine, evaluate, from_hub, load_encoder, push_to_hub
+from textshot import Category, Engine, evaluate, load_encoder
 from textshot.cli import main
 from textshot.errors import EncoderError, HubError, IndexNotFoundError
-from textshot.integrations import hub
+from textshot.engine import hub
+from textshot.engine.hub import Upload, push_encoder
 
 TOPICS = [
     Category(
@@ -87,8 +88,8 @@ def names(api, repo_id):
 
 
 def test_an_index_comes_back_as_it_was(engine, api):
-    assert push_to_hub(engine, "you/topics", api=api) == "https://hub.invalid/you/topics"
-    again = from_hub("you/topics", api=api)
+    assert engine.push_to_hub("you/topics", api=api) == "https://hub.invalid/you/topics"
+    again = Engine.from_hub("you/topics", api=api)
     assert again.classify(TEXTS) == engine.classify(TEXTS)
     assert again.categories == engine.categories
     assert api.private == {"you/topics": True}
@@ -99,27 +100,27 @@ def test_only_safe_files_of_the_present_generation_are_pushed(engine, api, tmp_p
     engine.remove_example("refund", "refund *please*")
     engine.save(tmp_path / "index")
     (tmp_path / "index" / "notes.pkl").write_bytes(b"not ours")
-    push_to_hub(tmp_path / "index", "you/topics", api=api)
+    Engine.load(tmp_path / "index", lazy=True).push_to_hub("you/topics", api=api)
     pushed = names(api, "you/topics")
     assert {name.rsplit(".")[-1] for name in pushed} == {"json", "jsonl", "safetensors", "md"}
     every = b"".join(f.read_bytes() for f in (api.root / "you/topics").iterdir())
     assert b"refund *please*" not in every
     first = pushed
-    push_to_hub(Engine.build(TOPICS[:1], encoder="hashing"), "you/topics", api=api)
+    Engine.build(TOPICS[:1], encoder="hashing").push_to_hub("you/topics", api=api)
     assert len(names(api, "you/topics")) == len(first)  # nothing of the old one stays
-    assert len(from_hub("you/topics", api=api).categories) == 1
+    assert len(Engine.from_hub("you/topics", api=api).categories) == 1
 
 
 def test_the_card_shows_what_there_is(engine, api):
     truths = ["late | parcel", "refund", None]
-    push_to_hub(engine, "you/topics", api=api, figures=evaluate(engine, TEXTS, truths))
+    engine.push_to_hub("you/topics", api=api, figures=evaluate(engine, TEXTS, truths).to_dict())
     card = (api.root / "you/topics/README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: textshot\npipeline_tag: text-classification\n")
     assert (
         "| late &#124; parcel | It has &lt;b&gt;not&lt;/b&gt; come. | my parcel is late |" in card
     )
     assert "i want my money back<br>refund \\*please\\*" in card
-    assert 'engine = from_hub("you/topics")' in card
+    assert 'engine = Engine.from_hub("you/topics")' in card
     assert (
         "On 3 labelled texts, 1 of which fit no category.\n\n| | |\n|---|---|\n| accuracy |" in card
     )
@@ -127,14 +128,14 @@ def test_the_card_shows_what_there_is(engine, api):
 
 
 def test_texts_stay_here_where_they_are_asked_to(engine, api):
-    push_to_hub(engine, "you/topics", texts=False, public=True, api=api)
+    engine.push_to_hub("you/topics", texts=False, public=True, api=api)
     every = b"".join(f.read_bytes() for f in (api.root / "you/topics").iterdir())
     assert b"parcel is late" not in every
     assert b"not</b> come" not in every
     assert b"| refund |  | not shown |" in every
     assert b"Not measured." in every
     assert api.private == {"you/topics": False}
-    there = from_hub("you/topics", api=api)
+    there = Engine.from_hub("you/topics", api=api)
     assert [p.label for p in there.classify(TEXTS)] == [p.label for p in engine.classify(TEXTS)]
 
 
@@ -145,19 +146,19 @@ def own(tmp_path):
 
 
 def test_an_encoder_of_ones_own_goes_there_too(own, api, monkeypatch):
-    push_to_hub(own, "you/encoder", api=api)
+    push_encoder(own, Upload("you/encoder", api=api))
     assert {"modules.json", "model.safetensors"} <= names(api, "you/encoder")
     made = Engine.build([Category("tba"), Category("tbe")], encoder=str(own))
     with pytest.raises(HubError, match=r"which nobody else has\. Push that folder first"):
-        push_to_hub(made, "you/topics", api=api)
-    push_to_hub(made, "you/topics", encoder="you/encoder", api=api)
+        made.push_to_hub("you/topics", api=api)
+    made.push_to_hub("you/topics", encoder="you/encoder", api=api)
     every = b"".join(f.read_bytes() for f in (api.root / "you/topics").iterdir())
     assert str(own).encode() not in every
     assert b'base_model: "you/encoder"' in every
     monkeypatch.setattr(
         huggingface_hub, "snapshot_download", lambda name, **_: str(api.root / name)
     )
-    there = from_hub("you/topics", api=api)
+    there = Engine.from_hub("you/topics", api=api)
     assert there.classify(["tba", "tbe"]) == made.classify(["tba", "tbe"])
     assert load_encoder("you/encoder").fingerprint == made.encoder.fingerprint
 
@@ -165,23 +166,23 @@ def test_an_encoder_of_ones_own_goes_there_too(own, api, monkeypatch):
 def test_pickled_weights_are_not_pushed(own, api):
     (own / "model.safetensors").rename(own / "pytorch_model.bin")
     with pytest.raises(EncoderError, match=r"only as pytorch_model\.bin"):
-        push_to_hub(own, "you/encoder", api=api)
+        push_encoder(own, Upload("you/encoder", api=api))
     assert api.calls == []
 
 
 def test_an_encoder_is_no_index(own, api):
-    push_to_hub(own, "you/encoder", api=api)
+    push_encoder(own, Upload("you/encoder", api=api))
     with pytest.raises(
         IndexNotFoundError, match=r'It is an encoder: load_encoder\("you/encoder"\)'
     ):
-        from_hub("you/encoder", api=api)
+        Engine.from_hub("you/encoder", api=api)
 
 
 def test_what_the_hub_refuses_is_one_line(engine, api, tmp_path):
     with pytest.raises(
         HubError, match=r"nobody/nothing cannot be loaded from the hub: FileNotFound"
     ):
-        from_hub("nobody/nothing", api=api)
+        Engine.from_hub("nobody/nothing", api=api)
 
     def refuse(**_):
         import httpx2
@@ -191,9 +192,9 @@ def test_what_the_hub_refuses_is_one_line(engine, api, tmp_path):
 
     api.upload_folder = refuse
     with pytest.raises(HubError, match=r"HfHubHTTPError: 403 Forbidden$"):
-        push_to_hub(engine, "you/topics", api=api)
+        engine.push_to_hub("you/topics", api=api)
     with pytest.raises(IndexNotFoundError, match=r"nowhere"):
-        push_to_hub(tmp_path / "nowhere", "you/topics", api=api)
+        Engine.load(tmp_path / "nowhere", lazy=True).push_to_hub("you/topics", api=api)
 
 
 def test_no_usage_is_reported():
