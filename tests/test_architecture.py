@@ -47,7 +47,7 @@ BOUNDARIES = {
     "model2vec": {"encoders/distill.py"},
     "tokenizers": {"encoders/compiled/tokens.py"},
     "sentence_transformers": {"encoders/sentence_transformer.py", "training/"},
-    "huggingface_hub": {"encoders/hub.py", "integrations/hub.py"},
+    "huggingface_hub": {"encoders/hub.py", "engine/hub.py"},
     "spacy": {"integrations/spacy.py", "integrations/spacy_predictions.py"},
     "transformers": {"encoders/hub.py"},
     "sklearn": {"estimators/", "evaluation/", "networks/linear.py", "reports/"},

@@ -1,8 +1,8 @@
 """textshot sorts text into your own categories from one example each.
 
-    >>> from textshot import Category, Engine
-    >>> engine = Engine.build([Category("refund", examples=["I want my money back"]), ...])
-    >>> engine.classify(["they took the money twice"])[0].label
+    >>> from textshot import Engine
+    >>> engine = Engine.build({"refund": ["I want my money back"], "parcel": ["it is late"]})
+    >>> engine.classify(["please give me my money"])[0].label
     'refund'
 
 Names are resolved when they are first used: importing textshot loads neither torch nor faiss.
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from textshot._version import __version__
 
 if TYPE_CHECKING:
+    from textshot.batch import categorize, categorize_frame
+    from textshot.client import Client
     from textshot.encoders import (
         CachedEncoder,
         Encoder,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
         PrecomputedEncoder,
         load_encoder,
     )
-    from textshot.engine import Engine
+    from textshot.engine import Engine, EngineInfo, PredictionArrays
     from textshot.engine.check import Finding
     from textshot.engine.explain import Explanation
     from textshot.errors import TextshotError
@@ -31,18 +33,20 @@ if TYPE_CHECKING:
     from textshot.evaluation import Evaluation, evaluate, evaluate_episodes
     from textshot.evaluation.episode_sampler import sample_episodes
     from textshot.index import Index
-    from textshot.integrations.hub import from_hub, push_to_hub
     from textshot.networks import Network, make_network
     from textshot.training import TrainConfig, TrainReport
     from textshot.training.corpus import Corpus, split_categories
     from textshot.training.train import train
-    from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
+    from textshot.types import Category, Example, Key, KeyKind, Match, Prediction, Threshold
 
-_HOMES = {
+_MODULES = {
+    "CachedEncoder": "encoders",
     "Category": "types",
+    "Client": "client",
     "Corpus": "training.corpus",
     "Encoder": "encoders",
     "Engine": "engine",
+    "EngineInfo": "engine",
     "Evaluation": "evaluation",
     "Example": "types",
     "Explanation": "engine.explain",
@@ -56,17 +60,18 @@ _HOMES = {
     "OneShotClassifier": "estimators",
     "PrecomputedEncoder": "encoders",
     "Prediction": "types",
-    "CachedEncoder": "encoders",
+    "PredictionArrays": "engine",
     "TextshotEncoder": "estimators",
     "TextshotError": "errors",
+    "Threshold": "types",
     "TrainConfig": "training",
     "TrainReport": "training",
+    "categorize": "batch",
+    "categorize_frame": "batch",
     "evaluate": "evaluation",
     "evaluate_episodes": "evaluation",
-    "from_hub": "integrations.hub",
     "load_encoder": "encoders",
     "make_network": "networks",
-    "push_to_hub": "integrations.hub",
     "sample_episodes": "evaluation.episode_sampler",
     "split_categories": "training.corpus",
     "train": "training",
@@ -75,9 +80,11 @@ _HOMES = {
 __all__ = [
     "CachedEncoder",
     "Category",
+    "Client",
     "Corpus",
     "Encoder",
     "Engine",
+    "EngineInfo",
     "Evaluation",
     "Example",
     "Explanation",
@@ -91,17 +98,19 @@ __all__ = [
     "OneShotClassifier",
     "PrecomputedEncoder",
     "Prediction",
+    "PredictionArrays",
     "TextshotEncoder",
     "TextshotError",
+    "Threshold",
     "TrainConfig",
     "TrainReport",
     "__version__",
+    "categorize",
+    "categorize_frame",
     "evaluate",
     "evaluate_episodes",
-    "from_hub",
     "load_encoder",
     "make_network",
-    "push_to_hub",
     "sample_episodes",
     "split_categories",
     "train",
@@ -109,9 +118,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'textshot' has no attribute {name!r}")
-    value = getattr(import_module(f"textshot.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"textshot.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -14,9 +14,9 @@ from tiny_learner import write_tiny_model
 
 from textshot import Category, Engine, evaluate, load_encoder
 from textshot.cli import main
-from textshot.errors import EncoderError, HubError, IndexNotFoundError
 from textshot.engine import hub
 from textshot.engine.hub import Upload, push_encoder
+from textshot.errors import EncoderError, HubError, IndexNotFoundError
 
 TOPICS = [
     Category(

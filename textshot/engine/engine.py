@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from textshot.encoders import Encoder
 from textshot.engine.decision import at_rate, given
@@ -20,9 +20,6 @@ from textshot.errors import EncoderMismatchError, InvalidTextsError
 from textshot.index import Index, State
 from textshot.networks import Network
 from textshot.types import DEFAULT_REJECTION_RATE, Category, Threshold, category_dict
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 
 class Engine(Editor):
@@ -134,7 +131,7 @@ class Engine(Editor):
         encoder: Encoder | str | None = None,
         lazy: bool = False,
         token: str | None = None,
-        api: HfApi | None = None,
+        api: Any = None,
     ) -> Engine:
         """Load an index from the Hugging Face hub, as `load` does from a folder.
 
@@ -146,7 +143,7 @@ class Engine(Editor):
             encoder: as for `load`.
             lazy: as for `load`.
             token: of the hub; None takes that of `hf auth login`.
-            api: another client of the hub.
+            api: a `huggingface_hub.HfApi` to use.
 
         Raises:
             HubError: the hub has no such repository, or cannot be reached.
@@ -167,7 +164,7 @@ class Engine(Editor):
         figures: Mapping[str, Any] | None = None,
         message: str = "Pushed by textshot",
         token: str | None = None,
-        api: HfApi | None = None,
+        api: Any = None,
     ) -> str:
         """Push the index with a card to a repository of the Hugging Face hub; return its address.
 
@@ -179,7 +176,7 @@ class Engine(Editor):
             figures: `evaluate(...).to_dict()`, for the card.
             message: of the commit.
             token: of the hub; None takes that of `hf auth login`.
-            api: another client of the hub.
+            api: a `huggingface_hub.HfApi` to use.
 
         Raises:
             HubError: the hub refuses, or the index was made with an encoder that only you have.
@@ -187,6 +184,4 @@ class Engine(Editor):
         from textshot.engine.hub import Upload, push_index
 
         upload = Upload(repo_id, public, message, token, api)
-        return push_index(
-            self.index.state, upload, texts=texts, encoder=encoder, figures=figures
-        )
+        return push_index(self.index.state, upload, texts=texts, encoder=encoder, figures=figures)

@@ -9,9 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from textshot.encoders.base import ADAPTER_KEY
-from textshot.encoders.hub import reason_of
+from textshot.encoders.hub import no_telemetry, quiet_libraries, reason_of
 from textshot.encoders.model_folder import read_modules
-from textshot.encoders.quiet import no_telemetry, quiet_libraries
 from textshot.engine.hub_card import index_card
 from textshot.errors import HubError, IndexNotFoundError
 from textshot.index import Index, State
@@ -87,7 +86,7 @@ def fetch_index(
     token: str | None = None,
     api: HfApi | None = None,
 ) -> Path:
-    """Return the folder of an index of the hub, in its cache; arguments as for `Engine.from_hub`."""
+    """Return the folder of an index in the cache of the hub, see `Engine.from_hub`."""
     try:
         with quiet_libraries():
             downloaded = (api or _api()).snapshot_download(
