@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -60,13 +61,12 @@ class BatchClassifier:
             np.concatenate(vectors), task.k, threshold=task.threshold, blank=blank
         )
         self._on_predictions(task.snapshot.name, predictions)
-        results: Results = []
-        start = 0
-        for job in jobs:
-            stop = start + len(job.texts)
-            results.append((job, _body(task.snapshot, job.texts, predictions[start:stop])))
-            start = stop
-        return results
+        remaining = iter(predictions)
+        parts = [list(islice(remaining, len(job.texts))) for job in jobs]
+        return [
+            (job, _body(task.snapshot, job.texts, part))
+            for job, part in zip(jobs, parts, strict=True)
+        ]
 
 
 def prediction_json(text: str, prediction: Prediction) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _add_put_and_delete(router: APIRouter, index_of: IndexOf) -> None:
         """Add a category (201), or replace the one of this name (200)."""
         category = edits.new_category(name, body)
         check_lengths([e.text for e in body.examples], service_of(request).options)
-        exists = edits.has_category(served.snapshot().engine, category.name)
+        exists = category.name in served.snapshot().engine.info.labels
         answer = await _change(request, served, edits.put(category, replace=True), generation)
         response.status_code = 200 if exists else 201
         return answer

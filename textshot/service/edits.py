@@ -40,7 +40,7 @@ def put(category: Category, *, replace: bool) -> Edit:
     """Return the edit that adds a category, or replaces the one of the same name."""
 
     def edit(engine: Engine) -> tuple[dict[str, Any], bool]:
-        exists = has_category(engine, category.name)
+        exists = category.name in engine.info.labels
         if exists and not replace:
             message = "there is a category of that name. Use PUT to replace it"
             raise APIError(409, "category_exists", message)
@@ -76,11 +76,6 @@ def correct(body: Corrections) -> Edit:
         return {"predictions": [prediction_json(*pair) for pair in predictions]}, bool(new)
 
     return edit
-
-
-def has_category(engine: Engine, name: str) -> bool:
-    """Tell whether there is a category of this name."""
-    return any(category.name == name for category in engine.categories)
 
 
 def find_category(engine: Engine, name: str) -> Category:

@@ -67,14 +67,14 @@ class APIError(Exception):
 
 def body_too_large(limit: int) -> APIError:
     """Return the error for a body of more than `limit` bytes."""
-    message = f"the request has more than {limit:,} bytes, which is the limit. Split it, or raise"
-    return APIError(413, "body_too_large", f"{message} the limit of the service")
+    message = f"the request has more than {limit:,} bytes, the limit of the service. Split it"
+    return APIError(413, "body_too_large", message)
 
 
 def not_ready(reason: str) -> APIError:
     """Return the error while indexes load ("loading") or the service stops ("draining")."""
     state = "loading its indexes" if reason == "loading" else "shutting down"
-    return APIError(503, reason, f"the service is {state}. Try again in a second", retry_after=1)
+    return APIError(503, reason, f"the service is {state}. Try again in 1 s", retry_after=1)
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

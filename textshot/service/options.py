@@ -51,9 +51,8 @@ class ServiceOptions:
     allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not isinstance(value, int | float):
-                continue
+        limits = {k: v for k, v in vars(self).items() if isinstance(v, int | float)}
+        for name, value in limits.items():
             if value < 0:
                 raise ServiceError(f"{name} is {value}; use 0 or more")
             if value == 0 and name not in _MAY_BE_ZERO:

@@ -123,8 +123,8 @@ class ServedIndex:
 
     def _refresh(self) -> Snapshot:
         signature = self._signature()
-        is_loaded = self.load_error is None and signature == self._loaded_signature
-        if self.current is not None and is_loaded:
+        is_new = self.load_error is not None or signature != self._loaded_signature
+        if self.current is not None and not is_new:
             return self.current
         try:
             snapshot = self._load()
