@@ -208,12 +208,16 @@ def test_tuned_it_has_probabilities_until_its_classes_change():
     assert classifier.tune(texts, truths) is classifier
     found = classifier.predict_proba(["money back", "wind and rain"])
     assert found.shape == (2, 2)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
     assert found[0].argmax() == 0
-    assert found[1].sum() < found[0].sum() <= 1  # what is missing is "unknown"
+    unknown = classifier.predict_unknown_proba(["money back", "wind and rain"])
+    assert (unknown.dtype, unknown.shape) == (np.float64, (2,))
+    assert unknown[0] < unknown[1]
     expected = [p.probability for p in classifier.classify(["money back"])]
-    assert found[0].max() == pytest.approx(expected[0])
+    assert found[0].max() * (1 - unknown[0]) == pytest.approx(expected[0])
     classifier.partial_fit(["opening hours"], ["hours"])
     assert not hasattr(classifier, "predict_proba")
+    assert not hasattr(classifier, "predict_unknown_proba")
 
 
 def test_who_never_abstains_keeps_classes_of_any_type_when_tuned():

@@ -1,16 +1,15 @@
-"""TextshotEncoder: the embedding alone, as a scikit-learn transformer; and columns of texts."""
+"""TextshotEncoder: sentence embeddings as a scikit-learn transformer."""
 
 from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from textshot._arrays import FloatArray
-from textshot.encoders import Encoder, clean_texts, load_encoder
-from textshot.errors import InvalidTextsError
+from textshot.encoders import Encoder, load_encoder
+from textshot.estimators.inputs import texts_of
 
 
 class TextshotEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -60,23 +59,3 @@ class TextshotEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         tags.input_tags.one_d_array = tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def texts_of(X: Any) -> list[str]:
-    """Return the texts of a list, an array, or one column of pandas, Polars or Arrow.
-
-    Raises:
-        TypeError: a single string.
-        InvalidTextsError: several columns, or a text that is missing or no string.
-    """
-    if isinstance(X, str):
-        raise TypeError(f"X is a string; give a list: [{X!r}]")
-    column = np.asarray(X, dtype=object)
-    if column.ndim == 2 and column.shape[1] != 1:
-        names = getattr(X, "column_names", getattr(X, "columns", ()))
-        shown = f" ({', '.join(map(str, names))})" if len(names) else ""
-        raise InvalidTextsError(
-            f"X has {column.shape[1]} columns{shown}, and texts are one. Choose it: X['text'], or"
-            " a ColumnTransformer with the name of the column"
-        )
-    return clean_texts(column_or_1d(column, warn=False))
