@@ -68,7 +68,7 @@ def test_a_text_of_a_few_windows_is_read_to_its_end_and_nothing_is_said(run, mad
 
 
 def test_another_language_is_noticed_once(run, made):
-    texts = [f"{text} {i}" for i in range(40) for text in GERMAN]
+    texts = [f"{text} {i}" for i in range(6) for text in GERMAN]
     Path("in.csv").write_text("text\n" + "\n".join(f'"{t}"' for t in texts), encoding="utf-8")
     shown = run("categorize", made, "in.csv", "-o", "out.csv").stderr
     assert shown.count("another language, or jargon?") == 1

@@ -433,11 +433,10 @@ def test_an_index_that_says_neither_is_the_plain_encoder_that_cuts(plain_encoder
     engine = Engine.build(CATEGORIES, encoder=plain_encoder)
     engine.save(tmp_path / "index")
     assert not {"layer", "long_texts"} & set(manifest_of(tmp_path / "index")["encoder"]["spec"])
-    for name in (None, DEFAULT_ENCODER):
-        loaded = Engine.load(tmp_path / "index", encoder=name, device="cpu")
-        assert loaded.encoder.fingerprint == PLAIN
-        assert loaded.encoder.spec == plain_encoder.spec
-        assert loaded.classify(QUESTIONS) == engine.classify(QUESTIONS)
+    loaded = Engine.load(tmp_path / "index", device="cpu")
+    assert loaded.encoder.fingerprint == PLAIN
+    assert loaded.encoder.spec == plain_encoder.spec
+    assert loaded.classify(QUESTIONS) == engine.classify(QUESTIONS)
 
 
 # No network
@@ -453,20 +452,21 @@ def is_plain(engine):
 
 
 def test_no_network_is_the_plain_encoder_in_an_engine(tmp_path):
-    for name in (None, DEFAULT_ENCODER):
-        engine = Engine.build(CATEGORIES, encoder=name, network="none")
-        assert is_plain(engine)
+    engine = Engine.build(CATEGORIES, encoder=DEFAULT_ENCODER, network="none")
+    assert is_plain(engine)
     engine.save(tmp_path / "index")
     assert is_plain(Engine.load(tmp_path / "index"))
     assert "network" not in manifest_of(tmp_path / "index")
 
 
+@pytest.mark.slow  # as in an engine, which the estimator builds
 def test_no_network_is_the_plain_encoder_in_an_estimator():
     texts = {c.name: [e.text for e in c.examples] for c in CATEGORIES}
     assert is_plain(OneShotClassifier(network="none").fit(texts).engine_)
     assert not is_plain(OneShotClassifier().fit(texts).engine_)
 
 
+@pytest.mark.slow  # as in an engine, which the command builds
 def test_no_network_is_the_plain_encoder_on_the_command_line(tmp_path):
     from click.testing import CliRunner
 

@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 
 import textshot
-from textshot import encoders
-from textshot.encoders import Encoder, FunctionEncoder, HashingEncoder, clean_texts
+from textshot import Engine, encoders
+from textshot._arrays import unit_rows
+from textshot.encoders import (
+    Encoder,
+    FunctionEncoder,
+    HashingEncoder,
+    TruncationStats,
+    clean_texts,
+)
 from textshot.encoders.base import with_direction
-from textshot.errors import InvalidTextsError
+from textshot.errors import EncoderError, InvalidTextsError
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "huggingface_hub")
 
@@ -40,16 +47,54 @@ def test_public_names_can_be_imported():
     assert all(hasattr(encoders, name) for name in encoders.__all__)
 
 
-def test_every_engine_fulfils_the_contract():
-    made: list[Encoder] = [
-        HashingEncoder(),
-        FunctionEncoder(lambda t: np.ones((len(t), 3)), name="x"),
-    ]
-    for encoder in made:
+class Lengths(Encoder):
+    """An encoder of one's own, in as few lines as it takes."""
+
+    def __init__(self):
+        super().__init__("lengths v1", dim=2)
+
+    def encode(self, texts, *, batch_size=32):
+        rows = np.array([[len(text), 1] for text in clean_texts(texts)]).reshape(-1, 2)
+        return unit_rows(rows)
+
+
+def test_every_encoder_fulfils_the_contract():
+    function = FunctionEncoder(lambda t: np.ones((len(t), 3)), name="x")
+    for encoder in (HashingEncoder(), function, Lengths()):
         rows = encoder.encode(["a", "b"])
         assert rows.shape == (2, encoder.dim)
         assert rows.dtype == np.float32
         assert encoder.encode([]).shape == (0, encoder.dim)
+
+
+def test_a_subclass_gets_defaults_and_is_taken_by_an_engine():
+    encoder = Lengths()
+    same = FunctionEncoder(lambda t: np.ones((len(t), 2)), name="lengths v1")
+    assert (encoder.fingerprint, encoder.spec) == (same.fingerprint, same.spec)
+    assert (encoder.source, encoder.folder, encoder.runtime) == ("lengths v1", None, "own")
+    assert (encoder.is_cached, encoder.is_exact, encoder.is_single_core) == (False,) * 3
+    assert (encoder.uncached, encoder.reference()) == (encoder, None)
+    assert encoder.truncation_stats(["a", "b"]) == TruncationStats(2)
+    assert repr(encoder) == "Lengths('lengths v1')"
+    engine = Engine.build({"short": ["a"], "long": ["a" * 50]}, encoder=encoder, use_names=False)
+    assert engine.classify(["bb"], k=1)[0].matches[0].label == "short"
+
+
+@pytest.mark.parametrize("other", [object(), lambda texts: texts])
+def test_another_object_is_refused_with_what_to_do(other):
+    message = r"is not an encoder\. Subclass textshot\.Encoder, or wrap a function"
+    with pytest.raises(TypeError, match=message):
+        Engine.build({"a": ["a"], "b": ["b"]}, encoder=other)
+
+
+@pytest.mark.parametrize(("name", "dim"), [("", 2), (" ", 2), ("x", 0)])
+def test_an_empty_name_and_no_dimensions_are_refused(name, dim):
+    class Own(Lengths):
+        def __init__(self):
+            Encoder.__init__(self, name, dim=dim)
+
+    with pytest.raises(EncoderError, match=r"name is empty|dim is 0"):
+        Own()
 
 
 @pytest.mark.parametrize("one", ["where?", b"where?", np.str_("where?")])

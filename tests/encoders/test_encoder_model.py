@@ -205,13 +205,13 @@ def test_what_cannot_be_loaded_says_why_in_one_line(copied, tiny_folder):
         SentenceTransformerEncoder(ModelConfig(tiny_folder, "t", "t"), "toaster")
 
 
-def test_loading_prints_nothing_and_restores_what_it_silenced(bundled_folder):
+def test_loading_prints_nothing_and_restores_what_it_silenced(tiny_folder):
     code = (
         "import logging, transformers\n"
         "from transformers.utils import logging as chatter\n"
         "from textshot.encoders import load_encoder\n"
         "before = chatter.get_verbosity(), chatter.is_progress_bar_enabled()\n"
-        "load_encoder(device='cpu').encode(['a'])\n"
+        f"load_encoder({str(tiny_folder)!r}, device='cpu').encode(['a'])\n"
         "assert before == (chatter.get_verbosity(), chatter.is_progress_bar_enabled())\n"
         "assert before[1]\n"
     )

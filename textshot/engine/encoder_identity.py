@@ -157,7 +157,8 @@ def choose_encoder(network: Network | str | None, encoder: Encoder | str | None)
     plain = network == NO_NETWORK
     if encoder is None or isinstance(encoder, str):
         return load_encoder(encoder, adapter=None) if plain else load_encoder(encoder)
-    if plain and check_encoder(encoder).spec.get(ADAPTER_KEY) is not None:
+    check_encoder(encoder)
+    if plain and encoder.spec.get(ADAPTER_KEY) is not None:
         raise InvalidTextsError(
             f"network {NO_NETWORK!r} with an encoder that has the adapter"
             f" {encoder.spec[ADAPTER_KEY]!r}: load the encoder with adapter=None"

@@ -35,7 +35,7 @@ def rows_of(name):
 
 @pytest.fixture(scope="module")
 def texts():
-    return [row["text"] for row in rows_of("labelled.csv")]
+    return [row["text"] for row in rows_of("labelled.csv")[::3]]
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +118,17 @@ def test_it_is_quantized_once(int8, compiled, monkeypatch):
     np.testing.assert_allclose(again.encode(["a text"]), int8.encode(["a text"]), atol=1e-6)
 
 
-def test_a_damaged_graph_is_made_again(int8, compiled):
+def test_a_damaged_graph_is_made_again(int8, compiled, monkeypatch):
     for path in compiled.folder.glob("openvino-*-int8-*.json"):
         path.unlink()
-    data = bytearray((compiled.folder / INT8_GRAPH).read_bytes())
-    data[len(data) // 2] ^= 4
-    (compiled.folder / INT8_GRAPH).write_bytes(data)
+    good = (compiled.folder / INT8_GRAPH).read_bytes()
+    bad = bytearray(good)
+    bad[len(bad) // 2] ^= 4
+    (compiled.folder / INT8_GRAPH).write_bytes(bad)
+    monkeypatch.setattr(verification, "quantize", lambda graph, texts, n_wide: good)
     again = load_encoder(NAME, backend="openvino", precision="int8")
-    np.testing.assert_allclose(again.encode(["a text"]), int8.encode(["a text"]), atol=1e-4)
+    assert (compiled.folder / INT8_GRAPH).read_bytes() == good
+    np.testing.assert_allclose(again.encode(["a text"]), int8.encode(["a text"]), atol=1e-6)
 
 
 def test_a_graph_that_differs_with_few_wide_products_is_tried_with_all(int8, compiled, monkeypatch):

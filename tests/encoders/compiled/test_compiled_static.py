@@ -15,7 +15,6 @@ from textshot.encoders.compiled import static as static_module
 from textshot.encoders.compiled.static import StaticEncoder, is_static, mean_rows
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError
-from textshot.training.train import _that_can_learn
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_it_travels_by_name_and_loads_no_torch(static_folder, no_backend_set, tm
 
 
 def test_what_learns_is_the_reference(static_folder, no_backend_set):
-    found = _that_can_learn(load_encoder(str(static_folder)))
+    found = load_encoder(str(static_folder)).reference()
     assert isinstance(found, SentenceTransformerEncoder)
 
 

@@ -30,7 +30,7 @@ def no_reference(monkeypatch):
     def refuse(*_):
         raise AssertionError("the reference was loaded")
 
-    return lambda: monkeypatch.setattr(load, "reference", refuse)
+    return lambda: monkeypatch.setattr(load, "SentenceTransformerEncoder", refuse)
 
 
 def compiled(folder, backend="openvino", **settings):

@@ -17,7 +17,6 @@ from textshot.encoders import load_encoder
 from textshot.encoders.compiled.graphs import OpenVinoGraph
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError
-from textshot.training.train import _that_can_learn
 
 
 @pytest.fixture(scope="module", params=["openvino", "onnx"])
@@ -87,15 +86,10 @@ def test_a_classifier_with_it_is_cloned_and_fitted(compiled):
 
 
 def test_what_learns_is_the_reference_of_it(compiled):
-    found = _that_can_learn(compiled)
+    found = compiled.reference()
     assert isinstance(found, SentenceTransformerEncoder)
     assert (found.fingerprint, found.spec) == (compiled.fingerprint, compiled.spec)
     np.testing.assert_allclose(found.encode(TEXTS), compiled.encode(TEXTS), atol=1e-5)
-
-
-def test_a_name_that_shall_learn_is_loaded_as_the_reference(tiny_folder, monkeypatch):
-    monkeypatch.setenv("TEXTSHOT_BACKEND", "onnx")
-    assert isinstance(_that_can_learn(str(tiny_folder)), SentenceTransformerEncoder)
 
 
 @pytest.mark.parametrize("compiled", [False, True])
