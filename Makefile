@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: install demo browser test test-all docs lint fix bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-compiled bench-job bench-review bench-service bench-check bench-pipelines adapter bench-adapter bench-peers clean
+.PHONY: install demo browser test test-all cli-docs docs lint fix bench-oneshot bench-learning bench-accuracy bench-speed bench-search bench-compiled bench-job bench-review bench-service bench-check bench-pipelines adapter bench-adapter bench-peers clean
 
 install: .venv/.ready
 
@@ -32,6 +32,9 @@ test: install browser  ## the tests, offline; fails below the coverage in pyproj
 
 test-all: install browser  ## the slow tests too
 	$(BIN)/pytest -m ""
+
+cli-docs: install  ## docs/cli.md, the help pages of all commands
+	$(BIN)/python tests/help_pages.py
 
 docs: install  ## the site of the guides in build/site; a broken link is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/site

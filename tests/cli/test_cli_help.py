@@ -6,6 +6,7 @@ import shlex
 
 import click
 import pytest
+from help_pages import PAGE, page
 
 from textshot import __version__
 from textshot.cli import main
@@ -164,3 +165,7 @@ def test_the_variables_of_the_documents_are_those_of_the_options():
 def test_a_bad_variable_is_wrong_usage_and_names_the_variable(run, index):
     result = run("classify", index, "money", env={"TEXTSHOT_CLASSIFY_K": "many"}, code=2)
     assert "'many' is not a valid integer" in result.stderr
+
+
+def test_the_page_of_the_command_line_shows_every_help_page():
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it again: make cli-docs"

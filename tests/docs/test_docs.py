@@ -145,7 +145,7 @@ def test_annotations_are_shipped():
 
 
 def test_every_command_is_in_the_guides():
-    pages = (ROOT / "docs").glob("*.md")
+    pages = [page for page in (ROOT / "docs").glob("*.md") if page.name != "cli.md"]
     guide = "".join(page.read_text(encoding="utf-8") for page in pages)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = [name for name in main.commands if name != "labels"]

@@ -203,7 +203,7 @@ def correct(
     engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
-    """Correct answers; the next answer takes it into account.
+    """Correct answers: texts become examples of their right categories.
 
     TEXT becomes an example of LABEL, marked as a correction; the label unknown makes it an
     out-of-scope example. A table (--from) has the columns text and label; rows whose label is empty

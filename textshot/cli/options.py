@@ -127,7 +127,7 @@ def device_option(function: _Command) -> _Command:
         "--precision",
         type=click.Choice(["auto", "fp32", "bf16", "int8"]),
         default="auto",
-        help="Numbers of the encoder; an index made with int8 needs int8. [default: auto, bf16"
+        help="Number format; an index made with int8 needs int8. [default: auto, which is bf16"
         " where the CPU has it, else fp32; env: TEXTSHOT_PRECISION]",
     )
     @wraps(function)
