@@ -15,8 +15,9 @@ INTRODUCTION = """# The command line
 
 What `textshot COMMAND --help` prints, for each command. `make cli-docs` writes this page.
 
-Every option can be set with an environment variable, such as `TEXTSHOT_INDEX_ENCODER` for
-`textshot index --encoder`. `TEXTSHOT_ENCODER`, `TEXTSHOT_BACKEND` and `TEXTSHOT_PRECISION` hold for all commands.
+Environment variables set the default of every option, such as `TEXTSHOT_INDEX_ENCODER` for
+`textshot index --encoder`. `TEXTSHOT_ENCODER`, `TEXTSHOT_BACKEND` and `TEXTSHOT_PRECISION` hold for
+all commands.
 """
 
 

@@ -59,7 +59,7 @@ def test_without_texts_on_a_terminal_it_says_how_to_give_them(start, index):
     shown, code = on_terminal(start, "classify", index)
     assert code == 2
     assert shown.startswith("Usage: ")
-    assert "no text given. Give texts as arguments, --file FILE, or pipe them in" in shown
+    assert "no text. Give texts as arguments, --file FILE, or pipe them in" in shown
 
 
 @pytest.mark.parametrize("columns", [60, 80])

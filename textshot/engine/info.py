@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textshot._arrays import FloatArray, IntArray
 from textshot.engine.decision import decision_of
 from textshot.index import EncoderIdentity, Index, State
 from textshot.networks import Network
 from textshot.scoring.name_weight import NameWeight
-from textshot.types import Adaptation, DecisionSettings
+from textshot.types import Adaptation, DecisionSettings, Key
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,3 +78,14 @@ def describe(state: State, encoder_name: str) -> str:
         f"  network: {state.network.name}\n"
         f"  threshold: {threshold} ({decision.method})"
     )
+
+
+def prototype_vectors(index: Index) -> FloatArray:
+    """Return the prototypes, float32 (n_categories, dim), in the order of the labels."""
+    return index.state.vectors
+
+
+def key_vectors(index: Index) -> tuple[tuple[Key, ...], IntArray, FloatArray]:
+    """Return n keys, the row of the category of each, int64 (n,), and their vectors (n, dim)."""
+    state = index.state
+    return state.keys, state.key_rows, state.key_vectors

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from textshot._arrays import FloatArray
 from textshot.encoders import clean_texts
 from textshot.engine import Engine
+from textshot.engine.info import key_vectors, prototype_vectors
 from textshot.errors import InvalidTextsError
 from textshot.reports.page import cut, render
 from textshot.scoring.transduction import sample_texts
@@ -97,7 +98,7 @@ def index_map(
     if sample:
         vectors = engine.encoder.encode(sample)
     answers = engine.classify_vectors(vectors, 1)
-    prototypes, examples, kept = _index_vectors(engine)
+    prototypes, (examples, kept) = prototype_vectors(engine.index), _examples(engine)
     step = max(1, -(-len(examples) // MAX_TEXTS))
     plane = layout(np.concatenate([prototypes, kept[::step], vectors]), seed).round(1)
     parts = np.split(plane, [len(labels), len(labels) + len(kept[::step])])
@@ -179,18 +180,11 @@ def fitting_names(names: Sequence[str], plane: Plane, order: Sequence[int]) -> s
     return fitting
 
 
-def _index_vectors(engine: Engine) -> tuple[FloatArray, list[tuple[int, str]], FloatArray]:
-    """Return the vectors of categories, the examples with their rows, and their vectors."""
-    state = engine.index.state
-    examples = [
-        (row, "(private)" if key.text is None else key.text, vector)
-        for row, entry in enumerate(state.entries)
-        for key, vector in zip(entry.keys, entry.vectors, strict=True)
-        if key.kind is KeyKind.EXAMPLE
-    ]
-    vectors = np.array([v for _, _, v in examples], np.float32).reshape(-1, state.dim)
-    prototypes = np.stack([entry.prototype for entry in state.entries])
-    return prototypes, [(row, text) for row, text, _ in examples], vectors
+def _examples(engine: Engine) -> tuple[list[tuple[int, str]], FloatArray]:
+    """Return the examples with the rows of their categories, and their vectors."""
+    keys, rows, vectors = key_vectors(engine.index)
+    chosen = [i for i, key in enumerate(keys) if key.kind is KeyKind.EXAMPLE]
+    return [(int(rows[i]), keys[i].text or "(private)") for i in chosen], vectors[chosen]
 
 
 def _categories(
