@@ -69,9 +69,9 @@ def check(
     findings = engine.check()
     diagnostics = [] if texts_path is None else _diagnostics(engine, texts_path, table)
     if as_json:
-        shown = [{**asdict(finding), "remedy": finding.remedy} for finding in findings]
-        record = {"categories": len(engine.index), "findings": shown, "texts": diagnostics}
-        print_json(record)
+        records = [{**asdict(finding), "remedy": finding.remedy} for finding in findings]
+        size = len(engine.index)
+        print_json({"categories": size, "findings": records, "texts": diagnostics})
         return
     n = len(findings) + len(diagnostics)
     _print_issues(findings, diagnostics)

@@ -213,7 +213,6 @@ def correct(
     \b
     Examples:
       textshot correct my-index "they took the money twice" "refund request"
-      textshot correct my-index --from examples/support/labelled.csv
       textshot correct my-index --from review.xlsx
     """
     _check_usage(text, label, path)
@@ -244,10 +243,10 @@ def _print_corrections(engine: Engine, path: str, rows: Sequence[tuple[Any, ...]
     if not rows:
         click.echo(f"nothing to correct: {path} is unchanged")
         return
-    shown = [(before or UNKNOWN, after or UNKNOWN, text) for text, before, after in rows]
-    print_table(("before", "after", "text"), shown)
-    n_changed = sum(before != after for _, before, after in rows)
-    click.echo(f"{counted(len(rows), 'correction')}, {counted(n_changed, 'answer')} changed")
+    cells = [(before or UNKNOWN, after or UNKNOWN, text) for text, before, after in rows]
+    print_table(("before", "after", "text"), cells)
+    changed = counted(sum(before != after for _, before, after in rows), "answer")
+    click.echo(f"{counted(len(rows), 'correction')}, {changed} changed")
     print_saved(engine, path, engine.info.generation)
 
 

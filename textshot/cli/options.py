@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _Command = Callable[..., Any]
 
 STDIN_ROWS = 256
-"""Rows of a slice that a command answers at once, so that a pipe need not be read to its end."""
+"""A command answers that many rows of a pipe at a time."""
 
 NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
 """The names in `textshot.networks.NETWORKS`, repeated because a help page loads no NumPy."""
@@ -56,8 +56,8 @@ cache_option = click.option(
 network_option = click.option(
     "--network",
     type=click.Choice((*NETWORK_NAMES, NO_NETWORK)),
-    help="Network that scores texts against categories; none: matching, without the trained"
-    " adapter of the encoder. [default: the one trained with the encoder, else matching]",
+    help="Network that scores categories; none: matching without the encoder's trained adapter."
+    " [default: the one trained with the encoder, else matching]",
 )
 adapt_option = click.option(
     "--adapt",
@@ -228,9 +228,7 @@ def threshold_options(function: _Command) -> _Command:
         metavar="auto|none|COSINE",
         help="Answer unknown below this score. [default: auto, the threshold of the index]",
     )
-    @click.option(
-        "--no-unknown", is_flag=True, help="Never answer unknown, whatever --threshold is."
-    )
+    @click.option("--no-unknown", is_flag=True, help="Never answer unknown, despite --threshold.")
     @wraps(function)
     def command(*args: Any, threshold: Threshold, no_unknown: bool, **others: Any) -> Any:
         return function(*args, threshold=None if no_unknown else threshold, **others)

@@ -1,4 +1,4 @@
-"""The only place that reads and writes user files: in and out as Arrow batches, streaming.
+"""Read and write user files as streams of Arrow batches; nothing else in textshot does.
 
 A table is read slice by slice and written slice by slice, so that memory does not grow with the
 file. Bad rows do not stop the reading; they come out beside the good ones, each with its line and

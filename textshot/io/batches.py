@@ -167,7 +167,7 @@ def text_column(data: pa.RecordBatch, columns: Sequence[str]) -> list[str]:
     return ["\n".join(filter(None, row)) for row in zip(*parts, strict=True)]
 
 
-def free_names(columns: Iterable[str], wanted: Sequence[str]) -> dict[str, str]:
+def free_names(columns: Iterable[str], new: Sequence[str]) -> dict[str, str]:
     """Return a name for each new column that no column has yet.
 
     "label" becomes "label_textshot" if it exists, then "label_textshot2" and so on. The caller
@@ -175,7 +175,7 @@ def free_names(columns: Iterable[str], wanted: Sequence[str]) -> dict[str, str]:
     """
     used = set(columns)
     names: dict[str, str] = {}
-    for name in wanted:
+    for name in new:
         candidates = (f"{name}_textshot{n if n > 1 else ''}" for n in count(1))
         names[name] = name if name not in used else next(c for c in candidates if c not in used)
         used.add(names[name])

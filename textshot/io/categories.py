@@ -133,8 +133,8 @@ def read_training_rows(
         label_column = find_column(table.columns, label, LABEL, table.source)
         description = _optional_column(table, DESCRIPTION, set())
         others = [c for c in table.columns if c not in (label_column, description)]
-        wanted = others if len(others) == 1 and not text else text
-        columns = text_columns_of(table, wanted, beside=label_column)
+        names = others if len(others) == 1 and not text else text
+        columns = text_columns_of(table, names, beside=label_column)
         for batch in table.batches():
             data.rejects.extend(batch.rejects)
             rows = list(_labelled_rows(batch, columns, label_column))
@@ -157,8 +157,7 @@ def read_split(path: str | Path) -> list[tuple[str, str, str]]:
         label = find_column(table.columns, None, LABEL, table.source)
         part = find_column(table.columns, None, PART, table.source)
         for batch in table.batches():
-            for reject in batch.rejects:
-                raise TableError(f"{reject.source}:{reject.line}: {reject.reason}")
+            _refuse_rejects(batch)
             rows += [
                 (name, value, f"{table.source}:{line}")
                 for value, name, line in _labelled_rows(batch, [part], label)

@@ -1,4 +1,4 @@
-"""File formats and compression, told by the extension of a file name."""
+"""File formats and compression, and the file extensions that name them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,11 @@ def format_of(
     if not path:
         raise TableError('the file name is empty. Give a file, or "-" for a pipe')
     if requested is not None:
-        return _checked(requested, option)
+        if requested not in list(Format):
+            raise TableError(
+                f"there is no format {requested!r}. Give one of {', '.join(Format)} with {option}"
+            )
+        return Format(requested)
     if path == STDIO:
         return stdio
     format = format_by_extension(path)
@@ -226,12 +230,3 @@ class _CountingStream(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         return self._stream.write(data)
-
-
-def _checked(requested: str, option: str) -> Format:
-    try:
-        return Format(requested)
-    except ValueError:
-        raise TableError(
-            f"there is no format {requested!r}. Give one of {', '.join(Format)} with {option}"
-        ) from None

@@ -129,13 +129,13 @@ def open_writer(
     """
     name = str(path)
     kind = output_format(name, format)
-    shown = "<stdout>" if name == STDIO else name
+    title = "<stdout>" if name == STDIO else name
 
     def new_encoder(stream: BinaryIO) -> Encoder:
         if kind is Format.PARQUET:
-            return ParquetEncoder(stream, schema, shown, metadata or {})
+            return ParquetEncoder(stream, schema, title, metadata or {})
         if kind is Format.EXCEL:
-            return ExcelEncoder(stream, schema, shown)
+            return ExcelEncoder(stream, schema, title)
         if kind is Format.JSONL:
             return JsonEncoder(stream, schema)
         return DelimitedEncoder(stream, schema, kind, escape)
