@@ -134,7 +134,7 @@ def test_a_report_is_written_beside_the_figures(run, index, labelled):
     assert "it contains your texts" in result.stderr
     page = Path("report.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
-    assert "<h1>50.0 % right</h1>" in page
+    assert "<h1>50.0 % accuracy</h1>" in page
 
 
 @pytest.mark.parametrize(
