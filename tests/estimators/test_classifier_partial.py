@@ -120,7 +120,9 @@ def test_loaded_vectors_of_other_dimensions_are_refused(tmp_path):
     made = OneShotClassifier("precomputed", threshold=None).fit(np.eye(4), list("abcd"))
     made.save(tmp_path / "index")
     loaded = OneShotClassifier.load(tmp_path / "index", encoder="precomputed")
-    with pytest.raises(InvalidTextsError, match="X has 3 features, but what was learnt has 4"):
+    with pytest.raises(
+        InvalidTextsError, match="X has 3 features, but the classifier was fitted with 4"
+    ):
         loaded.partial_fit(np.eye(3), list("abc"))
     loaded.partial_fit(np.eye(4)[:1], ["b"])
     assert len(loaded.engine_.index.state.entry("b").keys) == 2

@@ -85,7 +85,7 @@ def test_of_more_than_a_thousand_supports_a_seeded_sample_is_taken():
 def test_a_few_supports_are_scored_at_a_time_where_there_are_many_categories(monkeypatch):
     supports, rows, score, n_way = many(1000)
     whole = leave_one_category_out(supports, rows, score, n_way)
-    monkeypatch.setattr("textshot.scoring.threshold._AT_HAND", 42)
+    monkeypatch.setattr("textshot.scoring.threshold._BLOCK", 42)
     sizes = []
 
     def counted(queries):

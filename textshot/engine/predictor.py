@@ -261,8 +261,9 @@ class Predictor:
                 " more than one vector of a category, so there is none to move. Index with"
                 " --network matching to adapt"
             )
-        sample, state = sample_texts(_cleaned(texts), seed=int(seed)), self.index.state
-        adapted = adapt_prototypes(state, self._encode(sample), self._background)
+        vectors = self._encode(sample_texts(_cleaned(texts), seed=int(seed)))
+        # The state is read after encoding, so that a change in the meantime counts.
+        adapted = adapt_prototypes(self.index.state, vectors, self._background)
         return type(self)(self.encoder, Index(adapted, generation=self.index.generation))
 
     def _batches(

@@ -1,1 +1,1 @@
-"""From keys to scores, thresholds and probabilities. Pure arrays."""
+"""Scores, thresholds and probabilities from the keys of categories. Pure arrays."""

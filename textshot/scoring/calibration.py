@@ -1,4 +1,4 @@
-"""Probabilities and a threshold from labelled texts. Pure arrays."""
+"""Calibration of probabilities and the threshold on labelled texts. Pure arrays."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.types import MAX_UNKNOWN_SCORE
 
 MIN_IN_SCOPE = 30
-"""Fewer labelled texts that fit a category tell too little about probabilities."""
+"""Minimum number of labelled texts in scope to calibrate probabilities."""
 
 MIN_OUT_OF_SCOPE = 10
-"""Fewer texts that fit none tell too little about "unknown"."""
+"""Minimum number of labelled texts out of scope to calibrate "unknown"."""
 
-_LEAST_SCALE, _MOST_SCALE = 1e-3, 200.0
+_MIN_SCALE, _MAX_SCALE = 1e-3, 200.0
 _STEPS = 100
 
 _Wide = NDArray[np.float64]
@@ -78,24 +78,24 @@ def probabilities(scores: FloatArray, calibration: Calibration) -> _Wide:
     return shares[:, : scores.shape[1]]
 
 
-def best_threshold(best: FloatArray, right: NDArray[np.bool_], foreign: FloatArray) -> float:
+def best_threshold(best: FloatArray, right: NDArray[np.bool_], out_of_scope: FloatArray) -> float:
     """Return the threshold with the best mean of two shares, or the lowest of equal ones.
 
     Args:
         best: float32 (n,), the best score of each text that fits a category.
         right: bool (n,), whether its best category is the true one.
-        foreign: float32 (m,), the best score of each text that fits none.
+        out_of_scope: float32 (m,), the best score of each text that fits none.
 
     Returns:
         A cosine halfway between two scores; the shares are those of the fitting texts that are
         answered rightly, and of the others that are not answered.
     """
-    every = np.unique(np.concatenate([best, foreign]).astype(np.float64))
+    every = np.unique(np.concatenate([best, out_of_scope]).astype(np.float64))
     between = np.concatenate([[every[0] - 1e-3], (every[1:] + every[:-1]) / 2, [every[-1] + 1e-3]])
-    hits, strange = np.sort(best[right]), np.sort(foreign)
+    hits, negatives = np.sort(best[right]), np.sort(out_of_scope)
     answered = len(hits) - np.searchsorted(hits, between)
-    rejected = np.searchsorted(strange, between)
-    value = answered / len(best) + rejected / len(foreign)
+    rejected = np.searchsorted(negatives, between)
+    value = answered / len(best) + rejected / len(out_of_scope)
     return float(np.clip(between[int(value.argmax())], -1.0, 1.0))
 
 
@@ -139,7 +139,7 @@ def _derivatives(
 def _newton(point: _Wide, gradient: _Wide, curvature: _Wide) -> _Wide:
     """Return the step to the maximum of the parabola there; along a bound that holds the scale."""
     damped = curvature + 1e-9 * np.eye(len(gradient))
-    outward = point[0] <= _LEAST_SCALE if gradient[0] < 0 else point[0] >= _MOST_SCALE
+    outward = point[0] <= _MIN_SCALE if gradient[0] < 0 else point[0] >= _MAX_SCALE
     if not outward:
         return np.asarray(np.linalg.solve(damped, gradient), np.float64)
     step = np.zeros(len(gradient))
@@ -153,7 +153,7 @@ def _within(scores: _Wide, outcome: IntArray, point: _Wide, step: _Wide, with_no
     for _ in range(40):
         new = point.copy()
         new[: len(step)] += step
-        new[0] = min(max(new[0], _LEAST_SCALE), _MOST_SCALE)
+        new[0] = min(max(new[0], _MIN_SCALE), _MAX_SCALE)
         if _likelihood(scores, outcome, new, with_none) >= before - 1e-12:
             return new
         step = step / 2

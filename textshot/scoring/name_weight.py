@@ -1,4 +1,4 @@
-"""How many examples the name of a category is worth, from the categories alone. Pure arrays."""
+"""The weight of a category name relative to an example. Pure arrays."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MIN_T_STATISTIC = math.sqrt(1.5)
 _PRIOR = 8.0
 """What is known beforehand counts as much as this many categories do."""
 
-_MOST_BEFOREHAND = 3.0
+_MAX_PRIOR_WEIGHT = 3.0
 """More, and a text that equals the only example of one of two categories is not recognised."""
 
 _FLOOR = 0.4
 """Names are taken to have this share of the examples' noise at least; no real ones had less."""
 
-_LEAST, _MOST = 0.05, 9.0
-_MOST_CATEGORIES, _MOST_EXAMPLES = 500, 1000
+_MIN, _MAX = 0.05, 9.0
+_MAX_CATEGORIES, _MAX_EXAMPLES = 500, 1000
 
 _Wide = NDArray[np.float64]
 
@@ -90,11 +90,11 @@ def estimate_name_weight(keys: FloatArray, rows: IntArray, kinds: IntArray) -> N
     named = np.flatnonzero(kinds == NAME)
     both = np.intersect1d(rows[named], rows[kinds == EXAMPLE])
     if len(both) < 3:
-        return NameWeight(round(_beforehand(len(named)), 3))
-    chosen = _some(both, _MOST_CATEGORIES)
-    each = max(2, _MOST_EXAMPLES // len(chosen))
+        return NameWeight(round(_prior_weight(len(named)), 3))
+    chosen = _sample(both, _MAX_CATEGORIES)
+    each = max(2, _MAX_EXAMPLES // len(chosen))
     examples = np.concatenate(
-        [_some(np.flatnonzero((kinds == EXAMPLE) & (rows == row)), each) for row in chosen]
+        [_sample(np.flatnonzero((kinds == EXAMPLE) & (rows == row)), each) for row in chosen]
     )
     own = np.searchsorted(chosen, rows[examples])
     names = keys[named[np.searchsorted(rows[named], chosen)]].astype(np.float64)
@@ -105,8 +105,8 @@ def estimate_name_weight(keys: FloatArray, rows: IntArray, kinds: IntArray) -> N
     example = _by_examples(texts @ texts.T, own, len(chosen), name.signal)
     # Names that say nothing are much alike: what little noise they have is no merit.
     noise = max(name.noise, _FLOOR * example.noise)
-    measured = min(max(doubt * (name.signal / noise) / example.worth, _LEAST), _MOST)
-    shots = _with_prior(measured, len(chosen), _beforehand(len(named)))
+    measured = min(max(doubt * (name.signal / noise) / example.worth, _MIN), _MAX)
+    shots = _with_prior(measured, len(chosen), _prior_weight(len(named)))
     return NameWeight(round(shots, 3), round(t_statistic, 3))
 
 
@@ -141,21 +141,21 @@ def _of_others(cosines: _Wide, other: NDArray[np.bool_]) -> tuple[_Wide, _Wide]:
     return mean, squares / np.maximum(count - 1, 1)
 
 
-def _beforehand(n_categories: int) -> float:
+def _prior_weight(n_categories: int) -> float:
     """Return what a name is worth before anything is seen: 3 of two categories, 1.1 of 77."""
     if n_categories < 2:
         return 1.0  # there is nothing to tell it from
-    return min(1.0 + _PRIOR / n_categories, _MOST_BEFOREHAND)
+    return min(1.0 + _PRIOR / n_categories, _MAX_PRIOR_WEIGHT)
 
 
-def _with_prior(measured: float, n_categories: int, beforehand: float) -> float:
-    logs = n_categories * math.log(measured) + _PRIOR * math.log(beforehand)
+def _with_prior(measured: float, n_categories: int, prior_weight: float) -> float:
+    logs = n_categories * math.log(measured) + _PRIOR * math.log(prior_weight)
     return math.exp(logs / (n_categories + _PRIOR))
 
 
-def _some(places: IntArray, most: int) -> IntArray:
-    """Return `most` of some places at most, spread evenly."""
-    if len(places) <= most:
-        return places
-    found: IntArray = places[np.linspace(0, len(places) - 1, most).astype(np.int64)]
-    return found
+def _sample(rows: IntArray, n: int) -> IntArray:
+    """Return at most n of the rows, spread evenly."""
+    if len(rows) <= n:
+        return rows
+    sample: IntArray = rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
+    return sample

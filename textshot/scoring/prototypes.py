@@ -1,4 +1,4 @@
-"""Keys in, one unit vector per category out. Pure arrays."""
+"""Prototypes: one unit vector per category, from its keys. Pure arrays."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ def prototype(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray
     Raises:
         InvalidCategoriesError: the keys cancel each other out.
     """
-    found: FloatArray
     if len(keys) == 1:
-        found = keys[0].copy()
-        return found
-    found = _prototypes(keys[None], None if weights is None else weights[None])[0]
-    return found
+        only: FloatArray = keys[0].copy()
+        return only
+    mean: FloatArray = _prototypes(keys[None], None if weights is None else weights[None])[0]
+    return mean
 
 
 def category_prototypes(

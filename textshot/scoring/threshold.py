@@ -1,4 +1,4 @@
-"""When to say "unknown": the only place that abstains. Pure arrays."""
+"""The threshold below which an answer is "unknown". Pure arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.types import DEFAULT_REJECTION_RATE, DecisionSettings
 
 MIN_CATEGORIES = 5
-"""From here on the categories themselves set the threshold; below it is called a guess."""
+"""With fewer categories the threshold is derived from unrelated sentences and marked a guess."""
 
 GIVEN, TUNED = "given", "tuned on labelled texts"
 """Methods that a change of the categories leaves in force."""
@@ -20,11 +20,11 @@ GIVEN, TUNED = "given", "tuned on labelled texts"
 BACKGROUND_QUANTILE = 0.95
 
 OOS_MARGIN = 0.05
-"""By so much a text that fits nothing has to be nearer than the best category: it is one of many,
-each read on its own, and one of many is near by chance (docs/adr/0015)."""
+"""By this much an out-of-scope example has to be nearer than the best category, since one of many
+examples is near by chance (docs/adr/0015)."""
 
-_MOST_SCORES = 1000
-_AT_HAND = 64 << 20
+_MAX_SCORES = 1000
+_BLOCK = 64 << 20
 """Scores at once, 256 MiB: of 64 supports with a million categories."""
 
 Score = Callable[[FloatArray], FloatArray]
@@ -40,13 +40,13 @@ def derive(
     seed: int = 0,
     rate: float = 0.5,
 ) -> DecisionSettings:
-    """Find the threshold that fits these categories, from the categories alone.
+    """Return the threshold that is derived from the categories alone.
 
-    Each support is scored against all categories but its own: how near a text comes that belongs
-    to none of them. The threshold is the median of these leave-one-category-out scores, or another
-    quantile: `rate` of such texts come out as unknown. With fewer than MIN_CATEGORIES these are
-    too few, and too far apart, to rely on; then it is what 95 of 100 unrelated sentences stay
-    below, or that quantile if it is higher (docs/adr/0004).
+    Each support is scored against all other categories, which it does not belong to. The threshold
+    is the median of these leave-one-category-out scores, or another quantile, so that `rate` of
+    such texts are unknown. Fewer than MIN_CATEGORIES are too few, and too far apart, to rely on;
+    then it is the 95 % quantile of the scores of unrelated sentences, or the former quantile if
+    that is higher (docs/adr/0004).
 
     Args:
         supports: float32 (n, dim), one row for each example (or name) that stands for a category.
@@ -111,12 +111,12 @@ def leave_one_category_out(
     """
     if n_way < 2:
         return np.empty(0, np.float32)
-    if len(supports) > _MOST_SCORES:
+    if len(supports) > _MAX_SCORES:
         rng = np.random.default_rng(seed)
-        chosen = np.sort(rng.choice(len(supports), _MOST_SCORES, replace=False))
+        chosen = np.sort(rng.choice(len(supports), _MAX_SCORES, replace=False))
         supports, support_rows = supports[chosen], support_rows[chosen]
     best = np.empty(len(supports), np.float32)
-    size = max(1, _AT_HAND // n_way)
+    size = max(1, _BLOCK // n_way)
     for part in (slice(i, i + size) for i in range(0, len(supports), size)):
         scores = score(supports[part])
         scores[np.arange(len(scores)), support_rows[part]] = -np.inf

@@ -1,4 +1,4 @@
-"""Category vectors that move towards the texts which they will be asked about. Pure arrays.
+"""Transductive adaptation: prototypes that move towards unlabelled texts. Pure arrays.
 
 Opt-in (transduction): with it an answer depends on the other texts. Nothing is assumed about how
 often a category occurs, and what looks like no category moves nothing.
@@ -78,16 +78,16 @@ def adapt(vectors: FloatArray, n_keys: IntArray, texts: FloatArray) -> FloatArra
     start, own = vectors.astype(np.float64), _KEY_TEXTS * n_keys.astype(np.float64)
     margins = np.concatenate([_margins(block @ start.T) for block in _blocks(texts, len(vectors))])
     sure = texts[margins >= np.quantile(margins, 1 - _SURE)]
-    moved = start
+    adapted = start
     for _ in range(_ROUNDS):
         weights, sums = np.zeros(len(start)), np.zeros_like(start)
         for block in _blocks(sure, len(vectors)):
-            shares = _softmax(_SCALE * (block @ moved.T))
+            shares = _softmax(_SCALE * (block @ adapted.T))
             weights += shares.sum(axis=0)
             sums += shares.T @ block
         share = np.minimum(1.0, own / np.maximum(weights, 1e-12))
-        moved = _units(own[:, None] * start + share[:, None] * sums)
-    return unit_rows(moved)
+        adapted = _units(own[:, None] * start + share[:, None] * sums)
+    return unit_rows(adapted)
 
 
 def _margins(scores: _Wide) -> _Wide:
