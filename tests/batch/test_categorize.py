@@ -245,7 +245,7 @@ class Failing(Engine):
         super().__init__(engine.encoder, engine.index)
         self.error, self.calls = error, []
 
-    def answers(self, texts, k, *, threshold):
+    def predict_arrays(self, texts, k, *, threshold):
         self.calls.append(texts)
         if len(self.calls) > 1:
             raise self.error

@@ -12,8 +12,7 @@ import pytest
 from job_files import content, write_rows
 
 from textshot.batch import categorize
-from textshot.batch.compare import Side, drift_of
-from textshot.batch.significance import stability, standard_errors
+from textshot.batch.comparison import RunStats, compare, stability_index, z_score
 from textshot.errors import TableError
 from textshot.testing import toy_engine
 from textshot.types import Category
@@ -31,7 +30,7 @@ def side(counts, **other):
         "categories": [label for label in counts if label != "unknown"],
         "scores": [sum(counts.values())],
     }
-    return Side(**{**known, **other})
+    return RunStats(**{**known, **other})
 
 
 def marks(drift):
@@ -40,9 +39,9 @@ def marks(drift):
 
 def test_two_shares_are_apart_by_standard_errors():
     # 60 % in both together; 0.6 * 0.4 * (1/100 + 1/100) = 0.0048
-    assert standard_errors(50, 100, 70, 100) == pytest.approx(0.2 / math.sqrt(0.0048))
-    assert standard_errors(70, 100, 50, 100) == pytest.approx(-0.2 / math.sqrt(0.0048))
-    assert standard_errors(10, 100, 20, 200) == 0.0
+    assert z_score(50, 100, 70, 100) == pytest.approx(0.2 / math.sqrt(0.0048))
+    assert z_score(70, 100, 50, 100) == pytest.approx(-0.2 / math.sqrt(0.0048))
+    assert z_score(10, 100, 20, 200) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -56,46 +55,46 @@ def test_two_shares_are_apart_by_standard_errors():
     ],
 )
 def test_of_too_few_nothing_is_said(counts):
-    assert standard_errors(*counts) is None
+    assert z_score(*counts) is None
 
 
 def test_the_same_scores_are_stable():
-    assert stability([10, 20, 30], [10, 20, 30]) == 0.0
-    assert stability([10, 20, 30], [100, 200, 300]) == pytest.approx(0.0)
+    assert stability_index([10, 20, 30], [10, 20, 30]) == 0.0
+    assert stability_index([10, 20, 30], [100, 200, 300]) == pytest.approx(0.0)
 
 
 def test_the_stability_index_with_a_pencil():
     # halves become three quarters and one: 0.25 ln 1.5 - 0.25 ln 0.5 = 0.25 ln 3
-    assert stability([50, 50], [75, 25]) == pytest.approx(0.25 * math.log(3))
-    assert stability([50, 50], [750, 250]) == pytest.approx(0.25 * math.log(3))
+    assert stability_index([50, 50], [75, 25]) == pytest.approx(0.25 * math.log(3))
+    assert stability_index([50, 50], [750, 250]) == pytest.approx(0.25 * math.log(3))
 
 
 def test_bins_are_joined_to_a_tenth_of_the_earlier_rows_each():
-    assert stability([4, 6, 90], [6, 4, 90]) == 0.0
-    assert stability([50, 48, 2], [50, 2, 48]) == 0.0  # the rest is of the last class
-    assert stability([0, 0, 100], [30, 30, 40]) == 0.0  # one class says nothing
+    assert stability_index([4, 6, 90], [6, 4, 90]) == 0.0
+    assert stability_index([50, 48, 2], [50, 2, 48]) == 0.0  # the rest is of the last class
+    assert stability_index([0, 0, 100], [30, 30, 40]) == 0.0  # one class says nothing
 
 
 def test_a_class_that_is_empty_now_counts_as_half_a_row():
     expected = (0.005 - 0.5) * math.log(0.005 / 0.5) + (1 - 0.5) * math.log(1 / 0.5)
-    assert stability([50, 50], [0, 100]) == pytest.approx(expected)
+    assert stability_index([50, 50], [0, 100]) == pytest.approx(expected)
 
 
 def test_what_is_more_than_chance_is_marked():
     # three comparisons, "unknown" is one: 0.01 / 3 is beyond 2.94 standard errors
     before = side({"a": 50, "b": 50})
-    assert marks(drift_of(before, side({"a": 70, "b": 30}))) == {"a": "", "b": ""}  # 2.89
-    assert marks(drift_of(before, side({"a": 75, "b": 25}))) == {"a": "more", "b": "less"}  # 3.65
+    assert marks(compare(before, side({"a": 70, "b": 30}))) == {"a": "", "b": ""}  # 2.89
+    assert marks(compare(before, side({"a": 75, "b": 25}))) == {"a": "more", "b": "less"}  # 3.65
 
 
 def test_the_more_categories_the_rarer_is_a_mark():
     others = {f"c{i}": 0 for i in range(100)}
-    drift = drift_of(side({"a": 50, "b": 50} | others), side({"a": 75, "b": 25} | others))
+    drift = compare(side({"a": 50, "b": 50} | others), side({"a": 75, "b": 25} | others))
     assert set(marks(drift).values()) == {""}  # 0.01 / 103 is beyond 3.9
 
 
 def test_unknown_is_compared_as_well():
-    drift = drift_of(side({"a": 90, "unknown": 10}), side({"a": 60, "unknown": 40}))
+    drift = compare(side({"a": 90, "unknown": 10}), side({"a": 60, "unknown": 40}))
     assert (drift.unknown.before, drift.unknown.now, drift.unknown.mark) == (0.1, 0.4, "more")
     assert drift.unknown.points == pytest.approx(30)
     assert "unknown" not in marks(drift)
@@ -104,8 +103,8 @@ def test_unknown_is_compared_as_well():
 def test_categories_are_new_or_gone_and_come_first():
     before = side({"a": 50, "b": 30, "c": 20})
     now = side({"a": 20, "b": 31, "d": 49})
-    drift = drift_of(before, now)
-    assert [(c.label, c.before, c.now, c.words) for c in drift.changes] == [
+    drift = compare(before, now)
+    assert [(c.label, c.before, c.now, c.verdict) for c in drift.changes] == [
         ("d", None, 0.49, "new"),
         ("c", 0.2, None, "gone"),
         ("a", 0.5, 0.2, "less"),
@@ -115,7 +114,7 @@ def test_categories_are_new_or_gone_and_come_first():
 
 
 def test_a_category_that_no_row_got_is_not_gone():
-    drift = drift_of(side({"a": 50}), replace(side({"b": 50}), categories=["a", "b"]))
+    drift = compare(side({"a": 50}), replace(side({"b": 50}), categories=["a", "b"]))
     assert [(c.label, c.now, c.mark) for c in drift.changes] == [
         ("b", 1.0, "new"),
         ("a", 0, "less"),
@@ -125,41 +124,41 @@ def test_a_category_that_no_row_got_is_not_gone():
 @pytest.mark.parametrize(
     ("now", "psi", "words"),
     [
-        ([250, 250], 0.0, "no shift worth mentioning"),
-        ([320, 180], 0.14 * math.log(0.64 / 0.36), "no shift worth mentioning"),
+        ([250, 250], 0.0, "no notable shift"),
+        ([320, 180], 0.14 * math.log(0.64 / 0.36), "no notable shift"),
         ([340, 160], 0.18 * math.log(0.68 / 0.32), "a shift"),
         ([375, 125], 0.25 * math.log(3), "a large shift"),
     ],
 )
 def test_words_for_the_scores(now, psi, words):
-    drift = drift_of(side({"a": 500}, scores=[250, 250]), side({"a": 500}, scores=now))
+    drift = compare(side({"a": 500}, scores=[250, 250]), side({"a": 500}, scores=now))
     assert drift.psi == pytest.approx(psi)
     assert drift.scores == words
 
 
 def test_scores_that_cannot_be_compared():
-    few = drift_of(side({"a": 499}), side({"a": 5000}))
-    assert (few.psi, few.scores) == (None, "too few texts to tell: 500 in each run are needed")
-    other = drift_of(side({"a": 500}), side({"a": 500}, encoder="another"))
-    assert (other.psi, other.scores) == (None, "not comparable: another encoder")
+    few = compare(side({"a": 499}), side({"a": 5000}))
+    assert (few.psi, few.scores) == (None, "too few texts to tell: each run needs 500")
+    other = compare(side({"a": 500}), side({"a": 500}, encoder="another"))
+    assert (other.psi, other.scores) == (None, "not comparable: the encoder changed")
 
 
 def test_what_differs_beside_the_texts_is_said():
     before = side({"a": 1})
-    assert drift_of(before, before).notes == ()
-    assert drift_of(before, replace(before, generation=3, content="d")).notes == (
+    assert compare(before, before).notes == ()
+    assert compare(before, replace(before, generation=3, content="d")).notes == (
         "the index was generation 1, now 3",
     )
-    assert drift_of(before, replace(before, content="d", encoder="f", threshold=None)).notes == (
-        "the index has other numbers: another one, or adapted to other texts",
-        "the encoder is another one",
+    assert compare(before, replace(before, content="d", encoder="f", threshold=None)).notes == (
+        "the index has other vectors: another index, or adapted to other texts",
+        "the encoder changed",
         "the threshold was 0.300, now none",
     )
 
 
 def test_nothing_can_be_compared_with_nothing():
-    drift = drift_of(side({}), side({}))
-    assert (drift.changes, drift.unknown.words, drift.psi) == ((), "too few to tell", None)
+    drift = compare(side({}), side({}))
+    assert (drift.changes, drift.unknown.verdict, drift.psi) == ((), "too few to tell", None)
 
 
 @pytest.fixture
@@ -189,7 +188,7 @@ def test_an_earlier_run_is_found_by_what_there_is_of_it(engine, output, named):
     assert second.drift.before == first.fingerprint
     assert (second.drift.generations, second.drift.rows) == ((1, 2), (297, 100))
     assert second.drift.changes[0].label == "lost card"
-    assert second.drift == drift_of(first.side(), second.side())
+    assert second.drift == compare(first.stats(), second.stats())
 
 
 def test_a_copy_of_a_summary_will_do(engine):
@@ -204,9 +203,9 @@ def test_the_comparison_is_no_part_of_the_run(engine):
     plain = categorize(engine, "next.csv", "out.csv")
     before = content(".")
     again = categorize(engine, "next.csv", "out.csv", compare="old.csv")
-    assert (again.fingerprint, again.n_known) == (plain.fingerprint, 1)
+    assert (again.fingerprint, again.n_resumed) == (plain.fingerprint, 1)
     assert again.drift is not None
-    assert again.record() == plain.record()
+    assert again.to_dict() == plain.to_dict()
     changed = {name for name, data in content(".").items() if before[name] != data}
     assert changed == {"out.csv.run/summary.html"}
     categorize(engine, "next.csv", "out.csv")
@@ -217,7 +216,7 @@ def test_a_run_is_not_compared_with_itself(engine):
     categorize(engine, "in.csv", "out.csv")
     before = content(".")
     for named in ("out.csv", "out.csv.run", "./out.csv.run/summary.json"):
-        with pytest.raises(TableError, match=r"where the run itself writes.*keep a copy of"):
+        with pytest.raises(TableError, match=r"this run writes there.*copy"):
             categorize(engine, "next.csv", "out.csv", compare=named)
     assert content(".") == before
 
@@ -225,7 +224,7 @@ def test_a_run_is_not_compared_with_itself(engine):
 def test_a_run_that_is_not_finished_has_no_summary(engine):
     categorize(engine, "in.csv", "old/")
     Path("old/_textshot/summary.json").unlink()
-    with pytest.raises(TableError, match=r"old: its run is not finished. Finish it first"):
+    with pytest.raises(TableError, match=r"old: its run is not finished"):
         categorize(engine, "next.csv", "out.csv", compare="old")
 
 
@@ -234,9 +233,13 @@ def test_a_run_that_is_not_finished_has_no_summary(engine):
     [
         ("nowhere.csv", None, "nowhere.csv: there is no summary of a run beside it. Name the"),
         ("in.csv", None, "in.csv: there is no summary of a run beside it"),
-        ("a.json", "{", "a.json: is no summary of textshot, or is damaged"),
-        ("a.json", "[]", "a.json: is no summary of textshot, or is damaged"),
-        ("a.json", json.dumps({"tally": {}}), "a.json: is no summary of textshot, or is damaged"),
+        ("a.json", "{", "a.json: is not a summary of textshot"),
+        ("a.json", "[]", "a.json: is not a summary of textshot"),
+        (
+            "a.json",
+            json.dumps({"tally": {}}),
+            "a.json: is not a summary of textshot",
+        ),
     ],
 )
 def test_what_is_no_summary_is_said_before_anything_is_done(engine, named, body, message):

@@ -83,7 +83,7 @@ def test_files_that_cannot_be_read_are_counted(engine):
 
 def test_what_tells_nothing_is_an_error(engine):
     Path("a.csv").write_text('text\n""\n')
-    with pytest.raises(TableError, match=r"a\.csv: no row of it can be used"):
+    with pytest.raises(TableError, match=r"a\.csv: has no valid row"):
         estimate(engine, "a.csv", "out/")
-    with pytest.raises(TableError, match="what comes out of a pipe is not known beforehand"):
+    with pytest.raises(TableError, match="a pipe cannot be read ahead"):
         estimate(engine, "-", "out/")

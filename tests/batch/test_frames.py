@@ -126,7 +126,7 @@ def test_frames_longer_than_a_shard_and_with_probabilities(engine, kind, monkeyp
     whole = rows_of(categorize_frame(KINDS[kind](table_of(TEXTS)), engine))
     assert whole == expected(engine, table_of(TEXTS))
     assert whole[0]["probability"] > 0
-    monkeypatch.setattr("textshot.batch.frames.SHARD_ROWS", 7)
+    monkeypatch.setattr("textshot.batch.frames.DEFAULT_SHARD_ROWS", 7)
     assert rows_of(categorize_frame(KINDS[kind](table_of(TEXTS)), engine)) == whole
 
 
@@ -189,18 +189,18 @@ def test_polars_keeps_its_types(engine):
 
 
 def test_what_is_no_frame_is_told_with_what_to_do(engine):
-    with pytest.raises(TableError, match=r"a LazyFrame has no rows yet. Give what its collect\(\)"):
+    with pytest.raises(TableError, match=r"a LazyFrame has no rows yet. Pass what its collect\(\)"):
         categorize_frame(pl.LazyFrame({"text": ["a"]}), engine)
-    with pytest.raises(TableError, match=r"a builtins.list is no frame that is known"):
+    with pytest.raises(TableError, match=r"a builtins.list is not a supported frame"):
         categorize_frame(["my parcel"], engine)
     with pytest.raises(
         TableError, match="the frame: there is no column 'body'; it has 'id', 'text'"
     ):
         categorize_frame(table_of(["a"]), engine, "body")
     twice = pd.DataFrame([["a", "b"]], columns=["text", "text"])
-    with pytest.raises(TableError, match=r"2 columns are called 'text'\. Rename one"):
+    with pytest.raises(TableError, match=r"'text' 2 times\. Rename one"):
         categorize_frame(twice, engine)
-    with pytest.raises(InvalidCategoriesError, match="no category has 'team'"):
+    with pytest.raises(InvalidCategoriesError, match="no category has metadata 'team'"):
         categorize_frame(table_of(["a"]), engine, metadata=["team"])
 
 

@@ -14,7 +14,7 @@ from job_files import content, write_rows
 
 from textshot import Engine
 from textshot.batch import categorize, shards
-from textshot.batch.run_log import Run, locked
+from textshot.batch.run_log import RunLog, locked
 from textshot.errors import ConflictError, InvalidCategoriesError, TableError
 from textshot.io import Format, open_table, text_column
 from textshot.testing import HashingEncoder, toy_categories, toy_engine
@@ -64,13 +64,13 @@ def answers_counted(monkeypatch):
     """How many rows a worker answers from now on, a number for each shard."""
     from textshot.batch.worker import Worker
 
-    counted, answered = [], Worker.answered
+    counted, answered = [], Worker.answer
 
     def counting(self, data):
         counted.append(data.num_rows)
         return answered(self, data)
 
-    monkeypatch.setattr(Worker, "answered", counting)
+    monkeypatch.setattr(Worker, "answer", counting)
     return counted
 
 
@@ -83,7 +83,7 @@ def test_a_job_goes_on_where_it_stopped(engine, monkeypatch, output):
     counted = answers_counted(monkeypatch)
     report = categorize(engine, "in.csv", output, shard_rows=100)
     assert len(counted) == 6
-    assert (report.read, report.written, report.rejected, report.n_known) == (1000, 990, 10, 4)
+    assert (report.read, report.written, report.rejected, report.n_resumed) == (1000, 990, 10, 4)
 
 
 @pytest.mark.parametrize("output", ["out.csv", "parts/"])
@@ -107,8 +107,8 @@ def test_what_is_finished_is_not_done_again(engine, monkeypatch, output):
     first = categorize(engine, "in.csv", output, shard_rows=100)
     before, counted = content("."), answers_counted(monkeypatch)
     again = categorize(engine, "in.csv", output, shard_rows=100)
-    assert (counted, again.n_known) == ([], 3)
-    assert again.record() == first.record()
+    assert (counted, again.n_resumed) == ([], 3)
+    assert again.to_dict() == first.to_dict()
     assert content(".") == before
     categorize(engine, "in.csv", output, shard_rows=100, restart=True)
     assert len(counted) == 3
@@ -164,13 +164,11 @@ def test_rows_of_another_index_are_never_among_those_of_this_one(engine):
         categorize(engine, "in.csv", "parts/", shard_rows=100, on_progress=stop_after(2))
     before = content("parts")
     engine.add([Category("lost card", examples=["my card is gone"])])
-    with pytest.raises(
-        TableError, match=r"parts/: holds rows of another run.*differs is the index"
-    ):
+    with pytest.raises(TableError, match=r"parts/: holds rows of another run; the index changed"):
         categorize(engine, "in.csv", "parts/", shard_rows=100)
     assert content("parts") == before
     report = categorize(engine, "in.csv", "parts/", shard_rows=100, restart=True)
-    assert (report.read, report.n_known) == (300, 0)
+    assert (report.read, report.n_resumed) == (300, 0)
     assert "lost card" in report.tally.counts
 
 
@@ -183,7 +181,7 @@ def test_one_file_is_made_anew_for_another_index_and_whole_at_every_moment(engin
         categorize(engine, "in.csv", "out.csv", shard_rows=100, on_progress=stop_after(2))
     assert Path("out.csv").read_bytes() == before
     report = categorize(engine, "in.csv", "out.csv", shard_rows=100)
-    assert report.n_known == 2
+    assert report.n_resumed == 2
     assert {row[2] for row in rows("out.csv")[1:]} == set(report.tally.counts)
 
 
@@ -208,7 +206,7 @@ def test_another_encoder_is_another_run(engine):
     write_rows("in.csv", 300)
     categorize(engine, "in.csv", "parts/")
     other = Engine.build(toy_categories(), encoder=HashingEncoder(dim=64), threshold=0.25)
-    with pytest.raises(TableError, match="what differs is the index, the encoder"):
+    with pytest.raises(TableError, match="the index, the encoder or its backend changed"):
         categorize(other, "in.csv", "parts/")
 
 
@@ -217,7 +215,7 @@ def test_a_changed_input_is_noticed(engine):
     write_rows("more.csv", 300)
     categorize(engine, ["in.csv", "more.csv"], "parts/")
     write_rows("more.csv", 301)
-    with pytest.raises(TableError, match=r"the input \(1 of its files, such as more.csv\)"):
+    with pytest.raises(TableError, match=r"the input \(1 files, such as more.csv\)"):
         categorize(engine, ["in.csv", "more.csv"], "parts/")
 
 
@@ -225,7 +223,7 @@ def test_a_folder_with_something_else_is_left_alone(engine):
     write_rows("in.csv", 10)
     Path("mine").mkdir()
     Path("mine/letter.txt").write_text("dear")
-    with pytest.raises(TableError, match="mine: there is something in this folder"):
+    with pytest.raises(TableError, match="mine: this folder holds files"):
         categorize(engine, "in.csv", "mine")
     assert names("mine") == ["letter.txt"]
 
@@ -237,7 +235,7 @@ def test_of_two_jobs_on_one_output_the_second_is_told_and_touches_nothing(engine
     before = content("parts")
     with (
         locked(Path("parts/_textshot"), "parts/"),
-        pytest.raises(ConflictError, match="parts/: another process is working on it"),
+        pytest.raises(ConflictError, match="parts/: another process is writing this output"),
     ):
         categorize(engine, "in.csv", "parts/", shard_rows=100, restart=True)
     assert content("parts") == before
@@ -245,19 +243,19 @@ def test_of_two_jobs_on_one_output_the_second_is_told_and_touches_nothing(engine
 
 @pytest.mark.parametrize("output", ["parts/", "out.csv"])
 def test_a_stop_right_after_the_line_of_the_first_shard_loses_nothing(engine, monkeypatch, output):
-    append = Run._append
+    append = RunLog._append
 
     def stopped(self, record):
         append(self, record)
         raise Stop
 
     write_rows("in.csv", 300)
-    monkeypatch.setattr(Run, "_append", stopped)
+    monkeypatch.setattr(RunLog, "_append", stopped)
     with pytest.raises(Stop):
         categorize(engine, "in.csv", output, shard_rows=100)
-    monkeypatch.setattr(Run, "_append", append)
+    monkeypatch.setattr(RunLog, "_append", append)
     report = categorize(engine, "in.csv", output, shard_rows=100)
-    assert (report.read, report.n_known) == (300, 1)
+    assert (report.read, report.n_resumed) == (300, 1)
 
 
 def test_an_input_that_cannot_be_used_leaves_nothing_behind(engine):
@@ -276,7 +274,7 @@ def test_a_run_of_a_later_version_is_refused(engine):
     with pytest.raises(TableError, match=r"run.json has format 2, this textshot reads 1"):
         categorize(engine, "in.csv", "parts/")
     path.write_text("{")
-    with pytest.raises(TableError, match=r"run.json is damaged .* Begin anew with --restart"):
+    with pytest.raises(TableError, match=r"run.json is damaged .* Start again with --restart"):
         categorize(engine, "in.csv", "parts/")
     assert categorize(engine, "in.csv", "parts/", restart=True).read == 10
 
@@ -292,7 +290,7 @@ def test_metadata_of_the_category_is_added_by_choice():
     header, *found = rows("out.csv")
     assert header == ("text", "team", "label", "score", "margin", "team_textshot", "sla")
     assert [row[5:] for row in found] == [("finance", "2 days"), ("logistics", ""), ("", "")]
-    with pytest.raises(InvalidCategoriesError, match=r"no category has 'owner'.* is sla, team"):
+    with pytest.raises(InvalidCategoriesError, match=r"metadata 'owner'; there is sla, team"):
         categorize(engine, "in.csv", "out.csv", metadata=["owner"])
 
 
@@ -341,9 +339,9 @@ def test_an_adapted_job_adapts_once(engine, monkeypatch):
             engine, "in.csv", "parts/", adapt=True, shard_rows=100, on_progress=stop_after(3)
         )
     with monkeypatch.context() as patched:
-        patched.setattr("textshot.batch.adaptation.sample_texts", None)  # is not asked again
+        patched.setattr("textshot.batch.job.sample_texts", None)  # is not asked again
         report = categorize(engine, "in.csv", "parts/", adapt=True, shard_rows=100)
-    assert report.n_known == 3
+    assert report.n_resumed == 3
     assert report.adaptation.n_texts > 50
     whole = categorize(engine, "in.csv", "whole.csv", adapt=True, shard_rows=100)
     assert whole.tally == report.tally
@@ -374,9 +372,9 @@ def test_a_file_that_could_not_be_read_is_tried_again(engine, monkeypatch, outpu
         write_rows(f"{name}.csv", 300)
     gathered = shards._gathered
 
-    def failing(plan, place, *others):
-        for i, found in enumerate(gathered(plan, place, *others)):
-            if (place, i) == (0, 1):
+    def failing(plan, file, *others):
+        for i, found in enumerate(gathered(plan, file, *others)):
+            if (file, i) == (0, 1):
                 raise TableError("a.csv: cannot be read (the disk is tired)")
             yield found
 
@@ -384,10 +382,10 @@ def test_a_file_that_could_not_be_read_is_tried_again(engine, monkeypatch, outpu
         patched.setattr(shards, "_gathered", failing)
         first = categorize(engine, ["a.csv", "b.csv"], output, shard_rows=100)
         again = categorize(engine, ["a.csv", "b.csv"], output, shard_rows=100)
-    assert (first.read, again.read, again.n_known) == (400, 400, 4)
+    assert (first.read, again.read, again.n_resumed) == (400, 400, 4)
     assert again.failed == first.failed == [("a.csv", "a.csv: cannot be read (the disk is tired)")]
     last = categorize(engine, ["a.csv", "b.csv"], output, shard_rows=100)
-    assert (last.read, last.failed, last.n_known) == (600, [], 4)
+    assert (last.read, last.failed, last.n_resumed) == (600, [], 4)
     whole = categorize(engine, ["a.csv", "b.csv"], "whole.csv", shard_rows=100)
     assert last.tally == whole.tally
     assert output != "out.csv" or rows("out.csv") == rows("whole.csv")
@@ -400,8 +398,8 @@ def test_what_is_kept_in_memory_of_a_shard_does_not_grow_with_the_categories(tmp
     Path("in.csv").write_text("text\n" + "".join(f"number {i % 300}\n" for i in range(3000)))
     with pytest.raises(Stop):
         categorize(engine, "in.csv", "parts/", shard_rows=300, on_progress=stop_after(9))
-    run = Run(Path("parts/_textshot"), {})
+    run = RunLog(Path("parts/_textshot"), {})
     run.read(lambda key: Path(f"parts/part-{key[0]:05d}-{key[1]:05d}.csv").stat().st_size)
-    assert len(run.done) == 9
-    assert len(pickle.dumps(run.done)) < 100 * 9
+    assert len(run.shards) == 9
+    assert len(pickle.dumps(run.shards)) < 100 * 9
     assert [tally.written for tally in run.tallies()] == [300] * 9

@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,7 @@ def test_a_row_of_100_000_fields_is_rejected(engine):
     assert "has 100000 fields, the header has 1" in report.rejects_path.read_text()
 
 
+@pytest.mark.slow
 def test_100_000_columns_are_read_and_written(engine):
     names = [f"c{i}" for i in range(99_999)]
     rows = [f"{text}{',1' * 99_999}" for text in TEXTS[:3]]
@@ -283,12 +285,12 @@ def test_an_input_that_changes_ends_where_it_did(engine):
     report, found = job(engine, "b.csv", on_progress=advance)
     assert found == [text_of(i) for i in range(300)]
     [(name, reason)] = report.failed
-    assert (name, reason[:35]) == ("b.csv", "b.csv: changed while it was read; w")
-    assert "Begin anew with --restart" in reason
+    assert (name, reason[:34]) == ("b.csv", "b.csv: changed while it was read; ")
+    assert "Start again with --restart" in reason
 
 
 class Disk:
-    """A disk that is full from a moment on: that write is a short one, and no later one begins."""
+    """A disk that gets full: one write is short, and later ones fail, as does syncing a file."""
 
     def __init__(self, monkeypatch):
         self.n_calls, self.most = 0, None
@@ -297,6 +299,8 @@ class Disk:
 
     def _counted(self, call):
         def counted(handle, *data):
+            if not data and stat.S_ISDIR(os.fstat(handle).st_mode):
+                return call(handle)  # not every file system can sync a folder
             self.n_calls += 1
             if self.most is None or self.n_calls <= self.most:
                 return call(handle, *data)
@@ -360,12 +364,12 @@ def test_a_disk_that_is_full_in_a_part_or_in_what_they_are_joined_to(
 def test_a_full_disk_at_any_moment_and_then_room(engine, monkeypatch, output):
     def run(folder):
         monkeypatch.chdir(folder)
-        return categorize(engine, "in.csv", output, shard_rows=100)
+        return categorize(engine, "in.csv", output, shard_rows=150)
 
     top, disk = Path.cwd(), Disk(monkeypatch)
     whole = run(prepared("whole"))
     n_calls = disk.n_calls
-    assert n_calls > 20
+    assert n_calls > 15
     for most in range(n_calls):
         folder = prepared(top / f"full-{most}")
         disk.n_calls, disk.most = 0, most
@@ -373,5 +377,5 @@ def test_a_full_disk_at_any_moment_and_then_room(engine, monkeypatch, output):
             run(folder)
         disk.most = None
         report = run(folder)
-        assert report.record() == whole.record()
+        assert report.to_dict() == whole.to_dict()
         assert content(folder) == content(top / "whole")

@@ -28,11 +28,11 @@ from textshot.engine import Engine
 from textshot.testing import HashingEncoder
 
 def work(job):
-    answered = Worker.answered
+    answered = Worker.answer
     def told(self, data):
         os.write(1, b"shard\\n")
         return answered(self, data)
-    Worker.answered = told
+    Worker.answer = told
     os.chdir(job["folder"])
     engine = Engine.load("index", encoder=HashingEncoder())
     categorize(engine, ["in.csv"], job["output"], shard_rows=job["rows"], processes=1)
@@ -108,11 +108,11 @@ def go_on_through(jobs, folder, output, rows, n_kills, spread, seed=0):
 
 @pytest.mark.parametrize("output", ["parts/", "out.csv"])
 def test_a_job_that_is_killed_ends_as_one_that_is_not(tmp_path, jobs, output):
-    whole, killed = places(tmp_path, 6_000)
+    whole, killed = places(tmp_path, 2_000)
     n_shards, end = jobs.run(whole, output, 100)
-    assert (n_shards, end) == (60, "done")
-    answered, kills = go_on_through(jobs, killed, output, 100, 20, 0.02)
-    assert kills >= 10
+    assert (n_shards, end) == (20, "done")
+    answered, kills = go_on_through(jobs, killed, output, 100, 8, 0.02)
+    assert kills >= 4
     assert content(killed) == content(whole)
     assert answered <= n_shards + kills  # one shard each is done again at most
 

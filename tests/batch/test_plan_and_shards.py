@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from textshot.batch.inputs import find_sources
+from textshot.batch.options import JobOptions, RowSelection
 from textshot.batch.plan import make_plan
-from textshot.batch.row_selection import Choice
-from textshot.batch.shards import End, Shard, events
+from textshot.batch.shards import FileEnd, Shard, read_shards
 from textshot.errors import TableError
 
 
@@ -29,8 +29,8 @@ def plan_of(*inputs, **options):
 def rows(plan, **options):
     """All rows as dictionaries, and the ends."""
     found, ends = [], []
-    for event in events(plan, **options):
-        if isinstance(event, End):
+    for event in read_shards(plan, **options):
+        if isinstance(event, FileEnd):
             ends.append(event)
         else:
             found += event.data.to_pylist()
@@ -47,7 +47,7 @@ def test_the_columns_are_those_of_all_files_in_order():
         {"id": "1", "text": "x", "extra": None},
         {"id": None, "text": "y", "extra": "e"},
     ]
-    assert ends == [End(0, 1), End(1, 1)]
+    assert ends == [FileEnd(0, 1), FileEnd(1, 1)]
 
 
 def test_a_type_that_holds_both_is_taken_and_text_where_there_is_none():
@@ -63,7 +63,7 @@ def test_a_value_that_the_type_of_all_files_cannot_hold_ends_its_file_with_the_r
     pq.write_table(pa.table({"n": [0.5], "text": ["z"]}), "b.parquet")
     found, ends = rows(plan_of("a.parquet", "b.parquet"))
     assert found == [{"n": 0.5, "text": "z"}]
-    assert ends[0].broken.startswith(
+    assert ends[0].error.startswith(
         "a.parquet: the column 'n' is int64, with other files double, and not every value fits"
     )
 
@@ -97,11 +97,11 @@ def test_numbers_and_times_have_a_text():
     }
     for name, column in columns.items():
         pq.write_table(pa.table({"text": column}), f"{name}.parquet")
-        [shard, end] = events(plan_of(f"{name}.parquet"))
-        assert end.broken is None
+        [shard, end] = read_shards(plan_of(f"{name}.parquet"))
+        assert end.error is None
         assert len(shard.lines) == 2 - column.null_count
     pq.write_table(pa.table({"text": ["", "x"], "at": columns["nanos"]}), "empty.parquet")
-    [shard, _] = events(plan_of("empty.parquet"))
+    [shard, _] = read_shards(plan_of("empty.parquet"))
     assert shard.rejects[0].row == '["", "1970-01-01T00:00:01.000000001"]'
 
 
@@ -128,8 +128,8 @@ def test_a_file_without_the_text_is_left_out_with_the_reason():
     plan = plan_of("a.csv", "b.csv", "c.csv")
     found, ends = rows(plan)
     assert [row["id"] for row in found] == ["1"]
-    assert ends[1].broken.startswith("b.csv: there is no column 'text'; it has 'id', 'body'")
-    assert ends[2].broken.startswith("c.csv: its text is in ('Text',), that of files before")
+    assert ends[1].error.startswith("b.csv: there is no column 'text'; it has 'id', 'body'")
+    assert ends[2].error.startswith("c.csv: its text is in ('Text',), that of the files before")
 
 
 def test_where_no_file_can_be_used_the_first_reason_is_told():
@@ -142,7 +142,7 @@ def test_where_no_file_can_be_used_the_first_reason_is_told():
 @pytest.mark.parametrize("n_rows", [0, 1, 9, 10, 11, 25])
 def test_shards_hold_every_row_once_and_in_order(n_rows):
     Path("a.csv").write_text("text\n" + "".join(f"t{i}\n" for i in range(n_rows)))
-    found = list(events(plan_of("a.csv"), 10))
+    found = list(read_shards(plan_of("a.csv"), 10))
     shards = [event for event in found if isinstance(event, Shard)]
     assert [shard.n_read for shard in shards] == [10] * (n_rows // 10) + [n_rows % 10] * (
         n_rows % 10 > 0
@@ -150,22 +150,22 @@ def test_shards_hold_every_row_once_and_in_order(n_rows):
     assert [shard.key for shard in shards] == [(0, i) for i in range(len(shards))]
     texts = [text for shard in shards for text in shard.data.column("text").to_pylist()]
     assert texts == [f"t{i}" for i in range(n_rows)]
-    assert found[-1] == End(0, len(shards))
+    assert found[-1] == FileEnd(0, len(shards))
 
 
 @pytest.mark.parametrize("row", [f"{'x' * 1000},{'y' * 1000}", "," * 60])
 def test_long_texts_and_many_columns_make_smaller_shards(monkeypatch, row):
-    monkeypatch.setattr("textshot.batch.shards._MOST_BYTES", 100_000)
+    monkeypatch.setattr("textshot.batch.shards._MAX_SHARD_BYTES", 100_000)
     monkeypatch.setattr("textshot.batch.shards._BATCH_ROWS", 10)
     names = ",".join(f"c{i}" for i in range(row.count(",")))
     Path("a.csv").write_text(f"text,{names}\n" + f"{row}\n" * 200)
-    *shards, _ = events(plan_of("a.csv"))
+    *shards, _ = read_shards(plan_of("a.csv"))
     assert [shard.n_read for shard in shards] in ([60, 60, 60, 20], [50] * 4)
 
 
 def test_rejected_rows_count_and_are_where_they_were():
     Path("a.csv").write_text("id,text\n1,x\n2,\n3,y,z\n4,w\n5,v\n")
-    first, second, end = events(plan_of("a.csv"), 3)
+    first, second, end = read_shards(plan_of("a.csv"), 3)
     assert (first.n_read, second.n_read, end.n_shards) == (3, 2, 2)
     assert [(r.line, r.reason, r.row) for r in first.rejects] == [
         (3, "the text is empty (text)", '["2", ""]'),
@@ -182,7 +182,7 @@ def test_a_packed_file_that_is_cut_off_has_the_rows_before_that():
     assert [row["text"] for row in found] == [
         f"row number {i} of the file" for i in range(len(found))
     ]
-    assert end.broken.startswith("a.csv.gz: cannot be read after line")
+    assert end.error.startswith("a.csv.gz: cannot be read after line")
 
 
 @pytest.mark.parametrize("n_rows", [3, 10])
@@ -192,19 +192,19 @@ def test_a_file_that_breaks_has_all_rows_before_that_in_shards(n_rows):
     Path("b.csv").write_text("text\nlast\n")
     found, ends = rows(plan_of("a.csv.gz", "b.csv"), rows=n_rows)
     assert [row["text"] for row in found] == [*(f"t{i}" for i in range(25)), "last"]
-    assert (ends[0].n_shards, ends[1]) == (-(-25 // n_rows), End(1, 1))
-    assert ends[0].broken.startswith("a.csv.gz: cannot be read after line 26")
+    assert (ends[0].n_shards, ends[1]) == (-(-25 // n_rows), FileEnd(1, 1))
+    assert ends[0].error.startswith("a.csv.gz: cannot be read after line 26")
 
 
 def test_a_file_that_changes_while_it_is_read_ends_there():
     Path("a.csv").write_text("text\n" + "x\n" * 30)
-    found = events(plan_of("a.csv"), 10)
+    found = read_shards(plan_of("a.csv"), 10)
     assert next(found).n_read == 10
     with Path("a.csv").open("a") as file:
         file.write("y\n")
     [end] = found
-    assert end == End(0, 1, end.broken)
-    assert end.broken.startswith("a.csv: changed while it was read")
+    assert end == FileEnd(0, 1, end.error)
+    assert end.error.startswith("a.csv: changed while it was read")
 
 
 def test_files_that_are_done_are_not_opened():
@@ -212,30 +212,30 @@ def test_files_that_are_done_are_not_opened():
     Path("b.csv").write_text("text\ny\n")
     plan = plan_of("a.csv", "b.csv")
     Path("a.csv").unlink()
-    found, ends = rows(plan, over={0: 1})
-    assert (found, ends) == ([{"text": "y"}], [End(1, 1)])
+    found, ends = rows(plan, finished={0: 1})
+    assert (found, ends) == ([{"text": "y"}], [FileEnd(1, 1)])
 
 
 def test_a_limit_counts_over_files_with_those_that_are_done():
     for name in "abc":
         Path(f"{name}.csv").write_text("text\n" + f"{name}\n" * 10)
     plan = plan_of("a.csv", "b.csv", "c.csv")
-    found, ends = rows(plan, rows=4, over={0: 10}, chosen=Choice(limit=17))
+    found, ends = rows(plan, rows=4, finished={0: 10}, selection=RowSelection(limit=17))
     assert [row["text"] for row in found] == ["b"] * 7
-    assert ends == [End(1, 2)]
+    assert ends == [FileEnd(1, 2)]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": 0}, "limit is 0; 1 row"),
-        ({"share": 0.0}, "sample is 0.0"),
-        ({"share": 1.5}, "1.5"),
+        ({"limit": 0}, "limit is 0; it must be"),
+        ({"sample": 0.0}, "sample is 0.0"),
+        ({"sample": 1.5}, "1.5"),
     ],
 )
-def test_a_choice_of_nothing_is_refused(options, message):
+def test_a_selection_of_no_rows_is_refused(options, message):
     with pytest.raises(TableError, match=message):
-        Choice(**options)
+        JobOptions(**options)
 
 
 def test_a_file_of_very_many_columns_is_not_joined_with_others():
@@ -244,5 +244,5 @@ def test_a_file_of_very_many_columns_is_not_joined_with_others():
     Path("wide.csv").write_text(f"text,{names}\n" + "y," + ",".join("1" * 10_000) + "\n")
     plan = plan_of("a.csv", "wide.csv")
     assert plan.schema.names == ["text"]
-    assert plan.failed[1].startswith("wide.csv: has 10,001 columns, and beside other files 10,000")
+    assert plan.failed[1].startswith("wide.csv: has 10,001 columns; one file")
     assert len(plan_of("wide.csv").schema) == 10_001

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from itertools import islice
 from pathlib import Path
 
 import pytest
-from job_files import content, text_of, write_rows
+from job_files import content, write_rows
 
-from textshot.batch import categorize
-from textshot.batch.ray import actors_for, import_ray
-from textshot.batch.ray import categorize as answered
+from textshot.batch import categorize, categorize_frame
+from textshot.batch.ray import import_ray, n_actors
 from textshot.errors import TableError, TextshotError
 from textshot.testing import toy_engine
 
@@ -39,15 +38,15 @@ def cluster():
 
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as short:  # paths of sockets are
         os.environ["RAY_TMPDIR"] = short
-        found = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
         for _ in range(2):
-            found.add_node(**NODE)
-        found.wait_for_nodes()
+            cluster.add_node(**NODE)
+        cluster.wait_for_nodes()
         try:
-            yield found
+            yield cluster
         finally:
             ray.shutdown()
-            found.shutdown()
+            cluster.shutdown()
             del os.environ["RAY_TMPDIR"]
 
 
@@ -56,26 +55,39 @@ def engine():
     return toy_engine(threshold=0.25)
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder with an index and four files."""
-    monkeypatch.chdir(tmp_path)
+def write_inputs():
     for i in range(4):
         write_rows(f"in{i}.csv", 3_000)
     Path("in4.csv").write_text("id,body\n1,no text\n")
-    return tmp_path
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch):
+    """A folder with five files; the last has no text column."""
+    monkeypatch.chdir(tmp_path)
+    write_inputs()
 
 
 def parts(folder):
     return {name: data for name, data in content(folder).items() if name.startswith("part-")}
 
 
-def test_ray_and_this_machine_write_the_same(cluster, engine, place):
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """The parts of a local run over the same files in shards of 100 rows."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(tmp_path_factory.mktemp("local"))
+        write_inputs()
+        categorize(toy_engine(threshold=0.25), "*.csv", "local/", shard_rows=100)
+        return parts("local")
+
+
+def test_ray_and_this_machine_write_the_same(cluster, engine, inputs):
     one = categorize(engine, "*.csv", "local/", shard_rows=250)
-    told = []
+    progress = []
     two = categorize(
-        engine, "*.csv", "ray/", shard_rows=250, cluster=cluster.address,
-        on_progress=lambda rows, share: told.append((rows, share)),
+        engine, "*.csv", "ray/", shard_rows=250, runner="ray", ray_address=cluster.address,
+        on_progress=lambda rows, share: progress.append((rows, share)),
     )  # fmt: skip
     assert one.tally == two.tally
     assert one.failed == two.failed
@@ -85,11 +97,12 @@ def test_ray_and_this_machine_write_the_same(cluster, engine, place):
     assert len(parts("ray")) == 48
     rejects = [Path(folder, "_textshot/rejects.csv").read_bytes() for folder in ("local", "ray")]
     assert rejects[0] == rejects[1]
-    assert sum(rows for rows, _ in told) == two.read == 12_000
+    assert sum(rows for rows, _ in progress) == two.read == 12_000
 
 
-def test_a_node_that_dies_in_the_middle_loses_and_doubles_nothing(cluster, engine, place):
-    categorize(engine, "*.csv", "local/", shard_rows=100)
+def test_a_node_that_dies_in_the_middle_loses_and_doubles_nothing(
+    cluster, engine, inputs, expected
+):
     victims = [cluster.add_node(**NODE)]
     cluster.wait_for_nodes()
     done = []
@@ -100,48 +113,59 @@ def test_a_node_that_dies_in_the_middle_loses_and_doubles_nothing(cluster, engin
             cluster.remove_node(victims.pop(), allow_graceful=False)
 
     report = categorize(
-        engine, "*.csv", "ray/", shard_rows=100, cluster=cluster.address, on_progress=advance
+        engine,
+        "*.csv",
+        "ray/",
+        shard_rows=100,
+        runner="ray",
+        ray_address=cluster.address,
+        on_progress=advance,
     )
     assert not victims
     assert report.read == 12_000
-    assert parts("local") == parts("ray")
+    assert parts("ray") == expected
 
 
 DRIVER = """
 import sys
 from textshot.batch import categorize
 from textshot.testing import toy_engine
-def told(rows, share):
-    print(rows, flush=True)
 categorize(
     toy_engine(threshold=0.25),
     "*.csv",
     "ray/",
     shard_rows=100,
-    cluster=sys.argv[1],
-    on_progress=told,
+    runner="ray",
+    ray_address=sys.argv[1],
 )
 """
 
 
-def test_a_driver_that_is_killed_goes_on(cluster, engine, place):
-    categorize(engine, "*.csv", "local/", shard_rows=100)
-    with subprocess.Popen(
-        [sys.executable, "-c", DRIVER, cluster.address], stdout=subprocess.PIPE, text=True
-    ) as driver:
-        told = iter(driver.stdout.readline, "")
-        shards = (line for line in told if line != "0\n")  # of a file's end no row is told
-        assert len(list(islice(shards, 20))) == 20
+def n_finished(folder):
+    """How many shards the log of a run holds; a line that is being written does not count."""
+    log = Path(folder, "_textshot/shards.jsonl")
+    lines = log.read_text().split("\n")[:-1] if log.exists() else []
+    return sum("shard" in json.loads(line) for line in lines)
+
+
+def test_a_driver_that_is_killed_resumes(cluster, engine, inputs, expected):
+    command = [sys.executable, "-c", DRIVER, cluster.address]
+    with subprocess.Popen(command) as driver:
+        while n_finished("ray") < 20:
+            assert driver.poll() is None
+            time.sleep(0.02)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-    time.sleep(0.5)
-    report = categorize(engine, "*.csv", "ray/", shard_rows=100, cluster=cluster.address)
-    assert report.n_known >= 20
+    finished = n_finished("ray")
+    report = categorize(
+        engine, "*.csv", "ray/", shard_rows=100, runner="ray", ray_address=cluster.address
+    )
+    assert report.n_resumed == finished
     assert report.read == 12_000
-    assert parts("local") == parts("ray")
+    assert parts("ray") == expected
 
 
-def test_a_run_that_began_on_ray_ends_here_and_the_other_way_round(cluster, engine, place):
+def test_a_run_that_began_on_ray_ends_here_and_the_other_way_round(cluster, engine, inputs):
     class Stop(Exception):
         pass
 
@@ -149,25 +173,49 @@ def test_a_run_that_began_on_ray_ends_here_and_the_other_way_round(cluster, engi
         raise Stop
 
     with pytest.raises(Stop):
-        categorize(engine, "*.csv", "a/", shard_rows=500, cluster=cluster.address, on_progress=stop)
-    assert categorize(engine, "*.csv", "a/", shard_rows=500).n_known > 0
+        categorize(
+            engine,
+            "*.csv",
+            "a/",
+            shard_rows=500,
+            runner="ray",
+            ray_address=cluster.address,
+            on_progress=stop,
+        )
+    assert categorize(engine, "*.csv", "a/", shard_rows=500).n_resumed > 0
     with pytest.raises(Stop):
         categorize(engine, "*.csv", "b/", shard_rows=500, on_progress=stop)
-    categorize(engine, "*.csv", "b/", shard_rows=500, cluster=cluster.address)
+    categorize(engine, "*.csv", "b/", shard_rows=500, runner="ray", ray_address=cluster.address)
     assert parts("a") == parts("b")
 
 
-def test_a_dataset_gets_the_answers_as_columns(cluster, engine, place):
+class Categorizer:
+    def __init__(self):
+        self.engine = toy_engine(threshold=0.25)
+
+    def __call__(self, table):
+        return categorize_frame(table, self.engine)
+
+
+def test_a_ray_pipeline_can_categorize_its_tables(cluster, engine, inputs):
     ray = import_ray()
     if not ray.is_initialized():
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    texts = [text_of(i) for i in range(1000)]
-    data = ray.data.from_items([{"text": text, "label": i} for i, text in enumerate(texts)])
-    found = answered(data, engine, n_actors=2).to_pandas().sort_values("label")
-    predictions = engine.classify(texts)
-    assert list(found["label_textshot"]) == [p.label or "unknown" for p in predictions]
-    assert list(found["score"]) == [round(p.score, 6) for p in predictions]
-    assert actors_for(ray) == ray.cluster_resources()["CPU"] - 1
+    data = ray.data.read_csv("in0.csv").filter(lambda row: bool(row["text"]))
+    answered = data.map_batches(Categorizer, batch_format="pyarrow", concurrency=1).to_pandas()
+    predictions = engine.classify(list(answered["text"]))
+    assert list(answered["label"]) == [p.label or "unknown" for p in predictions]
+
+
+def test_one_cpu_in_eight_reads_and_writes():
+    class OfCpus:
+        def __init__(self, n):
+            self.n = n
+
+        def cluster_resources(self):
+            return {"CPU": float(self.n)}
+
+    assert [n_actors(OfCpus(n)) for n in (1, 2, 8, 16)] == [1, 1, 7, 14]
 
 
 LOCKED = """
@@ -189,7 +237,8 @@ cluster.shutdown()
 """
 
 
-def test_a_cluster_that_asks_for_a_token(engine, place):
+@pytest.mark.slow
+def test_a_cluster_that_asks_for_a_token(engine, inputs):
     engine.save("index")
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as short:
         environment = {**os.environ, "RAY_TMPDIR": short}
@@ -198,13 +247,13 @@ def test_a_cluster_that_asks_for_a_token(engine, place):
     right, wrong = done.stdout.splitlines()
     assert right == "right/ 0 summary: right/_textshot/summary.html"
     assert wrong.startswith("wrong/ 1 Error: Ray cannot be reached at ")
-    assert wrong.endswith("its token where it has one (RAY_AUTH_MODE, RAY_AUTH_TOKEN)")
+    assert wrong.endswith("its token if it has one (RAY_AUTH_MODE, RAY_AUTH_TOKEN)")
     assert len(parts("right")) == 1
     assert not Path("wrong").exists()
 
 
-def test_what_goes_wrong_on_a_node_is_said_as_it_is_here(cluster, engine, place, monkeypatch):
-    with pytest.raises(TableError, match="the first rows of an input are no work for a cluster"):
-        categorize(engine, "*.csv", "ray/", cluster=cluster.address, limit=5)
+def test_what_goes_wrong_on_a_node_is_said_as_it_is_here(cluster, engine, inputs, monkeypatch):
+    with pytest.raises(TableError, match="limit does not work with runner ray"):
+        categorize(engine, "*.csv", "ray/", runner="ray", ray_address=cluster.address, limit=5)
     with pytest.raises(TextshotError, match=r"Ray cannot be reached at 127\.0\.0\.1:1: "):
-        categorize(engine, "*.csv", "ray/", cluster="127.0.0.1:1")
+        categorize(engine, "*.csv", "ray/", runner="ray", ray_address="127.0.0.1:1")

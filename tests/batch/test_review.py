@@ -61,12 +61,12 @@ def test_the_most_doubtful_of_each_category_comes_first_and_then_the_next_of_eac
 
 
 @pytest.mark.parametrize(
-    ("n_known", "n_unknown", "expected"), [(90, 10, 2), (50, 50, 10), (10, 90, 10), (5, 95, 15)]
+    ("n_resumed", "n_unknown", "expected"), [(90, 10, 2), (50, 50, 10), (10, 90, 10), (5, 95, 15)]
 )
 def test_unknown_rows_get_their_share_but_half_at_most_while_there_are_others(
-    n_known, n_unknown, expected
+    n_resumed, n_unknown, expected
 ):
-    given = [ReviewRow(f"k{i}", f"c{i % 3}", 0.5, i / 100) for i in range(n_known)]
+    given = [ReviewRow(f"k{i}", f"c{i % 3}", 0.5, i / 100) for i in range(n_resumed)]
     given += [ReviewRow(f"u{i}", "unknown", 0.1, i / 1000) for i in range(n_unknown)]
     found = texts(most_uncertain(given, 20))
     assert len(found) == 20
@@ -76,13 +76,13 @@ def test_unknown_rows_get_their_share_but_half_at_most_while_there_are_others(
 
 
 def test_what_is_close_to_the_threshold_is_doubtful_and_a_probability_goes_before_the_margin():
-    clear = ReviewRow("a", "x", 0.5, 0.3, away=0.2)
-    close = replace(clear, text="b", away=0.01)
+    clear = ReviewRow("a", "x", 0.5, 0.3, distance=0.2)
+    close = replace(clear, text="b", distance=0.01)
     assert texts(most_uncertain([clear, close], 2)) == ["b", "a"]
     sure, unsure = (replace(clear, text=f"{p}", probability=p) for p in (0.9, 0.4))
     tight = replace(sure, text="tight", margin=0.001)
     assert texts(most_uncertain([sure, unsure, tight], 3)) == ["0.4", "0.9", "tight"]
-    on_it = replace(sure, text="on it", away=0.0)
+    on_it = replace(sure, text="on it", distance=0.0)
     assert texts(most_uncertain([sure, unsure, on_it], 1)) == ["on it"]
 
 
@@ -109,7 +109,7 @@ def test_a_stream_of_rows_gives_what_all_of_them_give_at_once(seed, monkeypatch)
     ]
     given = list({row.text: row for row in given}.values())
     at_once = most_uncertain(given, 40)  # held until the end
-    monkeypatch.setattr("textshot.batch.review._FEWEST_HELD", 1)
+    monkeypatch.setattr("textshot.batch.review._MIN_POOL", 1)
     assert most_uncertain(given, 40) == at_once
     counted = Counter(row.answer for row in at_once)
     n_unknown = counted.pop("unknown")
@@ -216,9 +216,9 @@ def test_what_is_finished_is_not_done_again_for_a_review(engine, monkeypatch):
     def refuse(self, data):
         raise AssertionError
 
-    monkeypatch.setattr("textshot.batch.worker.Worker.answered", refuse)
+    monkeypatch.setattr("textshot.batch.worker.Worker.answer", refuse)
     report = categorize(engine, "in.csv", "out.csv", review="review.xlsx", review_rows=7)
-    assert (report.n_known, report.n_review) == (1, 7)
+    assert (report.n_resumed, report.n_review) == (1, 7)
     Path("review.xlsx").unlink()
     assert content(".") == before
 
@@ -248,7 +248,7 @@ def test_what_people_filled_in_is_never_replaced(engine):
     workbook.worksheets[0]["G3"] = "unknown"
     workbook.save("review.xlsx")
     before = content(".")
-    with pytest.raises(TableError, match="1 label is filled in there already"):
+    with pytest.raises(TableError, match="holds 1 label that people filled in"):
         categorize(engine, "in.csv", "other.csv", review="review.xlsx")
     assert content(".") == before
 
@@ -262,7 +262,7 @@ def test_what_people_filled_in_is_never_replaced(engine):
         ("review", "the extension does not tell the format"),
         ("review.txt", "a review is a table"),
         ("nowhere/review.csv", "the folder nowhere does not exist"),
-        ("table.csv", "is there already and no review"),
+        ("table.csv", "exists and is not a review"),
     ],
 )
 def test_a_place_where_a_review_would_do_harm_is_refused_before_anything_is_done(
@@ -280,17 +280,17 @@ def test_a_review_in_a_folder_of_rows_and_one_of_no_rows_are_refused(engine):
     write_rows("in.csv", 20)
     Path("mails").mkdir()
     write_rows("mails/a.csv", 20)
-    with pytest.raises(TableError, match="or lie in it"):
+    with pytest.raises(TableError, match="or be in its folder"):
         categorize(engine, ["mails"], "out.csv", review="mails/review.csv")
     categorize(engine, "in.csv", "parts/")
-    with pytest.raises(TableError, match="or lie in it"):
+    with pytest.raises(TableError, match="or be in its folder"):
         categorize(engine, "in.csv", "parts/", review="parts/review.csv")
-    with pytest.raises(TableError, match="review_rows is 0; 1 row at least"):
+    with pytest.raises(TableError, match="review_rows is 0; it must be at least 1"):
         categorize(engine, "in.csv", "out.csv", review="review.csv", review_rows=0)
 
 
 def test_a_pipe_has_no_review(engine, capfdbinary):
     write_rows("in.csv", 20)
-    with pytest.raises(TableError, match="down a pipe, or came out of one, cannot be read again"):
+    with pytest.raises(TableError, match="the rows of a pipe cannot be read again"):
         categorize(engine, "in.csv", "-", review="review.csv")
     assert capfdbinary.readouterr().out == b""

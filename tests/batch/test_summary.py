@@ -14,9 +14,7 @@ from job_files import write_rows
 
 from textshot import Engine
 from textshot.batch import Report, categorize
-from textshot.batch.histogram import histogram
-from textshot.batch.summary import page_of
-from textshot.batch.summary_tables import pairs_of, rows_of
+from textshot.batch.summary import category_rows, close_pairs, histogram, page_of
 from textshot.batch.tally import BINS, Tally
 from textshot.reports.page import visible
 from textshot.testing import HashingEncoder, toy_engine
@@ -82,8 +80,8 @@ TITLES = [
     "Categories ",
     "Scores ",
     "Margins ",
-    "Pairs that are close",
-    "The nearest and the most doubtful text of each",
+    "Categories that overlap",
+    "The nearest and the most uncertain text of each category",
     "What was run",
 ]
 
@@ -103,7 +101,7 @@ def test_it_says_what_was_run_and_what_came_out(report):
     assert "300 rows read 297 written 3 rejected" in Page(page).text
     run = section(page, "What was run")
     assert f"run {report.fingerprint}" in run
-    assert f"index generation 0, content {report.about['index']['content']}" in run
+    assert f"index generation 0, content {report.facts['index']['content']}" in run
     assert "encoder hashing threshold 0.250" in run
     assert "text the column text" in run
     assert "rejected rows out.csv.rejects.csv" in run
@@ -111,7 +109,7 @@ def test_it_says_what_was_run_and_what_came_out(report):
     for label, n in report.tally.counts.items():
         assert f"{label} {n} {100 * n / 297:.1f} %" in section(page, "Categories ")
         assert report.tally.nearest[label][1] in section(page, "The nearest")
-        assert report.tally.doubtful[label][1] in section(page, "The nearest")
+        assert report.tally.uncertain[label][1] in section(page, "The nearest")
 
 
 def test_it_needs_nothing_from_elsewhere_and_runs_nothing(report):
@@ -129,7 +127,7 @@ def test_it_needs_nothing_from_elsewhere_and_runs_nothing(report):
 def test_the_same_run_gives_the_same_bytes(engine, report):
     page = (report.run / "summary.html").read_bytes()
     assert str(Path.cwd()) not in page.decode()
-    again = Report.of_record(report.record(), report.run, 7)
+    again = Report.from_dict(report.to_dict(), report.run, 7)
     assert page_of(again).encode() == page
     (report.run / "summary.html").unlink()
     categorize(engine, "in.csv", "out.csv", shard_rows=100)  # finished, and yet with a page
@@ -172,11 +170,11 @@ def test_hostile_texts_are_texts(text, report):
         close={text: 60},
         sums={text: 0.0},
         nearest={text: (0.9, text)},
-        doubtful={text: (0.0, text)},
+        uncertain={text: (0.0, text)},
         pairs=[(text, text + "2", 60)],
     )
-    about = {
-        **report.about,
+    facts = {
+        **report.facts,
         "categories": [text, text + "2", text + "3"],
         "inputs": [text],
         "encoder": {"name": text, "kind": text, "fingerprint": text},
@@ -184,7 +182,7 @@ def test_hostile_texts_are_texts(text, report):
     hostile = replace(
         report,
         tally=tally,
-        about=about,
+        facts=facts,
         failed=[(text, f"{text}: {text}"), (text, text)],
         text_columns=(text, text),
         adaptation=Adaptation(0, text),
@@ -256,7 +254,7 @@ def with_counts(report, counts):
         close={},
         sums={label: 0.5 * n for label, n in counts.items()},
     )
-    return replace(report, tally=tally, about={**report.about, "categories": list(counts)})
+    return replace(report, tally=tally, facts={**report.facts, "categories": list(counts)})
 
 
 def test_hundreds_of_categories_are_all_there(report):
@@ -272,7 +270,7 @@ def test_thousands_of_categories_are_cut_and_that_is_said(report):
     text = section(page_of(large), "Categories ")
     assert "category 0999" in text
     assert "category 1000" not in text
-    assert "501 smaller ones are in summary.json only." in text  # "unknown" is one of them
+    assert "501 smaller categories are in summary.json only." in text  # "unknown" is one of them
 
 
 def test_what_looks_wrong_is_told_with_what_to_do(engine):
@@ -280,20 +278,20 @@ def test_what_looks_wrong_is_told_with_what_to_do(engine):
     text = section(page_of(categorize(engine, "in.csv", "out.csv")), "What looks wrong")
     assert "Most texts are unknown unknown : 60 of 100 (60.0 %) texts" in text
     assert "textshot tune INDEX LABELLED" in text
-    assert "refund request : 40 of 40 (100.0 %) texts that got a category; 5.0 times" in text
+    assert "refund request : 40 of 40 (100.0 %) texts with a category; 5.0 times" in text
 
 
 def test_what_looks_wrong_in_many_categories_is_cut(report):
     large = with_counts(report, {f"c{i:03}": 1000 if i < 100 else 1 for i in range(200)})
     text = section(page_of(large), "What looks wrong")
-    assert text.count("1 of 100,100 (0.0 %) texts that got a category") == 50
+    assert text.count("1 of 100,100 (0.0 %) texts with a category") == 50
     assert "and 50 more" in text
 
 
 def test_nothing_looks_wrong_in_a_few_texts(engine):
     Path("in.csv").write_text("text\nmy money back\n")
     text = section(page_of(categorize(engine, "in.csv", "out.csv")), "What looks wrong")
-    assert "Nothing, as far as 1 text can tell" in text
+    assert "No issues found in 1 text" in text
 
 
 def test_no_rows_and_no_categories():
@@ -325,7 +323,7 @@ def test_the_comparison_is_a_section(engine, report):
     assert text.startswith(f"What changed since run {report.fingerprint}")
     assert "texts 297 before, 198 now" in text
     assert "scores too few texts to tell" in text
-    assert "besides the index has other numbers" in text
+    assert "note the index has other vectors" in text
     assert re.search(r"lost card . \d+\.\d % \+\d+\.\d new", text)
     assert re.search(r"unknown \d+\.\d % \d+\.\d % [+-]\d+\.\d (no|more|less)", text)
 
@@ -373,8 +371,8 @@ def test_a_histogram_of_nothing():
 
 
 def test_pairs_are_joined_whichever_came_first():
-    found = pairs_of([("unknown", "a", 90), ("b", "a", 5), ("c", "a", 5), ("a", "b", 3)])
-    assert [(p.first, p.second, p.n, p.n_first) for p in found] == [
+    pairs = close_pairs([("unknown", "a", 90), ("b", "a", 5), ("c", "a", 5), ("a", "b", 3)])
+    assert pairs == [
         ("b", "a", 8, 5),
         ("c", "a", 5, 5),
     ]
@@ -384,8 +382,10 @@ def test_bars_are_of_the_largest_category_and_unknown_is_cut(report):
     tally = Tally(
         written=100, counts={"a": 20, "b": 10, "unknown": 70}, close={"a": 5, "unknown": 9}
     )
-    rows = rows_of(replace(report, tally=tally, about={**report.about, "categories": ["a", "c"]}))
-    assert [(row.label, row.n, row.n_close, row.sure, row.close) for row in rows] == [
+    rows = category_rows(
+        replace(report, tally=tally, facts={**report.facts, "categories": ["a", "c"]})
+    )
+    assert [(row.label, row.n, row.n_close, row.clear, row.close) for row in rows] == [
         ("unknown", 70, 0, 100.0, 0.0),
         ("a", 20, 5, 75.0, 25.0),
         ("b", 10, 0, 50.0, 0.0),

@@ -89,11 +89,11 @@ def test_a_run_goes_on_elsewhere_too(engine, store):
     assert 0 < told[0] <= told[-1] <= 1
     store.rm("/out/part-00000-00001.csv")
     report = categorize(engine, "memory://in/a.csv", "memory://out/", shard_rows=100, run="run")
-    assert (report.n_known, report.read) == (3, 1000)
+    assert (report.n_resumed, report.read) == (3, 1000)
     categorize(engine, "a.csv", "here/", shard_rows=100)
     assert remote_parts(store) == local_parts("here")
     again = categorize(engine, "memory://in/a.csv", "memory://out/", shard_rows=100, run="run")
-    assert again.n_known == 10
+    assert again.n_resumed == 10
 
 
 @pytest.mark.parametrize("ending", ["csv.gz", "parquet", "xlsx", "jsonl"])
@@ -127,7 +127,7 @@ def test_patterns_and_folders_by_url(store):
     [one] = find_sources(["memory://in"]).sources
     assert (one.format, dict(one.partition)) == (Format.CSV, {"country": "de"})
     store.pipe_file("/in/country=de/a.csv", b"text\nanother\n")
-    assert not one.is_as_it_was()
+    assert not one.is_unchanged()
 
 
 def test_a_file_url_is_a_file(engine, tmp_path):
@@ -141,10 +141,10 @@ def test_a_file_url_is_a_file(engine, tmp_path):
     ("source", "target", "options", "message"),
     [
         ("memory://no.csv", "o.csv", {}, r"memory://no\.csv: no file is there"),
-        ("memory://x.csv?a=b", "o.csv", {}, r"settings behind a \? are not read"),
+        ("memory://x.csv?a=b", "o.csv", {}, r"options after a \? are not supported"),
         ("nope://x.csv", "o.csv", {}, "nope://x.csv: cannot be reached"),
-        ("a.csv", "memory://out/", {}, "memory://out/ is no place of this machine.*--run"),
-        ("a.csv", "memory://full/", {"run": "run"}, "memory://full/: there is something in this"),
+        ("a.csv", "memory://out/", {}, "memory://out/ is a URL.*--run"),
+        ("a.csv", "memory://full/", {"run": "run"}, "memory://full/: this folder holds files"),
     ],
 )
 def test_what_cannot_be_done_is_said(engine, store, source, target, options, message):

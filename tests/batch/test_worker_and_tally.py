@@ -11,9 +11,8 @@ import pytest
 from job_files import text_of
 
 from textshot import Category, Engine
-from textshot.batch.tally import BINS, CLOSE, Tally
+from textshot.batch.tally import BINS, CLOSE_MARGIN, Tally, answer_and_count
 from textshot.batch.worker import Worker
-from textshot.batch.worker_pool import work
 from textshot.testing import HashingEncoder, toy_engine
 
 
@@ -66,9 +65,9 @@ def test_no_rows_and_no_categories():
 
 def test_one_category_has_no_second():
     one = Engine.build([Category("parcel")], encoder=HashingEncoder(), threshold=None)
-    answered = worker_of(one).answered(batch_of(["my parcel"]))
+    answered = worker_of(one).answer(batch_of(["my parcel"]))
     assert answered.runners_up.tolist() == [-1]
-    _, tally = work(worker_of(one), batch_of(["my parcel"]), 0)
+    _, tally = answer_and_count(worker_of(one), batch_of(["my parcel"]), 0)
     assert (tally.counts, tally.pairs) == ({"parcel": 1}, [])
 
 
@@ -86,10 +85,10 @@ def test_probabilities_come_with_a_tuned_engine(engine):
 
 def test_the_tally_of_parts_is_that_of_the_whole(engine):
     worker, texts = worker_of(engine), [text_of(i) for i in range(400)]
-    whole = work(worker, batch_of(texts), 5)[1]
+    whole = answer_and_count(worker, batch_of(texts), 5)[1]
     joined = Tally()
     for i in range(0, 400, 30):
-        joined += work(worker, batch_of(texts[i : i + 30]), 5 * (i == 30))[1]
+        joined += answer_and_count(worker, batch_of(texts[i : i + 30]), 5 * (i == 30))[1]
     assert {k: round(v, 9) for k, v in joined.sums.items()} == {
         k: round(v, 9) for k, v in whole.sums.items()
     }
@@ -98,12 +97,12 @@ def test_the_tally_of_parts_is_that_of_the_whole(engine):
 
 def test_a_tally_counts_what_classify_says(engine):
     texts = [text_of(i) for i in range(400)]
-    tally = work(worker_of(engine), batch_of(texts), 3)[1]
+    tally = answer_and_count(worker_of(engine), batch_of(texts), 3)[1]
     found = engine.classify(texts, k=2)
     labels = [p.label or "unknown" for p in found]
     assert (tally.read, tally.written, tally.rejected) == (403, 400, 3)
     assert tally.counts == {label: labels.count(label) for label in set(labels)}
-    close = [label for label, p in zip(labels, found, strict=True) if p.margin < CLOSE]
+    close = [label for label, p in zip(labels, found, strict=True) if p.margin < CLOSE_MARGIN]
     assert tally.close == {label: close.count(label) for label in set(close)}
     assert sum(tally.margins) == sum(map(sum, tally.scores.values())) == 400
     assert sum(tally.scores["unknown"]) == labels.count("unknown")
@@ -119,5 +118,5 @@ def test_a_tally_counts_what_classify_says(engine):
 def test_a_tally_comes_back_from_json(engine):
     import json
 
-    tally = work(worker_of(engine), batch_of([text_of(i) for i in range(100)]), 1)[1]
-    assert Tally.of_record(json.loads(json.dumps(tally.record()))) == tally
+    tally = answer_and_count(worker_of(engine), batch_of([text_of(i) for i in range(100)]), 1)[1]
+    assert Tally.from_dict(json.loads(json.dumps(tally.to_dict()))) == tally

@@ -8,7 +8,7 @@ import pytest
 from textshot import Engine
 
 SUMMARY = (
-    "category        texts   share  example (the nearest)\n"
+    "category        texts   share  nearest text\n"
     "late parcel         1  33.3 %  my parcel has not come\n"
     "refund request      1  33.3 %  my money back\n"
     "unknown             1  33.3 %  zzz qqq\n"
@@ -33,7 +33,7 @@ def test_the_output_has_the_rows_and_a_summary_is_shown(run, index, inbox):
     result = run("categorize", index, inbox, "-o", "out.csv")
     assert Path("out.csv").read_text(encoding="utf-8") == expected_csv(index)
     assert result.stdout == SUMMARY
-    assert result.stderr == f"1 row could not be used; see out.csv.rejects.csv\n{PAGE}"
+    assert result.stderr == f"1 invalid row: see out.csv.rejects.csv\n{PAGE}"
     assert Path("out.csv.rejects.csv").read_text() == (
         'source,line,reason,row\ninbox.csv,5,the text is empty (text),"[""3"", """"]"\n'
     )
@@ -56,8 +56,7 @@ def test_rows_go_to_stdout_and_the_summary_to_stderr(run, index, inbox, output):
     result = run("categorize", index, inbox, *output)
     assert result.stdout == expected_csv(index)
     assert result.stderr == (
-        "1 row could not be used; see textshot.rejects.csv\n"
-        + SUMMARY.replace("to out.csv", "to -")
+        "1 invalid row: see textshot.rejects.csv\n" + SUMMARY.replace("to out.csv", "to -")
     )
 
 
@@ -110,11 +109,11 @@ def test_everything_unknown_still_is_an_output(run, index, inbox):
     ("source", "options", "message"),
     [
         ("nowhere.csv", [], "nowhere.csv: there is no such file. Check the name and the folder"),
-        ("folder.csv", [], "a pipe takes one table. Name one file, or a place for the output"),
+        ("folder.csv", [], "a pipe takes one table. Name one file as input, or a file as output"),
         ("folder.csv", ["-o", "out.csv"], "folder.csv: no file is there"),
         ("inbox.csv", ["--text-column", "body"], "there is no column 'body'; it has 'id', 'text'"),
         ("inbox.csv", ["-o", "no/out.csv"], "no/out.csv: the folder no does not exist. Make it"),
-        ("inbox.csv", ["-o", "index"], "index: there is something in this folder"),
+        ("inbox.csv", ["-o", "index"], "index: this folder holds files"),
         ("inbox.csv", ["-o", "out.doc"], "out.doc: the extension does not tell the format"),
         ("inbox.csv", ["-o", "out.txt"], "a table cannot be written as plain text"),
         ("inbox.csv", ["-o", "out.csv", "--rejects", "out.csv"], "would replace the input or"),
@@ -151,4 +150,4 @@ def test_rejects_cannot_go_to_stdout(run, index):
 def test_a_column_that_was_taken_for_the_text_is_named(run, index):
     Path("in.csv").write_text("hello there\nhow are you\n")
     result = run("categorize", index, "in.csv", "-o", "out.csv")
-    assert result.stderr == f"the texts are those of the column 'hello there'\n{PAGE}"
+    assert result.stderr == f"the text is in the column 'hello there'\n{PAGE}"

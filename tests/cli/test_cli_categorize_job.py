@@ -20,14 +20,14 @@ def weeks():
 
 DRIFT = """
 since run {}:
-category         before     now  points  more than chance
+category         before     now  points  significant
 unknown           0.0 %  20.0 %   +20.0  more
 refund request   50.0 %   8.0 %   -42.0  less
 late parcel      50.0 %  72.0 %   +22.0  more
 job application   0.0 %   0.0 %    +0.0  too few to tell
 login problem     0.0 %   0.0 %    +0.0  too few to tell
 opening hours     0.0 %   0.0 %    +0.0  too few to tell
-scores: too few texts to tell: 500 in each run are needed
+scores: too few texts to tell: each run needs 500
 """
 
 
@@ -64,7 +64,7 @@ def test_a_run_that_was_finished_is_compared_as_well(run, index, weeks):
     result = run(
         "categorize", index, weeks[1], "-o", "parts/", "--compare", "first.csv.run/summary.json"
     )
-    assert "1 shard had been done before" in result.stderr
+    assert "resumed: 1 shard finished earlier" in result.stderr
     assert "refund request   50.0 %   8.0 %   -42.0  less\n" in result.stdout
 
 
@@ -100,7 +100,7 @@ def test_what_differs_beside_the_texts_is_said(run, index, weeks):
     assert Engine.load(index).index.generation == 2
     assert "\nlost card " in result.stdout
     assert result.stdout.endswith(
-        "besides: the index was generation 1, now 2\nbesides: the threshold was 0.250, now 0.300\n"
+        "note: the index was generation 1, now 2\nnote: the threshold was 0.250, now 0.300\n"
     )
 
 
@@ -109,7 +109,7 @@ def test_what_differs_beside_the_texts_is_said(run, index, weeks):
     [
         ("nowhere", "out.csv", "nowhere: there is no summary of a run beside it. Name the summary"),
         ("one.csv", "out.csv", "one.csv: there is no summary of a run beside it"),
-        ("first.csv", "first.csv", "first.csv: this is where the run itself writes"),
+        ("first.csv", "first.csv", "first.csv: this run writes there"),
         ("first.csv", "-", "a pipe leaves no summary to compare. Name files"),
     ],
 )

@@ -69,7 +69,7 @@ def test_a_review_goes_there_and_back(run, categories, inbox, review):
     result = run("categorize", "made", inbox, "-o", "one.csv", "--review", review)
     assert result.stderr == (
         "summary: one.csv.run/summary.html\n"
-        f"8 doubtful rows for review in {review}: fill in the column label, then\n"
+        f"8 uncertain rows for review in {review}: fill in the column label, then\n"
         f"  textshot correct made --from {review}\n"
     )
     before = answers("one.csv")
@@ -126,13 +126,13 @@ def test_the_same_command_makes_the_review_later(run, index, inbox):
     run("categorize", index, inbox, "-o", "out.csv")
     words = ["categorize", index, inbox, "-o", "out.csv", "--review", "r.jsonl"]
     result = run(*words, "--review-rows", "2")
-    assert "1 shard had been done before\n" in result.stderr
-    assert "2 doubtful rows for review in r.jsonl" in result.stderr
+    assert "resumed: 1 shard finished earlier\n" in result.stderr
+    assert "2 uncertain rows for review in r.jsonl" in result.stderr
     assert len(Path("r.jsonl").read_text().splitlines()) == 2
 
 
 def test_the_rows_of_a_pipe_cannot_be_reviewed(run, index, inbox):
     result = run("categorize", index, inbox, "--review", "r.xlsx", code=1)
-    assert "cannot be read again for a review. Name files for" in result.stderr
+    assert "cannot be read again. Name files for" in result.stderr
     assert result.stdout == ""
     assert not Path("r.xlsx").exists()

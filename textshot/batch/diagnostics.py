@@ -1,4 +1,4 @@
-"""Categories that look wrong, by what a run counted: hints for people, each with its reason."""
+"""Find categories that look wrong in the counts of a run: hints for people, with reasons."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from textshot.batch.tally import Tally, tally_of
+from textshot.batch.tally import Tally, answer_and_count
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.types import UNKNOWN
 
-FEWEST_ROWS = 20
-"""Of fewer rows nothing is said."""
+MIN_ROWS = 20
+"""Of fewer rows nothing is concluded."""
 
-MANY_UNKNOWN = 0.5
-"""A larger share is more than an honest threshold leaves out: a third of what fits, in tests."""
+MAX_UNKNOWN_RATE = 0.5
+"""A sound threshold leaves out a third of the texts that are in scope, in tests."""
 
-TIMES = 5.0
-"""A category gets so many times more than an equal share, or less, before that is told."""
+SHARE_RATIO = 5.0
+"""A category is large with so many times an equal share, and small with that fraction of it."""
 
-LARGE_SHARE = 0.6
-"""Of few categories, one is large with more than this share of all."""
+MAX_SHARE = 0.6
+"""With few categories, one is large with more than this share of all."""
 
-MANY_CLOSE = 0.5
-"""From this share of close rows on it is chance which of two categories they get."""
+MAX_CLOSE_RATE = 0.5
+"""With more close calls, chance decides which of two categories a text gets."""
 
-FAINT = 0.03
-"""A mean score that is no further above the threshold is barely above it."""
+MIN_MARGIN = 0.03
+"""Of the mean score above the threshold."""
+
+_CHUNK = 4096
 
 
-_TEXTS = 4096
-
-
-class Kind(StrEnum):
+class DiagnosticKind(StrEnum):
     """What can look wrong, the most important first."""
 
     UNKNOWN = "unknown"
@@ -45,24 +44,24 @@ class Kind(StrEnum):
 
 
 TITLES = {
-    Kind.UNKNOWN: "Most texts are unknown",
-    Kind.LARGE: "Far more than its share",
-    Kind.SMALL: "No text got it, or hardly any",
-    Kind.CLOSE: "Mostly close calls",
-    Kind.FAINT: "Barely above the threshold",
+    DiagnosticKind.UNKNOWN: "Most texts are unknown",
+    DiagnosticKind.LARGE: "Far more than its share",
+    DiagnosticKind.SMALL: "No texts, or hardly any",
+    DiagnosticKind.CLOSE: "Mostly close calls",
+    DiagnosticKind.FAINT: "Barely above the threshold",
 }
 
 REMEDIES = {
-    Kind.UNKNOWN: "Look at some of them. What does belong to a category makes a good example of it:"
-    " textshot correct INDEX TEXT LABEL. What belongs to none of yours may want a new one. With"
-    " labelled texts, textshot tune INDEX LABELLED finds the threshold that suits them.",
-    Kind.LARGE: "Look at some of its texts. Its example may be so general that it is near to"
-    " everything: take a narrower one, or add categories for what does not belong there.",
-    Kind.SMALL: "Your texts may say it in other words: give it an example of them, textshot labels"
-    " add INDEX LABEL TEXT, or remove it if such texts do not come.",
-    Kind.CLOSE: "Give both categories an example of what sets them apart, textshot labels add"
-    " INDEX LABEL TEXT, or make one of the two: textshot labels merge INDEX LABEL --into LABEL.",
-    Kind.FAINT: "Its example is far from the texts that it gets. Look at some of them, and give it"
+    DiagnosticKind.UNKNOWN: "Read some of them. Add those that belong to a category as its"
+    " examples: textshot correct INDEX TEXT LABEL. If many belong to none, add a category. With"
+    " labelled texts, textshot tune INDEX LABELLED sets the threshold.",
+    DiagnosticKind.LARGE: "Read some of its texts. Its example may be too general: replace it by a"
+    " narrower one, or add categories for the texts that do not belong there.",
+    DiagnosticKind.SMALL: "Your texts may use other words: add one of them as an example, textshot"
+    " labels add INDEX LABEL TEXT. If no such texts come, remove the category.",
+    DiagnosticKind.CLOSE: "Give both categories an example of what sets them apart, textshot labels"
+    " add INDEX LABEL TEXT, or merge them: textshot labels merge INDEX LABEL --into LABEL.",
+    DiagnosticKind.FAINT: "Its example is far from the texts it gets. Read some of them, and add"
     " one that fits: textshot correct INDEX TEXT LABEL.",
 }
 
@@ -74,10 +73,10 @@ class Diagnostic:
     Attributes:
         kind: in which way.
         label: the category, or "unknown".
-        reason: why, in figures.
+        reason: the figures.
     """
 
-    kind: Kind
+    kind: DiagnosticKind
     label: str
     reason: str
 
@@ -86,15 +85,15 @@ def diagnose(
     tally: Tally,
     categories: Sequence[str],
     threshold: float | None,
-    own: Mapping[str, float] | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> list[Diagnostic]:
-    """Return what looks wrong, by kind, in each of them what weighs most first.
+    """Return what looks wrong, by kind, the most important category first.
 
     Args:
-        tally: what was counted.
+        tally: counts of a run.
         categories: of the index.
         threshold: below which a text is unknown; None: every text got a category.
-        own: thresholds of single categories.
+        thresholds: of categories that have their own.
     """
     ordered = sorted(categories, key=lambda label: (-tally.counts.get(label, 0), label))
     return [
@@ -102,100 +101,100 @@ def diagnose(
         *_large(tally, ordered),
         *_small(tally, ordered),
         *_close(tally, ordered),
-        *_faint(tally, ordered, threshold, own or {}),
+        *_faint(tally, ordered, threshold, thresholds or {}),
     ]
-
-
-def _unknown(tally: Tally) -> Iterator[Diagnostic]:
-    n = tally.counts.get(UNKNOWN, 0)
-    if tally.written >= FEWEST_ROWS and n > MANY_UNKNOWN * tally.written:
-        yield Diagnostic(Kind.UNKNOWN, UNKNOWN, f"{_of(n, tally.written)} texts")
-
-
-def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
-    known = tally.written - tally.counts.get(UNKNOWN, 0)
-    if known < FEWEST_ROWS or len(categories) < 3:
-        return
-    equal = 1 / len(categories)
-    for label in categories:
-        n = tally.counts.get(label, 0)
-        if n > known * min(TIMES * equal, LARGE_SHARE):
-            times = n / known / equal
-            yield Diagnostic(
-                Kind.LARGE,
-                label,
-                f"{_of(n, known)} texts that got a category; {times:.1f} times an equal share",
-            )
-
-
-def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
-    known = tally.written - tally.counts.get(UNKNOWN, 0)
-    if not categories or known < FEWEST_ROWS * len(categories):
-        return  # that none of so few is among them is no wonder
-    others = _others((b, a, n) for a, b, n in tally.pairs if a != UNKNOWN)
-    for label in reversed(categories):
-        n, (other, times) = tally.counts.get(label, 0), others.get(label, ("", 0))
-        if n < known / len(categories) / TIMES:
-            most = f"; second to “{other}” in {times:,} close calls" if times else ""
-            got = _of(n, known) if n else f"none of {known:,}"
-            yield Diagnostic(Kind.SMALL, label, f"{got} texts that got a category{most}")
-
-
-def _close(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
-    others = _others(tally.pairs)
-    for label in categories:
-        n, close = tally.counts.get(label, 0), tally.close.get(label, 0)
-        if n >= FEWEST_ROWS and close >= MANY_CLOSE * n:
-            other, times = others.get(label, ("", 0))
-            most = f", {times:,} of them with “{other}”" if times else ""
-            yield Diagnostic(Kind.CLOSE, label, f"{_of(close, n)} texts{most}")
-
-
-def _faint(
-    tally: Tally, categories: Sequence[str], threshold: float | None, own: Mapping[str, float]
-) -> Iterator[Diagnostic]:
-    for label in categories:
-        n, limit = tally.counts.get(label, 0), own.get(label, threshold)
-        if n < FEWEST_ROWS or limit is None:
-            continue
-        mean = tally.sums[label] / n
-        if mean - limit < FAINT:
-            reason = f"mean score {mean:.3f} of {n:,} texts; the threshold is {limit:.3f}"
-            yield Diagnostic(Kind.FAINT, label, reason)
-
-
-def _others(pairs: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]:
-    """Return the most frequent partner of each label; pairs come the most frequent first."""
-    found: dict[str, tuple[str, int]] = {}
-    for label, other, n in pairs:
-        found.setdefault(label, (other, n))
-    return found
-
-
-def _of(n: int, whole: int) -> str:
-    return f"{n:,} of {whole:,} ({100 * n / whole:.1f} %)"
 
 
 def diagnose_texts(
     engine: Engine, texts: Iterable[str], *, on_progress: Callable[[int], None] = lambda done: None
 ) -> tuple[Tally, list[Diagnostic]]:
-    """Answer texts; return what was counted of them, and which categories look wrong by that.
+    """Classify unlabelled texts; return their counts and which categories look wrong by these.
 
     Args:
-        engine: what answers.
-        texts: read one after another; what is held does not grow with their number.
-        on_progress: called with how many were answered since the last call.
+        engine: classifies the texts.
+        texts: read in chunks; memory does not grow with their number.
+        on_progress: called with the number of texts classified since the last call.
     """
     import pyarrow as pa
 
-    worker = Worker.for_columns(engine, ["text"], ["text"])
-    source = iter(texts)
-    found: Tally | None = None
-    while part := list(islice(source, _TEXTS)):
-        data = pa.RecordBatch.from_pydict({"text": pa.array(part, pa.string())})
-        counted = tally_of(worker.answered(data), 0, engine.truncation_stats(part))
-        found = counted if found is None else found.__iadd__(counted)
-        on_progress(len(part))
-    tally = found or Tally()
-    own = {c.name: c.threshold for c in engine.categories if c.threshold is not None}
-    return tally, diagnose(tally, engine.index.labels, engine.decision.threshold, own)
+    worker, iterator, tally = Worker.for_columns(engine, ["text"], ["text"]), iter(texts), Tally()
+    while chunk := list(islice(iterator, _CHUNK)):
+        data = pa.RecordBatch.from_pydict({"text": pa.array(chunk, pa.string())})
+        tally += answer_and_count(worker, data, 0)[1]
+        on_progress(len(chunk))
+    thresholds = {c.name: c.threshold for c in engine.categories if c.threshold is not None}
+    return tally, diagnose(tally, engine.index.labels, engine.decision.threshold, thresholds)
+
+
+def _unknown(tally: Tally) -> Iterator[Diagnostic]:
+    n = tally.counts.get(UNKNOWN, 0)
+    if tally.written >= MIN_ROWS and n > MAX_UNKNOWN_RATE * tally.written:
+        yield Diagnostic(DiagnosticKind.UNKNOWN, UNKNOWN, f"{_share(n, tally.written)} texts")
+
+
+def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
+    n_known = tally.written - tally.counts.get(UNKNOWN, 0)
+    if n_known < MIN_ROWS or len(categories) < 3:
+        return
+    equal = 1 / len(categories)
+    for label in categories:
+        n = tally.counts.get(label, 0)
+        if n > n_known * min(SHARE_RATIO * equal, MAX_SHARE):
+            reason = (
+                f"{_share(n, n_known)} texts with a category; {n / n_known / equal:.1f} times an"
+                " equal share"
+            )
+            yield Diagnostic(DiagnosticKind.LARGE, label, reason)
+
+
+def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
+    n_known = tally.written - tally.counts.get(UNKNOWN, 0)
+    if not categories or n_known < MIN_ROWS * len(categories):
+        return
+    partners = _partners((b, a, n) for a, b, n in tally.pairs if a != UNKNOWN)
+    for label in reversed(categories):
+        n, (other, n_close) = tally.counts.get(label, 0), partners.get(label, ("", 0))
+        if n < n_known / len(categories) / SHARE_RATIO:
+            close = f"; second to “{other}” in {n_close:,} close calls" if n_close else ""
+            share = _share(n, n_known) if n else f"none of {n_known:,}"
+            reason = f"{share} texts with a category{close}"
+            yield Diagnostic(DiagnosticKind.SMALL, label, reason)
+
+
+def _close(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
+    partners = _partners(tally.pairs)
+    for label in categories:
+        n, n_close = tally.counts.get(label, 0), tally.close.get(label, 0)
+        if n >= MIN_ROWS and n_close >= MAX_CLOSE_RATE * n:
+            other, n_pair = partners.get(label, ("", 0))
+            partner = f", {n_pair:,} of them with “{other}”" if n_pair else ""
+            reason = f"{_share(n_close, n)} texts{partner}"
+            yield Diagnostic(DiagnosticKind.CLOSE, label, reason)
+
+
+def _faint(
+    tally: Tally,
+    categories: Sequence[str],
+    threshold: float | None,
+    thresholds: Mapping[str, float],
+) -> Iterator[Diagnostic]:
+    for label in categories:
+        n, limit = tally.counts.get(label, 0), thresholds.get(label, threshold)
+        if n < MIN_ROWS or limit is None:
+            continue
+        mean = tally.sums[label] / n
+        if mean - limit < MIN_MARGIN:
+            reason = f"mean score {mean:.3f} of {n:,} texts; the threshold is {limit:.3f}"
+            yield Diagnostic(DiagnosticKind.FAINT, label, reason)
+
+
+def _partners(pairs: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]:
+    """Return the most frequent partner of each label; pairs come sorted by frequency."""
+    partners: dict[str, tuple[str, int]] = {}
+    for label, other, n in pairs:
+        partners.setdefault(label, (other, n))
+    return partners
+
+
+def _share(n: int, total: int) -> str:
+    return f"{n:,} of {total:,} ({100 * n / total:.1f} %)"

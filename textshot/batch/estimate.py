@@ -1,19 +1,21 @@
-"""What a job would take: a few rows of its files are answered, and nothing is kept."""
+"""Estimate the rows, time and size of a job from a sample of its input."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textshot.batch.inputs import Source, find_sources
 from textshot.batch.options import JobOptions
-from textshot.batch.outputs import FolderOutput, output_of
+from textshot.batch.outputs import FolderOutput, open_job_output
 from textshot.batch.plan import Plan, make_plan
-from textshot.batch.shards import Shard, events_of
+from textshot.batch.shards import Shard, read_file
+from textshot.batch.stream import is_stream
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
@@ -25,28 +27,29 @@ from textshot.io.urls import is_url
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FILES, ROWS, PACKED_ROWS = 10, 2048, 32_768
-"""So many files of each kind are looked into, and so many rows of each; more of packed ones, which
-are unpacked ahead of what is read."""
+SAMPLED_FILES = 10
+"""Of each kind of file."""
 
-_ANSWERED = 1024
-_WARM = 64
+SAMPLED_ROWS, COMPRESSED_ROWS = 2048, 32_768
+"""Of each sampled file; more of a compressed one, as it is decompressed ahead of the reader."""
+
+ANSWERED_ROWS, _WARM_UP_ROWS = 1024, 64
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a job would take on this machine.
+    """What a job takes on this machine.
 
     Attributes:
-        n_files: how many files there are.
-        n_failed: how many of them cannot be read.
-        read_bytes: what they hold together.
-        rows: how many rows; to be read, with `limit` and `sample`.
-        is_counted: whether the rows were counted, and not judged by the beginnings of files.
-        rate: rows a second.
+        n_files: number of files.
+        n_failed: files that cannot be read.
+        read_bytes: size of all files.
+        rows: to answer, `limit` and `sample` applied.
+        is_counted: whether the rows were counted; else estimated by size.
+        rate: rows per second.
         seconds: for all rows.
-        written_bytes: of the output, about.
-        text_columns: those that hold the text.
+        written_bytes: size of the output.
+        text_columns: the columns that hold the text.
     """
 
     n_files: int
@@ -60,114 +63,113 @@ class Estimate:
     text_columns: tuple[str, ...]
 
 
-def estimate_job(
-    engine: Engine, inputs: Iterable[str | Path], output: str | Path, options: JobOptions
+def estimate(
+    engine: Engine,
+    inputs: str | Path | Iterable[str | Path],
+    output: str | Path,
+    options: JobOptions | None = None,
+    **changes: Any,
 ) -> Estimate:
-    """Say what a job would take; arguments as for `run_job`.
+    """Estimate what `categorize` with these arguments takes; nothing is written.
+
+    Rows of Parquet files are counted, those of other files estimated by size.
 
     Raises:
-        TableError: the input cannot be used.
+        TableError: a pipe, or an input that cannot be used.
     """
-    sources = find_sources(inputs, options.input_format).sources
+    options = replace(options or JobOptions(), **changes)
+    paths = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if any(is_stream(str(path)) for path in paths):
+        raise TableError("a pipe cannot be read ahead for an estimate. Name files")
+    sources = find_sources(paths, options.input_format).sources
     plan = make_plan(sources, options.text_columns, options.encoding)
-    shards = _beginnings(plan)
-    rows, is_counted = _rows(plan, shards)
-    chosen = options.choice
-    rows = round(rows * chosen.share)
-    rows = rows if chosen.limit is None else min(rows, chosen.limit)
-    worker = Worker.for_columns(
-        engine,
-        plan.schema.names,
-        plan.text_columns,
-        threshold=options.threshold,
-        metadata=options.metadata,
-    )
-    data = _some(plan, shards)
+    shards = _sample(plan)
+    n_rows, is_counted = _count_rows(plan, shards)
+    rows = min(round(n_rows * options.sample), options.limit or n_rows)
+    data = _first_rows(plan, shards)
     if not data.num_rows:
-        raise TableError(f"{sources[0].path}: no row of it can be used, so nothing can be told")
-    worker(data.slice(0, _WARM))
-    begun = time.perf_counter()
+        raise TableError(f"{sources[0].path}: has no valid row to estimate from")
+    worker = Worker.for_columns(engine, plan.schema.names, plan.text_columns, options)
+    worker(data.slice(0, _WARM_UP_ROWS))
+    start = time.perf_counter()
     answered = worker(data)
-    rate = data.num_rows / (time.perf_counter() - begun)
+    rate = data.num_rows / (time.perf_counter() - start)
     return Estimate(
         n_files=len(sources),
         n_failed=len(plan.failed),
-        read_bytes=sum(source.size for source in sources),
+        read_bytes=plan.offsets[-1],
         rows=rows,
         is_counted=is_counted,
         rate=rate,
         seconds=rows / rate,
-        written_bytes=round(rows * _bytes_of(answered, str(output), sources, options)),
+        written_bytes=round(rows * _row_bytes(answered, str(output), sources, options)),
         text_columns=tuple(plan.text_columns),
     )
 
 
-def _beginnings(plan: Plan) -> list[Shard]:
-    """Return the first shards of some files, of each kind of file some."""
-    kinds: dict[str, list[int]] = {}
-    for place, source in enumerate(plan.sources):
-        if place not in plan.failed:
-            kinds.setdefault(_kind(source), []).append(place)
-    places = [p for found in kinds.values() for p in found[:: -(-len(found) // FILES)]]
-    shards = []
-    for place in places:
-        is_packed = compression_of(plan.sources[place].path) is not None
-        rows = PACKED_ROWS if is_packed else ROWS
-        found = (e for e in events_of(plan, place, rows) if isinstance(e, Shard))
-        shards += [shard for shard in (next(found, None),) if shard is not None]
-    return shards
-
-
 def _kind(source: Source) -> str:
-    """Return what files have to have in common for as many rows to a byte."""
+    """Return what files share if their rows are about equally long."""
     return f"{source.format}{Path(source.path).suffix}"
 
 
-def _rows(plan: Plan, shards: Sequence[Shard]) -> tuple[int, bool]:
-    """Return how many rows there are, and whether all of them were counted."""
-    seen: dict[str, tuple[int, float]] = {}
+def _sample(plan: Plan) -> list[Shard]:
+    """Return the first shard of some files of each kind."""
+    kinds: defaultdict[str, list[int]] = defaultdict(list)
+    for file, source in enumerate(plan.sources):
+        if file not in plan.failed:
+            kinds[_kind(source)].append(file)
+    shards = []
+    for files in kinds.values():
+        for file in files[:: -(-len(files) // SAMPLED_FILES)]:
+            is_compressed = compression_of(plan.sources[file].path) is not None
+            first = next(read_file(plan, file, COMPRESSED_ROWS if is_compressed else SAMPLED_ROWS))
+            if isinstance(first, Shard):
+                shards.append(first)
+    return shards
+
+
+def _count_rows(plan: Plan, shards: list[Shard]) -> tuple[int, bool]:
+    """Return the number of rows, and whether all of them were counted."""
+    rows: defaultdict[str, float] = defaultdict(float)
+    sizes: defaultdict[str, float] = defaultdict(float)
     for shard in shards:
-        source = plan.sources[shard.place]
-        n_rows, n_bytes = seen.get(_kind(source), (0, 0.0))
-        share = 1.0 if shard.fraction is None else shard.fraction
-        seen[_kind(source)] = n_rows + shard.n_read, n_bytes + share * source.size
-    rows, is_counted = 0.0, True
-    for place, source in enumerate(plan.sources):
-        count = _counted(source)
-        if place not in plan.failed and count is not None:
-            rows += count
-        elif place not in plan.failed:
-            n_rows, n_bytes = seen.get(_kind(source), (0, 0.0))
-            rows += source.size * n_rows / max(1.0, n_bytes)
+        source = plan.sources[shard.file]
+        rows[_kind(source)] += shard.n_read
+        sizes[_kind(source)] += source.size * (1.0 if shard.fraction is None else shard.fraction)
+    total, is_counted = 0.0, True
+    for file, source in enumerate(plan.sources):
+        if file in plan.failed:
+            continue
+        if source.format is Format.PARQUET and not is_url(source.path):
+            total += count_rows(source.path)
+        else:
+            total += source.size * rows[_kind(source)] / max(1.0, sizes[_kind(source)])
             is_counted = False
-    return round(rows), is_counted
+    return round(total), is_counted
 
 
-def _counted(source: Source) -> int | None:
-    if source.format is not Format.PARQUET or is_url(source.path):
-        return None
-    return count_rows(source.path)
-
-
-def _some(plan: Plan, shards: Sequence[Shard]) -> pa.RecordBatch:
-    """Return rows of all shards, so many of each."""
+def _first_rows(plan: Plan, shards: list[Shard]) -> pa.RecordBatch:
+    """Return some rows of each shard."""
     import pyarrow as pa
 
-    each = -(-_ANSWERED // max(1, len(shards)))
-    parts = [shard.data.slice(0, each) for shard in shards]
-    table = pa.Table.from_batches(parts, schema=plan.schema).combine_chunks()
-    return next(iter(table.to_batches()), pa.RecordBatch.from_pylist([], schema=plan.schema))
+    n = -(-ANSWERED_ROWS // max(1, len(shards)))
+    table = pa.Table.from_batches([shard.data.slice(0, n) for shard in shards], plan.schema)
+    [*batches] = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], plan.schema)
 
 
-def _bytes_of(
-    answered: pa.RecordBatch, output: str, sources: Sequence[Source], options: JobOptions
+def _row_bytes(
+    answered: pa.RecordBatch, path: str, sources: tuple[Source, ...], options: JobOptions
 ) -> float:
-    """Return the bytes of a row in the output."""
-    kind = options.output_format or (Format.CSV if output == STDIO else None)
+    """Return the bytes of a row in the output: the sample is written to a temporary folder."""
     with TemporaryDirectory() as folder:
-        place = output_of(output, kind, sources, run=Path(folder))
-        name = place.part((0, 0)) if isinstance(place, FolderOutput) else place.path
-        path = Path(folder, Path(name).name)
-        with open_writer(path, answered.schema, format=kind, escape=options.escape) as writer:
+        name, format = path, options.output_format
+        if path == STDIO:
+            format = format or Format.CSV
+        else:
+            output = open_job_output(path, replace(options, run=folder), sources)
+            name = output.part((0, 0)) if isinstance(output, FolderOutput) else path
+        copy = Path(folder, Path(name).name)
+        with open_writer(copy, answered.schema, format=format, escape=options.escape) as writer:
             writer.write(answered)
-        return float(path.stat().st_size / answered.num_rows)
+        return float(copy.stat().st_size / answered.num_rows)

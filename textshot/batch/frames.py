@@ -1,4 +1,4 @@
-"""Frames of pandas, Polars and Arrow: the same frame back, with the answers beside."""
+"""Categorize frames of pandas, Polars and PyArrow: the same kind of frame comes back."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textshot.batch.frame_kinds import frame_of
-from textshot.batch.shards import SHARD_ROWS
-from textshot.batch.worker import Worker
-from textshot.batch.worker_pool import with_cache
+from textshot.batch.options import DEFAULT_SHARD_ROWS, JobOptions
+from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import find_column, text_column
 from textshot.types import Threshold
 
 if TYPE_CHECKING:
+    import narwhals.stable.v2 as nw
     import pyarrow as pa
 
-_WHERE = "the frame"
+_SOURCE = "the frame"
 
 
 def categorize_frame(
@@ -30,73 +29,104 @@ def categorize_frame(
     metadata: Sequence[str] = (),
     adapt: bool = False,
 ) -> Any:
-    """Return a frame with label, score and margin added: what `categorize` writes of its rows.
+    """Return a frame with label, score and margin added, as `categorize` writes them.
 
-    The rows keep their order, a pandas frame its index; the frame itself stays as it is. A row
-    whose text is null or empty has nulls, as there is nothing to answer. A column that is there
-    already stays: ours is then called `label_textshot`, and so on.
+    Row order, types and the index of pandas stay. A row without text gets nulls. If the frame has a
+    column `label`, the new one is called `label_textshot`, and so on.
 
     Args:
-        df: a DataFrame of pandas or Polars, a Table or RecordBatch of Arrow.
+        df: a DataFrame of pandas or Polars, or a Table or RecordBatch of PyArrow.
         index: an engine, or the folder of an index.
-        column: the column that holds the text; of several they are joined.
+        column: the column that holds the text; several are joined by a newline.
         threshold: as in `Engine.classify`.
-        metadata: what is added of the category of each row: other columns of the table of
-            categories.
-        adapt: let the categories move towards these texts first (`Engine.adapted`).
+        metadata: columns of the table of categories to add.
+        adapt: adapt category prototypes to these texts first (`Engine.adapted`).
 
     Returns:
-        A frame of the same kind.
+        A frame of the same kind; `df` is unchanged.
 
     Raises:
-        TableError: no such column, or a kind of frame that is not known.
+        TableError: there is no such column, or this kind of frame is not supported.
     """
-    found = frame_of(df)
-    engine = index if isinstance(index, Engine) else Engine.load(index)
-    names = found.names()
-    wanted = [column] if isinstance(column, str) else list(column)
-    columns = [find_column(names, one, one, _WHERE) for one in wanted]
-    for one in columns:
-        if names.count(one) > 1:
-            raise TableError(f"{_WHERE}: {names.count(one)} columns are called {one!r}. Rename one")
-    data = found.texts(columns)
-    rows = [i for i, text in enumerate(text_column(data, columns)) if text.strip()]
-    return found.added(_answers(engine, data, rows, names, threshold, metadata, adapt=adapt))
-
-
-def _answers(
-    engine: Engine,
-    data: pa.RecordBatch,
-    rows: Sequence[int],
-    names: Sequence[str],
-    threshold: Threshold,
-    metadata: Sequence[str],
-    *,
-    adapt: bool,
-) -> dict[str, pa.Array]:
-    """Return the columns to add: of the given rows their answers, null of the others."""
     import pyarrow as pa
 
-    kept = data.take(pa.array(rows, pa.int64()))
-    columns = data.schema.names
+    if isinstance(df, pa.RecordBatch):
+        table = pa.Table.from_batches([df])
+        answered = categorize_frame(
+            table, index, column, threshold=threshold, metadata=metadata, adapt=adapt
+        )
+        [*batches] = answered.combine_chunks().to_batches()
+        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=answered.schema)
+    frame = _to_narwhals(df)
+    engine = index if isinstance(index, Engine) else Engine.load(index)
+    names = [str(name) for name in frame.columns]
+    columns = [column] if isinstance(column, str) else list(column)
+    columns = [find_column(names, name, name, _SOURCE) for name in columns]
+    arrays = [_to_arrow(frame.get_column(frame.columns[names.index(name)])) for name in columns]
+    options = JobOptions(threshold=threshold, metadata=metadata, adapt=adapt)
+    answers = _answer(engine, pa.table(arrays, names=columns), names, options)
+    return _with_columns(frame, answers)
+
+
+def _to_narwhals(df: Any) -> nw.DataFrame[Any]:
+    import narwhals.stable.v2 as nw
+    from narwhals.exceptions import NarwhalsError
+
+    kind = f"{type(df).__module__.partition('.')[0]}.{type(df).__qualname__}"
+    if kind == "polars.LazyFrame":
+        raise TableError("a LazyFrame has no rows yet. Pass what its collect() returns")
+    try:
+        return nw.from_native(df, eager_only=True)
+    except TypeError as error:
+        raise TableError(
+            f"a {kind} is not a supported frame. Pass a DataFrame of pandas or Polars, or a Table"
+            " or RecordBatch of PyArrow; a list of texts goes to Engine.classify"
+        ) from error
+    except NarwhalsError as error:  # two columns of one name
+        raise TableError(f"{_SOURCE}: {error}. Rename one") from error
+
+
+def _to_arrow(series: nw.Series[Any]) -> pa.ChunkedArray:
+    """Return a column in Arrow; values of several types as their text."""
+    import pyarrow as pa
+
+    try:
+        return pa.chunked_array(series.to_arrow())
+    except (pa.ArrowException, TypeError, ValueError):
+        pairs = zip(series.to_list(), series.is_null().to_list(), strict=True)
+        texts = [None if is_null else str(value) for value, is_null in pairs]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _answer(engine: Engine, data: pa.Table, names: Sequence[str], options: JobOptions) -> pa.Table:
+    """Return the columns to add; rows without text have nulls."""
+    import pyarrow as pa
+
+    [batch] = data.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], data.schema)]
+    columns = data.column_names
+    rows = [i for i, text in enumerate(text_column(batch, columns)) if text.strip()]
+    with_text = batch.take(pa.array(rows, pa.int64()))
     calibrated = engine.calibrated
-    if adapt:
-        engine = engine.adapted(text_column(kept, columns))
-    worker = Worker.for_columns(
-        with_cache(engine),
-        names,
-        columns,
-        threshold=threshold,
-        metadata=metadata,
-        calibrated=calibrated,
+    if options.adapt:
+        engine = engine.adapted(text_column(with_text, columns))
+    worker = Worker.for_columns(with_cache(engine), names, columns, options, calibrated=calibrated)
+    starts = range(0, max(1, len(rows)), DEFAULT_SHARD_ROWS)
+    answered = pa.Table.from_batches(
+        [worker(with_text.slice(start, DEFAULT_SHARD_ROWS)) for start in starts]
     )
-    parts = [
-        worker(kept.slice(start, SHARD_ROWS)) for start in range(0, max(1, len(rows)), SHARD_ROWS)
-    ]
-    answered = pa.Table.from_batches(parts)
-    places: list[int | None] = [None] * data.num_rows
-    for place, row in enumerate(rows):
-        places[row] = place
-    taken = pa.array(places, pa.int64())
-    added = [*worker.names.values(), *worker.metadata.values()]
-    return {name: answered.column(name).combine_chunks().take(taken) for name in added}
+    positions = dict(zip(rows, range(len(rows)), strict=True))
+    taken = pa.array([positions.get(i) for i in range(batch.num_rows)], pa.int64())
+    return answered.select([*worker.names.values(), *worker.metadata.values()]).take(taken)
+
+
+def _with_columns(frame: nw.DataFrame[Any], answers: pa.Table) -> Any:
+    """Return the native frame with these columns behind its own."""
+    import narwhals.stable.v2 as nw
+    import pyarrow as pa
+
+    series = []
+    for field in answers.schema:
+        dtype = nw.String() if pa.types.is_string(field.type) else nw.Float64()
+        values = answers.column(field.name).to_pylist()
+        series.append(nw.new_series(field.name, values, dtype, backend=frame.implementation))
+    return frame.with_columns(*series).to_native()

@@ -1,4 +1,4 @@
-"""What a job reads: files, folders of files and patterns, in an order that does not change."""
+"""Find the input files of a job: files, folders and patterns, in a fixed order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textshot.io.urls import FileInfo, is_url
 
 _KEY = re.compile(r"([^=/\\]+)=([^/\\]*)")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
-_SHOWN = 5
+_MAX_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Source:
 
     Attributes:
         path: as messages and rejects show it.
-        format: what it is read as.
+        format: of the file.
         size: in bytes.
-        modified: when it was written last, in nanoseconds; with `size`, what tells a change.
-        partition: what the names of its folders say (`country=de`), by column; None for null.
+        modified: time of the last change in nanoseconds.
+        partition: Hive partition columns of its folders (`country=de`); None: null.
     """
 
     path: str
@@ -38,57 +38,59 @@ class Source:
     modified: int
     partition: Mapping[str, str | None] = field(default_factory=dict)
 
-    def is_as_it_was(self) -> bool:
-        """Tell whether the file is still the one that was found."""
-        now = urls.file_info(self.path) if is_url(self.path) else _here(Path(self.path))
+    def is_unchanged(self) -> bool:
+        """Tell whether size and time of the file are still the same."""
+        now = urls.file_info(self.path) if is_url(self.path) else _file_info(Path(self.path))
         return now is not None and (now.size, now.modified) == (self.size, self.modified)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The files of an input, and those in its folders whose ending tells no format."""
+class InputFiles:
+    """The files of an input, and the files in its folders that have no known extension."""
 
     sources: tuple[Source, ...]
     skipped: tuple[str, ...]
 
 
-def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> Found:
+def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> InputFiles:
     """Find the files that inputs name, each once.
 
-    A folder stands for all files in it and below, by their names, but those that begin with a dot
-    or an underscore, as Spark and Arrow do it; a pattern (`*`, `?`, `[...]`, `**`) for what it
-    matches, without those unless it begins so itself. What folders below are called in the way of
-    Hive, `country=de`, becomes a column.
+    A folder stands for all files in it and below, sorted by name; a pattern (`*`, `?`, `[...]`,
+    `**`) for what it matches. Names that start with a dot or an underscore are left out, as Spark
+    and Arrow do, unless the pattern itself starts so. Hive partitions (`country=de`) become
+    columns.
 
     Args:
         inputs: files, folders, patterns.
-        format: what all of them are; None goes by the endings.
+        format: of all files; None: by file extension.
 
     Raises:
-        TableError: an input that is not there, or has no file in it.
+        TableError: an input that does not exist, or has no file in it.
     """
     sources: dict[str, Source] = {}
-    skipped: dict[str, None] = {}  # a set that keeps its order
+    skipped: dict[str, None] = {}  # an ordered set
     names = list(map(str, inputs))
     for name in names:
-        for path, root in _elsewhere(name) if is_url(name) else _expanded(name):
+        for path, root in _remote_files(name) if is_url(name) else _local_files(name):
             if root is not None and format is None and format_by_extension(path) is None:
                 skipped[path] = None
                 continue
-            same = path if is_url(path) else str(Path(path).resolve())
-            sources.setdefault(same, _source(path, root, format))
+            identity = path if is_url(path) else str(Path(path).resolve())
+            sources.setdefault(identity, _source(path, root, format))
     if not sources:
-        raise TableError(_nothing_in(names, list(skipped)))
-    return Found(tuple(sources.values()), tuple(skipped))
+        raise TableError(_no_files(names, list(skipped)))
+    return InputFiles(tuple(sources.values()), tuple(skipped))
 
 
-def _elsewhere(url: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the files of an input that is a URL, and the folder below which each was found."""
+def _remote_files(url: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the files of a URL, each with its root folder; None if the URL is the file."""
     start, _, rest = url.partition("://")
     if "?" in url:
-        raise TableError(f"{url}: settings behind a ? are not read. Set them as variables")
+        raise TableError(
+            f"{url}: options after a ? are not supported. Set them as environment variables"
+        )
     if has_magic(rest):
-        root = f"{start}://{'/'.join(_until_magic(rest.split('/')))}"
+        root = f"{start}://{'/'.join(_fixed_parts(rest.split('/')))}"
         files = urls.match_files(url, root)
     elif urls.file_info(url) is not None:
         yield url, None
@@ -96,23 +98,23 @@ def _elsewhere(url: str) -> Iterator[tuple[str, str | None]]:
     else:
         root, files = url.rstrip("/"), urls.list_files(url)
     for file in files:
-        inside = PurePosixPath(file.url[len(root) :].lstrip("/"))
-        if not any(part.startswith((".", "_")) for part in inside.parts):
+        relative = PurePosixPath(file.url[len(root) :].lstrip("/"))
+        if not any(part.startswith((".", "_")) for part in relative.parts):
             yield file.url, root
 
 
-def _expanded(name: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the files of an input, and the folder below which each was found."""
+def _local_files(name: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the files of an input, each with its root folder; None if the input is the file."""
     path = Path(name)
     if path.is_dir():
         yield from ((str(file), name) for file in _files_in(path))
     elif not path.exists() and has_magic(name):
-        root = Path(*_until_magic(path.parts))
-        is_meant = _is_hidden(path, root)
+        root = Path(*_fixed_parts(path.parts))
+        wants_hidden = _is_hidden(path, root)
         for match in sorted(glob(name, recursive=True)):  # noqa: PTH207 (Path has no `name`)
-            inside = Path(match)
-            if is_meant or not _is_hidden(inside, root):
-                files = _files_in(inside) if inside.is_dir() else [inside]
+            relative = Path(match)
+            if wants_hidden or not _is_hidden(relative, root):
+                files = _files_in(relative) if relative.is_dir() else [relative]
                 yield from ((str(file), str(root)) for file in files)
     else:
         yield str(path), None
@@ -127,12 +129,12 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
-    """Tell whether what lies in a folder is for programs: its own notes, and what is half done."""
+    """Tell whether a file is for programs: metadata of a folder, or unfinished."""
     return any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
 
 
-def _until_magic(parts: Sequence[str]) -> Iterator[str]:
-    """Yield the folders of a pattern that come before what it leaves open."""
+def _fixed_parts(parts: Sequence[str]) -> Iterator[str]:
+    """Yield the parts of a pattern before its first wildcard."""
     for part in parts:
         if has_magic(part):
             return
@@ -140,17 +142,17 @@ def _until_magic(parts: Sequence[str]) -> Iterator[str]:
 
 
 def _source(path: str, root: str | None, format: Format | None) -> Source:
-    kind = format_of(path, format, stdio=Format.TEXT)
-    found = urls.file_info(path) if is_url(path) else _here(Path(path))
-    if found is None:
+    info = urls.file_info(path) if is_url(path) else _file_info(Path(path))
+    if info is None:
         raise TableError(f"{path}: there is no such file. Check the name and the folder")
-    inside = "" if root is None else path[len(root) :] if is_url(path) else relpath(path, root)
-    folders = PurePath(inside.lstrip("/")).parts[:-1]
-    return Source(path, kind, found.size, found.modified, _partition(folders))
+    relative = "" if root is None else path[len(root) :] if is_url(path) else relpath(path, root)
+    folders = PurePath(relative.lstrip("/")).parts[:-1]
+    format = format_of(path, format, stdio=Format.TEXT)
+    return Source(path, format, info.size, info.modified, _partition(folders))
 
 
-def _here(path: Path) -> FileInfo | None:
-    """Return what is known about a file of this machine."""
+def _file_info(path: Path) -> FileInfo | None:
+    """Return size and time of a file of this machine; None: it does not exist."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -163,12 +165,12 @@ def _partition(folders: Iterable[str]) -> dict[str, str | None]:
     return {unquote(m[1]): None if m[2] == _NULL else unquote(m[2]) for m in pairs}
 
 
-def _nothing_in(inputs: Sequence[str], skipped: Sequence[str]) -> str:
+def _no_files(inputs: Sequence[str], skipped: Sequence[str]) -> str:
     where = ", ".join(inputs) or "the input"
     if not skipped:
         return f"{where}: no file is there. Check the name of the folder, or the pattern"
-    shown = ", ".join(skipped[:_SHOWN]) + (", ..." if len(skipped) > _SHOWN else "")
+    examples = ", ".join(skipped[:_MAX_NAMES]) + (", ..." if len(skipped) > _MAX_NAMES else "")
     return (
-        f"{where}: of {len(skipped)} files none has an ending that tells its format ({shown})."
-        " Name it with --format"
+        f"{where}: none of the {len(skipped)} files has a known extension ({examples}). Name their"
+        " format with --format"
     )

@@ -1,153 +1,249 @@
-"""The local runner: shard by shard, each of them kept, so that a run goes on where it stopped."""
+"""The batch job: tables of texts in, the same rows with their categories out."""
 
 from __future__ import annotations
 
 import errno
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from textshot._files import make_folder
-from textshot.batch.adaptation import adapted_once
+from textshot._files import make_folder, write_atomic
+from textshot.batch import local
 from textshot.batch.inputs import find_sources
 from textshot.batch.options import JobOptions, OnCounts, OnProgress
-from textshot.batch.output_reader import Finished
-from textshot.batch.outputs import Output, output_of
+from textshot.batch.outputs import Output, open_job_output
 from textshot.batch.plan import Plan, make_plan
-from textshot.batch.previous_run import earlier_report
-from textshot.batch.review import check_review, write_review
-from textshot.batch.run_identity import identity_of
-from textshot.batch.run_log import Run, earlier, locked
-from textshot.batch.run_report import Report
-from textshot.batch.runner import Doing
-from textshot.batch.summary import forget_page, summarised
+from textshot.batch.report import Report, facts_of
+from textshot.batch.review import check_review_path, review_output
+from textshot.batch.run_log import ADAPTATION, RunLog, disk_full, identity_of, locked
+from textshot.batch.shards import Shard, read_shards
+from textshot.batch.stream import is_stream, run_stream
+from textshot.batch.summary import delete_page, read_summary, summarize
+from textshot.batch.tally import Tally
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
+from textshot.io import text_column
+from textshot.scoring.transduction import sample_texts
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-def run_job(
+def categorize(
     engine: Engine,
-    inputs: Iterable[str | Path],
+    inputs: str | Path | Iterable[str | Path],
     output: str | Path,
-    options: JobOptions,
-    on_progress: OnProgress,
-    compare: str | Path | None = None,
+    options: JobOptions | None = None,
+    *,
+    on_progress: OnProgress = lambda rows, fraction: None,
     on_counts: OnCounts = lambda counts: None,
+    **changes: Any,
 ) -> Report:
-    """Write the rows of all inputs to a file, or to a folder of parts, with their answers.
+    """Write the rows of tables with label, score and margin added.
 
-    Memory does not grow with the input. What is done is kept, and the same call goes on after a
-    stop of any kind, with one shard done again at most; its output is that of an unbroken run.
-    What is finished is not done again.
+    Memory does not grow with the input. Progress is saved after each shard: after a stop of any
+    kind the same call resumes, and writes the same bytes as a run without a stop. One output file
+    appears when it is complete. A pipe, as input or output, cannot be resumed.
 
     Args:
-        engine: what answers.
-        inputs: files, folders and patterns, see `find_sources`.
-        output: a file, or a folder (one that is there, ends in a slash, or has no ending).
-        options: how.
-        on_progress: called with the rows that are done since the last call, and how much of the
-            input that makes, 0 to 1.
-        on_counts: called after each shard with how many rows each category has so far.
-        compare: the summary or the output of an earlier run, which this one is compared with.
+        engine: classifies the texts.
+        inputs: files, folders and patterns, or one of these; "-" for standard input.
+        output: a file; a folder (one that exists, ends in a slash or has no extension); or "-" for
+            standard output.
+        options: how the job runs.
+        on_progress: called with the rows finished since the last call, and the share of the input
+            that is finished, 0 to 1, or None if its size is unknown.
+        on_counts: called after each shard with the rows of each category so far; not for a pipe.
+        changes: fields of `JobOptions`, such as `text_columns=["body"]`.
 
     Raises:
-        TableError: an input that cannot be used at all, or an output that belongs to another run.
-        ConflictError: another process works on this output.
+        TableError: an input that cannot be used, or an output that belongs to another run.
+        ConflictError: another process writes this output.
     """
-    sources = find_sources(inputs, options.input_format).sources
-    place = output_of(
-        str(output),
-        options.output_format,
-        sources,
-        escape=options.escape,
-        run=options.run,
-        rejects=options.rejects,
-    )
-    before = None if compare is None else earlier_report(compare, place.run)
-    place.check()
-    if options.review is not None:
-        check_review(options.review, [*inputs, *(s.path for s in sources), place.path])
-    with ExitStack() as stack:
-        stack.enter_context(_full_disk_told(place))
-        _make_folders(place, stack)
-        stack.enter_context(locked(place.run, place.path))
-        plan = make_plan(sources, options.text_columns, options.encoding)
-        _check_places(place, plan)
-        calibrated = engine.calibrated  # the column stays, and is empty, where vectors moved
-        if options.adapt:
-            engine = adapted_once(engine, plan, place.run)
-        worker = Worker.for_columns(
-            engine,
-            plan.schema.names,
-            plan.text_columns,
-            threshold=options.threshold,
-            metadata=options.metadata,
-            calibrated=calibrated,
-        )
-        run = _begun(Run(place.run, identity_of(worker, plan, _options(options))), place, options)
-        if run.finished is not None:
-            place.clean()
-            report = Report.of_record(run.finished, run.folder, len(run.done))
-        else:
-            stack.callback(_forget_if_empty, run, place)
-            report = Doing(run, place, plan, worker, options, on_progress, on_counts).go()
-        report = summarised(report, before)
-        return _reviewed(report, place, worker.schema(plan.schema).names, worker, options)
+    options = replace(options or JobOptions(), **changes)
+    paths = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if any(is_stream(str(path)) for path in (*paths, output)):
+        return run_stream(engine, paths, str(output), options, on_progress)
+    return _run(engine, paths, str(output), options, on_progress, on_counts)
 
 
-def _reviewed(
-    report: Report, place: Output, columns: Sequence[str], worker: Worker, options: JobOptions
+def _run(
+    engine: Engine,
+    inputs: Sequence[str | Path],
+    path: str,
+    options: JobOptions,
+    on_progress: OnProgress,
+    on_counts: OnCounts,
 ) -> Report:
-    """Write the review that was asked for."""
-    if options.review is None:
+    """Run a job of files, or resume it; a finished one is only summarized again."""
+    sources = find_sources(inputs, options.input_format).sources
+    output = open_job_output(path, options, sources)
+    before = None if options.compare is None else read_summary(options.compare, output.run)
+    output.check()
+    if options.review is not None:
+        check_review_path(Path(options.review), [*inputs, *(s.path for s in sources), path])
+    with ExitStack() as stack:
+        stack.enter_context(_explain_full_disk(path))
+        _make_folders(output, stack)
+        stack.enter_context(locked(output.run, path))
+        plan = make_plan(sources, options.text_columns, options.encoding)
+        _check_rejects(output, plan)
+        worker = _make_worker(engine, plan, options, output.run)
+        log = RunLog(output.run, identity_of(worker, plan, options))
+        _resume_or_start(log, output, options)
+        if log.finished is not None:
+            output.finish()
+            report = Report.from_dict(log.finished, log.folder, len(log.shards))
+        else:
+            stack.callback(_delete_if_empty, log, output)
+            job = _Job(log, output, plan, worker, options)
+            report = job.run(on_progress, on_counts)
+        report = summarize(report, before)
+        if options.review is None:
+            return report
+        n_review = review_output(output, worker.schema(plan.schema).names, worker, options)
+        return replace(report, n_review=n_review)
+
+
+def _make_worker(engine: Engine, plan: Plan, options: JobOptions, folder: Path) -> Worker:
+    calibrated = engine.calibrated  # the column stays, and is empty, if the engine is adapted
+    if options.adapt:
+        engine = engine.adapted(_adaptation_texts(plan, folder))
+    columns = plan.schema.names
+    return Worker.for_columns(engine, columns, plan.text_columns, options, calibrated=calibrated)
+
+
+def _adaptation_texts(plan: Plan, folder: Path) -> list[str]:
+    """Return the texts to adapt to; they are kept, so that a resumed run adapts to the same."""
+    path, inputs = folder / ADAPTATION, [[s.path, s.size, s.modified] for s in plan.sources]
+    with suppress(OSError, ValueError, KeyError):
+        record = json.loads(path.read_bytes())
+        if record["inputs"] == inputs:
+            return list(record["texts"])
+    shards = (event for event in read_shards(plan) if isinstance(event, Shard))
+    rows = (text_column(shard.data, plan.text_columns) for shard in shards)
+    texts = sample_texts(text for shard_texts in rows for text in shard_texts)
+    write_atomic(path, json.dumps({"inputs": inputs, "texts": texts}).encode("ascii"))
+    return list(texts)
+
+
+class _Job:
+    """A started run."""
+
+    def __init__(
+        self, log: RunLog, output: Output, plan: Plan, worker: Worker, options: JobOptions
+    ) -> None:
+        self.log, self.output, self.plan = log, output, plan
+        self.worker, self.options = worker, options
+
+    def run(self, on_progress: OnProgress, on_counts: OnCounts) -> Report:
+        """Run the unfinished shards and complete the output."""
+        n_resumed, counts = len(self.log.shards), Counter[str]()
+        for tally in self.log.tallies():
+            counts.update(tally.counts)
+        if self.options.runner == "ray":
+            from textshot.batch import ray
+
+            run_shards = ray.run_shards
+        else:
+            run_shards = local.run_shards
+        lines = run_shards(self.worker, self.plan, self.output, self.log, self.options, on_progress)
+        with closing(lines):
+            for line in lines:
+                self.log.commit(line)
+                if "tally" in line:
+                    counts.update(line["tally"]["counts"])
+                    on_counts(counts)
+        return self._finish(n_resumed)
+
+    def _finish(self, n_resumed: int) -> Report:
+        log, output, sources = self.log, self.output, self.plan.sources
+        keys, tally = sorted(log.shards), Tally()
+        for shard_tally in log.tallies():
+            tally += shard_tally
+        failed = [
+            (sources[file].path, error) for file, (_, error) in sorted(log.ends.items()) if error
+        ]
+        if len(failed) == len(sources) and not tally.read:
+            raise TableError(failed[0][1])
+        parts = [key for key in keys if log.shards[key].bytes is not None]
+        output.close(parts, self.worker.schema(self.plan.schema), log.fingerprint)
+        n_rejected = output.close_rejects(keys)
+        self._check_count(tally, n_rejected)
+        info = self.worker.engine.info
+        report = Report(
+            tally=tally,
+            columns=dict(self.worker.names) | dict(self.worker.metadata),
+            text_columns=tuple(self.plan.text_columns),
+            failed=failed,
+            rejects_path=output.rejects if n_rejected else None,
+            adaptation=info.adaptation,
+            threshold=info.decision.threshold,
+            fingerprint=log.fingerprint,
+            n_resumed=n_resumed,
+            run=log.folder,
+            facts=facts_of(self.worker, log.identity),
+        )
+        log.finish(report.to_dict() | output.state())
+        if not failed:  # else the same call tries the failed files again
+            output.finish()
         return report
-    output = Finished(place.files(), options.output_format, columns, options.escape, worker)
-    n_review = write_review(options.review, output.rows(), worker, options.review_rows)
-    return replace(report, n_review=n_review)
+
+    def _check_count(self, tally: Tally, n_rejected: int) -> None:
+        n_read = sum(shard.rows for shard in self.log.shards.values())
+        if n_read != tally.written + n_rejected:
+            raise TableError(
+                f"{self.output.path}: {n_read} rows were read, but {tally.written} written and"
+                f" {n_rejected} rejected. Start again with --restart, and please report this"
+            )
+
+
+def _resume_or_start(log: RunLog, output: Output, options: JobOptions) -> None:
+    """Read what is finished of the run, or start it if the output may be replaced."""
+    difference = None if options.restart else log.difference()
+    if difference and not output.replaces:
+        raise TableError(
+            f"{output.path}: holds rows of another run; {difference} changed. Name another output,"
+            " or discard these rows with --restart"
+        )
+    if difference == "":
+        output.delete_temporary()
+        log.read(output.size_of)
+        if log.finished is None or output.is_intact(log.finished):
+            return
+    delete_page(log.folder)
+    log.clear()
+    output.clear()
+    log.start()
 
 
 @contextmanager
-def _full_disk_told(place: Output) -> Iterator[None]:
-    """Say what to do where no room is left."""
+def _explain_full_disk(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _DISK_FULL:
             raise
-        raise TableError(
-            f"{place.path}: cannot be written ({error.strerror}). Make room there: what is done is"
-            " kept, and the same call goes on"
-        ) from error
+        raise disk_full(path, error) from error
 
 
-def _options(options: JobOptions) -> dict[str, object]:
-    choice = options.choice
-    return {
-        "output_format": options.output_format,
-        "escape": options.escape,
-        "adapt": options.adapt,
-        "rejects": None if options.rejects is None else str(options.rejects),
-        "rows": [choice.limit, choice.share, choice.seed],
-        "shard_rows": options.shard_rows,
-    }
-
-
-def _make_folders(place: Output, stack: ExitStack) -> None:
-    for folder in (place.run.parent, place.run):
+def _make_folders(output: Output, stack: ExitStack) -> None:
+    """Make the folder of the run and its parent; they are deleted again if they stay empty."""
+    for folder in (output.run.parent, output.run):
         try:
             if not folder.exists():
                 make_folder(folder)
                 stack.callback(_remove_if_empty, folder)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in _DISK_FULL:
                 raise
             raise TableError(
-                f"{folder}: cannot be made ({error.strerror}). Make the folder above it first, or"
-                " name another output"
+                f"{folder}: cannot be created ({error.strerror}). Create its parent folder first,"
+                " or name another output"
             ) from error
 
 
@@ -157,39 +253,18 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _forget_if_empty(run: Run, place: Output) -> None:
-    """Leave nothing of a run of which nothing is done, nor a part that was not noted."""
-    if not run.has_shards and run.finished is None:
-        place.clear()
-        run.forget()
+def _delete_if_empty(log: RunLog, output: Output) -> None:
+    """Delete a run without a finished shard, and parts without a line in the log."""
+    if not log.has_shards and log.finished is None:
+        output.clear()
+        log.clear()
+        (log.folder / ADAPTATION).unlink(missing_ok=True)
 
 
-def _check_places(place: Output, plan: Plan) -> None:
-    taken = {Path(source.path).resolve() for source in plan.sources}
-    if place.rejects.resolve() in taken | {Path(place.path).resolve()}:
+def _check_rejects(output: Output, plan: Plan) -> None:
+    used = {Path(source.path).resolve() for source in plan.sources} | {Path(output.path).resolve()}
+    if output.rejects.resolve() in used:
         raise TableError(
-            f"{place.rejects}: the rejected rows would replace the input or the output. Name"
+            f"{output.rejects}: the rejected rows would replace the input or the output. Name"
             " another file"
         )
-
-
-def _begun(run: Run, place: Output, options: JobOptions) -> Run:
-    """Take up what is done of a run, or begin it where that may be done."""
-    there = None if options.restart else earlier(run.folder)
-    other = "" if there is None else run.differs_from(*there)
-    if other and not place.replaces:
-        raise TableError(
-            f"{place.path}: holds rows of another run, and what differs is {other}. Name another"
-            " output, or throw those away with --restart"
-        )
-    fresh = there is None or bool(other)
-    if not fresh:
-        place.tidy()
-        run.read(place.size_of)
-        fresh = run.finished is not None and not place.is_there(run.finished)
-    if fresh:
-        forget_page(run.folder)
-        run.clear()
-        place.clear()
-        run.begin()
-    return run

@@ -1,4 +1,4 @@
-"""Where a job writes: a folder of parts, or one file that is joined from parts at the end."""
+"""Write the output of a job: a folder of parts, or one file joined from parts at the end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from textshot._files import write_atomic
 from textshot.batch.inputs import Source
+from textshot.batch.options import JobOptions
 from textshot.batch.run_log import RUN, Key
 from textshot.errors import TableError
 from textshot.io import Format, Reject, RejectsFile, open_writer, urls
@@ -23,65 +24,68 @@ from textshot.io.writer import output_format
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NOTE = "textshot.run"
-"""In the metadata of Parquet files: the run that their rows are of."""
+RUN_METADATA = "textshot.run"
+"""Key in the metadata of Parquet files: the fingerprint of the run that wrote the rows."""
 
 _FOLDER = "_textshot"
-_REJECTS = "rejects"
 
 
 class Output(ABC):
-    """A place for the parts of a run, and what becomes of them.
+    """Where a job writes.
 
     Attributes:
         path: as the user named it.
-        run: the folder of the run.
-        rejects: where rows go that cannot be used.
+        run: folder of the run log.
+        rejects: file of the invalid rows.
+        folder: folder of the parts on this machine; None: they are at a URL.
+        replaces: whether the output of another run is replaced at once, so that nobody sees a
+            mixture of two.
     """
 
-    path: str
-    run: Path
-    rejects: Path
+    replaces: bool
+
+    def __init__(self, path: str, run: Path, rejects: Path, *, escape: bool) -> None:
+        self.path, self.run, self.rejects, self.escape = path, run, rejects, escape
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path | None:
+        """See the class."""
 
     @abstractmethod
     def part(self, key: Key) -> str:
-        """Return where the rows of a shard go."""
+        """Return the path of the part of a shard."""
 
     @abstractmethod
-    def write(self, path: str, data: pa.RecordBatch, note: str) -> None:
-        """Write the rows of a shard, whole or not at all; `note` is the run they belong to."""
+    def write(self, path: str, data: pa.RecordBatch, fingerprint: str) -> None:
+        """Write the rows of a shard, all or nothing; `fingerprint` is that of the run."""
 
     @abstractmethod
-    def close(self, parts: Sequence[Key], schema: pa.Schema, note: str) -> None:
-        """Make the output of the parts of shards, which are in order."""
+    def close(self, parts: Sequence[Key], schema: pa.Schema, fingerprint: str) -> None:
+        """Complete the output from its parts, which are in order."""
 
     @abstractmethod
     def files(self) -> list[str]:
-        """Return the files of a finished output."""
+        """Return the files of the complete output."""
 
     @abstractmethod
     def check(self) -> None:
-        """Refuse a place where something else lies.
+        """Refuse an output that cannot be written, or that would mix with other files.
 
         Raises:
             TableError: why.
         """
 
-    @property
-    @abstractmethod
-    def replaces(self) -> bool:
-        """Whether another run's output can be replaced at once, and nobody sees a mixture."""
-
-    def put(self, key: Key, data: pa.RecordBatch, note: str) -> int | None:
-        """Write the good rows of a shard, if any; return the size of its part."""
+    def put(self, key: Key, data: pa.RecordBatch, fingerprint: str) -> int | None:
+        """Write the part of a shard and return its size in bytes; None: there are no rows."""
         if not data.num_rows:
             return None
-        self.write(self.part(key), data, note)
+        self.write(self.part(key), data, fingerprint)
         return self.size_of(key)
 
     def size_of(self, key: Key) -> int | None:
-        """Return the size of a shard's part; None: it is not there."""
-        return size_of(self.part(key))
+        """Return the size of the part of a shard in bytes; None: it does not exist."""
+        return _size_of(self.part(key))
 
     def write_rejects(self, key: Key, rejects: Iterable[Reject]) -> None:
         """Keep the rejects of a shard until the end."""
@@ -89,109 +93,105 @@ class Output(ABC):
         path = self._rejects_of(key)
         if lines:
             path.parent.mkdir(exist_ok=True)
-            write_atomic(path, json.dumps(lines).encode("ascii"), sync_parent=False)
+            write_atomic(path, json.dumps(lines).encode("ascii"))
 
     def close_rejects(self, keys: Iterable[Key]) -> int:
-        """Make one file of all rejects; return how many there are."""
+        """Write the file of all rejects; return how many there are."""
         with RejectsFile(self.rejects) as file:
             for path in map(self._rejects_of, keys):
                 if path.exists():
-                    file.write(*(Reject(*one) for one in json.loads(path.read_bytes())))
+                    file.write(*(Reject(*reject) for reject in json.loads(path.read_bytes())))
         return file.count
 
-    def about(self) -> dict[str, Any]:
-        """Return what `is_there` needs to know of the output."""
+    def state(self) -> dict[str, Any]:
+        """Return what `is_intact` needs, to be kept in the summary."""
         return {}
 
-    def is_there(self, about: Mapping[str, Any]) -> bool:
-        """Tell whether the output of a finished run is where it was written."""
+    def is_intact(self, state: Mapping[str, Any]) -> bool:
+        """Tell whether the output of a finished run still exists."""
         return True
 
-    def tidy(self) -> None:
-        """Remove what a kill left half written."""
-        for folder in (self.folder, self.run, self.run / _REJECTS):
+    def delete_temporary(self) -> None:
+        """Delete unfinished files that a killed process left."""
+        for folder in (self.folder, self.run, self.run / "rejects"):
             if folder is not None and folder.is_dir():
                 remove_temporary(folder)
         remove_temporary(self.rejects.parent, self.rejects.name)
 
-    def clean(self) -> None:
-        """Remove what is needed no more when the run is finished."""
-        shutil.rmtree(self.run / _REJECTS, ignore_errors=True)
-
-    @property
-    @abstractmethod
-    def folder(self) -> Path | None:
-        """Where the parts lie, if on this machine."""
+    def finish(self) -> None:
+        """Delete what a finished run no longer needs."""
+        shutil.rmtree(self.run / "rejects", ignore_errors=True)
 
     def clear(self) -> None:
-        """Remove what a run has written."""
-        shutil.rmtree(self.run / _REJECTS, ignore_errors=True)
+        """Delete what an unfinished run has written."""
+        shutil.rmtree(self.run / "rejects", ignore_errors=True)
 
     def _rejects_of(self, key: Key) -> Path:
-        return self.run / _REJECTS / f"{_name(key)}.json"
+        return self.run / "rejects" / f"{_name(key)}.json"
 
 
 class FolderOutput(Output):
-    """A folder of parts, each of them a file of its own; the run lies in `_textshot` in it.
+    """A folder with a file for each shard; the run log is in `_textshot` in it.
 
-    Readers of folders (Arrow, Spark, Ray) leave out what begins with an underscore.
+    Readers of folders (Arrow, Spark, Ray) skip names that start with an underscore.
     """
 
-    def __init__(self, path: str, format: Format, run: Path, *, escape: bool) -> None:
-        self.path, self._format, self._escape = path, format, escape
-        self.run = run
-        self.rejects = run / "rejects.csv"
+    replaces = False
+
+    def __init__(
+        self, path: str, options: JobOptions, run: Path, sources: Sequence[Source]
+    ) -> None:
+        rejects = Path(options.rejects or run / "rejects.csv")
+        super().__init__(path, run, rejects, escape=options.escape)
+        self.format = options.output_format or _default_format({s.format for s in sources})
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the parts."""
+        return None if is_url(self.path) else Path(self.path)
 
     def part(self, key: Key) -> str:
         """Return the file of a shard."""
-        return f"{self.path.rstrip('/')}/part-{_name(key)}.{self._format}"
+        return f"{self.path.rstrip('/')}/part-{_name(key)}.{self.format}"
 
-    def write(self, path: str, data: pa.RecordBatch, note: str) -> None:
-        """Write the rows of a shard."""
+    def write(self, path: str, data: pa.RecordBatch, fingerprint: str) -> None:
+        """Write a file."""
+        metadata = {RUN_METADATA: fingerprint}
         with open_writer(
-            path, data.schema, format=self._format, escape=self._escape, metadata={NOTE: note}
+            path, data.schema, format=self.format, escape=self.escape, metadata=metadata
         ) as writer:
             writer.write(data)
+
+    def close(self, parts: Sequence[Key], schema: pa.Schema, fingerprint: str) -> None:
+        """Write an empty part if there is none: an empty folder has no columns."""
+        import pyarrow as pa
+
+        if not parts:
+            rows = pa.RecordBatch.from_pylist([], schema=schema)
+            self.write(self.part((0, 0)), rows, fingerprint)
 
     def files(self) -> list[str]:
         """Return the parts."""
         if is_url(self.path):
-            return [one.url for one in urls.list_files(self.path) if _is_part(one.url)]
+            files = [file.url for file in urls.list_files(self.path)]
+            return [url for url in files if url.rpartition("/")[2].startswith("part-")]
         return [str(path) for path in sorted(Path(self.path).glob("part-*"))]
 
-    def close(self, parts: Sequence[Key], schema: pa.Schema, note: str) -> None:
-        """See that one part is there at least."""
-        if not parts:  # nobody could tell the columns of an empty folder
-            import pyarrow as pa
-
-            self.write(self.part((0, 0)), pa.RecordBatch.from_pylist([], schema=schema), note)
-
     def check(self) -> None:
-        """Refuse a folder with something else in it."""
-        if not (self.run / RUN).exists() and self._holds_something():
+        """Refuse a folder with other files in it."""
+        if is_url(self.path):
+            is_empty = not urls.list_files(self.path)
+        else:
+            folder = Path(self.path)
+            is_empty = not folder.is_dir() or {p.name for p in folder.iterdir()} <= {_FOLDER}
+        if not is_empty and not (self.run / RUN).exists():
             raise TableError(
-                f"{self.path}: there is something in this folder that is no run of textshot. Name"
-                " a new or an empty one"
+                f"{self.path}: this folder holds files that are not from a run of textshot. Name a"
+                " new or an empty folder"
             )
 
-    def _holds_something(self) -> bool:
-        if is_url(self.path):
-            return bool(urls.list_files(self.path))
-        folder, own = Path(self.path), {_FOLDER}
-        return folder.is_dir() and any(path.name not in own for path in folder.iterdir())
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder of the parts, where that is one of this machine."""
-        return None if is_url(self.path) else Path(self.path)
-
-    @property
-    def replaces(self) -> bool:
-        """No: its parts are seen one by one."""
-        return False
-
     def clear(self) -> None:
-        """Remove the parts as well."""
+        """Delete the parts too."""
         super().clear()
         for name in self.files():
             if is_url(name):
@@ -201,149 +201,113 @@ class FolderOutput(Output):
 
 
 class FileOutput(Output):
-    """One file, joined at the end; until then what was there before is there.
+    """One file; it appears, or replaces the file of that name, when the job is complete.
 
-    The run lies in a folder beside it; the parts in that are gone at the end.
+    The run log is in the folder `FILE.run`, with the parts until then.
     """
 
-    def __init__(self, path: str, format: Format | None, run: Path, *, escape: bool) -> None:
-        self.path, self._format, self._escape = path, format, escape
-        self.run = run
-        self.rejects = run / "rejects.csv" if is_url(path) else Path(f"{path}.rejects.csv")
+    replaces = True
+
+    def __init__(self, path: str, options: JobOptions, run: Path) -> None:
+        default = run / "rejects.csv" if is_url(path) else Path(f"{path}.rejects.csv")
+        super().__init__(path, run, Path(options.rejects or default), escape=options.escape)
+        self.format = options.output_format
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the parts."""
+        return self.run / "parts"
 
     def part(self, key: Key) -> str:
-        """Return the file of a shard."""
+        """Return the Arrow file of a shard."""
         return str(self.folder / f"{_name(key)}.arrow")
 
-    def write(self, path: str, data: pa.RecordBatch, note: str) -> None:
-        """Write the rows of a shard."""
+    def write(self, path: str, data: pa.RecordBatch, fingerprint: str) -> None:
+        """Write an Arrow file."""
         self.folder.mkdir(exist_ok=True)
         write_arrow(Path(path), data)
 
-    def files(self) -> list[str]:
-        """Return the one file."""
-        return [self.path]
-
-    def close(self, parts: Sequence[Key], schema: pa.Schema, note: str) -> None:
+    def close(self, parts: Sequence[Key], schema: pa.Schema, fingerprint: str) -> None:
         """Join the parts."""
+        metadata = {RUN_METADATA: fingerprint}
         with open_writer(
-            self.path, schema, format=self._format, escape=self._escape, metadata={NOTE: note}
+            self.path, schema, format=self.format, escape=self.escape, metadata=metadata
         ) as writer:
             for key in parts:
                 for batch in read_arrow(Path(self.part(key))):
                     writer.write(batch)
 
-    def about(self) -> dict[str, Any]:
-        """Return its size."""
-        return {"bytes": size_of(self.path)}
+    def files(self) -> list[str]:
+        """Return the file."""
+        return [self.path]
 
-    def is_there(self, about: Mapping[str, Any]) -> bool:
-        """Tell whether it is there, of the size that it had."""
-        return bool(size_of(self.path) == about["bytes"])
+    def check(self) -> None:
+        """Refuse a file that cannot be written."""
+        output_format(self.path, self.format)
+        open_output(self.path, seekable=False).discard()
 
-    def tidy(self) -> None:
-        """Remove what a kill left beside the file as well."""
-        super().tidy()
+    def state(self) -> dict[str, Any]:
+        """Return the size."""
+        return {"bytes": _size_of(self.path)}
+
+    def is_intact(self, state: Mapping[str, Any]) -> bool:
+        """Tell whether the file has the size it had."""
+        return bool(_size_of(self.path) == state["bytes"])
+
+    def delete_temporary(self) -> None:
+        """Delete an unfinished file beside the output too."""
+        super().delete_temporary()
         if not is_url(self.path):
             path = Path(os.path.realpath(self.path))
             remove_temporary(path.parent, path.name)
 
-    def clean(self) -> None:
-        """Remove the parts as well."""
-        super().clean()
+    def finish(self) -> None:
+        """Delete the parts too."""
+        super().finish()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def check(self) -> None:
-        """Refuse a place that cannot be written to."""
-        output_format(self.path, self._format)
-        open_output(self.path, seekable=False).discard()
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the parts."""
-        return self.run / "parts"
-
-    @property
-    def replaces(self) -> bool:
-        """Yes: it is replaced when all is done."""
-        return True
-
-    def clear(self) -> None:
-        """Remove the parts as well."""
-        super().clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    clear = finish
 
 
-def output_of(
-    path: str,
-    format: Format | None,
-    sources: Sequence[Source],
-    *,
-    escape: bool = True,
-    run: Path | None = None,
-    rejects: Path | None = None,
-) -> Output:
-    """Return the output of a name: a folder if it is one, ends in a slash or has no ending.
-
-    Args:
-        path: what the user said; it may be a URL.
-        format: what is written; None goes by the ending, or by the input.
-        sources: the files of the input.
-        escape: whether cells that a spreadsheet would run get an apostrophe in front.
-        run: where the run is kept; None: beside a file, or in the folder.
-        rejects: where rows go that cannot be used; None: beside the output.
+def open_job_output(path: str, options: JobOptions, sources: Sequence[Source] = ()) -> Output:
+    """Return the output of a name: a folder if it is one, ends in a slash or has no extension.
 
     Raises:
-        TableError: no name, or a URL and nothing said of the run, which is kept on this machine.
+        TableError: no name, or a URL without a folder for the run log.
     """
     if not path:
         raise TableError('the name of the output is empty. Give a file, a folder, or "-"')
-    if is_url(path) and run is None:
+    if is_url(path) and options.run is None:
         raise TableError(
-            f"{path} is no place of this machine, and a run is kept on one. Say in which folder"
-            " with --run"
+            f"{path} is a URL, and the run log is kept on this machine. Name its folder with --run"
         )
-    given = Path(path)
-    bare = not given.suffix and format is None
-    found: Output
-    if given.is_dir() or path.endswith(("/", os.sep)) or (bare and not given.exists()):
-        kind = format or _usual({source.format for source in sources})
-        found = FolderOutput(path, kind, run or run_in(path), escape=escape)
-    else:
-        found = FileOutput(path, format, run or run_beside(path), escape=escape)
-    found.rejects = rejects or found.rejects
-    return found
+    target = Path(path)
+    is_new_folder = not target.suffix and options.output_format is None and not target.exists()
+    beside, inside = run_folders(path)
+    if target.is_dir() or path.endswith(("/", os.sep)) or is_new_folder:
+        return FolderOutput(path, options, Path(options.run or inside), sources)
+    return FileOutput(path, options, Path(options.run or beside))
 
 
-def run_beside(path: str) -> Path:
-    """Return where the run of a file is kept."""
-    return Path(f"{path}.run")
+def run_folders(path: str) -> tuple[Path, Path]:
+    """Return where the run log of an output is: beside a file, and in a folder."""
+    return Path(f"{path}.run"), Path(path, _FOLDER)
 
 
-def run_in(path: str) -> Path:
-    """Return where the run of a folder is kept."""
-    return Path(path, _FOLDER)
-
-
-def size_of(name: str) -> int | None:
-    """Return the size of a file, here or elsewhere; None: it is not there."""
-    if is_url(name):
-        found = urls.file_info(name)
-        return None if found is None else found.size
+def _size_of(path: str) -> int | None:
+    if is_url(path):
+        info = urls.file_info(path)
+        return None if info is None else info.size
     try:
-        return Path(name).stat().st_size
+        return Path(path).stat().st_size
     except FileNotFoundError:
         return None
 
 
-def _is_part(url: str) -> bool:
-    return url.rpartition("/")[2].startswith("part-")
-
-
-def _usual(formats: set[Format]) -> Format:
-    """Return what parts are written as, where nothing is said: as the input, else CSV."""
-    alike = len(formats) == 1 and formats <= {Format.TSV, Format.JSONL, Format.PARQUET}
-    return formats.pop() if alike else Format.CSV
+def _default_format(formats: set[Format]) -> Format:
+    """Return the format of parts: that of the input if all files share one, else CSV."""
+    is_kept = len(formats) == 1 and formats <= {Format.TSV, Format.JSONL, Format.PARQUET}
+    return formats.pop() if is_kept else Format.CSV
 
 
 def _name(key: Key) -> str:

@@ -1,4 +1,4 @@
-"""What the files of a job have in common: the columns of all of them, and which hold the text."""
+"""The plan of a job: its files, their common columns, and which columns hold the text."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-MOST_COLUMNS = 10_000
-"""Of a file beside others: each row of these would have its columns too."""
+MAX_COLUMNS = 10_000
+"""Of one file among several, as the rows of all files get its columns."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The files of a job, and what of them is written.
+    """The files of a job and the columns of its output.
 
     Attributes:
         sources: the files, in order.
-        schema: the columns of all files, then those that the names of folders tell.
+        schema: the columns of all files, then the columns of Hive partitions.
         text_columns: the columns that hold the text.
-        failed: files that cannot be read at all, by their place in `sources`, with the reason.
-        encoding: of text files; None for UTF-8, or what a byte order mark says.
+        failed: the number of each file that cannot be read, and why.
+        encoding: of text files; None: UTF-8, or what a byte order mark says.
     """
 
     sources: tuple[Source, ...]
@@ -43,104 +43,105 @@ class Plan:
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
-        """Where each file begins in the bytes of all files in a row, and where the last one ends.
+        """Start of each file in the bytes of all files, then their total, (n_files + 1,).
 
-        (n_files + 1,), computed once: progress asks for it after every shard.
+        Cached: progress asks for it after every shard.
         """
         return tuple(accumulate((source.size for source in self.sources), initial=0))
 
+    def fraction(self, file: int, share: float) -> float:
+        """Return how much of the input is read, 0 to 1, after a share of a file."""
+        start, end = self.offsets[file : file + 2]
+        return (start + share * (end - start)) / max(1, self.offsets[-1])
+
     @contextmanager
-    def opened(self, place: int, batch_rows: int) -> Iterator[Table]:
-        """Open a file; its rows have the columns that it has."""
-        source = self.sources[place]
-        known = self.schema.names if source.format is Format.JSONL else None
+    def open(self, file: int, batch_rows: int) -> Iterator[Table]:
+        """Open a file with the columns it has."""
+        source = self.sources[file]
         with open_table(
             source.path,
             format=source.format,
             encoding=self.encoding,
             batch_rows=batch_rows,
-            columns=known,
+            columns=self.schema.names if source.format is Format.JSONL else None,
         ) as table:
             yield table
 
-    def conform(self, data: pa.RecordBatch, place: int) -> pa.RecordBatch:
-        """Return rows of a file with the columns of all files."""
+    def conform(self, data: pa.RecordBatch, file: int) -> pa.RecordBatch:
+        """Return rows of a file with the columns of the output.
+
+        Raises:
+            TableError: a value does not fit the type that the column has in the output.
+        """
         import pyarrow as pa
 
         if data.schema.equals(self.schema, check_metadata=True):
             return data
-        source = self.sources[place]
-        partition, there = source.partition, set(data.schema.names)
+        source, names = self.sources[file], set(data.schema.names)
         columns = []
         for field in self.schema:
-            if field.name in there:
-                column = data.column(field.name)
-                columns.append(_as(column, data.schema.field(field.name), field, source.path))
-            else:  # of a folder's name, or of other files
-                value = pa.scalar(partition.get(field.name), pa.string())
-                is_named = field.name in partition
-                columns.append(
-                    pa.repeat(value, data.num_rows)
-                    if is_named and pa.types.is_string(field.type)
-                    else pa.nulls(data.num_rows, field.type)
-                )
+            if field.name in names:
+                own_field = data.schema.field(field.name)
+                columns.append(_cast(data.column(field.name), own_field, field, source.path))
+            elif field.name in source.partition and pa.types.is_string(field.type):
+                value = pa.scalar(source.partition[field.name], pa.string())
+                columns.append(pa.repeat(value, data.num_rows))
+            else:
+                columns.append(pa.nulls(data.num_rows, field.type))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
 def make_plan(
     sources: Sequence[Source], text_columns: Sequence[str] = (), encoding: str | None = None
 ) -> Plan:
-    """Open each file once and look at its columns.
+    """Open each file once and read its columns.
 
-    A column that has other types in other files gets one that holds both, or text. A file that
-    cannot be opened, or lacks the text, is left out with the reason.
+    A column with different types gets one that holds all of them, or text. A file that cannot be
+    opened, or has no text column, is left out with the reason.
 
     Raises:
-        TableError: no file is left; the reason of the first.
+        TableError: no file can be used; the reason of the first one.
     """
     import pyarrow as pa
 
     fields: dict[str, pa.Field] = {}
-    wanted, failed = tuple(text_columns), dict[int, str]()
-    for place, source in enumerate(sources):
+    names, failed = tuple(text_columns), dict[int, str]()
+    for file, source in enumerate(sources):
         try:
             with open_table(source.path, format=source.format, encoding=encoding) as table:
-                found = tuple(text_columns_of(table, wanted))
+                own_names = tuple(text_columns_of(table, names))
                 if len(sources) > 1:
-                    _check_beside(table, found, wanted if fields else found)
-                wanted = found
+                    _check_compatible(table, own_names, names if fields else own_names)
+                names = own_names
                 for field in table.schema:
-                    fields[field.name] = _both(fields.get(field.name, field), field)
+                    fields[field.name] = _common_field(fields.get(field.name, field), field)
         except TableError as error:
-            failed[place] = str(error)
+            failed[file] = str(error)
     if len(failed) == len(sources):
-        raise TableError(failed[0] + _others(len(sources) - 1))
+        n = len(sources) - 1
+        raise TableError(failed[0] + (f" (and {n} more files cannot be used)" if n else ""))
     for source in sources:
         for name in source.partition:
             fields.setdefault(name, pa.field(name, pa.string()))
-    return Plan(tuple(sources), pa.schema(list(fields.values())), wanted, failed, encoding)
+    return Plan(tuple(sources), pa.schema(list(fields.values())), names, failed, encoding)
 
 
-def _check_beside(table: Table, found: Sequence[str], wanted: Sequence[str]) -> None:
-    """Refuse a file that does not go with the others."""
+def _check_compatible(table: Table, own_names: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse a file that does not go with the files before it."""
     source, n = table.source, len(table.columns)
-    if found != wanted:
+    if own_names != names:
         raise TableError(
-            f"{source}: its text is in {found}, that of files before in {wanted}. Rename the"
+            f"{source}: its text is in {own_names}, that of the files before in {names}. Rename the"
             " columns"
         )
-    if n > MOST_COLUMNS:
+    if n > MAX_COLUMNS:
         raise TableError(
-            f"{source}: has {n:,} columns, and beside other files {MOST_COLUMNS:,} are read at"
-            " most, as rows of all files would have them. Categorise it alone"
+            f"{source}: has {n:,} columns; one file among several may have {MAX_COLUMNS:,}, as the"
+            " rows of all files get its columns. Categorize it alone"
         )
 
 
-def _others(n: int) -> str:
-    return f" (and {n} more files of the input cannot be used)" if n else ""
-
-
-def _both(first: pa.Field, second: pa.Field) -> pa.Field:
+def _common_field(first: pa.Field, second: pa.Field) -> pa.Field:
     """Return a field that holds the values of two."""
     import pyarrow as pa
 
@@ -155,22 +156,22 @@ def _both(first: pa.Field, second: pa.Field) -> pa.Field:
     return pa.field(first.name, pa.string())
 
 
-def _as(column: pa.Array, field: pa.Field, wanted: pa.Field, source: str) -> pa.Array:
-    """Return a column as the field of all files has it.
+def _cast(column: pa.Array, field: pa.Field, target: pa.Field, source: str) -> pa.Array:
+    """Return a column with the type it has in the output.
 
     Raises:
-        TableError: a value that loses something in that type, as 2**60 in a float does.
+        TableError: a value would lose something, as 2**60 does in a float.
     """
     import pyarrow as pa
 
-    if field.type == wanted.type and is_json(field) == is_json(wanted):
+    if field.type == target.type and is_json(field) == is_json(target):
         return column
-    if pa.types.is_string(wanted.type):
+    if pa.types.is_string(target.type):
         return pa.array(cell_texts(column, field), pa.string())
     try:
-        return column.cast(wanted.type)
+        return column.cast(target.type)
     except pa.ArrowInvalid as error:
         raise TableError(
-            f"{source}: the column {field.name!r} is {field.type}, with other files {wanted.type},"
+            f"{source}: the column {field.name!r} is {field.type}, with other files {target.type},"
             f" and not every value fits that ({error}). Save it in the same type in all files"
         ) from error

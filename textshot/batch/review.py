@@ -1,30 +1,37 @@
-"""Review by people: which rows of an output they are asked about, and what they get to see."""
+"""Write the most uncertain rows of an output to a file for people to label."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textshot.batch.tally import CLOSE
+from textshot.batch.options import JobOptions
+from textshot.batch.outputs import Output
+from textshot.batch.report import category_thresholds
+from textshot.batch.tally import CLOSE_MARGIN
 from textshot.batch.worker import Worker
 from textshot.errors import TableError
 from textshot.io import STDIO, Format, open_table, text_column
+from textshot.io.delimited import unescaped
 from textshot.io.excel import MAX_CELL_CHARS
 from textshot.io.excel_review import open_review
 from textshot.io.formats import format_of
+from textshot.io.values import cell_texts
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_UNKNOWN_SCORE = 0.5
-"""The share of unknown rows in a review: the others shall be looked at as well."""
+MAX_UNKNOWN_SHARE = 0.5
+"""Of the rows in a review, so that people see other answers too."""
 
-_FEWEST_HELD = 1024
+_MIN_POOL = 1024
+_REVIEW_COLUMNS = frozenset({"text", "answer", "second", "third", "label"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,14 @@ class ReviewRow:
     """An answered row of an output.
 
     Attributes:
-        text: as it was categorised.
+        text: the text.
         answer: its category, or "unknown".
-        score: of its best category.
-        margin: how far that is ahead.
-        probability: that the answer is right; None where that is not known.
-        away: how far the score is from the threshold, above or below; infinite without one.
-        source: the file of the output.
-        line: where the row begins in it; 0 where that is not known.
+        score: of the best category.
+        margin: best score minus the second.
+        probability: that the answer is right; None: not calibrated.
+        distance: of the score from the threshold; infinite without one.
+        source: file of the output.
+        line: where the row starts in it; 0: unknown.
     """
 
     text: str
@@ -47,95 +54,100 @@ class ReviewRow:
     score: float
     margin: float
     probability: float | None = None
-    away: float = inf
+    distance: float = inf
     source: str = ""
     line: int = 0
 
     @property
-    def sure(self) -> float:
-        """How sure the answer is; whatever is close to the threshold is not."""
+    def certainty(self) -> float:
+        """How certain the answer is; one near the threshold is uncertain."""
         if self.probability is None:
-            return min(self.margin, self.away)
-        return min(self.probability, self.away / CLOSE)
+            return min(self.margin, self.distance)
+        return min(self.probability, self.distance / CLOSE_MARGIN)
 
 
 def most_uncertain(rows: Iterable[ReviewRow], n: int) -> list[ReviewRow]:
-    """Return the n most doubtful rows.
+    """Return the n most uncertain rows (uncertainty sampling), each text once.
 
-    Unknown rows get their share of them, half at most. Over the others the categories take turns:
-    first comes the most doubtful row of each. A text that comes twice is there once. Of rows that
-    are equally doubtful those come first that stand first. A few times n rows are held at most.
+    Unknown rows get their share of the n, half at most; among the others the categories take turns.
+    Ties keep the order of the output. Memory does not grow with the number of rows.
     """
-    held: tuple[dict[str, ReviewRow], dict[str, ReviewRow]] = ({}, {})
-    counted = [0, 0]
+    pools: tuple[dict[str, ReviewRow], dict[str, ReviewRow]] = ({}, {})
+    counts = [0, 0]
     for row in rows:
         is_unknown = row.answer == UNKNOWN
-        counted[is_unknown] += 1
-        pool = held[is_unknown]
+        counts[is_unknown] += 1
+        pool = pools[is_unknown]
         pool.setdefault(row.text, row)
-        if len(pool) >= max(2 * n, _FEWEST_HELD):
-            # What is not among the first n of some rows is not among those of more rows either.
-            first = _in_turn(pool.values(), n)
+        if len(pool) >= max(2 * n, _MIN_POOL):
+            # A row that is not among the first n of these cannot be among the first n of more.
+            first = _take_turns(pool.values(), n)
             pool.clear()
             pool.update({kept.text: kept for kept in first})
-    known, unknown = (_in_turn(pool.values(), n) for pool in held)
-    share = min(counted[1] / max(1, sum(counted)), MAX_UNKNOWN_SCORE)
+    known, unknown = (_take_turns(pool.values(), n) for pool in pools)
+    share = min(counts[1] / max(1, sum(counts)), MAX_UNKNOWN_SHARE)
     n_unknown = min(len(unknown), max(ceil(n * share), n - len(known)))
-    return _spread(known[: n - n_unknown], unknown[:n_unknown])
+    return _interleave(known[: n - n_unknown], unknown[:n_unknown])
 
 
-def _spread(*parts: Sequence[ReviewRow]) -> list[ReviewRow]:
-    """Mix parts, each spread over the whole: who stops half way has seen half of each."""
+def _interleave(*parts: Sequence[ReviewRow]) -> list[ReviewRow]:
+    """Spread each part evenly: after half of the rows people have seen half of each."""
     placed = [((i + 0.5) / len(part), row) for part in parts for i, row in enumerate(part)]
     return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
 
 
-def _in_turn(rows: Iterable[ReviewRow], n: int) -> list[ReviewRow]:
+def _take_turns(rows: Iterable[ReviewRow], n: int) -> list[ReviewRow]:
     turns: Counter[str] = Counter()
     ordered: list[tuple[int, ReviewRow]] = []
-    for row in sorted(rows, key=lambda row: (row.sure, row.source, row.line)):
+    for row in sorted(rows, key=lambda row: (row.certainty, row.source, row.line)):
         turns[row.answer] += 1
         ordered.append((turns[row.answer], row))
     ordered.sort(key=lambda pair: pair[0])
     return [row for _, row in ordered[:n]]
 
 
-def write_review(path: Path, rows: Iterable[ReviewRow], worker: Worker, n: int) -> int:
-    """Write the most doubtful rows to a table with an empty column `label`; return how many.
+def review_output(
+    output: Output, columns: Sequence[str], worker: Worker, options: JobOptions
+) -> int:
+    """Write the most uncertain rows of a finished output; return how many.
 
-    Beside each answer stand the two categories that come next, or of an unknown row the two that
-    came nearest. A text that is too long for a cell of a spreadsheet is left out: nobody reads it.
+    A text too long for a spreadsheet cell is left out.
     """
-    found = most_uncertain((row for row in rows if len(row.text) <= MAX_CELL_CHARS), n)
-    return write_review_rows(path, found, worker)
+    rows = _output_rows(output, columns, worker, options)
+    short = (row for row in rows if len(row.text) <= MAX_CELL_CHARS)
+    chosen = most_uncertain(short, options.review_rows)
+    return write_review_rows(Path(str(options.review)), chosen, worker)
 
 
 def write_review_rows(path: Path, rows: Iterable[ReviewRow], worker: Worker) -> int:
-    """Write these rows as `write_review` does, in their order; return how many."""
-    found = [row for row in rows if len(row.text) <= MAX_CELL_CHARS]
+    """Write rows with an empty column `label` to fill in; return how many.
+
+    Beside each answer are the two next best categories; of an unknown row, the two best ones.
+    """
+    rows = [row for row in rows if len(row.text) <= MAX_CELL_CHARS]
     choices = [*worker.engine.index.labels, UNKNOWN]
-    data = _table(found, worker)
-    with open_review(path, data.schema, fill="label", choices=choices, n_rows=len(found)) as writer:
+    data = _review_table(rows, worker)
+    with open_review(path, data.schema, fill="label", choices=choices, n_rows=len(rows)) as writer:
         writer.write(data)
-    return len(found)
+    return len(rows)
 
 
-def _table(rows: Sequence[ReviewRow], worker: Worker) -> pa.RecordBatch:
+def _review_table(rows: Sequence[ReviewRow], worker: Worker) -> pa.RecordBatch:
     import pyarrow as pa
 
-    texts = [row.text for row in rows]
-    found = worker.engine.classify(texts, 3, threshold=worker.threshold)
-    names = [[match.label for match in prediction.matches] for prediction in found]
-    pairs = zip(rows, names, strict=True)
-    others = [[*(name for name in near if name != row.answer), "", ""] for row, near in pairs]
+    predictions = worker.engine.classify([row.text for row in rows], 3, threshold=worker.threshold)
+    others = []
+    for row, prediction in zip(rows, predictions, strict=True):
+        names = (match.label for match in prediction.matches)
+        others.append([*(name for name in names if name != row.answer), "", ""])
     columns = {
-        "text": pa.array(texts, pa.string()),
+        "text": pa.array([row.text for row in rows], pa.string()),
         "answer": pa.array([row.answer for row in rows], pa.string()),
         "score": pa.array([row.score for row in rows], pa.float64()),
         "margin": pa.array([row.margin for row in rows], pa.float64()),
         "probability": pa.array([row.probability for row in rows], pa.float64()),
-        "second": pa.array([other[0] for other in others], pa.string()),
-        "third": pa.array([other[1] for other in others], pa.string()),
+        "second": pa.array([names[0] for names in others], pa.string()),
+        "third": pa.array([names[1] for names in others], pa.string()),
         "label": pa.array([""] * len(rows), pa.string()),
         "source": pa.array([row.source for row in rows], pa.string()),
         "line": pa.array([row.line or None for row in rows], pa.int64()),
@@ -145,21 +157,70 @@ def _table(rows: Sequence[ReviewRow], worker: Worker) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns)
 
 
-_MARKS = frozenset({"text", "answer", "second", "third", "label"})
+def _output_rows(
+    output: Output, columns: Sequence[str], worker: Worker, options: JobOptions
+) -> Iterator[ReviewRow]:
+    """Read a finished output; `columns` are its names before any was escaped."""
+    thresholds = _thresholds(worker)
+    for path in output.files():
+        with open_table(path, format=options.output_format, columns=columns) as table:
+            is_escaped = options.escape and table.format in (Format.CSV, Format.TSV)
+            for batch in table.batches():
+                # By position: a name may be escaped too.
+                cells = {
+                    name: _cells(batch.data, columns.index(name), is_escaped=is_escaped)
+                    for name in [*worker.text_columns, *worker.names.values()]
+                }
+                names = worker.names
+                parts = zip(*(cells[name] for name in worker.text_columns), strict=True)
+                probabilities = cells.get(names.get("probability", ""), repeat(""))
+                for part, answer, score, margin, probability, line in zip(
+                    parts,
+                    cells[names["label"]],
+                    map(float, cells[names["score"]]),
+                    map(float, cells[names["margin"]]),
+                    probabilities,
+                    batch.lines,
+                    strict=False,
+                ):
+                    yield ReviewRow(
+                        text="\n".join(filter(None, part)),
+                        answer=answer,
+                        score=score,
+                        margin=margin,
+                        probability=float(probability) if probability else None,
+                        distance=abs(score - thresholds.get(answer, inf)),
+                        source=table.source,
+                        line=line,
+                    )
+
+
+def _cells(data: pa.RecordBatch, i: int, *, is_escaped: bool) -> list[str]:
+    cells = [value or "" for value in cell_texts(data.column(i), data.schema.field(i))]
+    return unescaped(cells) if is_escaped else cells
+
+
+def _thresholds(worker: Worker) -> dict[str, float]:
+    """Return the score that each answer had to reach, if any."""
+    engine, threshold = worker.engine, worker.threshold
+    labels = [*engine.index.labels, UNKNOWN]
+    if not isinstance(threshold, str):
+        return {} if threshold is None else dict.fromkeys(labels, threshold)
+    shared = engine.decision.threshold
+    return ({} if shared is None else dict.fromkeys(labels, shared)) | category_thresholds(worker)
 
 
 def is_review(columns: Iterable[str]) -> bool:
-    """Tell by its columns whether a table is a review: there "unknown" is what somebody said."""
-    return set(columns) >= _MARKS
+    """Tell by its columns whether a table is a review; there "unknown" is a label of a person."""
+    return set(columns) >= _REVIEW_COLUMNS
 
 
-def check_review(path: Path, taken: Iterable[str | Path]) -> None:
-    """Refuse a place for a review where it would do harm, before anything is answered.
+def check_review_path(path: Path, used: Iterable[str | Path]) -> None:
+    """Refuse a review file that would overwrite something, before the job starts.
 
     Args:
         path: the file.
-        taken: the input, its files, and the output: what reads a folder would take the review for
-            a part of it.
+        used: the inputs and the output; whoever reads such a folder would take the review for data.
 
     Raises:
         TableError: why.
@@ -167,32 +228,24 @@ def check_review(path: Path, taken: Iterable[str | Path]) -> None:
     if str(path) == STDIO:
         raise TableError("a review cannot go to the standard output. Name a file for it")
     if format_of(str(path), None, stdio=Format.CSV, output=True) is Format.TEXT:
-        raise TableError(f"{path}: a review is a table. Name a file that ends in .xlsx, or .csv")
-    place = path.resolve()
-    if {place, *place.parents} & {Path(one).resolve() for one in taken}:
+        raise TableError(f"{path}: a review is a table. Name a file that ends in .xlsx or .csv")
+    target = path.resolve()
+    if {target, *target.parents} & {Path(name).resolve() for name in used}:
         raise TableError(
-            f"{path}: the review would replace the input or the output, or lie in it. Name another"
-            " file"
+            f"{path}: the review would replace the input or the output, or be in its folder. Name"
+            " another file"
         )
     if not path.parent.is_dir():
-        raise TableError(f"{path}: the folder {path.parent} does not exist. Make it first")
-    if path.exists():
-        _check_replaceable(path)
-
-
-def _check_replaceable(path: Path) -> None:
-    """Refuse to replace what people have filled in, or any other table."""
+        raise TableError(f"{path}: the folder {path.parent} does not exist. Create it first")
+    if not path.exists():
+        return
     with open_table(path) as table:
         if not is_review(table.columns):
-            raise TableError(f"{path}: is there already and no review. Name another file")
+            raise TableError(f"{path}: exists and is not a review. Name another file")
         cells = (cell for batch in table.batches() for cell in text_column(batch.data, ["label"]))
-        filled = sum(bool(cell.strip()) for cell in cells)
-    if filled:
+        n_labels = sum(bool(cell.strip()) for cell in cells)
+    if n_labels:
         raise TableError(
-            f"{path}: {_labels(filled)} filled in there already. Give them back by `textshot"
-            f" correct INDEX --from {path}`, and name another file for the next review"
+            f"{path}: holds {n_labels} label{'s' * (n_labels > 1)} that people filled in. Import"
+            f" them with `textshot correct INDEX --from {path}`, and name another file"
         )
-
-
-def _labels(n: int) -> str:
-    return "1 label is" if n == 1 else f"{n} labels are"

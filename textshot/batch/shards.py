@@ -1,4 +1,4 @@
-"""A file in shards: so many rows each, the same ones whoever reads them."""
+"""Read files in shards of a fixed number of rows: the same shards whoever reads them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from textshot.batch.inputs import Source
+from textshot.batch.options import DEFAULT_SHARD_ROWS, RowSelection, first_rows
 from textshot.batch.plan import Plan
-from textshot.batch.row_selection import EVERY_ROW, Choice
 from textshot.errors import TableError
 from textshot.io import Batch, Reject, rejected, text_column
 from textshot.io.values import to_python
@@ -16,15 +16,10 @@ from textshot.io.values import to_python
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARD_ROWS = 16_384
-"""A quarter of a minute for an encoder of a thousand texts a second: what a crash costs at most."""
-
 _BATCH_ROWS = 4096
-_MOST_BYTES = 128 << 20
-"""Of the rows of a shard: long texts, and many columns, make smaller shards."""
-
-_CELL_BYTES = 32
-"""What a cell takes at least while it is written, however little is in it."""
+_MAX_SHARD_BYTES = 128 << 20
+_MIN_CELL_BYTES = 32
+"""What a cell takes while it is written, however short it is."""
 
 
 @dataclass
@@ -32,15 +27,15 @@ class Shard:
     """Some rows of a file.
 
     Attributes:
-        place: of the file in its plan.
-        number: of the shard in its file, from 0.
-        data: rows whose text is not empty, with the columns of the plan.
-        lines: where each of them begins.
-        rejects: rows that cannot be used.
-        fraction: how much of the file is read after it, 0 to 1; None where that cannot be told.
+        file: number of the file in the plan.
+        number: of the shard in the file, from 0.
+        data: rows with text, with the columns of the plan.
+        lines: first line of each of these rows in the file.
+        rejects: invalid rows.
+        fraction: how much of the file is read after it, 0 to 1; None: unknown.
     """
 
-    place: int
+    file: int
     number: int
     data: pa.RecordBatch
     lines: list[int] = field(default_factory=list)
@@ -49,145 +44,154 @@ class Shard:
 
     @property
     def key(self) -> tuple[int, int]:
-        """What it is called by."""
-        return self.place, self.number
+        """Number of the file and of the shard."""
+        return self.file, self.number
 
     @property
     def n_read(self) -> int:
-        """How many rows it has, with those that are rejected."""
+        """Number of rows, rejects included."""
         return len(self.lines) + len(self.rejects)
 
 
 @dataclass(frozen=True)
-class End:
-    """The end of a file: so many shards, and why there are no more of them, if not all was read."""
+class FileEnd:
+    """The end of a file: its number of shards, and the error if it was not read to its end."""
 
-    place: int
+    file: int
     n_shards: int
-    broken: str | None = None
+    error: str | None = None
 
 
-def events(
+def read_shards(
     plan: Plan,
-    rows: int = SHARD_ROWS,
+    rows: int = DEFAULT_SHARD_ROWS,
     *,
-    over: Mapping[int, int] | None = None,
-    chosen: Choice = EVERY_ROW,
-) -> Iterator[Shard | End]:
-    """Yield the shards of all files, and an end behind each file.
-
-    Shards have `rows` rows, the last one of a file and those of long texts fewer. A file that
-    cannot be read to its end, or that changes meanwhile, has all rows before that.
+    finished: Mapping[int, int] | None = None,
+    selection: RowSelection | None = None,
+) -> Iterator[Shard | FileEnd]:
+    """Yield the shards of all files, and a `FileEnd` after each file.
 
     Args:
         plan: the files.
-        rows: of a shard.
-        over: files that are done, and how many rows were read of each: they are not opened.
-        chosen: which rows are read.
+        rows: of a shard; the last one of a file, and shards of long texts, have fewer.
+        finished: files to skip, with the rows read of each.
+        selection: which rows to read; None: all.
     """
-    left = chosen.limit
-    for place in range(len(plan.sources)):
-        if over and place in over:
-            left = None if left is None else left - over[place]
+    selection = selection or RowSelection()
+    left = selection.limit
+    for file in range(len(plan.sources)):
+        if finished and file in finished:
+            left = None if left is None else left - finished[file]
             continue
         if left is not None and left <= 0:
             return
-        for event in events_of(plan, place, rows, chosen, left):
+        for event in read_file(plan, file, rows, selection, left):
             if left is not None and isinstance(event, Shard):
                 left -= event.n_read
             yield event
 
 
-def events_of(
-    plan: Plan, place: int, rows: int, chosen: Choice = EVERY_ROW, most: int | None = None
-) -> Iterator[Shard | End]:
-    """Yield the shards of one file, `most` rows in all, and its end; see `events`."""
-    n_shards, broken = 0, plan.failed.get(place)
-    try:
-        for shard in _shards(plan, place, rows, chosen, most) if broken is None else ():
-            n_shards += 1
-            yield shard
-    except TableError as error:
-        broken = str(error)
-    yield End(place, n_shards, broken)
+def read_file(
+    plan: Plan,
+    file: int,
+    rows: int,
+    selection: RowSelection | None = None,
+    limit: int | None = None,
+) -> Iterator[Shard | FileEnd]:
+    """Yield the shards of one file, `limit` rows at most, and its end.
+
+    A file that breaks, or that changes while it is read, yields the rows before that.
+    """
+    n_shards, error = 0, plan.failed.get(file)
+    if error is None:
+        try:
+            for shard in _shards(plan, file, rows, selection or RowSelection(), limit):
+                n_shards += 1
+                yield shard
+        except TableError as reason:
+            error = str(reason)
+    yield FileEnd(file, n_shards, error)
 
 
-def _shards(plan: Plan, place: int, rows: int, chosen: Choice, most: int | None) -> Iterator[Shard]:
-    """Yield the shards of a file, `most` rows in all, as long as it stays what it was."""
-    number, source = 0, plan.sources[place]
-    for batches, fraction in _gathered(plan, place, rows, chosen):
+def _shards(
+    plan: Plan, file: int, rows: int, selection: RowSelection, limit: int | None
+) -> Iterator[Shard]:
+    number, source = 0, plan.sources[file]
+    for batches, fraction in _gathered(plan, file, rows, selection):
         _check_unchanged(source)
-        if most is not None:
-            batches = list(Choice(limit=most).of_all(batches))
-        shard = _joined(plan, place, number, batches, fraction)
-        most = None if most is None else most - shard.n_read
+        shard = _joined(plan, file, number, list(first_rows(batches, limit)), fraction)
+        limit = None if limit is None else limit - shard.n_read
         if shard.n_read:
             number += 1
             yield shard
-        if most is not None and most <= 0:
+        if limit is not None and limit <= 0:
             return
     _check_unchanged(source)
 
 
 def _gathered(
-    plan: Plan, place: int, rows: int, chosen: Choice
+    plan: Plan, file: int, rows: int, selection: RowSelection
 ) -> Iterator[tuple[list[Batch], float | None]]:
-    """Yield slices of a file that make a shard; where it breaks, what came before makes one."""
-    held, size = list[Batch](), 0
+    """Yield the batches of each shard; if the file breaks, those before that make one."""
+    batches, n_bytes = list[Batch](), 0
     try:
-        with plan.opened(place, min(rows, _BATCH_ROWS)) as table:
-            for read in table.batches():
-                n_cells = read.data.num_rows * read.data.num_columns
-                size += max(read.data.nbytes, n_cells * _CELL_BYTES)
-                batch = Batch(plan.conform(read.data, place), read.lines, read.rejects)
-                batch = only_texts(chosen.of(batch, place), plan.text_columns, table.source)
-                held.append(batch)
-                if sum(len(b.lines) + len(b.rejects) for b in held) >= rows or size >= _MOST_BYTES:
-                    yield held, table.fraction
-                    held, size = [], 0
+        with plan.open(file, min(rows, _BATCH_ROWS)) as table:
+            for raw in table.batches():
+                n_cells = raw.data.num_rows * raw.data.num_columns
+                n_bytes += max(raw.data.nbytes, n_cells * _MIN_CELL_BYTES)
+                batch = Batch(plan.conform(raw.data, file), raw.lines, raw.rejects)
+                batch = reject_blank(
+                    selection.sampled(batch, file), plan.text_columns, table.source
+                )
+                batches.append(batch)
+                n_rows = sum(len(b.lines) + len(b.rejects) for b in batches)
+                if n_rows >= rows or n_bytes >= _MAX_SHARD_BYTES:
+                    yield batches, table.fraction
+                    batches, n_bytes = [], 0
     except TableError:
-        if held:
-            yield held, 1.0
+        if batches:
+            yield batches, 1.0
         raise
-    if held:
-        yield held, 1.0
+    if batches:
+        yield batches, 1.0
 
 
 def _check_unchanged(source: Source) -> None:
-    if not source.is_as_it_was():
+    if not source.is_unchanged():
         raise TableError(
-            f"{source.path}: changed while it was read; what was read of it before is kept. Begin"
-            " anew with --restart when it is complete"
+            f"{source.path}: changed while it was read; the rows before that are kept. Start again"
+            " with --restart when it is complete"
         )
 
 
 def _joined(
-    plan: Plan, place: int, number: int, batches: list[Batch], fraction: float | None
+    plan: Plan, file: int, number: int, batches: Sequence[Batch], fraction: float | None
 ) -> Shard:
     import pyarrow as pa
 
     table = pa.Table.from_batches([batch.data for batch in batches], schema=plan.schema)
-    whole = table.combine_chunks().to_batches()
-    data = whole[0] if whole else pa.RecordBatch.from_pylist([], schema=plan.schema)
+    [*joined] = table.combine_chunks().to_batches()
+    data = joined[0] if joined else pa.RecordBatch.from_pylist([], schema=plan.schema)
     lines = [line for batch in batches for line in batch.lines]
     rejects = [reject for batch in batches for reject in batch.rejects]
-    return Shard(place, number, data, lines, rejects, fraction)
+    return Shard(file, number, data, lines, rejects, fraction)
 
 
-def only_texts(batch: Batch, columns: Sequence[str], source: str) -> Batch:
-    """Move rows whose text is empty to the rejects: there is nothing to categorise."""
+def reject_blank(batch: Batch, columns: Sequence[str], source: str) -> Batch:
+    """Move rows without text to the rejects."""
     import pyarrow as pa
 
-    empty = [i for i, text in enumerate(text_column(batch.data, columns)) if not text.strip()]
-    if not empty:
+    texts = text_column(batch.data, columns)
+    blank = [i for i, text in enumerate(texts) if not text.strip()]
+    if not blank:
         return batch
     reason = f"the text is empty ({', '.join(columns)})"
-    rows = zip(*map(to_python, batch.data.take(pa.array(empty, pa.int64())).columns), strict=True)
+    taken = batch.data.take(pa.array(blank, pa.int64()))
+    rows = zip(*map(to_python, taken.columns), strict=True)
     rejects = [
-        rejected(source, batch.lines[i], reason, row) for i, row in zip(empty, rows, strict=True)
+        rejected(source, batch.lines[i], reason, row) for i, row in zip(blank, rows, strict=True)
     ]
-    gone = set(empty)
-    kept = [i for i in range(len(batch.lines)) if i not in gone]
+    kept = sorted(set(range(len(texts))) - set(blank))
     return Batch(
         batch.data.take(pa.array(kept, pa.int64())),
         [batch.lines[i] for i in kept],

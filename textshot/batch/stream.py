@@ -1,83 +1,124 @@
-"""What can be read or written once only, a pipe: answered as it comes, and nothing is kept."""
+"""Categorize a pipe: rows are answered as they arrive, and nothing can be resumed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from textshot.batch.adaptation import adapt_to
 from textshot.batch.options import JobOptions, OnProgress
-from textshot.batch.run_report import Report
-from textshot.batch.shards import only_texts
-from textshot.batch.tally import Tally
-from textshot.batch.worker import Worker
-from textshot.batch.worker_pool import with_cache, work
+from textshot.batch.report import Report
+from textshot.batch.shards import reject_blank
+from textshot.batch.tally import Tally, answer_and_count
+from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
-from textshot.io import STDIO, Batch, RejectsFile, open_table, open_writer
+from textshot.errors import TableError
+from textshot.io import STDIO, Batch, RejectsFile, Table, open_table, open_writer, text_column
 from textshot.io.categories import text_columns_of
+from textshot.scoring.transduction import MAX_TEXTS
 
 
 def is_stream(name: str) -> bool:
-    """Tell whether a place is a pipe or a device, whatever its name."""
+    """Tell whether a path is standard input or output, a pipe or a device."""
     path = Path(name)
     return name == STDIO or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def run_stream(
-    engine: Engine, source: str, output: str, options: JobOptions, on_progress: OnProgress
+    engine: Engine,
+    inputs: Sequence[str | Path],
+    output: str,
+    options: JobOptions,
+    on_progress: OnProgress,
 ) -> Report:
-    """Write the rows of one input to one output, of which one at least is a pipe.
+    """Write the rows of one input to one output; usually one of them is a pipe.
 
-    An output that is a file appears when it is complete; until then, and after any failure, what
-    was there before is there.
+    An output file appears when it is complete; after a failure the previous file is still there.
+
+    Raises:
+        TableError: several inputs, or options that need files.
     """
+    _check(inputs, options)
+    source = str(inputs[0])
+    default = "textshot.rejects.csv" if output == STDIO else f"{output}.rejects.csv"
     read = partial(open_table, source, format=options.input_format, encoding=options.encoding)
-    rejects = options.rejects or default_rejects(output)
-    from_stream = is_stream(source)
     with read() as table:
         columns = text_columns_of(table, options.text_columns)
         batches: Iterator[Batch] = table.batches()
         calibrated = engine.calibrated
-        if options.adapt:
-            again = None if from_stream else read
-            engine, batches = adapt_to(engine, batches, columns, again)
+        if options.adapt and is_stream(source):
+            first = _first_batches(batches, MAX_TEXTS)
+            engine, batches = engine.adapted(_texts(first, columns)), chain(first, batches)
+        elif options.adapt:
+            with read() as again:
+                engine = engine.adapted(_texts(again.batches(), columns))
         worker = Worker.for_columns(
-            with_cache(engine),
-            table.columns,
-            columns,
-            threshold=options.threshold,
-            metadata=options.metadata,
-            calibrated=calibrated,
+            with_cache(engine), table.columns, columns, options, calibrated=calibrated
         )
-        tally = Tally()
-        with (
-            open_writer(
-                output,
-                worker.schema(table.schema),
-                format=options.output_format,
-                escape=options.escape,
-            ) as writer,
-            RejectsFile(rejects) as bad,  # in place first: no output without its rejects
-        ):
-            for batch in options.choice.of_all(batches):
-                kept = only_texts(batch, columns, table.source)
-                bad.write(*kept.rejects)
-                data, counted = work(worker, kept.data, len(kept.rejects))
-                writer.write(data)
-                tally += counted
-                on_progress(counted.read, table.fraction)
+        rejects = Path(options.rejects or default)
+        tally = _write(worker, table, batches, output, rejects, options, on_progress)
+        info = engine.info
         return Report(
             tally=tally,
             columns=dict(worker.names) | dict(worker.metadata),
             text_columns=tuple(columns),
-            rejects_path=bad.path if bad.count else None,
-            adaptation=engine.index.state.adaptation,
-            threshold=engine.decision.threshold,
-            from_stream=from_stream,
+            rejects_path=rejects if tally.rejected else None,
+            adaptation=info.adaptation,
+            threshold=info.decision.threshold,
+            from_stream=is_stream(source),
         )
 
 
-def default_rejects(output: str) -> Path:
-    """Return where rejects go if nothing is said."""
-    return Path("textshot.rejects.csv" if output == STDIO else f"{output}.rejects.csv")
+def _check(inputs: Sequence[str | Path], options: JobOptions) -> None:
+    if options.compare is not None:
+        raise TableError("a pipe leaves no summary to compare. Name files for input and output")
+    if len(inputs) != 1 or Path(inputs[0]).is_dir():
+        raise TableError("a pipe takes one table. Name one file as input, or a file as output")
+    if options.review is not None:
+        raise TableError(
+            f"{options.review}: a review needs files: the rows of a pipe cannot be read again."
+            " Name files for input and output"
+        )
+
+
+def _write(
+    worker: Worker,
+    table: Table,
+    batches: Iterator[Batch],
+    output: str,
+    rejects: Path,
+    options: JobOptions,
+    on_progress: OnProgress,
+) -> Tally:
+    tally, columns = Tally(), worker.text_columns
+    with (
+        open_writer(
+            output,
+            worker.schema(table.schema),
+            format=options.output_format,
+            escape=options.escape,
+        ) as writer,
+        RejectsFile(rejects) as rejects_file,  # closed first: no output without its rejects
+    ):
+        for batch in options.rows.selected(batches):
+            valid = reject_blank(batch, columns, table.source)
+            rejects_file.write(*valid.rejects)
+            data, counts = answer_and_count(worker, valid.data, len(valid.rejects))
+            writer.write(data)
+            tally += counts
+            on_progress(counts.read, table.fraction)
+    return tally
+
+
+def _texts(batches: Iterator[Batch] | list[Batch], columns: Sequence[str]) -> Iterator[str]:
+    return (text for batch in batches for text in text_column(batch.data, columns))
+
+
+def _first_batches(batches: Iterator[Batch], n_rows: int) -> list[Batch]:
+    """Read batches until they hold `n_rows` rows."""
+    first, n = list[Batch](), 0
+    while n < n_rows and (batch := next(batches, None)) is not None:
+        first.append(batch)
+        n += batch.data.num_rows
+    return first

@@ -1,4 +1,4 @@
-"""The one worker behind every runner: rows in, the same rows with their answers out."""
+"""The worker behind every runner: table rows in, the same rows with their answers out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
+from textshot.batch.options import JobOptions
+from textshot.encoders import CachedEncoder
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
 from textshot.io import free_names, text_column, with_columns, with_fields
@@ -18,28 +20,28 @@ from textshot.types import UNKNOWN, Threshold
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ADDED = ("label", "score", "margin")
-"""The columns that are added to the input's own; of a calibrated engine "probability" too."""
+ANSWER_COLUMNS = ("label", "score", "margin")
+"""Columns added to those of the input; a calibrated engine adds "probability" too."""
 
 VERSION = 1
-"""Of what a worker does with a row: another one makes another run."""
+"""Increased when a worker writes other rows for the same input: then it is another run."""
 
 _DIGITS = 6
-_SHOWN = 10
+_MAX_NAMES = 10
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Rows with their answers, and what is told about them beside.
+class AnsweredRows:
+    """Rows with their answers, and the arrays that a summary counts.
 
     Attributes:
-        data: the rows, with the columns that are added.
-        texts: the text of each.
-        labels: the categories of the index, and "unknown" behind them.
-        rows: int64 (n,), the answer of each as a place in `labels`.
-        runners_up: int64 (n,), the second category of each; -1 where there is none.
-        scores: float64 (n,), of the best category.
-        margins: float64 (n,), how far it is ahead.
+        data: the rows with the added columns.
+        texts: n texts.
+        labels: the categories of the index, then "unknown".
+        rows: int64 (n,), the answer of each text as an index into `labels`.
+        runners_up: int64 (n,), the second category; -1: none.
+        scores: float64 (n,), cosine of the best category.
+        margins: float64 (n,), best score minus the second.
     """
 
     data: pa.RecordBatch
@@ -53,16 +55,16 @@ class Answered:
 
 @dataclass(frozen=True)
 class Worker:
-    """Adds the answers to rows; the same rows get the same answers in any process.
+    """Adds answers to rows; a row gets the same answer in every process.
 
-    It travels to other processes: its categories as they are, its encoder by name.
+    A worker can be pickled: its categories travel by value, its encoder by name.
 
     Attributes:
-        engine: what answers.
-        text_columns: the columns that hold the text, joined.
-        names: each added column and the name that it gets.
+        engine: classifies the texts.
+        text_columns: the columns that hold the text, joined by a newline.
+        names: each added column and the name it gets in the output.
         threshold: as in `Engine.classify`.
-        metadata: what is added of the category of each row, of what its index knows about it.
+        metadata: each added metadata column and the name it gets in the output.
     """
 
     engine: Engine
@@ -77,84 +79,96 @@ class Worker:
         engine: Engine,
         columns: Iterable[str],
         text_columns: Sequence[str],
+        options: JobOptions | None = None,
         *,
-        threshold: Threshold = "auto",
-        metadata: Sequence[str] = (),
         calibrated: bool | None = None,
     ) -> Worker:
-        """Make a worker for rows that have these columns: those that it adds get other names.
+        """Make a worker for tables with these columns; names that are taken get a suffix.
 
-        `calibrated`: whether there is a column of probabilities; None: as the engine has them.
+        Args:
+            engine: classifies the texts.
+            columns: all columns of the table.
+            text_columns: those that hold the text.
+            options: threshold and metadata are read.
+            calibrated: whether to add a probability; None: if the engine is calibrated.
 
         Raises:
-            InvalidCategoriesError: no category knows anything of that name.
+            InvalidCategoriesError: no category has such metadata.
         """
-        _check_metadata(engine, metadata)
-        with_odds = engine.calibrated if calibrated is None else calibrated
-        wanted = ADDED + ("probability",) * with_odds
-        names = free_names(columns, [*wanted, *metadata])
-        own = {name: names[name] for name in metadata}
-        return cls(engine, text_columns, {name: names[name] for name in wanted}, threshold, own)
+        options = options or JobOptions()
+        _check_metadata(engine, options.metadata)
+        has_probability = engine.calibrated if calibrated is None else calibrated
+        answers = ANSWER_COLUMNS + ("probability",) * has_probability
+        names = free_names(columns, [*answers, *options.metadata])
+        return cls(
+            engine,
+            text_columns,
+            {name: names[name] for name in answers},
+            options.threshold,
+            {name: names[name] for name in options.metadata},
+        )
 
     def schema(self, columns: pa.Schema) -> pa.Schema:
-        """Return the columns of answered rows."""
+        """Return the columns of the output."""
         import pyarrow as pa
 
-        kinds = {n: pa.string() if w == "label" else pa.float64() for w, n in self.names.items()}
-        return with_fields(columns, kinds | dict.fromkeys(self.metadata.values(), pa.string()))
+        types = {n: pa.string() if c == "label" else pa.float64() for c, n in self.names.items()}
+        return with_fields(columns, types | dict.fromkeys(self.metadata.values(), pa.string()))
 
     def __call__(self, data: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows with their answers."""
-        return self.answered(data).data
+        return self.answer(data).data
 
-    def answered(self, data: pa.RecordBatch) -> Answered:
+    def answer(self, data: pa.RecordBatch) -> AnsweredRows:
         """Return the rows with their answers, and what a summary needs."""
         texts = text_column(data, self.text_columns)
         labels = [*self.engine.index.labels, UNKNOWN]
-        found = self.engine.predict_arrays(texts, 2, threshold=self.threshold)
-        rows: IntArray = _column(found.rows, 0)
-        rows[~found.in_scope] = len(labels) - 1
-        scores = _column(found.scores, 0).astype(np.float64)
-        margins = found.margins.astype(np.float64)
+        answers = self.engine.predict_arrays(texts, 2, threshold=self.threshold)
+        rows: IntArray = _column(answers.rows, 0)
+        rows[~answers.in_scope] = len(labels) - 1
+        scores = _column(answers.scores, 0).astype(np.float64)
+        margins = answers.margins.astype(np.float64)
         columns = {
             "label": np.array(labels, object)[rows],
             "score": scores.round(_DIGITS),
             "margin": margins.round(_DIGITS),
-            "probability": [p and round(p, _DIGITS) for p in found.probabilities],
+            "probability": [p and round(p, _DIGITS) for p in answers.probabilities],
         }
-        added = {name: _array(columns[wanted]) for wanted, name in self.names.items()}
-        for wanted, name in self.metadata.items():
-            added[name] = _array(self._about(wanted)[rows])
-        second: IntArray = _column(found.rows, 1)
-        return Answered(with_columns(data, added), texts, labels, rows, second, scores, margins)
-
-    def _about(self, wanted: str) -> NDArray[np.object_]:
-        known = [category.metadata.get(wanted) for category in self.engine.categories]
-        return np.array([*known, None], object)
+        added = {name: _to_arrow(columns[column]) for column, name in self.names.items()}
+        for column, name in self.metadata.items():
+            values = [category.metadata.get(column) for category in self.engine.categories]
+            added[name] = _to_arrow(np.array([*values, None], object)[rows])
+        second: IntArray = _column(answers.rows, 1)
+        return AnsweredRows(with_columns(data, added), texts, labels, rows, second, scores, margins)
 
 
-def _column(found: FloatArray | IntArray, place: int) -> Any:
-    """Return a column of scores or rows; -1 where there is none."""
-    if found.shape[1] > place:
-        return found[:, place].copy()
-    return np.full(len(found), -1, found.dtype)
+def with_cache(engine: Engine) -> Engine:
+    """Return an engine that encodes a repeated text once, across calls too."""
+    if engine.encoder.is_cached:
+        return engine
+    return Engine(CachedEncoder(engine.encoder), engine.index)
 
 
-def _array(values: Sequence[object] | NDArray[np.generic]) -> pa.Array:
+def _column(matrix: FloatArray | IntArray, i: int) -> Any:
+    """Return a column of scores or rows; -1 if there is none."""
+    if matrix.shape[1] > i:
+        return matrix[:, i].copy()
+    return np.full(len(matrix), -1, matrix.dtype)
+
+
+def _to_arrow(values: Sequence[object] | NDArray[np.generic]) -> pa.Array:
     import pyarrow as pa
 
-    kind = pa.float64()
-    if isinstance(values, np.ndarray) and values.dtype == object:
-        kind = pa.string()
-    return pa.array(values, kind)
+    is_text = isinstance(values, np.ndarray) and values.dtype == object
+    return pa.array(values, pa.string() if is_text else pa.float64())
 
 
-def _check_metadata(engine: Engine, wanted: Sequence[str]) -> None:
+def _check_metadata(engine: Engine, columns: Sequence[str]) -> None:
     known = sorted({name for category in engine.categories for name in category.metadata})
-    for name in wanted:
+    for name in columns:
         if name not in known:
-            shown = ", ".join(known[:_SHOWN]) or "nothing"
             raise InvalidCategoriesError(
-                f"no category has {name!r} beside its name; there is {shown}. It comes from other"
-                " columns of the table of categories"
+                f"no category has metadata {name!r}; there is"
+                f" {', '.join(known[:_MAX_NAMES]) or 'none'}. Metadata are the other columns of the"
+                " table of categories"
             )

@@ -101,7 +101,7 @@ def _diagnostics(engine: Engine, path: str, table: options.TableOptions) -> list
     with progress("reading texts") as on_progress:
         texts = options.read_texts(path, table)
         tally, diagnostics = diagnose_texts(engine, texts, on_progress=on_progress)
-    note_truncation(tally.truncation)
+    note_truncation(tally.truncation_stats)
     return [
         {
             "kind": diagnostic.kind,

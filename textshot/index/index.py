@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
+from textshot.index.digest import digest_of
 from textshot.index.state import State
 from textshot.types import Category
 
@@ -40,6 +41,10 @@ class Index:
             f"<Index: {len(self)} categories, {self.dim} dimensions,"
             f" generation {self.generation}{where}>"
         )
+
+    def digest(self) -> str:
+        """Return 16 hex digits, equal for indexes that give the same answers."""
+        return digest_of(self._state)
 
     def __len__(self) -> int:
         return len(self._state.entries)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from textshot.batch.worker_pool import divide_cores
+from textshot.batch.local import divide_cores
 from textshot.encoders.compiled.graphs import all_cores, n_cores
 
 

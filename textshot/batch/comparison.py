@@ -1,0 +1,209 @@
+"""Compare a run with an earlier one: shares of categories, unknown rate, scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any
+
+from textshot.types import UNKNOWN
+
+ALPHA = 0.01
+"""Significance level for all categories together (Bonferroni)."""
+
+MIN_EXPECTED = 5.0
+"""Rows of a category to expect in each run; below, the z-test does not hold."""
+
+MIN_SCORES = 500
+"""Rows in each run; of fewer, chance alone looks like a shift of the scores."""
+
+SHIFT, LARGE_SHIFT = 0.1, 0.25
+"""Customary limits of the population stability index."""
+
+CLASSES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """What is compared of a run.
+
+    Attributes:
+        fingerprint: of the run.
+        generation: of the index.
+        content: digest of the index.
+        encoder: fingerprint of the encoder.
+        threshold: of the run; None: every text got a category.
+        written: rows with an answer.
+        counts: rows of each category, "unknown" included.
+        categories: of the index.
+        scores: histogram of the scores; the bins are the same in all runs.
+    """
+
+    fingerprint: str
+    generation: int
+    content: str
+    encoder: str
+    threshold: float | None
+    written: int
+    counts: Mapping[str, int]
+    categories: Sequence[str]
+    scores: Sequence[int]
+
+    def share(self, label: str) -> float:
+        """Return the share of a category in all rows with an answer."""
+        return self.counts.get(label, 0) / self.written if self.written else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The share of a category in two runs.
+
+    Attributes:
+        label: the category, or "unknown".
+        before: its share in the earlier run; None: the index did not have it.
+        now: its share; None: the index no longer has it.
+        z: difference in standard errors; None: too few rows.
+        mark: "more" or "less" if the change is significant, "new", "gone", or empty.
+    """
+
+    label: str
+    before: float | None
+    now: float | None
+    z: float | None
+    mark: str
+
+    @property
+    def points(self) -> float:
+        """Change of the share in percentage points."""
+        return 100 * ((self.now or 0.0) - (self.before or 0.0))
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the change is significant."""
+        return self.mark or ("no" if self.z is not None else "too few to tell")
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How a run differs from an earlier one.
+
+    Attributes:
+        before: fingerprint of the earlier run.
+        generations: of the two indexes, the earlier first.
+        rows: with an answer, the earlier first.
+        unknown: change of the unknown rate.
+        changes: of the categories; marked ones first, then by size.
+        psi: population stability index of the scores; None: not comparable.
+        scores: what that means, or why they are not comparable.
+        notes: what else differs.
+    """
+
+    before: str
+    generations: tuple[int, int]
+    rows: tuple[int, int]
+    unknown: Change
+    changes: tuple[Change, ...]
+    psi: float | None
+    scores: str
+    notes: tuple[str, ...]
+
+    @property
+    def n_marked(self) -> int:
+        """Number of categories that are new, gone, or changed significantly."""
+        return sum(change.mark != "" for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON."""
+        return asdict(self)
+
+
+def compare(before: RunStats, now: RunStats) -> Drift:
+    """Compare a run with an earlier one."""
+    old, new = set(before.categories), set(now.categories)
+    limit = NormalDist().inv_cdf(1 - ALPHA / (2 * (len(old & new) + 1)))
+    changes = [_change(before, now, label, limit) for label in old & new]
+    changes += [Change(label, None, now.share(label), None, "new") for label in new - old]
+    changes += [Change(label, before.share(label), None, None, "gone") for label in old - new]
+    ranks = {"new": 0, "gone": 0, "more": 1, "less": 1, "": 2}
+    changes.sort(key=lambda change: (ranks[change.mark], -abs(change.points), change.label))
+    psi, scores = _compare_scores(before, now)
+    return Drift(
+        before=before.fingerprint,
+        generations=(before.generation, now.generation),
+        rows=(before.written, now.written),
+        unknown=_change(before, now, UNKNOWN, limit),
+        changes=tuple(changes),
+        psi=psi,
+        scores=scores,
+        notes=tuple(_notes(before, now)),
+    )
+
+
+def _change(before: RunStats, now: RunStats, label: str, limit: float) -> Change:
+    z = z_score(before.counts.get(label, 0), before.written, now.counts.get(label, 0), now.written)
+    mark = "" if z is None or abs(z) < limit else "more" if z > 0 else "less"
+    return Change(label, before.share(label), now.share(label), z, mark)
+
+
+def _compare_scores(before: RunStats, now: RunStats) -> tuple[float | None, str]:
+    if before.encoder != now.encoder:
+        return None, "not comparable: the encoder changed"
+    if min(before.written, now.written) < MIN_SCORES:
+        return None, f"too few texts to tell: each run needs {MIN_SCORES}"
+    psi = stability_index(before.scores, now.scores)
+    if psi < SHIFT:
+        return psi, "no notable shift"
+    return psi, "a shift" if psi < LARGE_SHIFT else "a large shift"
+
+
+def _notes(before: RunStats, now: RunStats) -> list[str]:
+    notes = []
+    if before.generation != now.generation:
+        notes.append(f"the index was generation {before.generation}, now {now.generation}")
+    elif before.content != now.content:
+        notes.append("the index has other vectors: another index, or adapted to other texts")
+    if before.encoder != now.encoder:
+        notes.append("the encoder changed")
+    if before.threshold != now.threshold:
+        was, is_now = (
+            "none" if run.threshold is None else f"{run.threshold:.3f}" for run in (before, now)
+        )
+        notes.append(f"the threshold was {was}, now {is_now}")
+    return notes
+
+
+def z_score(n: int, total: int, n_now: int, total_now: int) -> float | None:
+    """Return the z statistic of two proportions, n of `total` and `n_now` of `total_now`.
+
+    None if fewer than MIN_EXPECTED rows are expected in a run, inside or outside the category.
+    """
+    if not total or not total_now:
+        return None
+    pooled = (n + n_now) / (total + total_now)
+    if min(total, total_now) * min(pooled, 1 - pooled) < MIN_EXPECTED:
+        return None
+    variance = pooled * (1 - pooled) * (1 / total + 1 / total_now)
+    return (n_now / total_now - n / total) / math.sqrt(variance)
+
+
+def stability_index(before: Sequence[int], now: Sequence[int]) -> float:
+    """Return the population stability index of two histograms with the same bins.
+
+    Bins are joined until each class has a tenth of the earlier rows; what is left joins the last
+    one. An empty class counts as half a row.
+    """
+    classes, a, b = list[list[int]](), 0, 0
+    for n, n_now in zip(before, now, strict=True):
+        a, b = a + n, b + n_now
+        if a >= sum(before) / CLASSES:
+            classes.append([a, b])
+            a = b = 0
+    classes[-1][0] += a
+    classes[-1][1] += b
+    index = 0.0
+    for n, n_now in classes:
+        p, q = max(n, 0.5) / sum(before), max(n_now, 0.5) / sum(now)
+        index += (q - p) * math.log(q / p)
+    return index
