@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from textshot import Engine
+from textshot import Encoder, Engine
 from textshot.batch import categorize
 from textshot.errors import EncoderError, InvalidTextsError, TableError
 from textshot.io import Format, open_table, open_writer, text_column
@@ -318,7 +318,7 @@ def test_a_text_is_encoded_once_wherever_it_comes_again(tmp_path):
     engine, asked = toy_engine(threshold=0.25), []
     encode = engine.encoder.encode
 
-    class Counted:
+    class Counted(Encoder):
         """The toy encoder, which says what it was asked."""
 
         name, source, dim = "toy", "toy", engine.encoder.dim
