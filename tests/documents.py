@@ -8,7 +8,6 @@ for what a reader has done already. Blocks of other languages are not run.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
 import re
@@ -16,7 +15,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,8 @@ from click.testing import CliRunner
 from textshot._arrays import FloatArray
 from textshot.cli import main
 from textshot.encoders import Encoder, loading
-from textshot.encoders.compiled.load import reference as load_reference
+from textshot.encoders.fingerprint import ModelConfig
+from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 
 BLOCK = re.compile(
     r"(?P<comments>(?:^<!--.*?-->\n+)*)^```(?P<language>\w+)\n(?P<body>.*?)^```$",
@@ -99,16 +99,24 @@ def run(command: str) -> str:
 @contextlib.contextmanager
 def loaded_once() -> Iterator[None]:
     """Load each model, and encode each text, once for all commands of this process."""
-    load = loading.reference
-    loading.reference = _kept
+    loading.SentenceTransformerEncoder = _kept
     yield
-    loading.reference = load
+    loading.SentenceTransformerEncoder = SentenceTransformerEncoder
 
 
-@functools.cache
-def _kept(*model: Hashable) -> Encoder:
-    """Load a model and let it keep the vectors of its texts."""
-    encoder = load_reference(*model)
+_ENCODERS: dict[Hashable, Encoder] = {}
+
+
+def _kept(config: ModelConfig, device: str | None = None) -> Encoder:
+    """Load a model once and let it keep the vectors of its texts."""
+    adapter = config.adapter and config.adapter.sha256
+    key = (replace(config, adapter=None), adapter, device)
+    if key not in _ENCODERS:
+        _ENCODERS[key] = _with_memory(SentenceTransformerEncoder(config, device))
+    return _ENCODERS[key]
+
+
+def _with_memory(encoder: Encoder) -> Encoder:
     encode, vectors = encoder.encode, {}
 
     def encode_new(texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:

@@ -109,8 +109,8 @@ def test_out_of_scope_texts_have_their_share(data):
     assert len(out_of_scope(data, "shop", 10_000, seed=0)) == 30  # no more than there are
 
 
-def test_the_open_figures_by_pencil(data, encoder):
-    engine = Engine.build([Category("east"), Category("north")], encoder=_Compass(), threshold=0.9)
+def test_the_open_figures_by_hand(compass):
+    engine = Engine.build([Category("east"), Category("north")], encoder=compass, threshold=0.9)
     fitting, truths = _at(0, 10, 90, 45), np.array([0, 1, 1, 0])
     found = measure._open_figures(engine, fitting, truths, _at(180, 200, 5))
     # Right and near enough: the first and the third; 45 degrees is unknown, and so are two of
@@ -120,14 +120,6 @@ def test_the_open_figures_by_pencil(data, encoder):
     assert found["precision"] == pytest.approx(200 / 3)
     # 12 pairs: the score of 5 degrees is above those of 10 and 45.
     assert found["auroc"] == pytest.approx(100 * 10 / 12)
-
-
-class _Compass:
-    name, source, dim, fingerprint = "compass", "compass", 2, "own-compass"
-    spec = {"name": "own:compass"}  # noqa: RUF012 - the contract has no type of ours
-
-    def encode(self, texts, *, batch_size=32):
-        return _at(*({"east": 0, "north": 90}.get(text, 180) for text in texts))
 
 
 def _at(*degrees):

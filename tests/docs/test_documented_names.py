@@ -248,8 +248,6 @@ def unresolved(name: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_document_mentions_exists(page: Path):
-    if page.name == "architecture.md" and not hasattr(CLASSES["Index"], "commit"):
-        pytest.xfail("written ahead of Index.commit")
     assert problems(page.read_text(encoding="utf-8")) == []
 
 
