@@ -85,9 +85,8 @@ class Key:
 class Category:
     """A name, an optional description, and zero or more examples.
 
-    The name is kept without surrounding blanks and in Unicode's composed form (NFC); an example
-    that occurs twice is kept once. `threshold` (a cosine) overrides that of the index for this
-    category alone.
+    The name is trimmed and composed (NFC), and an example that occurs twice is kept once.
+    `threshold` (a cosine) overrides that of the index for this category alone.
     """
 
     name: str
@@ -106,11 +105,7 @@ class Category:
         threshold: float | None = None,
         metadata: Mapping[str, str] = _NO_METADATA,
     ) -> None:
-        """Make a category; a string among the examples becomes an `Example`.
-
-        Raises:
-            InvalidCategoriesError: a name that cannot be one, or a value of the wrong kind.
-        """
+        """Make a category; InvalidCategoriesError tells which value cannot be."""
         _check_name(name)
         _check_strings(name, (description, parent), metadata)
         values = {
@@ -168,13 +163,11 @@ class Match:
 class Prediction:
     """The answer for one text.
 
-    `label` is None when nothing is near enough, or a text that fits nothing is nearer (unknown);
-    `labels` is then empty. `score` is the
-    cosine of the best category, abstained or not; `margin` what it is ahead of the runner-up
-    (counted as -1, the lowest cosine, where there is only one category). `probability` is that of
-    this answer being right, "unknown" too: calibrated on labelled texts (`Engine.tune`), or None.
-    `threshold` is the score that had to be reached, None when abstaining was off. `matches` are
-    the nearest categories, best first.
+    `label` is None for unknown: no category is near enough, or an out-of-scope text is nearer;
+    `labels` is then empty. `score` is the cosine of the best category, `margin` its lead over the
+    runner-up (-1 where there is none), `threshold` the score to reach (None: abstaining was off).
+    `probability` is that of this answer being right, "unknown" included; None where the engine is
+    not calibrated (`Engine.tune`). `matches` are the nearest categories, best first.
     """
 
     label: str | None
@@ -195,15 +188,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class DecisionSettings:
-    """When to abstain, and how that was found out: stored with the index.
+    """When to abstain, and how that was derived: stored with the index.
 
-    `threshold` is a cosine, or None for "always answer". `method` says how it was made, `n_way`
-    for how many categories, `n_scores` from how many scores; `guess` is set when that was too few
-    to rely on. `stale` is set while categories have changed and it was not derived again.
-
-    `rate` is the share of texts fitting no category that shall come out as unknown, as far as the
-    categories tell. `temperature` (of a cosine) and `unknown` (the score that "fits none" counts
-    as) make probabilities of scores; None: not known. `n_texts` labelled texts told them.
+    `threshold` is a cosine, or None for "always answer". `method` says how it was made, for `n_way`
+    categories, from `n_scores` scores; `guess`: from too few; `stale`: categories changed since.
+    `rate` is the share of out-of-scope texts to reject. `temperature` (of a cosine) and
+    `unknown` (the score that "fits none" counts as) make probabilities of scores, from `n_texts`
+    labelled texts; None: not calibrated.
     """
 
     threshold: float | None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
+from textshot.encoders import clean_texts
+from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.types import Match, Prediction
 
@@ -91,3 +93,19 @@ def unique(texts: Sequence[str]) -> tuple[list[str], IntArray]:
     """Return the different texts, and the position of each text among them, int64 (n,)."""
     positions = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     return list(positions), np.array([positions[text] for text in texts], np.int64)
+
+
+def clean_stream(texts: Iterable[str]) -> Iterator[str]:
+    """Clean texts one at a time, as `clean_texts` does."""
+    if isinstance(texts, str):
+        raise TypeError("texts is one str; give a list")
+    return (clean_texts([text])[0] for text in texts)
+
+
+def blank_mask(blank: NDArray[np.bool_] | None, n: int) -> NDArray[np.bool_]:
+    """Return which of n texts have no content; None: each has some."""
+    if blank is None:
+        return np.zeros(n, dtype=bool)
+    if blank.shape != (n,):
+        raise InvalidTextsError(f"blank has shape {blank.shape}; ({n},) is needed")
+    return blank

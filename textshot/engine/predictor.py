@@ -19,7 +19,13 @@ from textshot.engine.decision import decision_of
 from textshot.engine.editing import adapt_prototypes
 from textshot.engine.explain import Explanation, explain
 from textshot.engine.info import EngineInfo, describe, engine_info
-from textshot.engine.predictions import PredictionArrays, concatenate, unique
+from textshot.engine.predictions import (
+    PredictionArrays,
+    blank_mask,
+    clean_stream,
+    concatenate,
+    unique,
+)
 from textshot.engine.suggest import suggest
 from textshot.errors import EncoderMismatchError, InvalidCategoriesError, InvalidTextsError
 from textshot.index import Index
@@ -134,13 +140,10 @@ class Predictor:
         threshold: Threshold = "auto",
         blank: NDArray[np.bool_] | None = None,
     ) -> list[Prediction]:
-        """Do as `classify` for embeddings of your own, (n, dim), of the same encoder.
-
-        `blank`, bool (n,), says which of them are of texts without content.
-        """
+        """Do as `classify` for embeddings of your own, (n, dim); `blank`: of empty texts, (n,)."""
         state = self.index.state
         queries = state.queries(vectors)
-        return predict.predict(state, queries, k, threshold, _mask(blank, len(queries)))
+        return predict.predict(state, queries, k, threshold, blank_mask(blank, len(queries)))
 
     def predict_arrays(
         self, texts: Sequence[str], k: int = 1, *, threshold: Threshold = "auto"
@@ -166,7 +169,7 @@ class Predictor:
         """Do as `predict_arrays` for embeddings of your own, see `classify_vectors`."""
         state = self.index.state
         queries = state.queries(vectors)
-        return predict.answer(state, queries, k, threshold, _mask(blank, len(queries)))
+        return predict.answer(state, queries, k, threshold, blank_mask(blank, len(queries)))
 
     def scores(self, texts: Sequence[str]) -> FloatArray:
         """Return the score of each text with each category, float32 (n_texts, n_categories).
@@ -201,7 +204,7 @@ class Predictor:
     def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Tell how many texts the encoder truncates, and how familiar their words are.
 
-        An encoder that cannot tell gives no more than their number.
+        An encoder that cannot tell returns only their number.
         """
         stats = self.encoder.truncation_stats
         parts = (stats(texts[start : start + WINDOW]) for start in range(0, len(texts), WINDOW))
@@ -210,10 +213,7 @@ class Predictor:
     def explain(self, text: str, k: int = 3, *, threshold: Threshold = "auto") -> Explanation:
         """Explain the answer for a text: the keys that decided, and what each word contributes.
 
-        Arguments as for `classify`; k is at least 2.
-
-        Raises:
-            InvalidTextsError: not a text, or k is below 2.
+        Arguments as for `classify`; InvalidTextsError where k is below 2.
         """
         if k < 2:
             raise InvalidTextsError(f"k is {k}; at least 2 is needed, the best and the runner-up")
@@ -223,8 +223,8 @@ class Predictor:
     def check(self) -> list[Finding]:
         """Return what will cost accuracy in these categories, as far as their keys tell.
 
-        Categories that overlap, examples nearer to another category, uninformative names, texts
-        that the encoder truncates or was not made for; each with its remedy.
+        Overlaps, examples nearer to another category, uninformative names, truncated texts; each
+        with its remedy.
         """
         state = self.index.state
         return [*check_categories(state), *check_texts(state, self.truncation_stats)]
@@ -241,7 +241,7 @@ class Predictor:
             TypeError: a single string in place of a list.
             InvalidTextsError: n is below 1.
         """
-        return suggest(self.index.state, self._encode, _cleaned(texts), n, int(seed))
+        return suggest(self.index.state, self._encode, clean_stream(texts), n, int(seed))
 
     def adapted(self, texts: Iterable[str], *, seed: int = 0) -> Self:
         """Return an engine whose prototypes are adapted to unlabelled texts (transductive).
@@ -261,7 +261,7 @@ class Predictor:
                 " more than one vector of a category, so there is none to move. Index with"
                 " --network matching to adapt"
             )
-        vectors = self._encode(sample_texts(_cleaned(texts), seed=int(seed)))
+        vectors = self._encode(sample_texts(clean_stream(texts), seed=int(seed)))
         # The state is read after encoding, so that a change in the meantime counts.
         adapted = adapt_prototypes(self.index.state, vectors, self._background)
         return type(self)(self.encoder, Index(adapted, generation=self.index.generation))
@@ -297,17 +297,3 @@ class Predictor:
     def _general_vectors(self) -> FloatArray | None:
         # A table of precomputed vectors has none for our sentences.
         return None if self.encoder.is_precomputed else self.encoder.encode(GENERAL_TEXTS)
-
-
-def _cleaned(texts: Iterable[str]) -> Iterator[str]:
-    if isinstance(texts, str):
-        raise TypeError("texts is one str; give a list")
-    return (clean_texts([text])[0] for text in texts)
-
-
-def _mask(blank: NDArray[np.bool_] | None, n: int) -> NDArray[np.bool_]:
-    if blank is None:
-        return np.zeros(n, dtype=bool)
-    if blank.shape != (n,):
-        raise InvalidTextsError(f"blank has shape {blank.shape}; ({n},) is needed")
-    return blank

@@ -6,24 +6,23 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from textshot._version import __version__
 from textshot.errors import IndexFormatError
+from textshot.index.disk.decision import OPTIONAL_MEMBERS, check_decision, decision_members
 from textshot.index.entries import PLAIN
 from textshot.index.state import State
 from textshot.networks import Network, stored_settings
 from textshot.scoring.name_weight import NameWeight
 from textshot.scoring.prototypes import MEAN, WEIGHED
-from textshot.types import DEFAULT_REJECTION_RATE, MAX_UNKNOWN_SCORE, DecisionSettings
+from textshot.types import DecisionSettings
 
 FORMAT = "textshot-index"
 VERSION = 1
 MANIFEST = "index.json"
 MOST_MANIFEST_BYTES = 1 << 20
 _MOST_SHOTS = 1000
-_LEAST_TEMPERATURE, _MOST_TEMPERATURE = 1e-4, 1e4
 
 NETWORK = "network"
 """What a reader must know, and the role of a file, where an index is not of the plain network."""
@@ -49,8 +48,6 @@ DECISION = "decision"
 """What a reader must know of an index that was tuned, or abstains at a rate of its own."""
 
 _KNOWN = {ATTENTION, DECISION, FUSION, NETWORK, NOTHING}
-_TUNED = {"rate": DEFAULT_REJECTION_RATE, "unknown": None, "n_texts": 0}
-"""Settings that the first readers of format 1 did not know; left out where they say nothing."""
 
 _MEMBERS: dict[str, type | tuple[type, ...]] = {
     "restores": (int, type(None)),
@@ -65,18 +62,6 @@ _MEMBERS: dict[str, type | tuple[type, ...]] = {
     "fusion": dict,
     "decision": (dict, type(None)),
     "files": dict,
-}
-_SETTINGS: dict[str, Any] = {
-    "threshold": float | int | None,
-    "method": str,
-    "n_way": int,
-    "n_scores": int,
-    "guess": bool,
-    "stale": bool,
-    "temperature": float | int | None,
-    "rate": float | int,
-    "unknown": float | int | None,
-    "n_texts": int,
 }
 
 
@@ -102,7 +87,7 @@ def make_manifest(
         "private": state.private,
         "encoder": identity and {"fingerprint": identity.fingerprint, "spec": dict(identity.spec)},
         "fusion": _fusion(state),
-        "decision": state.decision and _settings(state.decision),
+        "decision": state.decision and decision_members(state.decision),
         "files": {
             role: {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             for role, (name, data) in files.items()
@@ -114,17 +99,14 @@ def make_manifest(
 def _required(state: State) -> list[str]:
     wanted = {
         ATTENTION: bool(state.attention_share),
-        DECISION: bool(state.decision and set(_settings(state.decision)) & set(_TUNED)),
+        DECISION: bool(
+            state.decision and set(decision_members(state.decision)) & set(OPTIONAL_MEMBERS)
+        ),
         FUSION: state.name_weight is not None,
         NETWORK: not is_plain(state.network),
         NOTHING: state.out_of_scope is not None,
     }
     return [name for name, is_wanted in wanted.items() if is_wanted]
-
-
-def _settings(decision: DecisionSettings) -> dict[str, Any]:
-    found = asdict(decision)
-    return {name: v for name, v in found.items() if name not in _TUNED or v != _TUNED[name]}
 
 
 def _fusion(state: State) -> dict[str, Any]:
@@ -280,9 +262,9 @@ def _check_settings(manifest: Manifest, where: str) -> None:
     encoder, decision = manifest["encoder"], manifest["decision"]
     try:
         if decision is not None:
-            _check_decision(DecisionSettings(**decision))
+            check_decision(DecisionSettings(**decision))
         required = manifest.get("requires") or []
-        if bool(set(decision or ()) & set(_TUNED)) != (DECISION in required):
+        if bool(set(decision or ()) & set(OPTIONAL_MEMBERS)) != (DECISION in required):
             raise ValueError("requires and decision do not go together")
         if encoder is not None and not (
             isinstance(encoder["fingerprint"], str)
@@ -292,23 +274,3 @@ def _check_settings(manifest: Manifest, where: str) -> None:
             raise ValueError("encoder")
     except (TypeError, ValueError, KeyError) as error:
         raise IndexFormatError(f"{where}: decision or encoder is not valid ({error})") from None
-
-
-def _check_decision(settings: DecisionSettings) -> None:
-    for name, kind in _SETTINGS.items():
-        value = getattr(settings, name)
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} {value!r}")
-    if settings.threshold is not None and not -1.0 <= settings.threshold <= 1.0:
-        raise ValueError(f"threshold {settings.threshold}")
-    if not 0.0 <= settings.rate <= 1.0:
-        raise ValueError(f"rate {settings.rate}")
-    temperature, unknown = settings.temperature, settings.unknown
-    if temperature is not None and not _LEAST_TEMPERATURE <= temperature <= _MOST_TEMPERATURE:
-        raise ValueError(f"temperature {temperature}")
-    # Compared as they are: an integer of JSON may be too large for a float.
-    fine = unknown is None or (temperature is not None and abs(unknown) <= MAX_UNKNOWN_SCORE)
-    if not fine:
-        raise ValueError(f"unknown {unknown} with temperature {temperature}")
-    if settings.n_texts < 0:
-        raise ValueError(f"n_texts {settings.n_texts}")
