@@ -98,6 +98,16 @@ def state_of_an_index(tree: ast.AST) -> Iterator[ast.Attribute]:
                 yield node
 
 
+def test_only_engine_and_index_use_the_state_of_an_index():
+    outside = [module for module in MODULES if not module.startswith(("engine/", "index/"))]
+    uses = [
+        f"{module}:{node.lineno}"
+        for module in outside
+        for node in state_of_an_index(tree_of(module))
+    ]
+    assert uses == []
+
+
 @pytest.mark.parametrize(
     ("code", "uses"),
     [
@@ -109,6 +119,22 @@ def state_of_an_index(tree: ast.AST) -> Iterator[ast.Attribute]:
 )
 def test_a_use_of_the_state_is_seen(code: str, uses: int):
     assert len(list(state_of_an_index(ast.parse(code)))) == uses
+
+
+DURABLE = {"_files.py", "batch/run_log.py"}
+"""The one atomic writer and lock, and the log that a job appends to."""
+
+
+def test_files_are_locked_and_synced_in_one_place():
+    uses = {
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("FileLock", "filelock.FileLock", "os.fsync")
+        and module not in DURABLE
+    }
+    assert uses == set()
 
 
 def test_using_a_network_loads_no_torch_only_learning_does():
