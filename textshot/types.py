@@ -17,7 +17,7 @@ MAX_UNKNOWN_SCORE = 1e4
 """The largest score, of either sign, that "fits none" may count as."""
 
 DEFAULT_REJECTION_RATE = 0.5
-"""The share of texts fitting no category that shall come out as unknown, if none is asked for."""
+"""The share of out-of-scope texts to reject, unless `unknown_rate` says another."""
 
 CORRECTION = "correction"
 """The source of an example that came in as a correction of an answer."""
@@ -124,20 +124,20 @@ class Category:
 
         With `names=False` (opaque names such as "c17") the name is left out.
         """
-        found: list[Key] = []
+        keys: list[Key] = []
         if names:
-            found.append(Key(KeyKind.NAME, spoken_name(self.name), "name"))
+            keys.append(Key(KeyKind.NAME, spoken_name(self.name), "name"))
         if self.description != "":  # None: there was one, its text was left out
-            found.append(Key(KeyKind.DESCRIPTION, self.description, "description"))
-        found.extend(
+            keys.append(Key(KeyKind.DESCRIPTION, self.description, "description"))
+        keys.extend(
             Key(KeyKind.EXAMPLE, e.text, e.source, e.correction_order) for e in self.examples
         )
-        if not found:
+        if not keys:
             raise InvalidCategoriesError(
                 f"category {self.name!r} has no example and no description, and names are left"
                 " out: nothing stands for it. Add an example, or keep the names"
             )
-        return tuple(found)
+        return tuple(keys)
 
     def without_texts(self) -> Category:
         """Return this category as a private index holds it: names yes, texts no."""
@@ -238,14 +238,14 @@ def spoken_name(name: str) -> str:
 
 def category_dict(categories: Iterable[Category]) -> dict[str, Category]:
     """Return categories by name; a name that occurs twice is an error."""
-    found: dict[str, Category] = {}
+    named: dict[str, Category] = {}
     for category in categories:
-        if category.name in found:
+        if category.name in named:
             raise InvalidCategoriesError(
                 f"category {category.name!r} is given twice. Give it once, with all its examples"
             )
-        found[category.name] = category
-    return found
+        named[category.name] = category
+    return named
 
 
 def _unique_examples(name: str, examples: object) -> tuple[Example, ...]:

@@ -5,7 +5,7 @@ import pytest
 
 from textshot import Category, Engine, FunctionEncoder
 from textshot.encoders import TruncationStats
-from textshot.engine.category_geometry import Sides, best_other
+from textshot.engine.category_geometry import CategoryGeometry, best_other
 from textshot.engine.check import REMEDIES, TITLES, FindingKind, check_texts
 
 # A name at the first angle, an example at the second: ten degrees apart is usual here.
@@ -34,7 +34,7 @@ def test_good_categories_are_left_in_peace(compass):
 
 
 def test_the_scale_is_how_much_nearer_examples_are_to_their_own_name(compass):
-    sides = Sides.of(engine(GOOD, compass).index.state)
+    sides = CategoryGeometry.of(engine(GOOD, compass).index.state)
     # each example is 10 degrees from its name; 10 is 50 and 110 from 60 and 120, and so on
     others = np.mean([cos(d) for d in (50, 110, 70, 50, 130, 70)])
     assert sides.scale == pytest.approx(cos(10) - others, abs=1e-6)

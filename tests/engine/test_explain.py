@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from textshot import Category, Engine, Explanation, FunctionEncoder
-from textshot.engine.explain import MOST_WORDS, Word
+from textshot.engine.explain import MAX_WORDS, Word
 from textshot.errors import InvalidTextsError
 
 WORDS = ("cat", "dog", "fish")
@@ -106,9 +106,9 @@ def test_a_text_of_one_word_has_no_words_to_leave_out():
 
 
 def test_of_a_long_text_the_first_words_are_tried_and_the_others_counted():
-    text = " ".join(f"w{i}" for i in range(MOST_WORDS + 7))
+    text = " ".join(f"w{i}" for i in range(MAX_WORDS + 7))
     found = engine().explain(text)
-    assert (len(found.words), found.n_left) == (MOST_WORDS, 7)
+    assert (len(found.words), found.n_left) == (MAX_WORDS, 7)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from textshot import Category, Engine, Example, FunctionEncoder, Prediction, evaluate
 from textshot.errors import EncoderError, InvalidCategoriesError, InvalidTextsError
 from textshot.networks import NETWORKS
-from textshot.scoring.threshold import OOS_MARGIN
 from textshot.testing import HashingEncoder, toy_categories, toy_engine
 
 TEXT = "my parcel has not come yet"  # the example of "late parcel"
@@ -73,10 +72,6 @@ def test_a_text_is_unknown_where_one_that_fits_nothing_is_nearer_by_a_twentieth(
     assert (found.label, found.labels) == (label, (label,) if label else ())
     east_or_west = abs(np.cos(np.radians(degrees)))
     assert found.score == pytest.approx(east_or_west, abs=1e-6)
-
-
-def test_by_how_much_is_what_was_decided():
-    assert OOS_MARGIN == 0.05
 
 
 @pytest.mark.parametrize(("degrees", "label"), [("24.1", "0"), ("24.3", None)])

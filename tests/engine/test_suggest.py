@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from textshot import Category, Engine
-from textshot.engine.suggest import MOST_TEXTS, most_helpful
+from textshot.engine.suggest import MAX_TEXTS, most_helpful
 from textshot.errors import InvalidTextsError
 
 
@@ -63,9 +63,9 @@ def test_the_order_of_the_pool_makes_no_difference(compass):
 
 def test_a_large_pool_is_sampled_by_the_seed(compass):
     engine = Engine.build([Category("east"), Category("west")], encoder=compass)
-    texts = (str(i / 100) for i in range(2 * MOST_TEXTS))
+    texts = (str(i / 100) for i in range(2 * MAX_TEXTS))
     first = engine.suggest(texts, 3)
-    again = engine.suggest([str(i / 100) for i in range(2 * MOST_TEXTS)], 3, seed=0)
+    again = engine.suggest([str(i / 100) for i in range(2 * MAX_TEXTS)], 3, seed=0)
     assert first == again
     assert len(set(first)) == 3
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import struct
-import time
 
 import numpy as np
 import pytest
@@ -63,11 +62,8 @@ def bundle(tmp_path):
 
 
 def refused(bundle, match):
-    """It is refused, within a second."""
-    begin = time.perf_counter()
     with pytest.raises(IndexFormatError, match=match):
         Index.load(bundle.folder)
-    assert time.perf_counter() - begin < 1
 
 
 def test_sealed_again_without_a_change_it_opens(bundle):

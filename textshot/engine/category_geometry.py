@@ -1,4 +1,4 @@
-"""What stands for categories beside their examples, and how near the two are. Pure arrays."""
+"""The geometry of categories: how near their names and examples are to each other."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.index import Entry, State
 from textshot.types import KeyKind
 
-USUAL = 0.33
-"""`Sides.scale` of MiniLM, where there are too few categories to find it out."""
+DEFAULT_SCALE = 0.33
+"""`CategoryGeometry.scale` of MiniLM, where there are too few categories to find it out."""
 
-FEWEST = 3
+MIN_CATEGORIES = 3
 _BLOCK = 2048
-_LEAST = 0.05
+_MIN_SCALE = 0.05
 
 _Wide = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
-    """Categories as two unit vectors each; a row of NaN where a category has no such side.
+class CategoryGeometry:
+    """Each category as two unit vectors, of its label and of its examples; NaN where it has none.
 
     Attributes:
         labels: of the n categories.
-        said: float32 (n, dim), the mean of name and description.
-        shown: float32 (n, dim), the mean of the examples.
+        label_vectors: float32 (n, dim), the mean of name and description.
+        example_centroids: float32 (n, dim), the mean of the examples.
         prototypes: float32 (n, dim), what is searched.
         examples: the examples of each category, float32 (n_examples, dim).
         scale: by how much examples are usually nearer to their own name than to those of others,
@@ -37,65 +37,66 @@ class Sides:
     """
 
     labels: tuple[str, ...]
-    said: FloatArray
-    shown: FloatArray
+    label_vectors: FloatArray
+    example_centroids: FloatArray
     prototypes: FloatArray
     examples: tuple[FloatArray, ...]
     scale: float
 
     @classmethod
     def of(cls, state: State) -> Self:
-        """Return the sides of an index's categories, two at least; opaque names say nothing."""
+        """Return the geometry of two categories or more; uninformative names are left out."""
         uninformative = state.name_weight is not None and state.name_weight.uninformative
         kept = [_split(entry, names=not uninformative) for entry in state.entries]
-        said = np.stack([_mean(one, state.dim) for one, _ in kept])
-        shown = np.stack([_mean(several, state.dim) for _, several in kept])
+        labelled = np.stack([_mean(one, state.dim) for one, _ in kept])
+        centroids = np.stack([_mean(several, state.dim) for _, several in kept])
         prototypes = np.stack([entry.prototype for entry in state.entries])
-        scale = _scale(said, shown)
-        return cls(state.labels, said, shown, prototypes, tuple(e for _, e in kept), scale)
+        scale = _scale(labelled, centroids)
+        return cls(state.labels, labelled, centroids, prototypes, tuple(e for _, e in kept), scale)
 
     def gaps(self) -> tuple[_Wide, IntArray]:
         """Return how much nearer each category's examples are to another one, and to which.
 
         As cosines (n,): of the examples' mean, with the names; where there are two examples or
         more also of each example, with all else of its category and of the others, and then the
-        mean of both. -inf where neither can be told.
+        mean of both. -inf where neither is known.
         """
         n = len(self.labels)
-        both = _there(self.said) & _there(self.shown)
+        both = _has_vector(self.label_vectors) & _has_vector(self.example_centroids)
         gaps, others = np.full(n, np.nan), np.zeros(n, np.int64)
-        standing = np.where(_there(self.said)[:, None], self.said, 0.0).astype(np.float32)
-        best, who = best_other(np.nan_to_num(self.shown), np.arange(n), standing)
-        own = np.einsum("ij,ij->i", self.said, self.shown)
-        gaps[both], others[both] = best[both] - own[both], who[both]
+        labels = np.nan_to_num(self.label_vectors)
+        best, owner = best_other(np.nan_to_num(self.example_centroids), np.arange(n), labels)
+        to_own = np.einsum("ij,ij->i", self.label_vectors, self.example_centroids)
+        gaps[both], others[both] = best[both] - to_own[both], owner[both]
         for row, vectors in enumerate(self.examples):
             if len(vectors) > 1:
-                left_out, who_else = self._left_out(row, vectors)
-                others[row] = others[row] if gaps[row] > left_out else who_else
+                left_out, other = self._left_out(row, vectors)
+                others[row] = others[row] if gaps[row] > left_out else other
                 gaps[row] = left_out if np.isnan(gaps[row]) else (left_out + gaps[row]) / 2
         return np.nan_to_num(gaps, nan=-np.inf), others
 
     def _left_out(self, row: int, vectors: FloatArray) -> tuple[float, int]:
         """Return how much nearer examples are to another category than to the rest of their own."""
         rest = _units(vectors.sum(axis=0) - vectors)
-        if _there(self.said)[row]:
-            rest = _units(rest + self.said[row])
-        own = np.einsum("ij,ij->i", vectors, rest)
-        best, who = best_other(vectors, np.full(len(vectors), row), self.prototypes)
-        return float((best - own).mean()), int(np.bincount(who).argmax())
+        if _has_vector(self.label_vectors)[row]:
+            rest = _units(rest + self.label_vectors[row])
+        to_own = np.einsum("ij,ij->i", vectors, rest)
+        best, owner = best_other(vectors, np.full(len(vectors), row), self.prototypes)
+        return float((best - to_own).mean()), int(np.bincount(owner).argmax())
 
     def names_ahead(self) -> _Wide:
         """Return how much nearer each name is to its own examples than to those of others, (n,).
 
         inf where there is no name or no example.
         """
-        both = _there(self.said) & _there(self.shown)
-        found = np.full(len(both), np.inf)
-        if both.sum() >= FEWEST:
-            said, shown = self.said[both].astype(np.float64), self.shown[both].astype(np.float64)
-            own = np.einsum("ij,ij->i", said, shown)
-            found[both] = own - (said @ shown.sum(axis=0) - own) / (len(own) - 1)
-        return found
+        both = _has_vector(self.label_vectors) & _has_vector(self.example_centroids)
+        values = np.full(len(both), np.inf)
+        if both.sum() >= MIN_CATEGORIES:
+            labelled = self.label_vectors[both].astype(np.float64)
+            centroids = self.example_centroids[both].astype(np.float64)
+            to_own = np.einsum("ij,ij->i", labelled, centroids)
+            values[both] = to_own - (labelled @ centroids.sum(axis=0) - to_own) / (len(to_own) - 1)
+        return values
 
     def within(self) -> tuple[_Wide, float, float]:
         """Return the mean cosine of two examples: of each category, of different ones, and usual.
@@ -106,16 +107,16 @@ class Sides:
         n = np.array([len(e) for e in self.examples], np.float64)
         squares = np.einsum("ij,ij->i", sums, sums)
         several = n > 1
-        found = np.full(len(n), np.inf)
-        found[several] = ((squares - n) / np.maximum(n * (n - 1), 1))[several]
+        values = np.full(len(n), np.inf)
+        values[several] = ((squares - n) / np.maximum(n * (n - 1), 1))[several]
         pairs = n.sum() ** 2 - (n**2).sum()
-        if several.sum() < FEWEST or pairs == 0:
+        if several.sum() < MIN_CATEGORIES or pairs == 0:
             return np.full(len(n), np.inf), 0.0, 0.0
         total = sums.sum(axis=0)
         return (
-            found,
+            values,
             float((total @ total - squares.sum()) / pairs),
-            float(np.median(found[several])),
+            float(np.median(values[several])),
         )
 
 
@@ -132,28 +133,28 @@ def best_other(
     Returns:
         The cosine, float32 (m,), and the category, int64 (m,).
     """
-    best, who = np.empty(len(rows), np.float32), np.empty(len(rows), np.int64)
+    best, owner = np.empty(len(rows), np.float32), np.empty(len(rows), np.int64)
     for start in range(0, len(rows), _BLOCK):
         part = slice(start, start + _BLOCK)
         cosines = rows[part] @ against.T
         cosines[np.arange(len(cosines)), owners[part]] = -np.inf
-        who[part] = cosines.argmax(axis=1)
+        owner[part] = cosines.argmax(axis=1)
         best[part] = cosines.max(axis=1)
-    return best, who
+    return best, owner
 
 
 def _split(entry: Entry, *, names: bool) -> tuple[FloatArray, FloatArray]:
     kinds = [key.kind for key in entry.keys]
-    shown = np.array([kind is KeyKind.EXAMPLE for kind in kinds])
-    said = np.array(
+    centroids = np.array([kind is KeyKind.EXAMPLE for kind in kinds])
+    labelled = np.array(
         [kind is KeyKind.DESCRIPTION or (names and kind is KeyKind.NAME) for kind in kinds]
     )
-    return entry.vectors[said], entry.vectors[shown]
+    return entry.vectors[labelled], entry.vectors[centroids]
 
 
 def _mean(vectors: FloatArray, dim: int) -> FloatArray:
-    found: FloatArray = np.full(dim, np.nan, np.float32)
-    return _units(vectors.mean(axis=0)[None]).reshape(dim) if len(vectors) else found
+    values: FloatArray = np.full(dim, np.nan, np.float32)
+    return _units(vectors.mean(axis=0)[None]).reshape(dim) if len(vectors) else values
 
 
 def _units(rows: FloatArray) -> FloatArray:
@@ -161,16 +162,16 @@ def _units(rows: FloatArray) -> FloatArray:
     return units
 
 
-def _there(rows: FloatArray) -> NDArray[np.bool_]:
+def _has_vector(rows: FloatArray) -> NDArray[np.bool_]:
     return ~np.isnan(rows[:, 0])
 
 
-def _scale(said: FloatArray, shown: FloatArray) -> float:
-    both = _there(said) & _there(shown)
+def _scale(labelled: FloatArray, centroids: FloatArray) -> float:
+    both = _has_vector(labelled) & _has_vector(centroids)
     n = int(both.sum())
-    if n < FEWEST:
-        return USUAL
-    one, other = said[both].astype(np.float64), shown[both].astype(np.float64)
-    own = np.einsum("ij,ij->i", one, other)
-    between = (one.sum(axis=0) @ other.sum(axis=0) - own.sum()) / (n * (n - 1))
-    return max(float(np.median(own)) - float(between), _LEAST)
+    if n < MIN_CATEGORIES:
+        return DEFAULT_SCALE
+    left, right = labelled[both].astype(np.float64), centroids[both].astype(np.float64)
+    to_own = np.einsum("ij,ij->i", left, right)
+    between = (left.sum(axis=0) @ right.sum(axis=0) - to_own.sum()) / (n * (n - 1))
+    return max(float(np.median(to_own)) - float(between), _MIN_SCALE)

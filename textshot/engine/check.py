@@ -1,4 +1,4 @@
-"""What will go wrong with these categories, from their keys alone: before a text has come."""
+"""Findings: what will cost accuracy in categories, as far as their keys tell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from textshot.encoders import TruncationStats
-from textshot.engine.category_geometry import FEWEST, Sides, best_other
+from textshot.engine.category_geometry import MIN_CATEGORIES, CategoryGeometry, best_other
 from textshot.index import State
 from textshot.types import Key, KeyKind
 
@@ -80,37 +80,37 @@ class Finding:
         return REMEDIES[self.kind]
 
 
-ASTRAY = 0.3
-"""How much nearer to another category an example has to be, as a share of `Sides.scale`."""
+ASTRAY_SHARE = 0.3
+"""How much nearer to another category an example is, as a share of `CategoryGeometry.scale`."""
 
-SAYS_NOTHING = 0.2
+UNINFORMATIVE_SHARE = 0.2
 """A name this little nearer to its own examples than to those of others says nothing of them."""
 
-WIDE = 0.3
+WIDE_SHARE = 0.3
 """Examples with this share of what those of a usual category have in common have too little."""
 
-SAME = 0.75
+OVERLAP_SHARE = 0.75
 """Two categories this far on the way from a usual cosine of two categories to 1 get mixed up."""
 
 
 def check_categories(state: State) -> list[Finding]:
-    """Return what is found in the keys of the categories; nothing is encoded.
+    """Return the findings in the keys of the categories; nothing is encoded.
 
     The worst of a kind comes first. What counts as near depends on the encoder, so all is measured
-    against how much nearer examples usually are to their own name than to others (`Sides.scale`).
+    by how much nearer examples usually are to their own name than to others, the `scale`.
     """
-    found = list(_conflicts(state))
+    findings = list(_conflicts(state))
     if len(state.entries) < 2:
-        return found
-    sides = Sides.of(state)
+        return findings
+    geometry = CategoryGeometry.of(state)
     if state.name_weight is not None and state.name_weight.uninformative:
         reason = 'names tell nothing about the examples, as "c17" would'
-        found.append(Finding(FindingKind.NAME, None, None, None, reason))
+        findings.append(Finding(FindingKind.NAME, None, None, None, reason))
     else:
-        found += _names(sides)
-    found += [*_astray(state, sides), *_overlaps(state), *_wide(sides)]
+        findings += _names(geometry)
+    findings += [*_astray(state, geometry), *_overlaps(state), *_wide(geometry)]
     order = list(FindingKind)
-    return sorted(found, key=lambda finding: order.index(finding.kind))
+    return sorted(findings, key=lambda finding: order.index(finding.kind))
 
 
 def _conflicts(state: State) -> Iterator[Finding]:
@@ -119,8 +119,8 @@ def _conflicts(state: State) -> Iterator[Finding]:
         for example in entry.category.examples:
             if example.text is None:
                 continue
-            said = " ".join(example.text.casefold().split())
-            first = seen.setdefault(said, entry.category.name)
+            normalized = " ".join(example.text.casefold().split())
+            first = seen.setdefault(normalized, entry.category.name)
             if first != entry.category.name:
                 reason = f"“{first}” has the same example"
                 yield Finding(
@@ -128,11 +128,11 @@ def _conflicts(state: State) -> Iterator[Finding]:
                 )
 
 
-def _astray(state: State, sides: Sides) -> Iterator[Finding]:
-    gaps, others = sides.gaps()
+def _astray(state: State, geometry: CategoryGeometry) -> Iterator[Finding]:
+    gaps, others = geometry.gaps()
     for row in np.argsort(-gaps, kind="stable"):
-        if gaps[row] > ASTRAY * sides.scale:
-            label, other = sides.labels[row], sides.labels[others[row]]
+        if gaps[row] > ASTRAY_SHARE * geometry.scale:
+            label, other = geometry.labels[row], geometry.labels[others[row]]
             key, own, theirs = _worst(state, int(row), int(others[row]))
             reason = (
                 f"its example has a cosine of {theirs:.2f} with “{other}” and"
@@ -156,44 +156,49 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
-def _names(sides: Sides) -> Iterator[Finding]:
-    ahead = sides.names_ahead()
+def _names(geometry: CategoryGeometry) -> Iterator[Finding]:
+    ahead = geometry.names_ahead()
     for row in np.argsort(ahead, kind="stable"):
-        if ahead[row] < SAYS_NOTHING * sides.scale:
+        if ahead[row] < UNINFORMATIVE_SHARE * geometry.scale:
             reason = (
                 f"what it is called is {ahead[row]:+.2f} nearer to its own examples than to others'"
-                f" (usual: {sides.scale:+.2f})"
+                f" (usual: {geometry.scale:+.2f})"
             )
-            yield Finding(FindingKind.NAME, sides.labels[row], None, None, reason)
+            yield Finding(FindingKind.NAME, geometry.labels[row], None, None, reason)
 
 
 def _overlaps(state: State) -> Iterator[Finding]:
     vectors = np.stack([entry.prototype for entry in state.entries])
     n, total = len(vectors), vectors.sum(axis=0, dtype=np.float64)
     # Of two or three categories one cannot tell what is usual among them.
-    usual = float((total @ total - n) / (n * (n - 1))) if n >= FEWEST else 0.0
+    usual = float((total @ total - n) / (n * (n - 1))) if n >= MIN_CATEGORIES else 0.0
     best, others = best_other(vectors, np.arange(n), vectors)
     for row in np.argsort(-best, kind="stable"):
-        # A pair is told once, under the first of its names.
-        told = others[others[row]] == row and others[row] < row
-        if best[row] >= usual + SAME * (1 - usual) and not told:
+        # A pair is reported once, under the first of its names.
+        reported = others[others[row]] == row and others[row] < row
+        if best[row] >= usual + OVERLAP_SHARE * (1 - usual) and not reported:
             label, other = state.labels[row], state.labels[others[row]]
             reason = f"its vector has a cosine of {best[row]:.2f} with that of “{other}”"
             yield Finding(FindingKind.OVERLAP, label, other, None, f"{reason} (usual: {usual:.2f})")
 
 
-def _wide(sides: Sides) -> Iterator[Finding]:
-    within, between, usual = sides.within()
+def _wide(geometry: CategoryGeometry) -> Iterator[Finding]:
+    within, between, usual = geometry.within()
     for row in np.argsort(within, kind="stable"):
-        if within[row] < between + WIDE * (usual - between):
+        if within[row] < between + WIDE_SHARE * (usual - between):
             reason = (
                 f"the mean cosine of its examples is {within[row]:.2f}; of a usual category"
                 f" {usual:.2f}, of texts from two categories {between:.2f}"
             )
-            yield Finding(FindingKind.WIDE, sides.labels[row], None, None, reason)
+            yield Finding(FindingKind.WIDE, geometry.labels[row], None, None, reason)
 
 
-def check_texts(state: State, read: Callable[[Sequence[str]], TruncationStats]) -> list[Finding]:
+_StatsOf = Callable[[Sequence[str]], TruncationStats]
+
+
+def check_texts(
+    state: State, stats_of: Callable[[Sequence[str]], TruncationStats]
+) -> list[Finding]:
     """Return which descriptions and examples the encoder does not read well; private ones pass."""
     keys = [
         (entry.category.name, key.text)
@@ -201,16 +206,16 @@ def check_texts(state: State, read: Callable[[Sequence[str]], TruncationStats]) 
         for key in entry.keys
         if key.text is not None
     ]
-    stats, found = read([text for _, text in keys]), []
-    # One by one only where there is one to be found: a tokenizer is asked for each.
+    stats, findings = stats_of([text for _, text in keys]), []
+    # One by one only where some are truncated: each costs a call of the tokenizer.
     for label, text in keys if stats.n_truncated else ():
-        if read([text]).n_truncated:
+        if stats_of([text]).n_truncated:
             reason = f"longer than the {stats.limit} tokens that are read; the rest is not"
-            found.append(Finding(FindingKind.LONG, label, None, text, reason))
+            findings.append(Finding(FindingKind.LONG, label, None, text, reason))
     if stats.high_subword_rate is not None:
         reason = (
             f"{100 * stats.high_subword_rate:.0f} % of the word pieces are parts of words that the"
             " encoder does not know (everyday English: about 5 %)"
         )
-        found.append(Finding(FindingKind.LANGUAGE, None, None, None, reason))
-    return found
+        findings.append(Finding(FindingKind.LANGUAGE, None, None, None, reason))
+    return findings

@@ -1,4 +1,4 @@
-"""When an engine abstains: as asked for, as labelled texts tell, and as its index has it."""
+"""When an engine abstains: settings requested by the user, calibrated, or stored."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from textshot.scoring.calibration import (
 from textshot.scoring.threshold import GIVEN, TUNED, threshold_for_rate
 from textshot.types import DecisionSettings, Threshold, parse_truth
 
-_SHOWN = 5
+_MAX_NAMES = 5
 
 
-def given(threshold: Threshold) -> DecisionSettings | None:
+def requested_settings(threshold: Threshold) -> DecisionSettings | None:
     """Return the settings that a user asked for; None where they are to be derived."""
     if isinstance(threshold, str):
         only_auto(threshold)
@@ -33,7 +33,7 @@ def given(threshold: Threshold) -> DecisionSettings | None:
     return DecisionSettings(value, GIVEN, n_way=0, n_scores=0)
 
 
-def at_rate(rate: float) -> DecisionSettings:
+def settings_at_rate(rate: float) -> DecisionSettings:
     """Return settings that are to be derived at a rate of unknown."""
     if not 0.0 <= rate <= 1.0:
         raise InvalidTextsError(f"unknown_rate is {rate}; a share of texts lies in 0 to 1")
@@ -44,31 +44,31 @@ def tuned_settings(
     state: State, scores: FloatArray, truths: Sequence[str | None], rate: float | None
 ) -> DecisionSettings:
     """Return what labelled texts tell about threshold and probabilities, see `Engine.tune`."""
-    before, places = decision_of(state), _places(state, truths, len(scores))
-    rate = None if rate is None else at_rate(rate).rate
-    fitting, foreign = scores[places >= 0], scores[places < 0]
-    if len(fitting) < MIN_IN_SCOPE:
+    before, rows = decision_of(state), _truth_rows(state, truths, len(scores))
+    rate = None if rate is None else settings_at_rate(rate).rate
+    in_scope, out_of_scope = scores[rows >= 0], scores[rows < 0]
+    if len(in_scope) < MIN_IN_SCOPE:
         raise InvalidTextsError(
-            f"{len(fitting)} labelled texts fit a category; {MIN_IN_SCOPE} are needed at least to"
+            f"{len(in_scope)} labelled texts fit a category; {MIN_IN_SCOPE} are needed at least to"
             " tell how sure an answer is. Label more of them"
         )
-    calibration = fit_calibration(fitting, places[places >= 0])
+    calibration = fit_calibration(in_scope, rows[rows >= 0])
     threshold, method = before.threshold, before.method
-    seen = len(foreign) >= MIN_OUT_OF_SCOPE
-    if rate is not None and not seen:
+    has_out_of_scope = len(out_of_scope) >= MIN_OUT_OF_SCOPE
+    if rate is not None and not has_out_of_scope:
         raise InvalidTextsError(
-            f"{len(foreign)} labelled texts fit no category; a rate of unknown needs"
+            f"{len(out_of_scope)} labelled texts fit no category; a rate of unknown needs"
             f" {MIN_OUT_OF_SCOPE}. Label more of them, or leave the rate out"
         )
-    if seen:
-        calibration = fit_calibration(scores, places)
-    if seen and not _always_answers(before):
-        right, method = fitting.argmax(axis=1) == places[places >= 0], TUNED
-        strange = foreign.max(axis=1)
+    if has_out_of_scope:
+        calibration = fit_calibration(scores, rows)
+    if has_out_of_scope and not _always_answers(before):
+        right, method = in_scope.argmax(axis=1) == rows[rows >= 0], TUNED
+        rejected = out_of_scope.max(axis=1)
         threshold = (
-            best_threshold(fitting.max(axis=1), right, strange)
+            best_threshold(in_scope.max(axis=1), right, rejected)
             if rate is None
-            else threshold_for_rate(strange, rate)
+            else threshold_for_rate(rejected, rate)
         )
     return replace(
         before,
@@ -89,18 +89,18 @@ def _always_answers(decision: DecisionSettings) -> bool:
     return decision.method == GIVEN and decision.threshold is None
 
 
-def _places(state: State, truths: Sequence[str | None], n_texts: int) -> IntArray:
+def _truth_rows(state: State, truths: Sequence[str | None], n_texts: int) -> IntArray:
     """Return the row of each truth, int64 (n,); -1 where a text fits none."""
     if len(truths) != n_texts:
         raise InvalidTextsError(f"{n_texts} texts but {len(truths)} truths")
-    wanted = [parse_truth(truth) for truth in truths]
-    strange = sorted({name for name in wanted if name is not None} - set(state.labels))
-    if strange:
+    labels = [parse_truth(truth) for truth in truths]
+    unknown = sorted({name for name in labels if name is not None} - set(state.labels))
+    if unknown:
         raise InvalidTextsError(
-            f"{len(strange)} of the truths are no categories of this index:"
-            f" {', '.join(strange[:_SHOWN])}{', ...' if len(strange) > _SHOWN else ''}"
+            f"{len(unknown)} of the truths are no categories of this index:"
+            f" {', '.join(unknown[:_MAX_NAMES])}{', ...' if len(unknown) > _MAX_NAMES else ''}"
         )
-    return np.array([-1 if name is None else state.rows[name] for name in wanted], np.int64)
+    return np.array([-1 if name is None else state.rows[name] for name in labels], np.int64)
 
 
 def only_auto(threshold: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from textshot.encoders import clean_texts
 from textshot.engine import editing, example_editing
-from textshot.engine.decision import at_rate, given, tuned_settings
+from textshot.engine.decision import requested_settings, settings_at_rate, tuned_settings
 from textshot.engine.encoder_identity import identify
 from textshot.engine.predict import predict, score
 from textshot.engine.predictor import Predictor
@@ -148,7 +148,7 @@ class Editor(Predictor):
 
         A calibration by `tune` is dropped.
         """
-        requested = given(threshold) or at_rate(unknown_rate)
+        requested = requested_settings(threshold) or settings_at_rate(unknown_rate)
         self._edit(lambda state: editing.with_decision(state, requested, self._background))
 
     def tune(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from textshot.encoders import Encoder
-from textshot.engine.decision import at_rate, given
+from textshot.engine.decision import requested_settings, settings_at_rate
 from textshot.engine.editor import Editor
 from textshot.engine.encoder_identity import (
     LazyEncoder,
@@ -73,7 +73,7 @@ class Engine(Editor):
         options = {"weigh_names": True, "key_attention": key_attention == "auto"}
         chosen = choose_network(network, encoder)
         state = State.empty(encoder.dim, use_names=use_names, network=chosen, **options)
-        requested = given(threshold) or at_rate(unknown_rate)
+        requested = requested_settings(threshold) or settings_at_rate(unknown_rate)
         engine = cls(encoder, Index(state.updated(decision=requested, private=private)))
         engine.add(unique, on_progress=on_progress)
         return engine

@@ -13,12 +13,12 @@ from textshot.engine.predict import predict, score
 from textshot.index import State
 from textshot.types import Prediction, Threshold
 
-MOST_WORDS = 256
+MAX_WORDS = 256
 """So many different words of a text are left out in turn; each costs encoding the text once."""
 
 # A word of most languages; where they are written without blanks between them, one sign.
-_SIGN = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
-_WORD = re.compile(rf"{_SIGN}|(?:(?!{_SIGN})\w)+(?:['\u2019-](?:(?!{_SIGN})\w)+)*")
+_CHARACTER = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
+_WORD = re.compile(rf"{_CHARACTER}|(?:(?!{_CHARACTER})\w)+(?:['\u2019-](?:(?!{_CHARACTER})\w)+)*")
 
 Encode = Callable[[Sequence[str]], FloatArray]
 
@@ -50,7 +50,7 @@ class Explanation:
         reason: why there is a category, or none.
         words: by how much they add to or take from the score, the largest first. Of a text of one
             word there are none.
-        n_left: different words that were not tried, as there are more than `MOST_WORDS`.
+        n_left: different words that were not tried, as there are more than `MAX_WORDS`.
     """
 
     prediction: Prediction
@@ -63,8 +63,8 @@ def explain(state: State, encode: Encode, text: str, k: int, threshold: Threshol
     """Answer a text, and the same text without each of its words, in one batch.
 
     Leaving one out (Li, Monroe and Jurafsky 2016, arXiv 1612.08220) on whole words. Words that say
-    the same thing twice stand in for each other, so each of them counts for little; and what is
-    told is what the words do to the score, not why the encoder thinks so.
+    the same thing twice replace each other, so each of them counts for little; and this tells what
+    the words do to the score, not why the encoder thinks so.
 
     Args:
         state: the categories; there may be none.
@@ -74,21 +74,21 @@ def explain(state: State, encode: Encode, text: str, k: int, threshold: Threshol
         threshold: see `Threshold`.
     """
     spans = _spans(text)
-    tried = list(spans)[:MOST_WORDS] if len(spans) > 1 and state.entries else []
+    tried = list(spans)[:MAX_WORDS] if len(spans) > 1 and state.entries else []
     rows = encode([text, *(_without(text, spans[word]) for word in tried)])
     [prediction] = predict(state, rows[:1], k, threshold, np.array([not text.strip()]))
     words: list[Word] = []
     if tried:
         best, *others = [state.labels.index(match.label) for match in prediction.matches[:2]]
-        found = score(state, rows).astype(np.float64)
-        lead = found[:, best] - (found[:, others[0]] if others else 0.0)
+        scores = score(state, rows).astype(np.float64)
+        lead = scores[:, best] - (scores[:, others[0]] if others else 0.0)
         for i, word in enumerate(tried, start=1):
             at = spans[word]
             words.append(
                 Word(
                     text[slice(*at[0])],
                     len(at),
-                    float(found[0, best] - found[i, best]),
+                    float(scores[0, best] - scores[i, best]),
                     float(lead[0] - lead[i]),
                 )
             )
@@ -99,10 +99,10 @@ def explain(state: State, encode: Encode, text: str, k: int, threshold: Threshol
 
 def _spans(text: str) -> dict[str, list[tuple[int, int]]]:
     """Return where each different word is, in the order in which they come."""
-    found: dict[str, list[tuple[int, int]]] = {}
+    spans: dict[str, list[tuple[int, int]]] = {}
     for match in _WORD.finditer(text):
-        found.setdefault(match[0].casefold(), []).append(match.span())
-    return found
+        spans.setdefault(match[0].casefold(), []).append(match.span())
+    return spans
 
 
 def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:

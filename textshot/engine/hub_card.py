@@ -11,7 +11,7 @@ from textshot.engine.decision import decision_of
 from textshot.index import State
 from textshot.types import Category
 
-_EXAMPLES = 3  # of each category that are shown
+_MAX_EXAMPLES = 3  # of each category that are shown
 _MAX_CHARACTERS = 160  # of each
 _USAGE = """\
 ## How to use it
@@ -69,11 +69,11 @@ def _origin(state: State, encoder: str) -> list[str]:
 
 
 def _row(category: Category) -> str:
-    shown = [example.text for example in category.examples if example.text is not None]
+    texts = [example.text for example in category.examples if example.text is not None]
     cells = [
         _cell(category.name),
         _cell(category.description or ""),
-        "<br>".join(_cell(text) for text in shown[:_EXAMPLES])
+        "<br>".join(_cell(text) for text in texts[:_MAX_EXAMPLES])
         or ("not shown" if category.examples else ""),
     ]
     return f"| {' | '.join(cells)} |"
@@ -99,10 +99,12 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
         ("recall of unknown", "unknown_recall"),
         ("precision of unknown", "unknown_precision"),
     ]
-    shown = [
+    lines = [
         f"| {words} | {100 * figures[name]:.1f} % |"
         for words, name in rows
         if figures.get(name) is not None
     ]
-    texts = f"On {figures['n']:,} labelled texts, {figures['n_unknown']:,} of which fit no category"
-    return [f"{texts}.", "", "| | |", "|---|---|", *shown]
+    summary = (
+        f"On {figures['n']:,} labelled texts, {figures['n_unknown']:,} of which fit no category"
+    )
+    return [f"{summary}.", "", "| | |", "|---|---|", *lines]

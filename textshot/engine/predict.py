@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
-from textshot.engine.decision import decision_of, given, only_auto
+from textshot.engine.decision import decision_of, only_auto, requested_settings
 from textshot.engine.predictions import NEVER_ABSTAINS, PredictionArrays, records
 from textshot.errors import InvalidTextsError
 from textshot.index import State
@@ -31,7 +31,7 @@ def _thresholds(state: State, best: IntArray, threshold: Threshold) -> FloatArra
     NEVER_ABSTAINS stands for none where only another category has one of its own.
     """
     if not isinstance(threshold, str):
-        settings = given(threshold)
+        settings = requested_settings(threshold)
         value = settings.threshold if settings else None
         return None if value is None else np.full(len(best), value, np.float32)
     only_auto(threshold)
@@ -192,8 +192,8 @@ def _best_beside_exemplars(
         cosines = np.asarray(transformed[part].astype(np.float64) @ prototypes, np.float32)
         scores = np.concatenate([cosines, others[part]], axis=1)
         scores = apply_exemplars(scores, queries[part], local, state.network.decay)
-        found = state.uncorrected_rows[positions[part]]
-        rows = np.concatenate([np.tile(corrected, (len(found), 1)), found], axis=1)
+        candidates = state.uncorrected_rows[positions[part]]
+        rows = np.concatenate([np.tile(corrected, (len(candidates), 1)), candidates], axis=1)
         order = np.lexsort((rows, -scores))[:, :k]
         best[part] = np.take_along_axis(scores, order, 1)
         best_rows[part] = np.take_along_axis(rows, order, 1)
@@ -209,9 +209,9 @@ def _top(scores: FloatArray, k: int) -> IntArray:
     if k > _FEW:
         return np.argsort(-scores, axis=1, kind="stable")[:, :k]
     left, rows = scores.copy(), np.empty((len(scores), k), np.int64)
-    for place in range(k):
-        rows[:, place] = left.argmax(axis=1)
-        left[np.arange(len(left)), rows[:, place]] = -np.inf
+    for rank in range(k):
+        rows[:, rank] = left.argmax(axis=1)
+        left[np.arange(len(left)), rows[:, rank]] = -np.inf
     return rows
 
 

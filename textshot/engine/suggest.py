@@ -14,13 +14,13 @@ from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.scoring.transduction import sample_texts
 
-MOST_TEXTS = 5000
+MAX_TEXTS = 5000
 """How many different texts are looked at: each is compared with every other."""
 
-SURE = 0.1
+MARGIN_SCALE = 0.1
 """A text whose margin is so large counts e times less than one between two categories."""
 
-STRANGE = 0.3
+BELOW_THRESHOLD_WEIGHT = 0.3
 """What a text far below the threshold counts, where one far above it counts 1: of a pool in which a
 third fits no category, 31 of 100 picks were such texts, and 41 where they counted alike."""
 
@@ -46,7 +46,7 @@ def suggest(
     Args:
         state: the categories; there may be none, and then all texts count alike.
         encode: gives unit rows, float32 (n, dim).
-        texts: without labels. Of more than `MOST_TEXTS` different ones some are looked at, chosen
+        texts: without labels. Of more than `MAX_TEXTS` different ones some are looked at, chosen
             by the hash of each and the seed: their order makes no difference.
         n: how many; all of them, where there are fewer.
         seed: of that choice.
@@ -58,7 +58,7 @@ def suggest(
         raise InvalidTextsError(f"n is {n}; at least 1 is needed")
     known = {e.text for entry in state.entries for e in entry.category.examples}
     known |= set() if state.out_of_scope is None else {e.text for e in state.out_of_scope.examples}
-    pool = sample_texts((text for text in texts if text not in known), MOST_TEXTS, seed)
+    pool = sample_texts((text for text in texts if text not in known), MAX_TEXTS, seed)
     if not pool:
         return []
     vectors = encode(pool)
@@ -73,7 +73,7 @@ def suggest(
 
 
 def most_helpful(vectors: FloatArray, doubts: FloatArray, covered: FloatArray, n: int) -> list[int]:
-    """Return the places of the n texts that cover the others best, one after another.
+    """Return the positions of the n texts that cover the others best, one after another.
 
     Args:
         vectors: float32 (m, dim), unit rows.
@@ -85,11 +85,11 @@ def most_helpful(vectors: FloatArray, doubts: FloatArray, covered: FloatArray, n
     picks: list[int] = []
 
     def gains(rows: IntArray) -> FloatArray:
-        found: FloatArray = doubts @ np.maximum(vectors @ vectors[rows].T - covered[:, None], 0)
-        return found
+        gain: FloatArray = doubts @ np.maximum(vectors @ vectors[rows].T - covered[:, None], 0)
+        return gain
 
-    places = np.arange(len(vectors))
-    parts = [places[start : start + _BLOCK] for start in range(0, len(places), _BLOCK)]
+    positions = np.arange(len(vectors))
+    parts = [positions[start : start + _BLOCK] for start in range(0, len(positions), _BLOCK)]
     # What a text adds only shrinks as others are picked: one that is still ahead of all old
     # figures needs no others worked out again (Minoux 1978).
     heap = [
@@ -120,9 +120,10 @@ def _doubts(state: State, vectors: FloatArray) -> FloatArray:
     parts = [vectors[start : start + _BLOCK] for start in range(0, len(vectors), _BLOCK)]
     best = np.concatenate([np.partition(score(state, part), -2)[:, -2:] for part in parts])
     best = best.astype(np.float64)
-    doubts = np.exp((best[:, 0] - best[:, 1]) / SURE)
+    doubts = np.exp((best[:, 0] - best[:, 1]) / MARGIN_SCALE)
     threshold = decision_of(state).threshold
     if threshold is not None:
-        doubts *= STRANGE + (1 - STRANGE) / (1 + np.exp((threshold - best[:, 1]) / SURE))
-    found: FloatArray = doubts.astype(np.float32)
-    return found
+        odds = 1 + np.exp((threshold - best[:, 1]) / MARGIN_SCALE)
+        doubts *= BELOW_THRESHOLD_WEIGHT + (1 - BELOW_THRESHOLD_WEIGHT) / odds
+    weights: FloatArray = doubts.astype(np.float32)
+    return weights

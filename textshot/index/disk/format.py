@@ -33,13 +33,13 @@ from textshot.index.state import State
 from textshot.networks import Network, from_bytes, from_settings, to_bytes
 from textshot.types import Category, DecisionSettings, Example
 
-MOST_FILE_BYTES = 1 << 36
+MAX_FILE_BYTES = 1 << 36
 
 # Made once: json.loads and json.dumps with options make one for each line.
 _READER = json.JSONDecoder(parse_constant=no_constants)
 _WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
-_ENDING = {
+_EXTENSIONS = {
     "vectors": "safetensors",
     "categories": "jsonl",
     NETWORK: "safetensors",
@@ -49,14 +49,14 @@ _ENDING = {
 
 def to_files(state: State) -> dict[str, tuple[str, bytes]]:
     """Return {role: (file name, bytes)}; names carry the first 8 hex digits of the sha256."""
-    found = {"vectors": _vector_bytes(state), "categories": _category_bytes(state)}
+    contents = {"vectors": _vector_bytes(state), "categories": _category_bytes(state)}
     if state.network.parameters:
-        found[NETWORK] = to_bytes(state.network)
+        contents[NETWORK] = to_bytes(state.network)
     if state.out_of_scope is not None:
-        found[NOTHING] = _out_of_scope_bytes(state.out_of_scope, private=state.private)
+        contents[NOTHING] = _out_of_scope_bytes(state.out_of_scope, private=state.private)
     return {
-        role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_ENDING[role]}", data)
-        for role, data in found.items()
+        role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_EXTENSIONS[role]}", data)
+        for role, data in contents.items()
     }
 
 
@@ -70,9 +70,9 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
     tensors = _tensors(
         manifest, files["vectors"], f"{where}/{manifest['files']['vectors']['name']}"
     )
-    place = f"{where}/{manifest['files']['categories']['name']}"
-    categories = _categories(files["categories"], place)
-    entries = _entries(manifest, tensors, categories, place)
+    path = f"{where}/{manifest['files']['categories']['name']}"
+    categories = _categories(files["categories"], path)
+    entries = _entries(manifest, tensors, categories, path)
     encoder, decision, probe = manifest["encoder"], manifest["decision"], tensors["probe"]
     state = State(
         dim=manifest["dim"],
@@ -114,8 +114,8 @@ def _vector_bytes(state: State) -> bytes:
 
 
 def _out_of_scope_bytes(out_of_scope: OutOfScope, *, private: bool) -> bytes:
-    shown = (replace(e, text=None) if private else e for e in out_of_scope.examples)
-    lines = (json.dumps(_example_line(e), ensure_ascii=False) + "\n" for e in shown)
+    examples = (replace(e, text=None) if private else e for e in out_of_scope.examples)
+    lines = (json.dumps(_example_line(e), ensure_ascii=False) + "\n" for e in examples)
     return "".join(lines).encode("utf-8", "surrogatepass")
 
 
@@ -164,11 +164,11 @@ def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[A
     from safetensors.numpy import load
 
     try:
-        found = load(data)
+        tensors = load(data)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise IndexFormatError(f"{where} is not a safetensors file ({error})") from None
     n, keys, dim = manifest["categories"], manifest["keys"], manifest["dim"]
-    probes = _rows(found, "probe")
+    probes = _rows(tensors, "probe")
     shapes = {
         "vectors": ((n, dim), np.float32),
         "keys": ((keys, dim), np.float32),
@@ -176,12 +176,12 @@ def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[A
         "key_category": ((keys,), np.int32),
         "key_kind": ((keys,), np.int32),
     }
-    if NOTHING in manifest["files"] and NOTHING in found:
-        shapes[NOTHING] = ((_rows(found, NOTHING), dim), np.float32)
-    if set(found) != set(shapes):
-        raise IndexFormatError(f"{where} holds {sorted(found)}; {sorted(shapes)} are needed")
+    if NOTHING in manifest["files"] and NOTHING in tensors:
+        shapes[NOTHING] = ((_rows(tensors, NOTHING), dim), np.float32)
+    if set(tensors) != set(shapes):
+        raise IndexFormatError(f"{where} holds {sorted(tensors)}; {sorted(shapes)} are needed")
     for name, (shape, dtype) in shapes.items():
-        array = found[name]
+        array = tensors[name]
         if array.shape != shape or array.dtype != dtype:
             raise IndexFormatError(
                 f"{where}: {name} is {array.dtype} {array.shape}; {np.dtype(dtype)} {shape}"
@@ -189,7 +189,7 @@ def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[A
             )
         if dtype is np.float32 and not are_unit_rows(array):
             raise IndexFormatError(f"{where}: {name} has rows that are not unit vectors")
-    return found
+    return tensors
 
 
 def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> int:
@@ -197,7 +197,7 @@ def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> int:
 
 
 def _categories(data: bytes, where: str) -> list[Category]:
-    found: list[Category] = []
+    categories: list[Category] = []
     try:
         # Not splitlines: a text may hold other line separators of Unicode.
         for line in data.decode("utf-8", "surrogatepass").split("\n")[:-1]:
@@ -206,13 +206,13 @@ def _categories(data: bytes, where: str) -> list[Category]:
             category = Category(examples=examples, **raw)
             if category.name != raw["name"] or len(category.examples) != len(examples):
                 raise ValueError("a name or the examples are not as an index writes them")
-            found.append(category)
+            categories.append(category)
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError, TextshotError) as e:
-        raise IndexFormatError(f"{where}, line {len(found) + 1}: {e}") from None
-    names = [c.name for c in found]
+        raise IndexFormatError(f"{where}, line {len(categories) + 1}: {e}") from None
+    names = [c.name for c in categories]
     if names != sorted(set(names)):
         raise IndexFormatError(f"{where}: names are not unique and in order")
-    return found
+    return categories
 
 
 def _entries(
@@ -242,10 +242,10 @@ def _entries(
 
 
 def _network(manifest: Manifest, files: Mapping[str, bytes], where: str) -> Network:
-    found = manifest.get(NETWORK)
-    if found is None:
+    stored = manifest.get(NETWORK)
+    if stored is None:
         return PLAIN
-    name, settings = found["name"], found["settings"]
+    name, settings = stored["name"], stored["settings"]
     try:
         if NETWORK in files:
             network = from_bytes(name, settings, files[NETWORK])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textshot.errors import IndexFormatError, IndexNotFoundError
 from textshot.index.disk import files
-from textshot.index.disk.manifest import MOST_MANIFEST_BYTES, open_manifest
+from textshot.index.disk.manifest import MAX_MANIFEST_BYTES, open_manifest
 from textshot.index.disk.store import (
     collect,
     copies_in,
@@ -35,7 +35,7 @@ class Generation:
 
 
 def generations(folder: str | Path) -> list[Generation]:
-    """List the generations that are still there, newest first, each one checked whole."""
+    """List the generations that still exist, newest first, all of their files checked."""
     folder = Path(folder)
     try:
         current = manifest_of(folder)["generation"]
@@ -53,8 +53,8 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
 
     Args:
         folder: the index.
-        to: its number; None for the newest whole one before the current, or before the one that
-            the current one brought back: said again, it goes further back.
+        to: its number; None for the newest usable one before the current, or before the one that
+            the current one restored: called again, it goes further back.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -64,11 +64,11 @@ def rollback(folder: str | Path, to: int | None = None) -> int:
         usable = [g.number for g in listed if not g.problem and not g.current]
         current = max((g.number for g in listed), default=0)
         if to is None and usable:
-            shown = next((g.restores or g.number for g in listed if g.current), current + 1)
-            to = max((n for n in usable if n < shown), default=None)
+            restored = next((g.restores or g.number for g in listed if g.current), current + 1)
+            to = max((n for n in usable if n < restored), default=None)
         if to not in usable:
             raise IndexFormatError(_no_way_back(folder, to, usable))
-        data = files.read_file(folder / copy_name(to), max_size=MOST_MANIFEST_BYTES)
+        data = files.read_file(folder / copy_name(to), max_size=MAX_MANIFEST_BYTES)
         old = open_manifest(data, str(folder / copy_name(to)))
         restores = old.get("restores") or to
         manifest = {**old, "generation": current + 1, "created": now(), "restores": restores}
@@ -88,7 +88,7 @@ def _no_way_back(folder: Path, to: int | None, usable: list[int]) -> str:
 def _describe(folder: Path, number: int, current: int) -> Generation:
     name = copy_name(number)
     try:
-        data = files.read_file(folder / name, max_size=MOST_MANIFEST_BYTES)
+        data = files.read_file(folder / name, max_size=MAX_MANIFEST_BYTES)
         manifest = open_manifest(data, str(folder / name))
         read_state(folder, manifest)
     except (IndexFormatError, OSError) as error:

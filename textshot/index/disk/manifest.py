@@ -21,8 +21,8 @@ from textshot.types import DecisionSettings
 FORMAT = "textshot-index"
 VERSION = 1
 MANIFEST = "index.json"
-MOST_MANIFEST_BYTES = 1 << 20
-_MOST_SHOTS = 1000
+MAX_MANIFEST_BYTES = 1 << 20
+_MAX_NAME_WEIGHT = 1000
 
 NETWORK = "network"
 """What a reader must know, and the role of a file, where an index is not of the plain network."""
@@ -97,7 +97,7 @@ def make_manifest(
 
 
 def _required(state: State) -> list[str]:
-    wanted = {
+    features = {
         ATTENTION: bool(state.attention_share),
         DECISION: bool(
             state.decision and set(decision_members(state.decision)) & set(OPTIONAL_MEMBERS)
@@ -106,33 +106,33 @@ def _required(state: State) -> list[str]:
         NETWORK: not is_plain(state.network),
         NOTHING: state.out_of_scope is not None,
     }
-    return [name for name, is_wanted in wanted.items() if is_wanted]
+    return [name for name, is_used in features.items() if is_used]
 
 
 def _fusion(state: State) -> dict[str, Any]:
-    found: dict[str, Any] = {"rule": MEAN, "names": state.use_names}
+    fusion: dict[str, Any] = {"rule": MEAN, "names": state.use_names}
     if state.name_weight is not None:
-        found |= {
+        fusion |= {
             "rule": WEIGHED,
             "name_shots": state.name_weight.weight,
             "evidence": state.name_weight.t_statistic,
         }
     # Readers that know of no attention pass over a share of 0, and rightly.
-    return found if state.attention_share is None else found | {ATTENTION: state.attention_share}
+    return fusion if state.attention_share is None else fusion | {ATTENTION: state.attention_share}
 
 
 def name_weight_of(manifest: Manifest) -> NameWeight | None:
     """Return what the names of an index are worth; None where they count as one example."""
-    found = manifest["fusion"]
-    if found["rule"] == MEAN:
+    fusion = manifest["fusion"]
+    if fusion["rule"] == MEAN:
         return None
-    return NameWeight(float(found["name_shots"]), found["evidence"])
+    return NameWeight(float(fusion["name_shots"]), fusion["evidence"])
 
 
 def share_of(manifest: Manifest) -> float | None:
     """Return how much of a score is the attention of all keys; None: it is not looked for."""
-    found = manifest["fusion"].get(ATTENTION)
-    return None if found is None else float(found)
+    share = manifest["fusion"].get(ATTENTION)
+    return None if share is None else float(share)
 
 
 def is_plain(network: Network) -> bool:
@@ -154,29 +154,29 @@ def seal(manifest: Manifest) -> bytes:
 
 
 def open_manifest(data: bytes, where: str) -> Manifest:
-    """Parse and check a manifest; the answer is known to be whole, of format 1, and consistent."""
+    """Parse and check a manifest; the result is of format 1, and consistent."""
     try:
-        found = json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=no_constants)
-        _canonical(found)  # deep nesting, and 1e999, which is Infinity
+        manifest = json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=no_constants)
+        _canonical(manifest)  # deep nesting, and 1e999, which is Infinity
     except (ValueError, RecursionError) as error:
         raise IndexFormatError(f"{where} is not valid JSON ({error}): it is damaged") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise IndexFormatError(f"{where} is not the manifest of a textshot index")
-    version = found.get("format_version")
+    version = manifest.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise IndexFormatError(f"{where} has format version {version!r}, which never existed")
-    required = found.get("requires") or []
+    required = manifest.get("requires") or []
     if version > VERSION or not _is_known(required):
         raise IndexFormatError(
             f"{where} needs format {version} with {required!r}; this textshot"
             f" {__version__} reads format {VERSION}. Upgrade textshot (made with"
-            f" {found.get('created_with')!r})"
+            f" {manifest.get('created_with')!r})"
         )
-    body = {key: value for key, value in found.items() if key != "sha256"}
-    if found.get("sha256") != hashlib.sha256(_canonical(body)).hexdigest():
+    body = {key: value for key, value in manifest.items() if key != "sha256"}
+    if manifest.get("sha256") != hashlib.sha256(_canonical(body)).hexdigest():
         raise IndexFormatError(f"{where} does not match its own sha256: it is damaged")
-    _check_members(found, where)
-    return found
+    _check_members(manifest, where)
+    return manifest
 
 
 def _is_known(required: object) -> bool:
@@ -223,7 +223,7 @@ def _check_fusion(manifest: Manifest, where: str) -> None:
         raise IndexFormatError(f"{where}: fusion.attention is {share!r}, which cannot be")
     shots, evidence = fusion.get("name_shots"), fusion.get("evidence", "missing")
     # Not a bool, which is an int as well; the JSON is known to hold no NaN and no infinity.
-    fine = type(shots) in (int, float) and 0 < shots <= _MOST_SHOTS and fusion["names"]
+    fine = type(shots) in (int, float) and 0 < shots <= _MAX_NAME_WEIGHT and fusion["names"]
     if required and not (fine and (evidence is None or type(evidence) in (int, float))):
         raise IndexFormatError(
             f"{where}: fusion.name_shots {shots!r} or evidence {evidence!r} cannot be"

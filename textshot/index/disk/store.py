@@ -23,10 +23,10 @@ from textshot.errors import (
     PublishError,
 )
 from textshot.index.disk import files
-from textshot.index.disk.format import MOST_FILE_BYTES, from_files, to_files
+from textshot.index.disk.format import MAX_FILE_BYTES, from_files, to_files
 from textshot.index.disk.manifest import (
     MANIFEST,
-    MOST_MANIFEST_BYTES,
+    MAX_MANIFEST_BYTES,
     Manifest,
     make_manifest,
     open_manifest,
@@ -107,14 +107,14 @@ def writing(folder: Path) -> Iterator[None]:
 def _check_place(folder: Path) -> None:
     """Refuse a place where an index cannot or should not be, before anything is made there."""
     if folder.is_dir():
-        strangers = sorted(
+        others = sorted(
             p.name
             for p in folder.iterdir()
             if not (p.name.startswith(".") or _OURS.fullmatch(p.name) or _COPY.fullmatch(p.name))
         )
-        if strangers and MANIFEST not in strangers:
+        if others and MANIFEST not in others:
             raise PublishError(
-                f"{folder} is a folder with other things in it ({strangers[0]!r}) and not an"
+                f"{folder} is a folder with other things in it ({others[0]!r}) and not an"
                 " index. Choose another place"
             )
     elif folder.exists():
@@ -153,7 +153,7 @@ def manifest_of(folder: Path) -> Manifest:
     """Read and check the manifest of the current generation."""
     where = folder / MANIFEST
     try:
-        data = files.read_file(where, max_size=MOST_MANIFEST_BYTES)
+        data = files.read_file(where, max_size=MAX_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         what = "it is an empty or foreign folder" if folder.is_dir() else "nothing is there"
         if folder.is_file():
@@ -168,7 +168,7 @@ def manifest_of(folder: Path) -> Manifest:
 def read_state(folder: Path, manifest: Manifest) -> State:
     """Read and check the files that a manifest names."""
     contents = {
-        role: files.read_file(folder / e["name"], max_size=MOST_FILE_BYTES, size=e["size"])
+        role: files.read_file(folder / e["name"], max_size=MAX_FILE_BYTES, size=e["size"])
         for role, e in manifest["files"].items()
     }
     return from_files(manifest, contents, str(folder))
@@ -177,7 +177,7 @@ def read_state(folder: Path, manifest: Manifest) -> State:
 def _write_unless_there(folder: Path, name: str, data: bytes) -> None:
     """Names are contents; but a file that was damaged meanwhile must not be taken for granted."""
     with suppress(FileNotFoundError, IndexFormatError):
-        if files.read_file(folder / name, max_size=MOST_FILE_BYTES, size=len(data)) == data:
+        if files.read_file(folder / name, max_size=MAX_FILE_BYTES, size=len(data)) == data:
             return
     _files.write_atomic(folder / name, data, sync_parent=False)
 
@@ -210,10 +210,10 @@ def collect(folder: Path, manifest: Manifest, *, purge: bool) -> list[str]:
     copies = {copy_name(n) for n in kept}
     needed = _needed(folder, manifest, kept[1:])
     try:
-        there = list(folder.iterdir())
+        paths = list(folder.iterdir())
     except OSError as error:
         return [f"what is in it ({error.strerror})"]
-    for path in there:
+    for path in paths:
         ours = (_COPY.fullmatch(path.name) and path.name not in copies) or (
             _OURS.fullmatch(path.name) and needed is not None and path.name not in needed
         )
@@ -232,7 +232,7 @@ def _needed(folder: Path, manifest: Manifest, older: list[int]) -> set[str] | No
     needed = {e["name"] for e in manifest["files"].values()}
     try:
         for number in older:
-            data = files.read_file(folder / copy_name(number), max_size=MOST_MANIFEST_BYTES)
+            data = files.read_file(folder / copy_name(number), max_size=MAX_MANIFEST_BYTES)
             needed |= {e["name"] for e in open_manifest(data, "")["files"].values()}
     except (OSError, IndexFormatError):
         return None
@@ -248,8 +248,8 @@ def _aged(path: Path) -> bool:
 
 def copies_in(folder: Path) -> list[int]:
     """Return the numbers of the generations whose manifests are there, newest first."""
-    found = (_COPY.fullmatch(p.name) for p in folder.iterdir()) if folder.is_dir() else ()
-    return sorted((int(m[1]) for m in found if m), reverse=True)
+    matches = (_COPY.fullmatch(p.name) for p in folder.iterdir()) if folder.is_dir() else ()
+    return sorted((int(m[1]) for m in matches if m), reverse=True)
 
 
 def copy_name(number: int) -> str:
