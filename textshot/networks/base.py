@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NAME, DESCRIPTION, EXAMPLE = ALL_KINDS = 0, 1, 2
-"""Kinds of keys, as numbers; the order of `textshot.index.state.KINDS`."""
+"""Kinds of keys, as numbers; the order of `textshot.index.entries.KINDS`."""
 
 SCALE = 20.0
 """The initial scale of a cosine: unscaled, no softmax over many ways can be sure."""
