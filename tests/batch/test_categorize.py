@@ -319,10 +319,10 @@ def test_a_text_is_encoded_once_wherever_it_comes_again(tmp_path):
     encode = engine.encoder.encode
 
     class Counted(Encoder):
-        """The toy encoder, which says what it was asked."""
+        """The toy encoder, which keeps what it encodes."""
 
-        name, source, dim = "toy", "toy", engine.encoder.dim
-        fingerprint, spec = engine.encoder.fingerprint, engine.encoder.spec
+        def __init__(self):
+            super().__init__("toy", dim=engine.encoder.dim)
 
         def encode(self, texts, *, batch_size=32):
             asked.extend(texts)

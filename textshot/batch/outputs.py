@@ -15,7 +15,7 @@ from textshot.batch.inputs import Source
 from textshot.batch.options import JobOptions
 from textshot.batch.run_log import RUN, Key
 from textshot.errors import TableError
-from textshot.io import Format, Reject, RejectsFile, open_writer, urls
+from textshot.io import Format, Reject, RejectsFile, Writer, open_writer, urls
 from textshot.io.outputs import open_output, remove_temporary
 from textshot.io.parquet import read_arrow, write_arrow
 from textshot.io.urls import is_url
@@ -38,19 +38,17 @@ class Output(ABC):
         run: folder of the run log.
         rejects: file of the invalid rows.
         folder: folder of the parts on this machine; None: they are at a URL.
+        format: of the output; None: by file extension.
         replaces: whether the output of another run is replaced at once, so that nobody sees a
             mixture of two.
     """
 
     replaces: bool
+    format: Format | None
+    folder: Path | None
 
     def __init__(self, path: str, run: Path, rejects: Path, *, escape: bool) -> None:
         self.path, self.run, self.rejects, self.escape = path, run, rejects, escape
-
-    @property
-    @abstractmethod
-    def folder(self) -> Path | None:
-        """See the class."""
 
     @abstractmethod
     def part(self, key: Key) -> str:
@@ -116,7 +114,9 @@ class Output(ABC):
         for folder in (self.folder, self.run, self.run / "rejects"):
             if folder is not None and folder.is_dir():
                 remove_temporary(folder)
-        remove_temporary(self.rejects.parent, self.rejects.name)
+        for file in (self.rejects, *([] if is_url(self.path) else [Path(self.path)])):
+            target = Path(os.path.realpath(file))
+            remove_temporary(target.parent, target.name)
 
     def finish(self) -> None:
         """Delete what a finished run no longer needs."""
@@ -124,7 +124,11 @@ class Output(ABC):
 
     def clear(self) -> None:
         """Delete what an unfinished run has written."""
-        shutil.rmtree(self.run / "rejects", ignore_errors=True)
+        self.finish()
+
+    def _open(self, path: str, schema: pa.Schema, fingerprint: str) -> Writer:
+        metadata = {RUN_METADATA: fingerprint}
+        return open_writer(path, schema, format=self.format, escape=self.escape, metadata=metadata)
 
     def _rejects_of(self, key: Key) -> Path:
         return self.run / "rejects" / f"{_name(key)}.json"
@@ -143,12 +147,8 @@ class FolderOutput(Output):
     ) -> None:
         rejects = Path(options.rejects or run / "rejects.csv")
         super().__init__(path, run, rejects, escape=options.escape)
+        self.folder = None if is_url(path) else Path(path)
         self.format = options.output_format or _default_format({s.format for s in sources})
-
-    @property
-    def folder(self) -> Path | None:
-        """Folder of the parts."""
-        return None if is_url(self.path) else Path(self.path)
 
     def part(self, key: Key) -> str:
         """Return the file of a shard."""
@@ -156,10 +156,7 @@ class FolderOutput(Output):
 
     def write(self, path: str, data: pa.RecordBatch, fingerprint: str) -> None:
         """Write a file."""
-        metadata = {RUN_METADATA: fingerprint}
-        with open_writer(
-            path, data.schema, format=self.format, escape=self.escape, metadata=metadata
-        ) as writer:
+        with self._open(path, data.schema, fingerprint) as writer:
             writer.write(data)
 
     def close(self, parts: Sequence[Key], schema: pa.Schema, fingerprint: str) -> None:
@@ -192,7 +189,7 @@ class FolderOutput(Output):
 
     def clear(self) -> None:
         """Delete the parts too."""
-        super().clear()
+        self.finish()
         for name in self.files():
             if is_url(name):
                 urls.remove(name)
@@ -211,12 +208,8 @@ class FileOutput(Output):
     def __init__(self, path: str, options: JobOptions, run: Path) -> None:
         default = run / "rejects.csv" if is_url(path) else Path(f"{path}.rejects.csv")
         super().__init__(path, run, Path(options.rejects or default), escape=options.escape)
+        self.folder: Path = run / "parts"
         self.format = options.output_format
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the parts."""
-        return self.run / "parts"
 
     def part(self, key: Key) -> str:
         """Return the Arrow file of a shard."""
@@ -229,10 +222,7 @@ class FileOutput(Output):
 
     def close(self, parts: Sequence[Key], schema: pa.Schema, fingerprint: str) -> None:
         """Join the parts."""
-        metadata = {RUN_METADATA: fingerprint}
-        with open_writer(
-            self.path, schema, format=self.format, escape=self.escape, metadata=metadata
-        ) as writer:
+        with self._open(self.path, schema, fingerprint) as writer:
             for key in parts:
                 for batch in read_arrow(Path(self.part(key))):
                     writer.write(batch)
@@ -254,19 +244,10 @@ class FileOutput(Output):
         """Tell whether the file has the size it had."""
         return bool(_size_of(self.path) == state["bytes"])
 
-    def delete_temporary(self) -> None:
-        """Delete an unfinished file beside the output too."""
-        super().delete_temporary()
-        if not is_url(self.path):
-            path = Path(os.path.realpath(self.path))
-            remove_temporary(path.parent, path.name)
-
     def finish(self) -> None:
         """Delete the parts too."""
         super().finish()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    clear = finish
 
 
 def open_job_output(path: str, options: JobOptions, sources: Sequence[Source] = ()) -> Output:
