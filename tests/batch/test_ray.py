@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from job_files import content, write_rows
+from job_files import content, text_of, write_rows
 
 from textshot.batch import categorize, categorize_frame
 from textshot.batch.ray import import_ray, n_actors
@@ -201,8 +201,9 @@ def test_a_ray_pipeline_can_categorize_its_tables(cluster, engine, inputs):
     ray = import_ray()
     if not ray.is_initialized():
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    data = ray.data.read_csv("in0.csv").filter(lambda row: bool(row["text"]))
-    answered = data.map_batches(Categorizer, batch_format="pyarrow", concurrency=1).to_pandas()
+    compute = ray.data.ActorPoolStrategy(size=1)
+    data = ray.data.from_items([{"text": text_of(i)} for i in range(500)])
+    answered = data.map_batches(Categorizer, batch_format="pyarrow", compute=compute).to_pandas()
     predictions = engine.classify(list(answered["text"]))
     assert list(answered["label"]) == [p.label or "unknown" for p in predictions]
 
