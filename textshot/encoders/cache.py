@@ -34,15 +34,12 @@ CHUNK = 4096
 """Texts between two writes: what was encoded before a stop is kept."""
 
 _TIMEOUT = 30.0  # seconds to wait for another process, which needs a fraction of one
-_SHARE_KEPT = 0.9  # of a file that is full, or each of the next texts would have to make room again
+_SHARE_KEPT = 0.9  # of a full file, so that the next writes delete nothing
 _VARIABLES = 900  # of one statement; the oldest SQLite takes 999
 _SCHEMA = "CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB, hash BLOB)"
-_DAMAGE = (
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_ERROR,  # the statements are right, so the tables are not
-    sqlite3.SQLITE_TOOBIG,  # the length of a row is nonsense
-)
+# ERROR: the statements are right, so the tables are not; TOOBIG: the length of a row is nonsense.
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+_DAMAGE.add(sqlite3.SQLITE_TOOBIG)
 
 _Result = TypeVar("_Result")
 
@@ -83,9 +80,8 @@ class CachedEncoder(Encoder):
         if check_encoder(encoder).is_precomputed:
             raise EncoderError(f"{encoder.name} is precomputed. Take it as it is")
         if max_texts < 0 or max_bytes < 0:
-            raise EncoderError(
-                f"max_texts is {max_texts}, max_bytes {max_bytes}; 0 or more is needed"
-            )
+            bounds = f"max_texts is {max_texts}, max_bytes {max_bytes}"
+            raise EncoderError(f"{bounds}; 0 or more is needed")
         super().__init__(
             encoder.name,
             dim=encoder.dim,
@@ -170,8 +166,7 @@ class CachedEncoder(Encoder):
                 f"{self.name}: shape {rows.shape} came back for {len(texts)} texts;"
                 f" ({len(texts)}, {self.dim}) is needed"
             )
-        data = (row.astype(np.float32).tobytes() for row in rows)
-        vectors = dict(zip(texts, data, strict=True))
+        vectors = {k: r.astype(np.float32).tobytes() for k, r in zip(texts, rows, strict=True)}
         self._keep(vectors)
         if self._file is not None:
             self._file.write(vectors)
@@ -192,11 +187,7 @@ class VectorFile:
     It is opened for each call, so it survives a fork, and no thread owns it. A file that is damaged
     is moved aside and made again, one that cannot be used is left alone; both are warnings.
 
-    Args:
-        folder: of the file; made when missing, for its owner alone.
-        identity: fingerprint and runtime of the encoder: it names the file.
-        n_bytes: size of a vector.
-        max_bytes: size of the file.
+    Vectors have `n_bytes`, the file `max_bytes` at most; `identity` names it.
     """
 
     def __init__(self, folder: Path, identity: str, n_bytes: int, max_bytes: int) -> None:
@@ -247,10 +238,8 @@ class VectorFile:
             return
         [n] = database.execute("SELECT count(*) FROM vectors").fetchone()
         surplus = max(1, round(n * (1 - _SHARE_KEPT * self._max_bytes / used)))
-        database.execute(
-            "DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors ORDER BY rowid LIMIT ?)",
-            (surplus,),
-        )
+        oldest = "SELECT rowid FROM vectors ORDER BY rowid LIMIT ?"
+        database.execute(f"DELETE FROM vectors WHERE rowid IN ({oldest})", (surplus,))
 
     def _try(self, action: Callable[[sqlite3.Connection], _Result], default: _Result) -> _Result:
         """Return the result of an action on the file, or the default where that fails."""
@@ -263,7 +252,7 @@ class VectorFile:
             try:
                 return self._with_file(action)
             except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter: of a damaged name
-                if getattr(error, "sqlite_errorcode", _DAMAGE[0]) & 0xFF not in _DAMAGE:
+                if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _DAMAGE:
                     raise
                 logger.warning("%s is damaged (%s): it is made again", self.path, error)
                 self._make(seen)

@@ -196,16 +196,16 @@ class Windows:
         windows, end = [], 0
         for i in range(gaps + 1):
             # Spread evenly, so that the last one is no scrap that counts as much as the others.
-            start, room = self._start(bounds, offsets, i * last // gaps)
-            start = min(start, end) if i else start  # windows of a few tokens have no room to move
-            end = max(start + 1, self._end(bounds, offsets, min(n, start + room), n))
+            start, size = self._start(bounds, offsets, i * last // gaps)
+            start = min(start, end) if i else start  # tiny windows leave no gap
+            end = max(start + 1, self._end(bounds, offsets, min(n, start + size), n))
             windows.append(text[offsets[start][0] : offsets[end - 1][1]])
         return windows
 
     def _start(
         self, bounds: IntArray, offsets: Sequence[tuple[int, int]], at: int
     ) -> tuple[int, int]:
-        """Return where a window begins, and for how many tokens there is room.
+        """Return where a window begins, and how many tokens it takes.
 
         Within a word the rest is split into other tokens, maybe more of them; so it begins with
         a word, unless none begins near.

@@ -84,7 +84,7 @@ class SentenceTransformerEncoder(Encoder):
         with self._lock:
             if self._counter is None:
                 return TruncationStats(len(texts))
-            prompt = self._prompt if self._windows is None else ""  # windows leave room for it
+            prompt = self._prompt if self._windows is None else ""  # windows count it
             return self._counter([prompt + text for text in clean_texts(texts)])
 
     def reference(self) -> Self:

@@ -81,5 +81,5 @@ def test_a_model_that_8_bits_change_too_much_is_refused(made, family, monkeypatc
     with pytest.raises(EncoderError, match=reason):
         load_encoder(folder, backend="openvino", precision="int8")
     monkeypatch.setattr(load, "_open", None)  # calling it would raise
-    with pytest.raises(EncoderError, match=f"{reason}.*found out before; delete "):
+    with pytest.raises(EncoderError, match=f"{reason}.*from an earlier try; delete "):
         load_encoder(folder, backend="openvino", precision="int8")

@@ -90,7 +90,7 @@ class CompiledEncoder(Encoder):
 
     def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Count the texts that are cut off and the words that the encoder does not know."""
-        prompt = self._prompt if self._windows is None else ""  # windows leave room for it
+        prompt = self._prompt if self._windows is None else ""  # windows count it
         return self._counter([prompt + text for text in clean_texts(texts)])
 
     def reference(self) -> SentenceTransformerEncoder:

@@ -152,8 +152,8 @@ def mean_rows(table: FloatArray, tokens: Sequence[IntArray]) -> FloatArray:
         float32 (n, dim); zeros for a text without tokens.
     """
     rows = np.zeros((len(tokens), table.shape[1]), np.float32)
-    for row, own in zip(rows, tokens, strict=True):
-        for start in range(0, len(own), TOKENS_AT_ONCE):
-            row += np.add.reduce(table.take(own[start : start + TOKENS_AT_ONCE], axis=0), axis=0)
-        row /= np.float32(max(1, len(own)))
+    for row, ids in zip(rows, tokens, strict=True):
+        for start in range(0, len(ids), TOKENS_AT_ONCE):
+            row += np.add.reduce(table.take(ids[start : start + TOKENS_AT_ONCE], axis=0), axis=0)
+        row /= np.float32(max(1, len(ids)))
     return rows
