@@ -189,15 +189,14 @@ def test_a_run_that_began_on_ray_ends_here_and_the_other_way_round(cluster, engi
     assert parts("a") == parts("b")
 
 
-class Categorizer:
-    def __init__(self):
-        self.engine = toy_engine(threshold=0.25)
-
-    def __call__(self, table):
-        return categorize_frame(table, self.engine)
-
-
 def test_a_ray_pipeline_can_categorize_its_tables(cluster, engine, inputs):
+    class Categorizer:  # here, so that it travels by value
+        def __init__(self):
+            self.engine = toy_engine(threshold=0.25)
+
+        def __call__(self, table):
+            return categorize_frame(table, self.engine)
+
     ray = import_ray()
     if not ray.is_initialized():
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
