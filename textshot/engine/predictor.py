@@ -124,13 +124,12 @@ class Predictor:
         if adapt:
             adapted = self.adapted(cleaned)
             return adapted.classify(cleaned, k, threshold=threshold, batch_size=batch_size)
-        state, (different, rows) = self.index.state, unique(cleaned)
-        predictions = [
-            prediction
-            for vectors, blank in self._batches(different, batch_size)
-            for prediction in predict.predict(state, vectors, k, threshold, blank)
-        ]
-        return [predictions[row] for row in rows]
+        state, different = self.index.state, list(dict.fromkeys(cleaned))
+        predictions: list[Prediction] = []
+        for vectors, blank in self._batches(different, batch_size):
+            predictions += predict.predict(state, vectors, k, threshold, blank)
+        by_text = dict(zip(different, predictions, strict=True))
+        return [by_text[text] for text in cleaned]
 
     def classify_vectors(
         self,
