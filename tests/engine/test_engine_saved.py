@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from edits import EditedIndex
 
-from textshot import Category, Engine, FunctionEncoder, PrecomputedEncoder
+from textshot import Category, Encoder, Engine, FunctionEncoder, PrecomputedEncoder
 from textshot.errors import (
     ConflictError,
     EncoderMismatchError,
@@ -138,9 +138,9 @@ def test_the_probe_forgives_rounding_and_nothing_more(tmp_path, compass, degrees
 def test_an_encoder_that_gives_nan_is_refused(tmp_path, compass):
     Engine.build([Category("east")], encoder=compass).save(tmp_path / "index")
 
-    class Broken:
-        name = source = "compass"
-        dim, fingerprint, spec = 2, compass.fingerprint, compass.spec
+    class Broken(Encoder):
+        def __init__(self):
+            super().__init__("compass", dim=2, fingerprint=compass.fingerprint, spec=compass.spec)
 
         def encode(self, texts, *, batch_size=32):
             return np.full((len(texts), 2), np.nan, np.float32)
