@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "textshot"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 MAX_ENTRIES, MAX_LAYERS = 24, 12
+MAX_MODULE_LINES, MAX_FUNCTION_LINES = 300, 50
 
 
 @functools.cache
@@ -86,6 +87,20 @@ def test_the_package_has_few_entries_and_layers():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     [contract] = project["tool"]["importlinter"]["contracts"]
     assert len(contract["layers"]) <= MAX_LAYERS
+
+
+def test_modules_and_functions_are_short():
+    lengths = {
+        module: (PACKAGE / module).read_text(encoding="utf-8").count("\n") for module in MODULES
+    }
+    assert {m: lines for m, lines in lengths.items() if lines > MAX_MODULE_LINES} == {}
+    functions = {
+        f"{module}: {node.name}": node.end_lineno - node.lineno + 1
+        for module in MODULES
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {f: lines for f, lines in functions.items() if lines > MAX_FUNCTION_LINES} == {}
 
 
 def state_of_an_index(tree: ast.AST) -> Iterator[ast.Attribute]:
