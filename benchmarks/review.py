@@ -122,7 +122,7 @@ def _rows(answers: PredictionArrays) -> IntArray:
 
 
 def _doubtful(engine: Engine, answers: PredictionArrays, texts: Sequence[str], n: int) -> list[int]:
-    """Return the places of the rows that a review asks about."""
+    """Return the indices of the rows that a review asks about."""
     limits = np.full(len(texts), inf) if answers.thresholds is None else answers.thresholds
     rows = [
         ReviewRow(
@@ -130,7 +130,7 @@ def _doubtful(engine: Engine, answers: PredictionArrays, texts: Sequence[str], n
             engine.index.labels[answers.rows[i, 0]] if answers.in_scope[i] else UNKNOWN,
             score=float(answers.scores[i, 0]),
             margin=float(answers.margins[i]),
-            away=abs(float(answers.scores[i, 0]) - float(limits[i])),
+            distance=abs(float(answers.scores[i, 0]) - float(limits[i])),
             line=i,
         )
         for i, text in enumerate(texts)
