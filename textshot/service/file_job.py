@@ -202,7 +202,7 @@ class FileRun:
         try:
             options = replace(self._options, rejects=self._rejects)
             output = f"/dev/fd/{write_end}"
-            report = run_stream(engine, str(self.path), output, options, self._job.on_progress)
+            report = run_stream(engine, [self.path], output, options, self._job.on_progress)
             self._job.unknown = report.tally.counts.get(UNKNOWN, 0)
             self._read_rejects()
         except TextshotError as error:
