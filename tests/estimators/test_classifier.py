@@ -221,7 +221,7 @@ def test_tuned_it_has_probabilities_until_its_classes_change():
 
 
 def test_who_never_abstains_keeps_classes_of_any_type_when_tuned():
-    classifier = OneShotClassifier("hashing", threshold=None, names=False)
+    classifier = OneShotClassifier("hashing", threshold=None, use_names=False)
     classifier.fit(["money back", "my parcel"], [0, 1])
     texts = [f"{w} number {i}" for w in ("money back", "my parcel", "rain wind") for i in range(30)]
     classifier.tune(texts, np.repeat([0.0, 1.0, np.nan], 30))  # other numbers, the same classes
@@ -237,17 +237,17 @@ def test_embeddings_cannot_be_tuned():
 
 @pytest.mark.parametrize("encoder", [None, "hashing", "precomputed", HashingEncoder()])
 def test_parameters_are_kept_as_given_and_cloned(encoder):
-    made = OneShotClassifier(encoder, names=False, threshold=0.5)
+    made = OneShotClassifier(encoder, use_names=False, threshold=0.5)
     assert made.get_params() == {
         "encoder": encoder,
-        "keys": "auto",
-        "names": False,
+        "key_attention": "auto",
+        "use_names": False,
         "network": None,
         "threshold": 0.5,
     }
     copied = clone(made)
     assert isinstance(copied.encoder, type(encoder))
-    assert (copied.names, copied.threshold) == (False, 0.5)
+    assert (copied.use_names, copied.threshold) == (False, 0.5)
     assert made.set_params(threshold=None).threshold is None
     with pytest.raises(ValueError, match="Invalid parameter 'nonsense'"):
         made.set_params(nonsense=1)
@@ -303,11 +303,11 @@ def test_cross_validation_works(many):
 
 def test_a_grid_search_finds_threshold_and_names(many):
     texts, classes = many
-    grid = {"threshold": ["auto", None, 0.999], "names": [True, False]}
+    grid = {"threshold": ["auto", None, 0.999], "use_names": [True, False]}
     search = GridSearchCV(OneShotClassifier(HashingEncoder()), grid, cv=2).fit(texts, classes)
     by_threshold = dict(
         zip(
-            [(p["threshold"], p["names"]) for p in search.cv_results_["params"]],
+            [(p["threshold"], p["use_names"]) for p in search.cv_results_["params"]],
             search.cv_results_["mean_test_score"],
             strict=True,
         )
@@ -343,7 +343,7 @@ def test_saved_it_is_an_index_for_everybody(classifier, tmp_path):
 
 @pytest.mark.parametrize("threshold", ["auto", None, 0.5])
 def test_loaded_it_has_the_parameters_that_made_it(tmp_path, threshold):
-    made = OneShotClassifier("hashing", names=False, threshold=threshold).fit(X, Y)
+    made = OneShotClassifier("hashing", use_names=False, threshold=threshold).fit(X, Y)
     made.save(tmp_path / "index")
     loaded = OneShotClassifier.load(tmp_path / "index", encoder="hashing")
     assert loaded.get_params() == made.get_params()
@@ -363,7 +363,7 @@ def test_any_index_can_be_a_classifier(tmp_path, compass):
 def test_vectors_of_ones_own_take_the_place_of_texts(classifier):
     encode = HashingEncoder().encode
     own = OneShotClassifier("precomputed", threshold=0.3).fit(encode(X), Y)
-    plain = OneShotClassifier(HashingEncoder(), threshold=0.3, names=False).fit(X, Y)
+    plain = OneShotClassifier(HashingEncoder(), threshold=0.3, use_names=False).fit(X, Y)
     texts = [text for text in QUERIES if text]  # of a blank text a vector says nothing
     assert list(own.predict(encode(texts))) == list(plain.predict(texts))
     np.testing.assert_allclose(
@@ -391,7 +391,7 @@ def test_vectors_of_ones_own_can_be_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(
         loaded.decision_function(vectors), made.decision_function(vectors)
     )
-    assert loaded.get_params() == made.get_params() | {"names": False}
+    assert loaded.get_params() == made.get_params() | {"use_names": False}
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def network(request):
 @pytest.mark.parametrize("names", [True, False])
 @pytest.mark.parametrize("network", ["matching", "prototypical", "siamese", "linear"])
 def test_batch_after_batch_is_all_at_once(network, names):
-    once = make(network, names=names).fit(X + MORE, Y + MORE_Y)
-    found = make(network, names=names)
+    once = make(network, use_names=names).fit(X + MORE, Y + MORE_Y)
+    found = make(network, use_names=names)
     for texts, classes in ((X[:2], Y[:2]), (X[2:], Y[2:]), (MORE, MORE_Y)):
         assert found.partial_fit(texts, classes) is found
     assert list(found.classes_) == list(once.classes_)
@@ -46,7 +46,7 @@ def test_batch_after_batch_is_all_at_once(network, names):
 
 @pytest.mark.parametrize("names", [True, False])
 def test_after_fit_it_goes_on(network, names):
-    found = make(network, names=names).fit(X, Y)
+    found = make(network, use_names=names).fit(X, Y)
     found.partial_fit(MORE, MORE_Y)
     assert list(found.classes_) == sorted({*Y, *MORE_Y})
     assert list(found.predict(["the kettle is broken"])) == ["complaint"]
@@ -57,7 +57,7 @@ def test_after_fit_it_goes_on(network, names):
 
 @pytest.mark.parametrize("names", [True, False])
 def test_the_memory_network_remembers_the_last_of_equal_texts(names):
-    found = make("memory", names=names)
+    found = make("memory", use_names=names)
     found.partial_fit(["where is it", *X], ["complaint", *Y])
     for label in ("late parcel", "complaint", "late parcel", "new one"):
         found.partial_fit(["where is it"], [label])
@@ -68,7 +68,7 @@ def test_the_memory_network_remembers_the_last_of_equal_texts(names):
 
 
 def test_others_take_equal_texts_as_examples_of_both():
-    found = make("matching", names=False).partial_fit(["a", "a"], ["x", "y"])
+    found = make("matching", use_names=False).partial_fit(["a", "a"], ["x", "y"])
     found.partial_fit(["a"], ["y"])
     assert [e.correction_order for c in found.engine_.categories for e in c.examples] == [0, 0]
     assert found.decision_function(["a"]) == [0.0]
@@ -78,7 +78,7 @@ def test_classes_that_come_later_can_be_told_at_first():
     found = make().partial_fit(X[:1], Y[:1], classes=[*Y, "complaint"])
     assert list(found.classes_) == sorted([*Y, "complaint"])
     assert list(found.predict(["I have a complaint"])) == ["complaint"]  # by its name
-    opaque = make(names=False, threshold=None)
+    opaque = make(use_names=False, threshold=None)
     opaque.partial_fit(X[:1], Y[:1], classes=[*Y, "complaint"])
     assert list(opaque.predict(QUERIES)) == Y[:1] * len(QUERIES)
     scores = opaque.decision_function(QUERIES)

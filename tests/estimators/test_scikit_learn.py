@@ -105,32 +105,32 @@ def test_the_embedding_beside_other_features(frame):
 
 def test_embeddings_of_a_pipeline_are_what_a_precomputed_classifier_takes():
     model = make_pipeline(TextshotEncoder("hashing"), OneShotClassifier("precomputed"))
-    bare = OneShotClassifier("hashing", names=False).fit(TEXTS, LABELS)
+    bare = OneShotClassifier("hashing", use_names=False).fit(TEXTS, LABELS)
     np.testing.assert_allclose(
         model.fit(TEXTS, LABELS).decision_function(TEXTS), bare.decision_function(TEXTS), atol=1e-6
     )
 
 
 def test_a_grid_over_fusion_and_threshold():
-    grid = {"keys": ["auto", "fused"], "threshold": [None, "auto", 0.99], "names": [True, False]}
+    grid = {"key_attention": ["auto", "off"], "threshold": [None, "auto", 0.99], "use_names": [True, False]}
     search = GridSearchCV(OneShotClassifier(load_encoder("hashing")), grid, cv=3)
     search.fit(TEXTS, LABELS)
     assert len(search.cv_results_["params"]) == 12
     assert search.best_params_["threshold"] != 0.99  # nothing is that near: all would be unknown
-    assert search.best_estimator_.keys == search.best_params_["keys"]
+    assert search.best_estimator_.key_attention == search.best_params_["key_attention"]
     assert search.predict(["my parcel"]).tolist() == ["late"]
 
 
-def test_keys_reach_the_engine_and_come_back_from_disk(tmp_path):
-    for keys in ("auto", "fused"):
-        model = OneShotClassifier("hashing", keys=keys).fit(TEXTS, LABELS)
-        assert (model.engine_.index.state.attention_share is None) == (keys == "fused")
-        model.save(tmp_path / keys)
-        assert OneShotClassifier.load(tmp_path / keys).keys == keys
+def test_key_attention_reaches_the_engine_and_come_back_from_disk(tmp_path):
+    for key_attention in ("auto", "off"):
+        model = OneShotClassifier("hashing", key_attention=key_attention).fit(TEXTS, LABELS)
+        assert (model.engine_.index.state.attention_share is None) == (key_attention == "off")
+        model.save(tmp_path / key_attention)
+        assert OneShotClassifier.load(tmp_path / key_attention).key_attention == key_attention
     with pytest.raises(
         InvalidTextsError, match=r"key_attention is 'max'; 'auto' or 'off' is needed"
     ):
-        OneShotClassifier("hashing", keys="max").fit(TEXTS, LABELS)
+        OneShotClassifier("hashing", key_attention="max").fit(TEXTS, LABELS)
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])

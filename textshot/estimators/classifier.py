@@ -22,11 +22,10 @@ from textshot.encoders import Encoder, PrecomputedEncoder
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
 from textshot.estimators.engine_parameters import (
-    KEY_ATTENTION,
     PRECOMPUTED,
     check_dim,
     extend,
-    keys_parameter,
+    key_attention_parameter,
     network_parameter,
     no_encoder,
 )
@@ -57,9 +56,9 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         encoder: an encoder, the name of one, None for the default; or "precomputed" when X holds
             embeddings, shape (n, dim), instead of texts.
         network: a network, the name of one, or None, as for `Engine.build`.
-        names: use class names as keys; not done where classes are not strings, nor with
+        use_names: use class names as keys; ignored where classes are not strings, and with
             "precomputed".
-        keys: how the texts of a class become one: "fused" or "auto", as for `Engine.build`.
+        key_attention: "auto" or "off", as for `Engine.build`.
         threshold: "auto" derives when to abstain from the classes; a cosine; None never abstains.
 
     Attributes:
@@ -80,14 +79,14 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         encoder: Encoder | str | None = None,
         *,
         network: Network | str | None = None,
-        names: bool = True,
-        keys: Literal["auto", "fused"] = "auto",
+        use_names: bool = True,
+        key_attention: Literal["auto", "off"] = "auto",
         threshold: Threshold = "auto",
     ) -> None:
         self.encoder = encoder
         self.network = network
-        self.names = names
-        self.keys = keys
+        self.use_names = use_names
+        self.key_attention = key_attention
         self.threshold = threshold
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -229,8 +228,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         loaded = cls(
             encoder,
             network=network_parameter(engine),
-            names=engine.info.use_names,
-            keys=keys_parameter(engine),
+            use_names=engine.info.use_names,
+            key_attention=key_attention_parameter(engine),
             threshold=settings.threshold if settings.method == "given" else "auto",
         )
         loaded.engine_, loaded.classes_ = engine, np.array(engine.info.labels)
@@ -271,8 +270,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             [Category(str(c), examples=[*texts]) for c, texts in members.items()],
             encoder=encoder,
             network=self.network,
-            use_names=self.names and strings and not self._precomputed,
-            key_attention=KEY_ATTENTION.get(self.keys, self.keys),
+            use_names=self.use_names and strings and not self._precomputed,
+            key_attention=self.key_attention,
             threshold=self.threshold,
         )
 

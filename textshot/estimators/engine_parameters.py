@@ -58,13 +58,10 @@ def network_parameter(engine: Engine) -> Network | str | None:
     return NO_NETWORK if bare else None
 
 
-KEY_ATTENTION: dict[str, Any] = {"fused": "off"}
-
-
-def keys_parameter(engine: Engine) -> Literal["auto", "fused"]:
-    """Return the parameter `keys` that gives this engine."""
+def key_attention_parameter(engine: Engine) -> Literal["auto", "off"]:
+    """Return the parameter `key_attention` that gives this engine."""
     has_attention = engine.info.attention_share is not None
-    return "auto" if has_attention or not engine.network.nearest_prototype else "fused"
+    return "auto" if has_attention or not engine.network.nearest_prototype else "off"
 
 
 def no_encoder(dim: int) -> PrecomputedEncoder:
