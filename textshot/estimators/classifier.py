@@ -21,19 +21,13 @@ from sklearn.utils.validation import (
 from textshot.encoders import Encoder, PrecomputedEncoder
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
-from textshot.estimators.engine_parameters import (
-    PRECOMPUTED,
-    check_dim,
-    extend,
-    key_attention_parameter,
-    network_parameter,
-    no_encoder,
-)
-from textshot.estimators.inputs import (
+from textshot.estimators.conversion import (
     by_class,
     check_classes,
+    extend,
     in_class_order,
     name_of,
+    network_parameter,
     texts_by_class,
     texts_of,
     union,
@@ -42,6 +36,8 @@ from textshot.estimators.inputs import (
 from textshot.index import Index
 from textshot.networks import Network
 from textshot.types import UNKNOWN, Category, Prediction, Threshold
+
+PRECOMPUTED = "precomputed"
 
 
 def _is_calibrated(classifier: OneShotClassifier) -> bool:
@@ -136,7 +132,11 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             engine = self.engine_
             if isinstance(encoder, Encoder) and encoder.is_precomputed:
-                check_dim(encoder, engine)
+                if encoder.dim != engine.info.dim:
+                    raise InvalidTextsError(
+                        f"X has {encoder.dim} features, but the classifier was fitted with"
+                        f" {engine.info.dim}"
+                    )
                 engine.encoder = encoder
         extend(engine, texts, y, all_classes)
         self.engine_, self.classes_ = engine, all_classes
@@ -145,7 +145,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each text, or "unknown" where none is near enough."""
         predictions = self.classify(X, k=1)
-        best = self.classes_[[self._code[p.matches[0].label] for p in predictions]]
+        codes = {name_of(c): code for code, c in enumerate(self.classes_)}
+        best = self.classes_[[codes[p.matches[0].label] for p in predictions]]
         abstained = np.array([p.label is None for p in predictions], dtype=bool)
         return np.where(abstained, UNKNOWN, best) if abstained.any() else best
 
@@ -220,16 +221,19 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             path: the folder.
             encoder: as in `Engine.load`; "precomputed" for an index that was saved by such a one.
         """
-        given = encoder
-        if encoder == PRECOMPUTED:
-            given = no_encoder(Index.load(path).dim)
-        engine = Engine.load(path, encoder=given)
+        if encoder == PRECOMPUTED:  # one that encodes no text
+            unit = np.eye(1, Index.load(path).dim)
+            engine = Engine.load(path, encoder=PrecomputedEncoder([""], unit, name=PRECOMPUTED))
+        else:
+            engine = Engine.load(path, encoder=encoder)
         settings = engine.decision
+        has_attention = engine.info.attention_share is not None
+        attends = has_attention or not engine.network.nearest_prototype
         loaded = cls(
             encoder,
             network=network_parameter(engine),
             use_names=engine.info.use_names,
-            key_attention=key_attention_parameter(engine),
+            key_attention="auto" if attends else "off",
             threshold=settings.threshold if settings.method == "given" else "auto",
         )
         loaded.engine_, loaded.classes_ = engine, np.array(engine.info.labels)
@@ -245,10 +249,6 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def _precomputed(self) -> bool:
         return isinstance(self.encoder, str) and self.encoder == PRECOMPUTED
-
-    @property
-    def _code(self) -> dict[str, int]:
-        return {name_of(c): code for code, c in enumerate(self.classes_)}
 
     def _joint_probabilities(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class, (n, n_classes), less than one in all."""

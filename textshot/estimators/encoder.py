@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from textshot._arrays import FloatArray
 from textshot.encoders import Encoder, load_encoder
-from textshot.estimators.inputs import texts_of
+from textshot.estimators.conversion import texts_of
 
 
 class TextshotEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -34,8 +34,8 @@ class TextshotEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             EncoderNotFoundError: no such encoder can be reached from here.
         """
         texts_of(X)
-        given = self.encoder
-        self.encoder_ = load_encoder(given) if given is None or isinstance(given, str) else given
+        encoder = self.encoder
+        self.encoder_ = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
         self._n_features_out = self.encoder_.dim
         return self
 

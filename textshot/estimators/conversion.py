@@ -1,4 +1,4 @@
-"""Checks and conversions of what scikit-learn passes in: texts and classes."""
+"""Conversions between what scikit-learn passes in and an Engine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
-from textshot.encoders import clean_texts
+from textshot.encoders import DEFAULT_ENCODER, clean_texts
+from textshot.encoders.base import ADAPTER_KEY
+from textshot.engine import Engine
+from textshot.engine.encoder_identity import NO_NETWORK
 from textshot.errors import InvalidTextsError
-from textshot.types import UNKNOWN, Threshold, clean_name
+from textshot.index import PLAIN
+from textshot.networks import Memory, Network, make_network
+from textshot.types import UNKNOWN, Category, Threshold, clean_name
 
 
 def texts_of(X: Any) -> list[str]:
@@ -56,8 +61,7 @@ def name_of(label: Any) -> str:
     return clean_name(str(label))
 
 
-def are_strings(classes: Sequence[Any] | NDArray[Any]) -> bool:
-    """Return whether all classes are strings."""
+def _are_strings(classes: Sequence[Any] | NDArray[Any]) -> bool:
     return all(isinstance(c, str) for c in classes)
 
 
@@ -69,7 +73,7 @@ def by_class(texts: list[str], y: NDArray[Any]) -> dict[Any, list[str]]:
 def union(*classes: NDArray[Any]) -> NDArray[Any]:
     """Return the classes of several arrays, sorted; raise where strings and others mix."""
     some = [array for array in classes if len(array)]
-    if len({"strings" if are_strings(array) else array.dtype.kind for array in some}) > 1:
+    if len({"strings" if _are_strings(array) else array.dtype.kind for array in some}) > 1:
         shown = ", ".join(repr(array.tolist()[0]) for array in some)
         raise InvalidTextsError(f"classes of one kind are needed, and not {shown} together")
     return np.unique(np.concatenate(classes))
@@ -87,7 +91,7 @@ def without_missing(y: NDArray[Any]) -> NDArray[Any]:
 
 def check_classes(classes: Sequence[Any] | NDArray[Any], threshold: Threshold) -> bool:
     """Return whether the classes are strings; raise if others leave no room for "unknown"."""
-    strings = are_strings(classes)
+    strings = _are_strings(classes)
     if not strings and threshold is not None:
         raise InvalidTextsError(
             f"classes such as {classes[0]!r} are not strings, so predict could not say"
@@ -106,3 +110,33 @@ def in_class_order(
         if name in columns:
             ordered[:, i] = values[:, columns[name]]
     return ordered
+
+
+def extend(engine: Engine, texts: list[str], y: NDArray[Any], classes: NDArray[Any]) -> None:
+    """Add texts to an engine: new classes first, then new texts of known ones."""
+    blank = [i for i, text in enumerate(texts) if not text.strip()]
+    if blank:
+        raise InvalidTextsError(f"text {blank[0]} is empty. Leave it out")
+    remembers, known = isinstance(engine.network, Memory), set(engine.info.labels)
+    members = by_class(texts, y)
+    new = {c: members.get(c, []) for c in classes if name_of(c) not in known}
+    if remembers:  # all texts become corrections, but a new category needs a key
+        new = {c: [] if engine.info.use_names else some[:1] for c, some in new.items()}
+    standing = {c: some for c, some in new.items() if some or engine.info.use_names}
+    if standing:
+        engine.add([Category(str(c), examples=[*some]) for c, some in standing.items()])
+    rest = [i for i, c in enumerate(y) if remembers or c not in new]
+    learn = engine.correct_all if remembers else engine.add_examples
+    learn([texts[i] for i in rest], [str(y[i]) for i in rest])
+
+
+def network_parameter(engine: Engine) -> Network | str | None:
+    """Return what brings the network of an engine back as a parameter: None for the plain one."""
+    network, spec = engine.network, engine.encoder.spec
+    if network.parameters or network.settings != make_network(network.name).settings:
+        return network
+    if network.name != PLAIN.name:
+        return network.name
+    # The default encoder would come with its adapter, and an index made without it stays without.
+    bare = spec["name"] == DEFAULT_ENCODER and spec.get(ADAPTER_KEY) is None
+    return NO_NETWORK if bare else None
