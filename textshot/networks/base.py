@@ -128,26 +128,26 @@ class Network(ABC):
 
     # Training: torch.
 
-    @abstractmethod
     def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
         """Return the names and shapes of the parameters that stay after training."""
+        return {"log_scale": (1,)}
 
-    @abstractmethod
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
         """Return the parameters that training starts from, float32."""
+        return {"log_scale": np.array([math.log(SCALE)], np.float32)}
 
-    @abstractmethod
     def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
-        """Return the scaled score of each query with each way, (n_query, n_way)."""
+        """Return the scaled score of each query with each way, (n_query, n_way).
+
+        By default it is scale * cosine with the prototype.
+        """
+        with full_precision(episode) as wide:
+            cosines = wide.query @ episode_prototypes(episode_keys(wide)).T
+            return bounded_scale(parameters) * cosines
 
     @abstractmethod
     def loss(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the training loss, a scalar."""
-
-
-def initial_log_scale() -> FloatArray:
-    """Return the log of the initial scale, (1,)."""
-    return np.array([math.log(SCALE)], np.float32)
 
 
 def attention_scale(parameters: Mapping[str, FloatArray]) -> float:
@@ -202,16 +202,13 @@ def episode_keys(episode: EpisodeEmbeddings, kinds: tuple[int, ...] = ALL_KINDS)
     """
     import torch
 
-    rows: list[Tensor] = []
-    key_kinds: list[int] = []
-    if NAME in kinds and episode.names is not None:
-        rows, key_kinds = [*rows, episode.names[:, None]], [*key_kinds, NAME]
-    if DESCRIPTION in kinds and episode.descriptions is not None:
-        rows, key_kinds = [*rows, episode.descriptions[:, None]], [*key_kinds, DESCRIPTION]
-    if EXAMPLE in kinds:
-        n_shot = episode.support.shape[1]
-        rows, key_kinds = [*rows, episode.support], [*key_kinds, *[EXAMPLE] * n_shot]
-    keys = torch.cat(rows, 1) if key_kinds else episode.support[:, :0]
+    texts = (NAME, episode.names), (DESCRIPTION, episode.descriptions)
+    sources = [(kind, rows[:, None]) for kind, rows in texts if rows is not None]
+    sources = [
+        (kind, rows) for kind, rows in (*sources, (EXAMPLE, episode.support)) if kind in kinds
+    ]
+    key_kinds = [kind for kind, rows in sources for _ in range(rows.shape[1])]
+    keys = torch.cat([rows for _, rows in sources], 1) if key_kinds else episode.support[:, :0]
     present = keys.detach().abs().amax(-1) > 0 if key_kinds else keys[..., 0] > 0
     if not bool(present.any(1).all()):
         raise InvalidTextsError(
@@ -227,13 +224,6 @@ def episode_prototypes(keys: EpisodeKeys, kind_bias: Tensor | None = None) -> Te
         return unit(keys.rows.sum(1))
     weights = kind_bias.exp()[keys.kinds]
     return unit((keys.rows * weights[None, :, None]).sum(1))
-
-
-def prototype_logits(parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
-    """Return scale * cosine of each query with each prototype, (n_query, n_way)."""
-    with full_precision(episode) as wide:
-        cosines = wide.query @ episode_prototypes(episode_keys(wide)).T
-        return bounded_scale(parameters) * cosines
 
 
 def cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:

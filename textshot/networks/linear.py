@@ -16,8 +16,6 @@ from textshot.networks.base import (
     bounded_scale,
     cross_entropy,
     full_precision,
-    initial_log_scale,
-    prototype_logits,
     unit,
 )
 
@@ -86,18 +84,11 @@ class Linear(Network):
         zero = np.linalg.norm(head, axis=1) < 1e-9
         return unit_rows(np.where(zero[:, None], vectors, head))
 
-    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the parameters that stay."""
-        return {"log_scale": (1,)}
-
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
         """Return the parameters that training starts from; the head is small and random."""
         head = np.random.default_rng(seed).standard_normal((n_classes, dim)) * 0.02
-        return {"log_scale": initial_log_scale(), "head": head.astype(np.float32)}
-
-    def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
-        """Return scale * cosine of each query with each prototype, (n_query, n_way)."""
-        return prototype_logits(parameters, episode)
+        start = super().initial_parameters(dim, n_classes, seed)
+        return {**start, "head": head.astype(np.float32)}
 
     def loss(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the cross-entropy over all training categories."""

@@ -26,7 +26,6 @@ from textshot.networks.base import (
     episode_keys,
     episode_prototypes,
     full_precision,
-    initial_log_scale,
 )
 
 if TYPE_CHECKING:
@@ -110,16 +109,13 @@ class Matching(Network):
     def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
         """Return the names and shapes of the parameters."""
         shapes = contexts.parameter_shapes(self.context, dim)
-        return {"log_scale": (1,), "kind_bias": (3,), **shapes}
+        return {**super().parameter_shapes(dim), "kind_bias": (3,), **shapes}
 
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
         """Return the parameters that training starts from."""
+        start = super().initial_parameters(dim, n_classes, seed)
         context = contexts.initial_parameters(self.context, dim, seed)
-        return {
-            "log_scale": initial_log_scale(),
-            "kind_bias": np.zeros(3, np.float32),
-            **context,
-        }
+        return {**start, "kind_bias": np.zeros(3, np.float32), **context}
 
     def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the scaled score of each query with each way, (n_query, n_way)."""

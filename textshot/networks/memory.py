@@ -19,7 +19,6 @@ from textshot.networks.base import (
     episode_keys,
     episode_prototypes,
     full_precision,
-    initial_log_scale,
     unit,
 )
 
@@ -72,11 +71,12 @@ class Memory(Network):
 
     def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
         """Return the names and shapes of the parameters."""
-        return {"log_scale": (1,), "decay": (1,)}
+        return {**super().parameter_shapes(dim), "decay": (1,)}
 
     def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
         """Return the parameters that training starts from."""
-        return {"log_scale": initial_log_scale(), "decay": np.array([2.0], np.float32)}
+        start = super().initial_parameters(dim, n_classes, seed)
+        return {**start, "decay": np.array([2.0], np.float32)}
 
     def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return scale * the best exemplar of each way, (n_query, n_way), before any write."""

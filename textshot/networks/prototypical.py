@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textshot._arrays import FloatArray
-from textshot.networks.base import (
-    EpisodeEmbeddings,
-    Network,
-    Parameters,
-    cross_entropy,
-    initial_log_scale,
-    prototype_logits,
-)
+from textshot.networks.base import EpisodeEmbeddings, Network, Parameters, cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,18 +29,6 @@ class Prototypical(Network):
     """
 
     name: ClassVar[str] = "prototypical"
-
-    def parameter_shapes(self, dim: int) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the parameters."""
-        return {"log_scale": (1,)}
-
-    def initial_parameters(self, dim: int, n_classes: int, seed: int = 0) -> dict[str, FloatArray]:
-        """Return the parameters that training starts from."""
-        return {"log_scale": initial_log_scale()}
-
-    def logits(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
-        """Return scale * cosine of each query with each prototype, (n_query, n_way)."""
-        return prototype_logits(parameters, episode)
 
     def loss(self, parameters: Parameters, episode: EpisodeEmbeddings) -> Tensor:
         """Return the cross-entropy of the queries."""
