@@ -48,7 +48,6 @@ def samplers(draw):
     return EpisodeSampler(
         labels, n_way=n_way, n_shot=n_shot, n_query=n_query, seed=draw(st.integers(0, 2**32)),
         hard=hard, neighbours=class_neighbours(centres, 4) if hard else None,
-        leave_one_out=draw(st.booleans()),
         domains=draw(st.sampled_from([None, np.arange(n) * 2 // n])) if n >= 4 else None,
     )  # fmt: skip
 
@@ -62,7 +61,7 @@ def test_every_episode_keeps_the_promises(sampler, step):
     assert len(set(e.classes.tolist())) == len(e.classes)
     assert len(set(texts.ravel().tolist())) == texts.size  # support and query share nothing
     assert (sampler.labels[texts] == e.classes[:, None]).all()
-    assert e.query.shape[1] == (0 if sampler.leave_one_out else sampler.n_query)
+    assert e.query.shape[1] == sampler.n_query
     assert texts.shape[1] <= sampler.n_shot + sampler.n_query
     if sampler.domains is not None:
         assert len(set(sampler.domains[e.classes].tolist())) == 1
@@ -87,12 +86,6 @@ def test_every_category_is_as_likely_however_many_texts_it_has():
     sampler = EpisodeSampler(shuffled(2, 500, 2, 50, 3, 7), n_way=2)
     drawn = np.bincount(np.concatenate([e.classes for e in stream(sampler, 0, 1500)]))
     assert (np.abs(drawn - 500) < 75).all()  # four standard deviations
-
-
-def test_leaving_one_out_makes_all_texts_the_support():
-    sampler = EpisodeSampler(shuffled(5, 5, 5), n_way=3, n_shot=3, n_query=1, leave_one_out=True)
-    episode = sampler.episode(0)
-    assert (episode.support.shape, episode.query.shape) == ((3, 4), (3, 0))
 
 
 def test_truth_names_the_way_of_each_query():

@@ -84,11 +84,6 @@ def test_nearly_the_same_text_in_two_categories_is_dropped_too():
     assert (report.contradictions, report.near_contradictions) == (0, 2)
 
 
-def test_near_duplicates_can_be_kept():
-    corpus, report = made(*filler("a", "b"), ("A apple!", "a"), ("a apple", "a"), near=False)
-    assert (len(corpus), report.duplicates, report.near_duplicates) == (7, 1, 0)
-
-
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

@@ -229,15 +229,17 @@ def test_states_that_take_too_much_memory_lie_in_a_file(learner, tmp_path, monke
     np.testing.assert_allclose(found, cutting(learner).encode(TEXTS), atol=2e-3)  # half precision
 
 
-def test_it_says_how_many_texts_are_read(learner):
-    said = []
+def test_progress_counts_the_stored_texts(learner):
+    calls = []
     split_encoder = SplitEncoder(learner.fresh_model(), 1)
-    split_encoder.store([f"tba {i}" for i in range(150)], said.append)
-    assert sum(said) == 150
-    assert len(said) > 1
+    split_encoder.store([f"tba {i}" for i in range(150)], lambda *call: calls.append(call))
+    counts, shares = zip(*calls, strict=True)
+    assert sum(counts) == 150
+    assert len(counts) > 1
+    assert shares[-1] == 1.0
 
 
-def test_the_model_is_whole_again_after_an_error(learner):
+def test_the_model_is_restored_after_an_error(learner):
     split_encoder = stored(learner, 1, TEXTS)
     before = split_encoder.model.encode(TEXTS)
     with pytest.raises(IndexError):

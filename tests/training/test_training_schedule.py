@@ -1,4 +1,4 @@
-"""Rates by pencil, optimizers, clipping, precision and dropout."""
+"""Learning rates, clipping, precision, dropout and the episodes of a step."""
 
 import math
 
@@ -25,7 +25,7 @@ def step_of(learner, split, quick):
     return made
 
 
-def test_the_rate_by_pencil():
+def test_the_learning_rate_by_hand():
     # 20 steps, a tenth of them up: 1/3, 2/3, then half a cosine over 18 steps.
     found = [_rate(step, 20, 0.1) for step in range(20)]
     assert found[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
@@ -53,9 +53,8 @@ def test_each_weight_has_its_rate(step_of):
         assert group["weight_decay"] == (0.1 if not own and weight.ndim == 2 else 0.0)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_both_optimizers_learn(step_of, optimizer):
-    step = step_of(layers=2, optimizer=optimizer, lr=1e-2 if optimizer == "adamw" else 0.3)
+def test_the_optimizer_learns(step_of):
+    step = step_of(layers=2, lr=1e-2)
     losses = [step(i, 40) for i in range(40)]
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
 
@@ -128,7 +127,7 @@ def test_a_step_is_a_function_of_the_seed_and_its_number(step_of):
     assert first.gradients(5) != step_of(dropout=0.1, seed=1).gradients(5)
 
 
-def test_chance_is_given_back():
+def test_the_random_state_is_restored():
     state = torch.get_rng_state()
     with seeded(3, 4):
         inside = torch.rand(3)
@@ -177,12 +176,3 @@ def test_each_text_is_left_out_in_turn(step_of, seen, learner):
         assert view.classes.tolist() == episode.classes.tolist()
         assert view.truth.tolist() == list(range(5))
         assert view.descriptions is None
-
-
-def test_without_leaving_out_shots_and_queries_are_apart(step_of, seen):
-    step = step_of(network=seen, n_way=4, n_shot=3, n_query=2, leave_one_out=False)
-    step.gradients(0)
-    [view] = seen.shown
-    assert tuple(view.support.shape) == (4, 3, 32)
-    assert tuple(view.query.shape) == (8, 32)
-    assert view.truth.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]

@@ -53,7 +53,6 @@ class EpisodeSampler:
         n_way, n_shot, n_query: categories, and texts of each: examples and queries. n_shot may be
             0 where names stand for the categories.
         seed: with the step, decides each draw.
-        leave_one_out: all n_shot + n_query texts become the support.
         neighbours: int64 (n_classes, m), the nearest categories of each (`class_neighbours`).
         hard: the share of the ways that are drawn from the neighbours of one of the others. These
             episodes are harder and not balanced: a category near many others is drawn more often.
@@ -71,7 +70,6 @@ class EpisodeSampler:
     n_shot: int = 1
     n_query: int = 1
     seed: int = 0
-    leave_one_out: bool = False
     neighbours: IntArray | None = None
     hard: float = 0.0
     domains: IntArray | None = None
@@ -106,8 +104,7 @@ class EpisodeSampler:
         classes = self._classes(rng, pool, min(len(pool), self.n_way))
         n_texts = self.n_shot + self.n_query
         rows = np.stack([rng.choice(self._by_class[c], n_texts, replace=False) for c in classes])
-        split = n_texts if self.leave_one_out else self.n_shot
-        return Episode(classes, rows[:, :split], rows[:, split:])
+        return Episode(classes, rows[:, : self.n_shot], rows[:, self.n_shot :])
 
     def _classes(self, rng: np.random.Generator, pool: IntArray, n_way: int) -> IntArray:
         n_near = min(round(self.hard * n_way), n_way - 1)

@@ -84,11 +84,8 @@ def read(folder: Path, step: Step, identity: str) -> tuple[Progress, Weights] | 
         )
     set_weights(step, _with_prefix(tensors, "now."))
     for name, weight in step.weights.items():
-        state: dict[str, Any] = {}
-        for key in ("step", "exp_avg", "exp_avg_sq", "momentum_buffer"):
-            if f"optimizer.{key}.{name}" in tensors:
-                state[key] = tensors[f"optimizer.{key}.{name}"]
-        if state:
+        keys = {key: f"optimizer.{key}.{name}" for key in ("step", "exp_avg", "exp_avg_sq")}
+        if state := {key: tensors[full] for key, full in keys.items() if full in tensors}:
             step.optimizer.state[weight] = state
     progress["history"] = [tuple(entry) for entry in progress["history"]]
     return Progress(**progress), _with_prefix(tensors, "best.")

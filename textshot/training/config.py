@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from textshot.errors import InvalidTextsError
-from textshot.networks import NETWORKS, Network, make_network
+from textshot.networks import Network, make_network
 from textshot.networks.base import Setting
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 """Interpolation coefficients between old (0) and trained (1) weights that are tried by default."""
 
 MIN_STEPS = 20
+
+OnMessage = Callable[[str], None]
+OnProgress = Callable[[int, float | None], None]
+"""Called with the number of texts or steps done since the last call, and the share done in all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +31,10 @@ class TrainConfig:
         minutes: time limit for the whole run, encoding and validation included. The number of
             steps that fit is measured once and kept with the checkpoint. None: no limit.
         n_way: categories of an episode; fewer where there are fewer.
-        n_shot, n_query: texts of each category: examples and queries.
-        leave_one_out: every text of an episode is the query once, the others are the support.
+        n_shot, n_query: texts of each category in an episode. Each of them is the query once,
+            with all the others as examples.
         hard: share of the ways that are near each other.
         layers: number of transformer layers to train, from the top; "all"; or "projector".
-        optimizer: "adamw" or "sgd" (momentum 0.9).
         lr: peak learning rate of the encoder; `lr_network` that of the network's parameters. It
             is low: at ten times this rate the weight of names overfitted to the training
             categories and cost 1.3 points on the held-out ones.
@@ -57,10 +60,8 @@ class TrainConfig:
     n_way: int = 48
     n_shot: int = 1
     n_query: int = 1
-    leave_one_out: bool = True
     hard: float = 0.0
     layers: int | Literal["all", "projector"] = 2
-    optimizer: Literal["adamw", "sgd"] = "adamw"
     lr: float = 5e-5
     lr_network: float = 1e-3
     weight_decay: float = 0.01
@@ -84,22 +85,18 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise InvalidTextsError(f"{name} is {value}; it has to be in {low} to {high}")
-        self._check_choices()
-        if self.leave_one_out and self.n_shot + self.n_query < 2:
+        if self.n_shot + self.n_query < 2:
             raise InvalidTextsError(
                 f"n_shot {self.n_shot} and n_query {self.n_query}: leaving one out needs two texts"
                 " of a category at least"
             )
-
-    def _check_choices(self) -> None:
         if self.layers not in ("all", "projector") and not isinstance(self.layers, int):
             raise InvalidTextsError(f"layers is {self.layers!r}; a number, all or projector")
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise InvalidTextsError(
-                    f"{name} is {getattr(self, name)!r}; choose {', '.join(choices)}"
-                )
-        if not _are_coefficients(self.alphas):
+        if self.precision not in _PRECISIONS:
+            raise InvalidTextsError(
+                f"precision is {self.precision!r}; choose {', '.join(_PRECISIONS)}"
+            )
+        if not self.alphas or not all(0 < alpha <= 1 for alpha in self.alphas):
             raise InvalidTextsError(
                 f"alphas is {self.alphas!r}; numbers above 0, 1 at most, are needed"
             )
@@ -111,10 +108,6 @@ class TrainConfig:
 
     def make_network(self) -> Network:
         """Return the untrained network."""
-        if self.network not in NETWORKS:
-            raise InvalidTextsError(
-                f"network {self.network!r} is not known; choose {', '.join(NETWORKS)}"
-            )
         return make_network(self.network, **self.settings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,13 +115,7 @@ class TrainConfig:
         return {**asdict(self), "settings": dict(self.settings), "alphas": list(self.alphas)}
 
 
-def _are_coefficients(values: object) -> bool:
-    if not isinstance(values, tuple | list) or not values:
-        return False
-    return all(isinstance(value, int | float) and 0 < value <= 1 for value in values)
-
-
-_CHOICES = {"optimizer": ("adamw", "sgd"), "precision": ("auto", "bf16", "fp32")}
+_PRECISIONS = ("auto", "bf16", "fp32")
 _RANGES: Mapping[str, tuple[float, float]] = {
     "steps": (MIN_STEPS, 1_000_000),
     "minutes": (0.1, 10_000),

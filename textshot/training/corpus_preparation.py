@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from unicodedata import category, normalize
@@ -37,7 +38,7 @@ class _Letters(dict[int, str]):
 _LETTERS = _Letters()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CorpusReport:
     """Counts of the rows. All but `categories` are rows, and they add up to `rows`.
 
@@ -47,19 +48,19 @@ class CorpusReport:
     out, with `too_few_texts` texts in all.
     """
 
-    rows: int
-    kept: int
-    categories: int
-    no_text: int
-    no_label: int
-    duplicates: int
-    near_duplicates: int
-    contradictions: int
-    near_contradictions: int
-    sources: tuple[str, ...]
-    too_few: tuple[str, ...]
-    too_few_texts: int
-    min_texts: int
+    rows: int = 0
+    kept: int = 0
+    categories: int = 0
+    no_text: int = 0
+    no_label: int = 0
+    duplicates: int = 0
+    near_duplicates: int = 0
+    contradictions: int = 0
+    near_contradictions: int = 0
+    sources: tuple[str, ...] = ()
+    too_few: tuple[str, ...] = ()
+    too_few_texts: int = 0
+    min_texts: int = 2
 
     def lines(self) -> list[str]:
         """Return the report for people; it names sources and categories, never a text."""
@@ -92,73 +93,50 @@ class _Row:
     source: str
 
 
-class _Tally:
-    """Rows grouped by their key, and counts of the skipped ones."""
+def _group(
+    rows: Iterable[tuple[str | None, str | None, str]], report: CorpusReport
+) -> Iterable[list[_Row]]:
+    """Return the usable rows, grouped by the key of their text, and count the others."""
+    labels: dict[str | None, str | None] = {}
+    groups: dict[bytes, list[_Row]] = {}
+    for text, label, source in rows:
+        report.rows += 1
+        if not isinstance(text, str | None):
+            raise InvalidTextsError(f"{source}: a text is a string, not {type(text).__name__}")
+        if label not in labels:
+            labels[label] = _parse_label(label, source)
+        name = labels[label]
+        if text is None or not text.strip():
+            report.no_text += 1
+        elif name is None:
+            report.no_label += 1
+        else:
+            groups.setdefault(_digest(dedup_key(text)), []).append(_Row(text, name, source))
+    return groups.values()
 
-    def __init__(self) -> None:
-        self.rows = self.no_text = self.no_label = 0
-        self.duplicates = self.near_duplicates = 0
-        self.contradictions = self.near_contradictions = 0
-        self.sources: list[str] = []
-        self.groups: dict[bytes, list[_Row]] = {}
 
-    def read(self, rows: Iterable[tuple[str | None, str | None, str]], near: bool) -> None:
-        labels: dict[str | None, str | None] = {}
-        for text, label, source in rows:
-            self.rows += 1
-            if not isinstance(text, str | None):
-                raise InvalidTextsError(f"{source}: a text is a string, not {type(text).__name__}")
-            if label not in labels:
-                labels[label] = _parse_label(label, source)
-            name = labels[label]
-            if text is None or not text.strip():
-                self.no_text += 1
-            elif name is None:
-                self.no_label += 1
-            else:
-                key = dedup_key(text) if near else text.strip()
-                self.groups.setdefault(_digest(key), []).append(_Row(text, name, source))
+def _deduplicate(groups: Iterable[list[_Row]], report: CorpusReport) -> Iterator[_Row]:
+    """Yield the first row of each group that does not contradict itself, and count the others."""
+    for group in groups:
+        if any(row.label != group[0].label for row in group):
+            _count_contradictions(group, report)
+            continue
+        repeats = len(group) - len({row.text.strip() for row in group})
+        report.duplicates += repeats
+        report.near_duplicates += len(group) - 1 - repeats
+        yield group[0]
 
-    def kept(self) -> Iterable[_Row]:
-        """Yield the first row of each group that does not contradict itself."""
-        for group in self.groups.values():
-            if any(row.label != group[0].label for row in group):
-                self._contradicts(group)
-                continue
-            repeats = len(group) - len({row.text.strip() for row in group})
-            self.duplicates += repeats
-            self.near_duplicates += len(group) - 1 - repeats
-            yield group[0]
 
-    def _contradicts(self, group: list[_Row]) -> None:
-        labels: dict[str, set[str]] = {}
-        for row in group:
-            labels.setdefault(row.text.strip(), set()).add(row.label)
-        exact = sum(len(labels[row.text.strip()]) > 1 for row in group)
-        self.contradictions += exact
-        self.near_contradictions += len(group) - exact
-        if len(self.sources) < _MAX_SOURCES:
-            first = {row.label: f"{row.source} ({row.label!r})" for row in reversed(group)}
-            self.sources.append(shorten(first[label] for label in sorted(first)))
-
-    def report(
-        self, once: int, kept: int, categories: int, too_few: tuple[str, ...], min_texts: int
-    ) -> CorpusReport:
-        return CorpusReport(
-            rows=self.rows,
-            kept=kept,
-            categories=categories,
-            no_text=self.no_text,
-            no_label=self.no_label,
-            duplicates=self.duplicates,
-            near_duplicates=self.near_duplicates,
-            contradictions=self.contradictions,
-            near_contradictions=self.near_contradictions,
-            sources=tuple(self.sources),
-            too_few=too_few,
-            too_few_texts=once - kept,
-            min_texts=min_texts,
-        )
+def _count_contradictions(group: list[_Row], report: CorpusReport) -> None:
+    labels: dict[str, set[str]] = {}
+    for row in group:
+        labels.setdefault(row.text.strip(), set()).add(row.label)
+    exact = sum(len(labels[row.text.strip()]) > 1 for row in group)
+    report.contradictions += exact
+    report.near_contradictions += len(group) - exact
+    if len(report.sources) < _MAX_SOURCES:
+        first = {row.label: f"{row.source} ({row.label!r})" for row in reversed(group)}
+        report.sources += (shorten(first[label] for label in sorted(first)),)
 
 
 def dedup_key(text: str) -> str:
@@ -184,40 +162,36 @@ def prepare_corpus(
     *,
     descriptions: Mapping[str, str] | None = None,
     min_texts: int = 2,
-    near: bool = True,
 ) -> tuple[Corpus, CorpusReport]:
     """Group labelled texts by category; the time is linear in the data.
 
     A text that occurs twice in a category is kept once. A text that occurs in two categories is
-    dropped from both. With `near`, texts that differ only in case, the encoding of accents,
-    punctuation, white space and numbers count as the same.
+    dropped from both. Texts that differ only in case, the encoding of accents, punctuation, white
+    space and numbers count as the same.
 
     Args:
         rows: text, label and source ("history.csv:12", for the report) of each; rows without a
             text, or whose label is empty or "unknown", are skipped and counted.
         descriptions: of categories, by name.
         min_texts: categories with fewer usable texts are left out and named.
-        near: whether to remove near-duplicates too.
 
     Raises:
         InvalidTextsError: a text or label that is no string, or no category has enough texts.
     """
-    tally = _Tally()
-    tally.read(rows, near)
-    by_name: dict[str, list[_Row]] = {}
-    kept = list(tally.kept())
-    for row in kept:
-        by_name.setdefault(row.label, []).append(row)
-    too_few = tuple(sorted(name for name, group in by_name.items() if len(group) < min_texts))
-    names = tuple(sorted(by_name.keys() - set(too_few)))
+    report = CorpusReport(min_texts=min_texts)
+    unique = list(_deduplicate(_group(rows, report), report))
+    counts = Counter(row.label for row in unique)
+    report.too_few = tuple(sorted(name for name, n in counts.items() if n < min_texts))
+    names = tuple(sorted(counts.keys() - set(report.too_few)))
     numbers = {name: i for i, name in enumerate(names)}
-    rest = [row for row in kept if row.label in numbers]
-    report = tally.report(len(kept), len(rest), len(names), too_few, min_texts)
+    kept = [row for row in unique if row.label in numbers]
+    report.kept, report.categories = len(kept), len(names)
+    report.too_few_texts = len(unique) - len(kept)
     if not names:
         raise InvalidTextsError(_nothing_left(report))
     corpus = Corpus(
-        texts=tuple(row.text for row in rest),
-        labels=np.array([numbers[row.label] for row in rest], np.int64),
+        texts=tuple(row.text for row in kept),
+        labels=np.array([numbers[row.label] for row in kept], np.int64),
         names=names,
         descriptions=tuple((descriptions or {}).get(name, "") for name in names),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from textshot._arrays import IntArray
+from textshot.training.config import OnProgress
 from textshot.training.corpus import Corpus, Splits
 from textshot.training.split_encoder import SplitEncoder
 from textshot.types import spoken_name
@@ -48,7 +49,7 @@ def prepare(
     n_eval: int,
     keep: Sequence[str] = (),
     seed: int = 0,
-    on_progress: Callable[[int], None] = lambda done: None,
+    on_progress: OnProgress = lambda done, share: None,
 ) -> TrainingData:
     """Run all texts of the splits through the frozen layers; linear in their number.
 
@@ -58,7 +59,7 @@ def prepare(
         n_eval: how many texts of each held-out category are used, drawn by the seed.
         keep: texts whose embeddings should stay as they are.
         seed: of the draw.
-        on_progress: called with the number of texts done since the last call.
+        on_progress: called with the number of texts done since the last call, and their share.
     """
     texts: list[str] = []
 
@@ -81,14 +82,6 @@ def prepare(
     return TrainingData(train, valid, kept)
 
 
-def count_texts(splits: Splits, n_eval: int, n_kept: int = 0) -> int:
-    """Return how many texts `prepare` encodes, for its progress."""
-    n_valid = int(np.minimum(splits.valid.counts, n_eval).sum())
-    n_names = len(splits.train.names) + len(splits.valid.names)
-    n_described = sum(map(bool, splits.train.descriptions + splits.valid.descriptions))
-    return len(splits.train) + n_valid + n_names + n_described + n_kept
-
-
 def _sample_texts(corpus: Corpus, n: int, seed: int) -> Corpus:
     """Keep n texts of each category, so that the time of a validation is bounded."""
     order = np.random.default_rng(seed).permutation(len(corpus))
@@ -96,11 +89,4 @@ def _sample_texts(corpus: Corpus, n: int, seed: int) -> Corpus:
     counts = corpus.counts
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     kept = np.sort(by_category[np.arange(len(corpus)) - starts < n])
-    return Corpus(
-        texts=tuple(corpus.texts[i] for i in kept),
-        labels=corpus.labels[kept],
-        names=corpus.names,
-        descriptions=corpus.descriptions,
-        domains=corpus.domains,
-        domain_names=corpus.domain_names,
-    )
+    return replace(corpus, texts=tuple(corpus.texts[i] for i in kept), labels=corpus.labels[kept])

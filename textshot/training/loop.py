@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from textshot.errors import TrainingError
 from textshot.networks import Network
 from textshot.training import checkpoint
 from textshot.training.checkpoint import Progress, copy_weights, set_weights
-from textshot.training.config import MIN_STEPS, TrainConfig
+from textshot.training.config import MIN_STEPS, OnMessage, OnProgress, TrainConfig
 from textshot.training.data import TrainingData
 from textshot.training.split_encoder import SplitEncoder
 from textshot.training.step import Step
@@ -24,9 +23,6 @@ _N_TIMED = 4  # steps that are timed before the first one
 _FIRST_TIMED = 1 << 40  # number of the first timed episode; no step has such a number
 _SAVING_SECONDS = 3.0
 _A_DOMAIN_LOSES = "a domain loses more than half a point"
-
-OnMessage = Callable[[str], None]
-OnProgress = Callable[[int, float | None], None]
 
 
 @dataclass
@@ -94,7 +90,8 @@ class Run:
         resumed = checkpoint.read(folder, self._step, identity)
         if resumed is None:
             self._best = self._start
-            self.progress = Progress(identity, *self._plan(begun, validation_seconds))
+            steps, seconds = self._plan(begun, validation_seconds)
+            self.progress = Progress(identity, steps, seconds_per_step=seconds)
             self._write()
         else:
             self.progress, self._best = resumed
@@ -200,11 +197,11 @@ class Run:
                 seed=config.seed,
             )
 
-    def _plan(self, begun: float, validation_seconds: float) -> tuple[int, int, float, float]:
-        """Return steps, step 0, 0 seconds and the measured seconds of a step, for `Progress`."""
+    def _plan(self, begun: float, validation_seconds: float) -> tuple[int, float]:
+        """Return the number of steps, and the measured seconds of one."""
         config, seconds = self._config, self._time_steps()
         if config.minutes is None:
-            return config.steps, 0, 0.0, seconds
+            return config.steps, seconds
         finishing = (len(config.alphas) + 4) * validation_seconds + _SAVING_SECONDS
         left = 60 * config.minutes - (time.monotonic() - begun) - finishing
         per_step = seconds + validation_seconds / config.eval_every
@@ -216,7 +213,7 @@ class Run:
                 f" and validation {finishing + time.monotonic() - begun:.0f} s. Allow at least"
                 f" {math.ceil(needed + 0.5)} minutes, or use fewer texts"
             )
-        return min(steps, config.steps), 0, 0.0, seconds
+        return min(steps, config.steps), seconds
 
     def _time_steps(self) -> float:
         """Return the seconds of a step, measured without changing the weights."""

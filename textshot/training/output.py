@@ -235,7 +235,7 @@ will do. It loads like any sentence-transformers model; textshot also reads `{SE
 - initial encoder: {report.encoder} (fingerprint {report.fingerprint})
 - {report.n_texts} texts of {report.n_train} categories; {report.n_valid} other categories held out
 - network {network.name} (settings: {settings}), {config["n_way"]} ways, {config["n_shot"]} shots
-- trained layers: {config["layers"]}; {config["optimizer"]}, learning rate {config["lr"]},
+- trained layers: {config["layers"]}; AdamW, learning rate {config["lr"]},
   {report.best_step} of {report.steps} steps, seed {config["seed"]}
 - interpolation between the old weights (0) and the trained ones (1): {report.alpha or 0:g}
 

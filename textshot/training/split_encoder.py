@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.errors import EncoderError
+from textshot.training.config import OnProgress
 
 _BATCH = 64
 _MAX_BYTES = 1 << 30  # of hidden states in memory
@@ -97,9 +98,10 @@ class SplitEncoder:
 
     @torch.no_grad()
     def store(
-        self, texts: Sequence[str], on_progress: Callable[[int], None] = lambda done: None
+        self, texts: Sequence[str], on_progress: OnProgress = lambda done, share: None
     ) -> None:
         """Run all texts through the frozen layers and store the result, a row for each text."""
+        done = 0
         order = np.argsort([len(t) for t in texts], kind="stable")
         batches = [order[i : i + _BATCH] for i in range(0, len(texts), _BATCH)]
         self._ends = np.concatenate([[0], np.cumsum(self._lengths(texts, batches))])
@@ -108,7 +110,8 @@ class SplitEncoder:
                 if not len(self._states):
                     self._states = self._allocate(states.shape[1])
                 self._states[self._ends[row] : self._ends[row + 1]] = states
-            on_progress(len(rows))
+            done += len(rows)
+            on_progress(len(rows), done / len(texts))
 
     def vectors(self, rows: IntArray) -> Tensor:
         """Return the embeddings (n, dim) of stored texts, unit rows, with gradients."""

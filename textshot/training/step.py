@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from textshot._arrays import FloatArray, IntArray
-from textshot.evaluation.episode_sampler import Episode, EpisodeSampler
+from textshot.evaluation.episode_sampler import EpisodeSampler, class_neighbours
 from textshot.networks import EpisodeEmbeddings, Network
 from textshot.training.config import TrainConfig
 from textshot.training.data import NO_ROW, EncodedSplit
@@ -112,19 +112,18 @@ class Step:
 
     @contextmanager
     def _training_mode(self) -> Iterator[None]:
-        for module in self._encoder.trainable:
-            module.train()
+        modules = nn.ModuleList(self._encoder.trainable)
+        modules.train()
         try:
             yield
         finally:
-            for module in self._encoder.trainable:
-                module.eval()
+            modules.eval()
 
     def _episodes(self, step: int) -> Iterator[EpisodeEmbeddings]:
         """Encode an episode once, and yield it with each text left out in turn."""
         episode, split = self._sampler.episode(step), self._split
         rows = split.texts[np.concatenate([episode.support, episode.query], axis=1)]
-        ways, classes = len(episode.classes), torch.from_numpy(episode.classes)
+        classes = torch.from_numpy(episode.classes)
         descriptions = split.descriptions[episode.classes]
         described = np.flatnonzero(descriptions != NO_ROW)
         parts = [rows.ravel(), split.names[episode.classes], descriptions[described]]
@@ -139,36 +138,22 @@ class Step:
         if len(described):
             index = (torch.from_numpy(described),)
             padded = names.new_zeros(names.shape).index_put(index, described_vectors)
-        for support, query in _columns(rows.shape[1], episode, self._config.leave_one_out):
+        for query in range(rows.shape[1]):
             yield EpisodeEmbeddings(
-                support=texts[:, support],
-                query=texts[:, query].flatten(0, 1),
-                truth=torch.arange(ways).repeat_interleave(len(query)),
+                support=texts[:, [i for i in range(rows.shape[1]) if i != query]],
+                query=texts[:, query],
+                truth=torch.arange(len(classes)),
                 classes=classes,
                 names=names,
                 descriptions=padded,
-                second_view=None if second is None else second[:, query].flatten(0, 1),
+                second_view=None if second is None else second[:, query],
             )
-
-
-def _columns(
-    n_texts: int, episode: Episode, leave_one_out: bool
-) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield which columns of an episode are support and which query."""
-    if not leave_one_out:
-        n_shot = episode.support.shape[1]
-        yield list(range(n_shot)), list(range(n_shot, n_texts))
-        return
-    for left_out in range(n_texts):
-        yield [i for i in range(n_texts) if i != left_out], [left_out]
 
 
 def make_sampler(encoder: SplitEncoder, split: EncodedSplit, config: TrainConfig) -> EpisodeSampler:
     """Return the episode sampler of a run."""
     corpus, neighbours = split.corpus, None
     if config.hard:
-        from textshot.evaluation.episode_sampler import class_neighbours
-
         dim = encoder.embed(split.names[:1]).shape[1]
         sums = np.zeros((len(corpus.names), dim), np.float32)
         np.add.at(sums, corpus.labels, encoder.embed(split.texts))
@@ -179,7 +164,6 @@ def make_sampler(encoder: SplitEncoder, split: EncodedSplit, config: TrainConfig
         n_shot=config.n_shot,
         n_query=config.n_query,
         seed=config.seed,
-        leave_one_out=config.leave_one_out,
         neighbours=neighbours,
         hard=config.hard,
         domains=corpus.domains,
@@ -217,13 +201,10 @@ def _optimizer(weights: Mapping[str, nn.Parameter], config: TrainConfig) -> torc
         decay = 0.0 if of_network or weight.ndim < 2 else config.weight_decay
         rate = config.lr_network if of_network else config.lr
         groups.append({"params": [weight], "lr": rate, "weight_decay": decay})
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=0.9)
     return torch.optim.AdamW(groups)
 
 
 def _set_dropout(encoder: SplitEncoder, rate: float) -> None:
-    for module in encoder.trainable:
-        for part in module.modules():
-            if isinstance(part, nn.Dropout):
-                part.p = rate
+    for part in nn.ModuleList(encoder.trainable).modules():
+        if isinstance(part, nn.Dropout):
+            part.p = rate

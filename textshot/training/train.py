@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textshot.encoders import Encoder, clean_texts, load_encoder
 from textshot.errors import EncoderError, InvalidTextsError
-from textshot.training.config import TrainConfig
+from textshot.training.config import OnMessage, OnProgress, TrainConfig
 from textshot.training.corpus import Splits, check_enough, split_categories
 from textshot.training.corpus_preparation import prepare_corpus
 from textshot.training.output import (
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 VALID_SHARE = 0.25
 """Share of the categories that is held out where no split is given."""
-
-OnMessage = Callable[[str], None]
-OnProgress = Callable[[int, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -92,16 +89,8 @@ def train(
     for line in report.lines():
         on_message(line)
     splits = split_categories(corpus, seed=config.seed, shares=VALID_SHARE)
-    callbacks = TrainCallbacks(on_message)
-    return train_splits(
-        encoder,
-        splits,
-        config,
-        output=output,
-        overwrite=overwrite,
-        restart=restart,
-        callbacks=callbacks,
-    )
+    options: dict[str, Any] = {"output": output, "overwrite": overwrite, "restart": restart}
+    return train_splits(encoder, splits, config, **options, callbacks=TrainCallbacks(on_message))
 
 
 def train_splits(
@@ -162,22 +151,20 @@ def _begin(
     begun: float,
     callbacks: TrainCallbacks,
 ) -> tuple[Run, SentenceTransformer]:
-    from textshot.training.data import count_texts, prepare
+    from textshot.training.data import prepare
     from textshot.training.loop import Run
     from textshot.training.split_encoder import SplitEncoder
 
     model = encoder.fresh_model()
     split_encoder = SplitEncoder(model, config.layers, str(encoder.spec["prompt"] or ""), work)
     n_eval = max(config.n_eval, config.texts_needed)
-    total, done = count_texts(splits, n_eval, len(keep)), 0
-
-    def on_progress(n: int) -> None:
-        nonlocal done
-        done += n
-        callbacks.on_encoding(n, done / total)
-
     data = prepare(
-        split_encoder, splits, n_eval=n_eval, keep=keep, seed=config.seed, on_progress=on_progress
+        split_encoder,
+        splits,
+        n_eval=n_eval,
+        keep=keep,
+        seed=config.seed,
+        on_progress=callbacks.on_encoding,
     )
     run = Run(
         split_encoder,
@@ -208,13 +195,13 @@ def _identity(encoder: Encoder, splits: Splits, config: TrainConfig, keep: Seque
     """Return a hash of the encoder, the texts and the options of a run."""
     digest = hashlib.sha256(encoder.fingerprint.encode())
     digest.update(json.dumps(config.to_dict(), sort_keys=True).encode())
-    for corpus in (splits.train, splits.valid):
-        for text in (*corpus.texts, *corpus.names, *corpus.descriptions):
+
+    def update(texts: Sequence[str]) -> None:
+        for text in texts:
             digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+
+    for corpus in (splits.train, splits.valid):
+        update((*corpus.texts, *corpus.names, *corpus.descriptions))
         digest.update(corpus.labels.tobytes() + corpus.domains.tobytes())
-    for text in keep:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    update(keep)
     return digest.hexdigest()
-
-
-__all__ = ["VALID_SHARE", "TrainCallbacks", "train", "train_splits"]
