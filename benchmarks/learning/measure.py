@@ -66,7 +66,7 @@ def on_categories(network: Network | None, encode: Encode, corpus: Corpus) -> Fi
         ("name", names, False),
     ):
         draws = full_way_accuracy(
-            network, vectors, corpus.labels, names=named, examples=examples, draws=DRAWS
+            network, vectors, corpus.labels, names=named, n_shot=int(examples), draws=DRAWS
         )
         found[setting] = spread_of(100 * (draws if examples else draws[:1]))
     for n_shot in (1, 5):

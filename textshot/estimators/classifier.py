@@ -188,8 +188,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         joint = self._joint_probabilities(X)
         total = joint.sum(axis=1, keepdims=True)
         uniform = np.full_like(joint, 1 / joint.shape[1])
-        shares: NDArray[np.float64] = np.divide(joint, total, out=uniform, where=total > 0)
-        return shares
+        return np.asarray(np.divide(joint, total, out=uniform, where=total > 0))
 
     @available_if(_is_calibrated)  # type: ignore[untyped-decorator]
     def predict_unknown_proba(self, X: Any) -> NDArray[np.float64]:

@@ -49,8 +49,7 @@ class TextshotEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             InvalidTextsError: a text is missing or no string.
         """
         check_is_fitted(self)
-        rows: FloatArray = self.encoder_.encode(texts_of(X))
-        return rows
+        return self.encoder_.encode(texts_of(X))
 
     def __sklearn_tags__(self) -> Any:
         """Say that X is one column of texts."""

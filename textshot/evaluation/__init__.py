@@ -1,10 +1,12 @@
-"""Metrics of an engine on labelled texts, and of a network or encoder in episodes."""
+"""Metrics of an engine on labelled texts, and of networks and encoders in few-shot episodes."""
 
-from textshot.evaluation.calibration import brier_score, calibration_error, risk_coverage
 from textshot.evaluation.curves import (
     PrecisionRecall,
+    brier_score,
+    calibration_error,
     confusion,
     precision_recall,
+    risk_coverage,
 )
 from textshot.evaluation.episodes import EpisodeScore, evaluate_episodes, full_way_accuracy, recalls
 from textshot.evaluation.metrics import (

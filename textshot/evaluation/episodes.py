@@ -63,12 +63,9 @@ def evaluate_episodes(
     if n_episodes < 2:
         raise InvalidTextsError(f"{n_episodes} episodes: an interval needs two or more")
     sampler = EpisodeSampler(labels, n_way=n_way, n_shot=n_shot, n_query=n_query, seed=seed)
-    accuracies = np.array(
-        [
-            (pool.answers(e.classes, e.support, e.query.ravel()) == e.truth).mean()
-            for e in stream(sampler, 0, n_episodes)
-        ]
-    )
+    episodes = stream(sampler, 0, n_episodes)
+    hits = [pool.answers(e.classes, e.support, e.query.ravel()) == e.truth for e in episodes]
+    accuracies = np.array([hit.mean() for hit in hits])
     mean = float(accuracies.mean())
     half = _Z * float(accuracies.std(ddof=1)) / n_episodes**0.5
     interval = (max(0.0, mean - half), min(1.0, mean + half))
@@ -83,27 +80,18 @@ def full_way_accuracy(
     names: FloatArray | None = None,
     descriptions: FloatArray | None = None,
     n_shot: int = 1,
-    examples: bool = True,
     draws: int = 20,
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Return the accuracy of each sample with all categories at once, float64 (draws,).
 
     In each sample `n_shot` texts of each category are its examples, and all other texts are
-    queries. With `examples=False` only names and descriptions are keys and all texts are queries;
-    then all samples are the same.
+    queries. With `n_shot=0` only names and descriptions are keys, and all samples are the same.
 
     Other arguments and errors as in `evaluate_episodes`.
     """
-    n_shot = n_shot if examples else 0
     pool = _Pool(network, vectors, labels, names, descriptions, n_shot)
-    accuracies: list[float] = []
-    for support, rest in _supports(pool, labels, n_shot, draws, seed):
-        answers = pool.answers(np.arange(pool.n_classes), support, rest)
-        accuracies.append((answers == labels[rest]).mean())
-        if not n_shot:
-            return np.full(draws, accuracies[0], np.float64)
-    return np.array(accuracies, np.float64)
+    return np.array([(answers == truths).mean() for answers, truths in pool.draw(draws, seed)])
 
 
 def recalls(
@@ -123,46 +111,26 @@ def recalls(
     """
     pool = _Pool(network, vectors, labels, names, descriptions, n_shot)
     recall = []
-    for support, rest in _supports(pool, labels, n_shot, draws, seed):
-        truths = labels[rest]
-        right = pool.answers(np.arange(pool.n_classes), support, rest) == truths
+    for answers, truths in pool.draw(draws, seed):
         n = np.bincount(truths, minlength=pool.n_classes)
-        recall.append(np.bincount(truths, weights=right, minlength=pool.n_classes) / n)
+        hits = np.bincount(truths, weights=answers == truths, minlength=pool.n_classes)
+        recall.append(hits / n)
     return np.array(recall, np.float64)
 
 
-def _supports(
-    pool: _Pool, labels: IntArray, n_shot: int, draws: int, seed: int
-) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield the rows of each sample's support, (n_classes, n_shot), and of its queries."""
-    if draws < 1:
-        raise InvalidTextsError(f"{draws} draws: one is needed at least")
-    counts = np.bincount(labels)
-    if n_shot and counts.min() <= n_shot:
-        raise InvalidTextsError(
-            f"category number {counts.argmin()} has {counts.min()} texts; {n_shot} examples and one"
-            f" query need {n_shot + 1}"
-        )
-    firsts = (np.cumsum(counts) - counts)[:, None] + np.arange(n_shot)
-    for draw in range(draws):
-        # Category by category, each in a random order: the first ones are the support.
-        order = np.random.default_rng([seed, draw]).random(len(labels))
-        support = np.lexsort((order, labels))[firsts]
-        yield support, np.setdiff1d(np.arange(len(labels)), support)
-
-
+@dataclass(frozen=True, eq=False)
 class _Pool:
     """The embeddings that episodes are drawn from."""
 
-    def __init__(
-        self,
-        network: Network | None,
-        vectors: FloatArray,
-        labels: IntArray,
-        names: FloatArray | None,
-        descriptions: FloatArray | None,
-        n_shot: int,
-    ) -> None:
+    network: Network | None
+    vectors: FloatArray
+    labels: IntArray
+    names: FloatArray | None
+    descriptions: FloatArray | None
+    n_shot: int
+
+    def __post_init__(self) -> None:
+        vectors, labels = self.vectors, self.labels
         if vectors.ndim != 2 or labels.shape != vectors.shape[:1] or not len(labels):
             raise InvalidTextsError(
                 f"vectors of shape {vectors.shape}, labels of shape {labels.shape}; (n, dim) and"
@@ -170,29 +138,49 @@ class _Pool:
             )
         if labels.min() < 0:
             raise InvalidTextsError(f"a label is {labels.min()}; they count from 0")
-        # The cosine with the mean of the keys is an untrained prototypical network.
-        self.network = Prototypical() if network is None else network
-        self.vectors = vectors
-        self.n_classes = int(labels.max()) + 1
-        self.kinds = [(NAME, names), (DESCRIPTION, descriptions)]
-        for what, rows in (("names", names), ("descriptions", descriptions)):
-            if rows is not None and rows.shape != (self.n_classes, vectors.shape[1]):
-                raise InvalidTextsError(
-                    f"{what} of shape {rows.shape}; {(self.n_classes, vectors.shape[1])} is needed"
-                )
-        if not n_shot and names is None and descriptions is None:
+        shape = self.n_classes, vectors.shape[1]
+        for what, rows in (("names", self.names), ("descriptions", self.descriptions)):
+            if rows is not None and rows.shape != shape:
+                raise InvalidTextsError(f"{what} of shape {rows.shape}; {shape} is needed")
+        if not self.n_shot and self.names is None and self.descriptions is None:
             raise InvalidTextsError("no examples and no names: a category needs a key")
 
+    @property
+    def n_classes(self) -> int:
+        return int(self.labels.max()) + 1
+
+    def draw(self, draws: int, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
+        """Yield answers and truths of all texts but the examples, for each sample of examples."""
+        if draws < 1:
+            raise InvalidTextsError(f"{draws} draws: one is needed at least")
+        labels, n_shot = self.labels, self.n_shot
+        counts = np.bincount(labels)
+        if n_shot and counts.min() <= n_shot:
+            raise InvalidTextsError(
+                f"category number {counts.argmin()} has {counts.min()} texts; {n_shot} examples and"
+                f" one query need {n_shot + 1}"
+            )
+        firsts = (np.cumsum(counts) - counts)[:, None] + np.arange(n_shot)
+        for draw in range(draws):
+            # Category by category, each in a random order: the first ones are the support.
+            order = np.random.default_rng([seed, draw]).random(len(labels))
+            support = np.lexsort((order, labels))[firsts]
+            rest = np.setdiff1d(np.arange(len(labels)), support)
+            yield self.answers(np.arange(self.n_classes), support, rest), labels[rest]
+
     def answers(self, classes: IntArray, support: IntArray, query: IntArray) -> IntArray:
-        """Return the predict_in_batches way of each query, int64 (n,)."""
+        """Return the predicted way of each query, int64 (n,)."""
+        # The cosine with the mean of the keys is an untrained prototypical network.
+        network = Prototypical() if self.network is None else self.network
         keys, rows, kinds = self._keys(classes, support)
-        vectors = category_prototypes(self.network, keys, rows, kinds)
-        matrix = scores(self.network, self.vectors[query], vectors, keys, rows, kinds)
+        vectors = category_prototypes(network, keys, rows, kinds)
+        matrix = scores(network, self.vectors[query], vectors, keys, rows, kinds)
         return np.asarray(matrix.argmax(axis=1), np.int64)
 
     def _keys(self, classes: IntArray, support: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
         """Return all keys (n_keys, dim), category by category, with their rows and kinds."""
-        parts = [(kind, v[classes][:, None]) for kind, v in self.kinds if v is not None]
+        texts = (NAME, self.names), (DESCRIPTION, self.descriptions)
+        parts = [(kind, v[classes][:, None]) for kind, v in texts if v is not None]
         parts.append((EXAMPLE, self.vectors[support]))
         keys = np.concatenate([part for _, part in parts], axis=1)
         kinds = np.concatenate([np.full(part.shape[:2], kind) for kind, part in parts], axis=1)

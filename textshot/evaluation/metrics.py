@@ -1,14 +1,15 @@
-"""Metrics of the answers of an engine on labelled texts."""
+"""Accuracy, precision, recall and F1 of an engine on labelled texts."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
-from textshot.evaluation.calibration import calibration_error
+from textshot.evaluation.curves import calibration_error
 from textshot.types import UNKNOWN, Prediction, Threshold, parse_truth
 
 _BATCH = 512
@@ -91,7 +92,16 @@ def parse_truths(
     if len(texts) != len(truths):
         raise InvalidTextsError(f"{len(texts)} texts but {len(truths)} truths")
     parsed = [parse_truth(truth) for truth in truths]
-    _check_truths(engine, parsed)
+    if not parsed:
+        raise InvalidTextsError("there is nothing to evaluate: no labelled text was read")
+    missing = sorted({t for t in parsed if t is not None} - set(engine.index.labels))
+    if missing:
+        names = ", ".join(map(repr, missing[:5])) + (", ..." if missing[5:] else "")
+        raise InvalidTextsError(
+            f"{names}: not among the {len(engine.index)} categories of the index, but used as a"
+            f" truth ({len(missing)} in all). Add them to the index, or leave the label empty for"
+            " texts that are out of scope"
+        )
     return parsed
 
 
@@ -189,26 +199,10 @@ def _by_label(answers: Sequence[str | None], truths: Sequence[str | None]) -> di
 def _confusions(
     answers: Sequence[str | None], truths: Sequence[str | None]
 ) -> tuple[tuple[str, str, int], ...]:
-    counts: dict[tuple[str, str], int] = {}
-    for answer, truth in zip(answers, truths, strict=True):
-        if answer != truth:
-            pair = (truth or UNKNOWN, answer or UNKNOWN)
-            counts[pair] = counts.get(pair, 0) + 1
+    pairs = zip(answers, truths, strict=True)
+    counts = Counter((t or UNKNOWN, a or UNKNOWN) for a, t in pairs if a != t)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple((truth, answer, n) for (truth, answer), n in ordered)
-
-
-def _check_truths(engine: Engine, truths: Sequence[str | None]) -> None:
-    if not truths:
-        raise InvalidTextsError("there is nothing to evaluate: no labelled text was read")
-    missing = sorted({t for t in truths if t is not None} - set(engine.index.labels))
-    if missing:
-        shown = ", ".join(repr(s) for s in missing[:5]) + (", ..." if missing[5:] else "")
-        raise InvalidTextsError(
-            f"{shown}: not among the {len(engine.index)} categories of the index, but used as a"
-            f" truth ({len(missing)} in all). Add them to the index, or leave the label empty for"
-            " texts that are out of scope"
-        )
 
 
 def _ratio(part: float, total: float) -> float | None:

@@ -78,8 +78,7 @@ class Matching(Network):
         bias = self.parameters.get("kind_bias")
         if bias is None or not bias.any():
             return None
-        weights: FloatArray = np.exp(bias)[kinds]
-        return weights
+        return np.asarray(np.exp(bias)[kinds])
 
     def contextualize(
         self, vectors: FloatArray, keys: FloatArray, rows: IntArray, kinds: IntArray

@@ -1,4 +1,4 @@
-"""Train an encoder on episodes, for categories that it has never seen."""
+"""Train an encoder on few-shot episodes, so that it recognises categories it has never seen."""
 
 from textshot.training.config import TrainConfig
 from textshot.training.output import TrainReport

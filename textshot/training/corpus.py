@@ -1,4 +1,4 @@
-"""Labelled texts by category, and splits with no category in common."""
+"""A corpus of labelled texts, and its splits by category."""
 
 from __future__ import annotations
 
@@ -123,18 +123,8 @@ def join(parts: Sequence[tuple[str, Corpus]]) -> Corpus:
     )
 
 
-def check_enough(corpus: Corpus, n_way: int, n_shot: int, n_query: int) -> None:
-    """Raise unless episodes of this shape can be drawn.
-
-    Raises:
-        InvalidTextsError: fewer categories than ways, or a category with fewer texts than
-            `n_shot` + `n_query`.
-    """
-    if len(corpus.names) < n_way:
-        raise InvalidTextsError(
-            f"{n_way} ways, but there are {len(corpus.names)} categories. Ask for at most"
-            f" {len(corpus.names)} ways, or add texts of more categories"
-        )
+def check_enough(corpus: Corpus, n_shot: int, n_query: int) -> None:
+    """Raise InvalidTextsError unless each category has `n_shot` + `n_query` texts."""
     short = np.flatnonzero(corpus.counts < n_shot + n_query)
     if len(short):
         few = [f"{corpus.names[i]!r} has {corpus.counts[i]}" for i in short[: _MAX_SHOWN + 1]]

@@ -1,4 +1,4 @@
-"""From the rows of a table to a corpus: unusable, repeated and contradictory rows are left out."""
+"""Make a corpus from the rows of a table: drop unusable, duplicate and contradictory rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts of a run, encoded by the frozen layers, and the rows where each of them is stored."""
+"""Run the texts of a training through the frozen layers, and note the row of each."""
 
 from __future__ import annotations
 

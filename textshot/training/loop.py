@@ -1,4 +1,4 @@
-"""The training loop: encoder, episodes, network. Held-out categories decide which weights stay."""
+"""The training loop: steps, validation on held-out categories, checkpoints, final weights."""
 
 from __future__ import annotations
 

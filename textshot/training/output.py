@@ -1,4 +1,4 @@
-"""What a run writes: its report, the model card, and the folder of the trained encoder."""
+"""Write the report, the model card and the folder of a trained encoder."""
 
 from __future__ import annotations
 

@@ -130,8 +130,7 @@ class SplitEncoder:
     def embed(self, rows: IntArray) -> FloatArray:
         """Return the embeddings of stored texts without gradients, float32 (n, dim)."""
         parts = [self.vectors(rows[i : i + 256]) for i in range(0, len(rows), 256)]
-        embeddings: FloatArray = torch.cat(parts).float().numpy()
-        return embeddings
+        return np.asarray(torch.cat(parts).float().numpy())
 
     def _lengths(self, texts: Sequence[str], batches: Sequence[IntArray]) -> IntArray:
         """Return how many states each text has, int64 (n,)."""

@@ -1,4 +1,4 @@
-"""Training from labelled texts to the folder of an encoder."""
+"""Train an encoder on labelled texts and write it to a folder."""
 
 from __future__ import annotations
 
@@ -126,8 +126,7 @@ def train_splits(
     folder = Path(output)
     check_output(folder, overwrite=overwrite)
     for corpus in (splits.train, splits.valid):
-        # Fewer categories than ways make smaller episodes, as in a domain with fewer.
-        check_enough(corpus, min(config.n_way, len(corpus.names)), config.n_shot, config.n_query)
+        check_enough(corpus, config.n_shot, config.n_query)
     with output_lock(folder):
         if restart:
             delete_work(folder)
