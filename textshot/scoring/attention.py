@@ -1,4 +1,4 @@
-"""Attention over all keys as part of a score, and how large that part should be."""
+"""Attention over all keys as part of a score, and the choice of its share."""
 
 from __future__ import annotations
 
@@ -66,8 +66,7 @@ def attend(cosines: _Wide, rows: IntArray, weights: _Wide, scale: float) -> _Wid
     top = np.maximum.reduceat(cosines, starts, axis=1)
     near = weights * np.exp(scale * (cosines - np.repeat(top, np.bincount(rows), axis=1)))
     mean = np.add.reduceat(near, starts, axis=1) / np.add.reduceat(weights, starts, axis=-1)
-    attention: _Wide = top + np.log(mean) / scale
-    return attention
+    return np.asarray(top + np.log(mean) / scale, np.float64)
 
 
 def find_attention_share(
@@ -137,5 +136,5 @@ def _leave_one_out(
 
 
 def _units(rows: _Wide) -> _Wide:
-    units: _Wide = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return units
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float64)

@@ -24,12 +24,12 @@ _Wide = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How scores become probabilities: softmax(score / temperature).
+    """The parameters of the probabilities, softmax(score / temperature).
 
     Attributes:
         temperature: of a cosine.
-        unknown: the score that "fits none" counts as, one more category; None: no text that fits
-            none was seen, and probabilities hold for texts that fit one.
+        unknown: the score of "unknown" as one more category. None: there was no out-of-scope text,
+            and the probabilities assume that a text is in scope.
     """
 
     temperature: float
@@ -39,22 +39,21 @@ class Calibration:
 def fit_calibration(scores: FloatArray, truths: IntArray) -> Calibration:
     """Fit a temperature by the likelihood of the truths (Platt 1999; Guo et al. 2017).
 
-    Ours: "fits none" is one more outcome with a score of its own, the same for every text, fitted
-    together with the temperature. In the scale and the scaled score of that outcome the likelihood
-    is concave, so Newton's method finds the one maximum.
+    Ours: "unknown" is one more outcome. It has one score for all texts, which is fitted together
+    with the temperature. The likelihood is concave in the scale and the scaled score of "unknown",
+    so Newton's method finds its only maximum.
 
     Args:
         scores: float32 (n, n_categories).
-        truths: int64 (n,), the category of each, or -1: fits none.
+        truths: int64 (n,), the category of each text, -1 out of scope.
 
     Returns:
-        The calibration; without a single -1 among the truths their `unknown` is None.
+        The calibration; its `unknown` is None if no text is out of scope.
     """
     with_none = bool((truths < 0).any())
     wide = scores.astype(np.float64)
     outcome = np.where(truths < 0, wide.shape[1], truths)
-    # Columns of the design: each outcome's logit is its score times the scale, plus the constant
-    # of the last outcome.
+    # The scale of the scores, and the logit of "unknown".
     point: _Wide = np.array([20.0, 20.0 * float(np.median(wide.max(axis=1)))])
     for _ in range(_STEPS):
         gradient, curvature = _derivatives(wide, outcome, point, with_none)
@@ -70,7 +69,7 @@ def fit_calibration(scores: FloatArray, truths: IntArray) -> Calibration:
 def probabilities(scores: FloatArray, calibration: Calibration) -> _Wide:
     """Return the probability of each category, float64 (n, n_categories).
 
-    A row adds up to one less the probability that the text fits none, where that is known.
+    A row sums to one, or to one minus the probability of "unknown" where that is calibrated.
     """
     shares = _shares(
         scores.astype(np.float64), _point(calibration), calibration.unknown is not None
@@ -79,16 +78,18 @@ def probabilities(scores: FloatArray, calibration: Calibration) -> _Wide:
 
 
 def best_threshold(best: FloatArray, right: NDArray[np.bool_], out_of_scope: FloatArray) -> float:
-    """Return the threshold with the best mean of two shares, or the lowest of equal ones.
+    """Return the threshold with the best balance between answers and rejections.
+
+    It maximises the mean of two shares: in-scope texts that are answered correctly, and
+    out-of-scope texts that are rejected. Of equally good thresholds it is the lowest.
 
     Args:
-        best: float32 (n,), the best score of each text that fits a category.
+        best: float32 (n,), the best score of each in-scope text.
         right: bool (n,), whether its best category is the true one.
-        out_of_scope: float32 (m,), the best score of each text that fits none.
+        out_of_scope: float32 (m,), the best score of each out-of-scope text.
 
     Returns:
-        A cosine halfway between two scores; the shares are those of the fitting texts that are
-        answered rightly, and of the others that are not answered.
+        A cosine, halfway between two scores.
     """
     every = np.unique(np.concatenate([best, out_of_scope]).astype(np.float64))
     between = np.concatenate([[every[0] - 1e-3], (every[1:] + every[:-1]) / 2, [every[-1] + 1e-3]])
@@ -109,8 +110,7 @@ def _shares(scores: _Wide, point: _Wide, with_none: bool) -> _Wide:
         logits = np.concatenate([logits, np.full((len(scores), 1), point[1])], axis=1)
     logits -= logits.max(axis=1, keepdims=True)
     exponents = np.exp(logits)
-    shares: _Wide = exponents / exponents.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float64)
 
 
 def _likelihood(scores: _Wide, outcome: IntArray, point: _Wide, with_none: bool) -> float:
@@ -121,7 +121,7 @@ def _likelihood(scores: _Wide, outcome: IntArray, point: _Wide, with_none: bool)
 def _derivatives(
     scores: _Wide, outcome: IntArray, point: _Wide, with_none: bool
 ) -> tuple[_Wide, _Wide]:
-    """Return the gradient of the mean log-likelihood, and its curvature with the sign turned."""
+    """Return the gradient and the negative Hessian of the mean log-likelihood."""
     shares, rows = _shares(scores, point, with_none), np.arange(len(scores))
     padded = np.concatenate([scores, np.zeros((len(scores), 1))], axis=1)[:, : shares.shape[1]]
     mean = (shares * padded).sum(axis=1)
@@ -137,7 +137,7 @@ def _derivatives(
 
 
 def _newton(point: _Wide, gradient: _Wide, curvature: _Wide) -> _Wide:
-    """Return the step to the maximum of the parabola there; along a bound that holds the scale."""
+    """Return the Newton step; with the scale at its bound, the step of the other parameter."""
     damped = curvature + 1e-9 * np.eye(len(gradient))
     outward = point[0] <= _MIN_SCALE if gradient[0] < 0 else point[0] >= _MAX_SCALE
     if not outward:
@@ -148,7 +148,7 @@ def _newton(point: _Wide, gradient: _Wide, curvature: _Wide) -> _Wide:
 
 
 def _within(scores: _Wide, outcome: IntArray, point: _Wide, step: _Wide, with_none: bool) -> _Wide:
-    """Take the step, or as much of it as does not make things worse."""
+    """Take the step; halve it until the likelihood does not fall."""
     before = _likelihood(scores, outcome, point, with_none)
     for _ in range(40):
         new = point.copy()

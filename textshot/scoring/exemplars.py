@@ -1,4 +1,4 @@
-"""From query vectors to the score of every category."""
+"""Score query vectors against every category, and against single examples (exemplars)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def scores(
     """Return the score of each query with each category, float32 (n, n_categories).
 
     Args:
-        network: how to score.
+        network: the network that scores.
         queries: float32 (n, dim), unit rows.
         vectors: float32 (n_categories, dim), the result of `category_prototypes`.
         keys: float32 (n_keys, dim), all keys, category by category.

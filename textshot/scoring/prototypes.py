@@ -10,35 +10,33 @@ from textshot.errors import InvalidCategoriesError
 from textshot.networks import NAME, Network
 
 MEAN, WEIGHED = "mean", "weighed names"
-"""The names of the rules, as a manifest states them: every key counts as one, or names do not."""
+"""How keys are weighted, as a manifest names it: all alike, or names by `name_weight`."""
 
 _CANCELLED = 1e-6
 
 
 def prototype(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray:
-    """Return the one vector that stands for a category: the mean of its keys, unit again.
+    """Return the prototype of a category: the mean of its keys, scaled to length one.
 
-    Each key (name, description, example) counts as one shot, so a name weighs as much as one
-    example and fades as examples come in. This is the prototype of Snell et al. 2017
-    (https://arxiv.org/abs/1703.05175) on the unit sphere, with the label's own text as one more
-    support item; docs/adr/0001 says what else was tried. A network may have learned weights.
+    Each key (name, description, example) counts as one shot, so the influence of a name falls as
+    examples are added. This is the prototype of Snell et al. 2017
+    (https://arxiv.org/abs/1703.05175) on the unit sphere. Ours: the name of the category is one
+    more support item (docs/adr/0001), and a network may have learned weights.
 
     Args:
         keys: float32 of shape (n_keys, dim), unit rows, at least one.
-        weights: float32 (n_keys,), positive; None where each key counts the same.
+        weights: float32 (n_keys,), positive; None: all equal.
 
     Returns:
-        float32 of shape (dim,), unit; the very same bits whatever the order of the keys, and the
-        key itself when there is only one.
+        float32 of shape (dim,), unit. The order of the keys does not change a bit, and a single
+        key is returned as it is.
 
     Raises:
         InvalidCategoriesError: the keys cancel each other out.
     """
     if len(keys) == 1:
-        only: FloatArray = keys[0].copy()
-        return only
-    mean: FloatArray = _prototypes(keys[None], None if weights is None else weights[None])[0]
-    return mean
+        return np.array(keys[0])
+    return np.asarray(_prototypes(keys[None], None if weights is None else weights[None])[0])
 
 
 def category_prototypes(
@@ -48,17 +46,17 @@ def category_prototypes(
     kinds: IntArray,
     name_weight: float = 1.0,
 ) -> FloatArray:
-    """Return what stands for each category, as `network` sees them among each other.
+    """Return the prototype of each category in the context of the others.
 
-    Bit for bit `prototype` of each category's keys, then `network.contextualize`.
+    It equals, bit for bit, `prototype` of the keys of each category, then `network.contextualize`.
 
     Args:
-        network: whose weights of keys, and view of the whole, are taken.
+        network: weights the keys and contextualizes the prototypes.
         keys: float32 (n_keys, dim), unit rows, category by category.
         rows: int64 (n_keys,), the category of each key, 0 to n_categories - 1, none left out.
         kinds: int64 (n_keys,), the kind of each key.
-        name_weight: the weight of a name where an example weighs 1, beside what the network has
-            learned; see `textshot.scoring.name_weight`.
+        name_weight: the weight of a name relative to an example, on top of the weights of the
+            network; see `textshot.scoring.name_weight`.
 
     Returns:
         float32 (n_categories, dim), unit rows.
@@ -70,16 +68,17 @@ def category_prototypes(
     counts = np.bincount(rows)
     starts = np.cumsum(counts) - counts
     vectors = np.empty((len(counts), keys.shape[1]), np.float32)
-    for count in np.unique(counts):  # categories with as many keys at once
-        chosen = np.flatnonzero(counts == count)
-        places = starts[chosen][:, None] + np.arange(count)
-        some = None if weights is None else weights[places]
-        vectors[chosen] = _prototypes(keys[places], some)
+    for count in np.unique(counts):  # all categories with this number of keys at once
+        selected = np.flatnonzero(counts == count)
+        columns = starts[selected][:, None] + np.arange(count)
+        vectors[selected] = _prototypes(
+            keys[columns], None if weights is None else weights[columns]
+        )
     return network.contextualize(vectors, keys, rows, kinds) if network.contextual else vectors
 
 
 def key_weights(network: Network, kinds: IntArray, name_weight: float = 1.0) -> FloatArray | None:
-    """Return the weight of each key in its category, float32 (n_keys,); None: all the same."""
+    """Return the weight of each key in its category, float32 (n_keys,); None: all equal."""
     weights = network.key_weights(kinds)
     if name_weight == 1.0:
         return weights
@@ -88,17 +87,16 @@ def key_weights(network: Network, kinds: IntArray, name_weight: float = 1.0) -> 
 
 
 def _prototypes(keys: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """Fuse keys (n_categories, n_keys, dim) with weights (n_categories, n_keys) or None."""
+    """Return the prototypes of keys (n_categories, n_keys, dim), weights (n_categories, n_keys)."""
     n_keys = keys.shape[1]
     if n_keys == 1:
-        only: FloatArray = keys[:, 0]
-        return only
+        return np.asarray(keys[:, 0])
     total: NDArray[np.float64] | float = float(n_keys)
     if weights is not None:
         keys = keys * weights[:, :, None]
         total = np.sort(weights, axis=1).sum(axis=1, keepdims=True, dtype=np.float64)
     if n_keys > 2:
-        # Sorted columns: floating-point sums depend on the order of their terms. Not those of two.
+        # Sorted, because a floating-point sum of three or more terms depends on their order.
         keys = np.sort(keys, axis=1)
     mean: NDArray[np.float64] = keys[:, 0].astype(np.float64)
     for i in range(1, n_keys):  # in this order, however many categories there are

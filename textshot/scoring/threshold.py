@@ -12,20 +12,20 @@ from textshot._arrays import FloatArray, IntArray
 from textshot.types import DEFAULT_REJECTION_RATE, DecisionSettings
 
 MIN_CATEGORIES = 5
-"""With fewer categories the threshold is derived from unrelated sentences and marked a guess."""
+"""With fewer categories the threshold comes from unrelated sentences and is marked as a guess."""
 
 GIVEN, TUNED = "given", "tuned on labelled texts"
-"""Methods that a change of the categories leaves in force."""
+"""Methods whose threshold stays when the categories change."""
 
 BACKGROUND_QUANTILE = 0.95
 
 OOS_MARGIN = 0.05
-"""By this much an out-of-scope example has to be nearer than the best category, since one of many
-examples is near by chance (docs/adr/0015)."""
+"""An out-of-scope example has to be this much nearer than the best category, because one of many
+examples is always near by chance (docs/adr/0015)."""
 
 _MAX_SCORES = 1000
 _BLOCK = 64 << 20
-"""Scores at once, 256 MiB: of 64 supports with a million categories."""
+"""Scores computed at once: 256 MiB, such as 64 supports with a million categories."""
 
 Score = Callable[[FloatArray], FloatArray]
 """From vectors (n, dim) to their scores with every category, float32 (n, n_categories)."""
@@ -40,22 +40,22 @@ def derive(
     seed: int = 0,
     rate: float = 0.5,
 ) -> DecisionSettings:
-    """Return the threshold that is derived from the categories alone.
+    """Derive the threshold from the categories alone.
 
-    Each support is scored against all other categories, which it does not belong to. The threshold
-    is the median of these leave-one-category-out scores, or another quantile, so that `rate` of
-    such texts are unknown. Fewer than MIN_CATEGORIES are too few, and too far apart, to rely on;
-    then it is the 95 % quantile of the scores of unrelated sentences, or the former quantile if
-    that is higher (docs/adr/0004).
+    Each support is scored against all categories but its own, as if its own did not exist. The
+    threshold is the `rate` quantile of these leave-one-category-out scores, so that a share `rate`
+    of such texts is answered "unknown". Fewer than MIN_CATEGORIES categories are too few to rely
+    on. Then the threshold is the 95 % quantile of the scores of unrelated sentences, or the
+    leave-one-category-out quantile if that is higher (docs/adr/0004).
 
     Args:
-        supports: float32 (n, dim), one row for each example (or name) that stands for a category.
+        supports: float32 (n, dim), the examples of each category, or its name.
         support_rows: int64 (n,), the category of each.
-        score: how texts are scored against the categories.
+        score: scores vectors against the categories.
         n_way: the number of categories.
         background: float32 (m, dim), embeddings of unrelated sentences; None if there are none.
-        seed: for the sample, when there are more than a thousand supports.
-        rate: 0 to 1.
+        seed: of the sample that is drawn when there are more than a thousand supports.
+        rate: the rejection rate, 0 to 1.
     """
     scores = leave_one_category_out(supports, support_rows, score, n_way, seed)
     if n_way >= MIN_CATEGORIES:
@@ -82,15 +82,15 @@ def derive(
 def threshold_for_rate(scores: FloatArray, rate: float) -> float:
     """Return the lowest threshold that rejects a share `rate` of these scores (n,).
 
-    It rejects `rate * n` of them, rounded to the nearest whole number, a half down: as many as
-    their median rejects at 0.5. A rate of 0 rejects none, a rate of 1 all of them. Scores equal to
-    the highest rejected one are rejected with it; a score of 1 reaches every threshold.
+    It rejects `rate * n` of them, rounded to the nearest integer, halves down. A rate of 0.5
+    rejects as many as the median, a rate of 0 none, and a rate of 1 all. Scores equal to the
+    highest rejected score are rejected too; a score of 1 reaches every threshold.
     """
     n_rejected = math.ceil(rate * len(scores) - 0.5)
     if n_rejected <= 0:
         return -1.0
     highest = np.partition(scores, n_rejected - 1)[n_rejected - 1]
-    # What equals a threshold reaches it.
+    # A score equal to the threshold is accepted, so the threshold lies just above.
     return float(np.clip(np.nextafter(np.float32(highest), np.float32(2)), -1.0, 1.0))
 
 
@@ -105,9 +105,9 @@ def _quantile(scores: FloatArray, rate: float) -> float:
 def leave_one_category_out(
     supports: FloatArray, support_rows: IntArray, score: Score, n_way: int, seed: int = 0
 ) -> FloatArray:
-    """Return each support's best score with a category that is not its own, float32 (m,).
+    """Return the best score of each support with the other categories, float32 (m,).
 
-    Of more than a thousand supports a seeded sample is taken; with one category there are none.
+    More than a thousand supports are sampled by the seed. With one category there are no scores.
     """
     if n_way < 2:
         return np.empty(0, np.float32)
@@ -126,8 +126,7 @@ def leave_one_category_out(
 
 
 def is_in_scope(scores: FloatArray, thresholds: FloatArray | None) -> NDArray[np.bool_]:
-    """Tell for each best score (n,) whether it reaches its threshold (n,); None: always."""
+    """Return whether each best score (n,) reaches its threshold (n,); None: all are in scope."""
     if thresholds is None:
         return np.ones(len(scores), dtype=bool)
-    known: NDArray[np.bool_] = scores >= thresholds
-    return known
+    return np.asarray(scores >= thresholds)

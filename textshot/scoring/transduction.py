@@ -1,7 +1,7 @@
-"""Transductive adaptation: prototypes that move towards unlabelled texts. Pure arrays.
+"""Transductive adaptation: move prototypes towards unlabelled texts. Pure arrays.
 
-Opt-in (transduction): with it an answer depends on the other texts. Nothing is assumed about how
-often a category occurs, and what looks like no category moves nothing.
+It is opt-in, because answers then depend on the other texts. It assumes nothing about how often a
+category occurs, and texts that resemble no category have no effect.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from numpy.typing import NDArray
 from textshot._arrays import FloatArray, IntArray, unit_rows
 
 MAX_TEXTS = 5000
-"""How many texts of an input are looked at."""
+"""Maximum number of texts of an input to use."""
 
 MIN_TEXTS = 50
-"""With fewer different ones nothing is moved."""
+"""With fewer different texts there is no adaptation."""
 
 MIN_IN_SCOPE_RATE = 0.1
-"""If fewer of the texts reach the threshold, they are about something else: nothing is moved."""
+"""If a smaller share reaches the threshold, the texts are about something else: no adaptation."""
 
 _SCALE = 40.0  # of a cosine, in the softmax
-_KEY_TEXTS = 4.0  # as many texts of the batch weigh as much as one key
+_KEY_TEXTS = 4.0  # texts that weigh as much as one key
 _ROUNDS = 3
-_SURE = 0.5  # share of the texts that take part: those with the largest margins
+_SURE = 0.5  # share of the texts to use: those with the largest margins
 _BLOCK = 1 << 22  # numbers in one matrix of scores
 
 _Wide = NDArray[np.float64]
 
 
 def sample_texts(texts: Iterable[str], most: int = MAX_TEXTS, seed: int = 0) -> list[str]:
-    """Return the different texts of an input, `most` of them at most, sorted.
+    """Return at most `most` different texts of an input, sorted.
 
-    Which ones is decided by the hash of each text, so it is the same choice whatever the order,
-    the number of parts, and how often a text occurs. Memory does not grow beyond `most`.
+    The hash of each text decides, so the choice does not depend on the order of the texts or on
+    how often each occurs. Memory is bounded by `most`.
     """
     key = seed.to_bytes(8, "little", signed=True)
     kept: dict[str, int] = {}
@@ -58,24 +58,24 @@ def sample_texts(texts: Iterable[str], most: int = MAX_TEXTS, seed: int = 0) -> 
 
 
 def adapt(vectors: FloatArray, n_keys: IntArray, texts: FloatArray) -> FloatArray:
-    """Move each category towards the texts that are surely its own, half of the way at most.
+    """Move each prototype towards the texts that clearly belong to its category.
 
-    Expectation-maximisation of a mixture with one direction for each category (Banerjee et al.
-    2005), shrunk to where it started: each key counts as four texts. Ours: the half of the texts
-    whose best category is furthest ahead of the next one takes part, chosen once, before
-    anything moves; and the texts of a category never weigh more than its keys, so that neither a
-    frequent category nor a crowd of foreign texts runs off with it. No prior over categories is
-    learned, so skew does no harm (docs/adr/0010).
+    This is expectation-maximisation of a mixture of directions (Banerjee et al. 2005), shrunk
+    towards the initial prototypes: each key counts as four texts. Ours: only the half of the texts
+    with the largest margin between the best two categories is used, selected once, before the
+    first round. The texts of a category never weigh more than its keys, so that many texts cannot
+    move it more than half of the way. No prior over categories is learned, so skewed frequencies
+    do no harm (docs/adr/0010).
 
     Args:
         vectors: float32 (n_categories, dim), unit rows; two categories at least.
-        n_keys: int64 (n_categories,), how many keys each is made of.
-        texts: float32 (n, dim), unit rows; their order changes nothing but rounding.
+        n_keys: int64 (n_categories,), the number of keys of each category.
+        texts: float32 (n, dim), unit rows; their order affects rounding only.
 
     Returns:
         float32 (n_categories, dim), unit rows.
     """
-    start, own = vectors.astype(np.float64), _KEY_TEXTS * n_keys.astype(np.float64)
+    start, prior = vectors.astype(np.float64), _KEY_TEXTS * n_keys.astype(np.float64)
     margins = np.concatenate([_margins(block @ start.T) for block in _blocks(texts, len(vectors))])
     sure = texts[margins >= np.quantile(margins, 1 - _SURE)]
     adapted = start
@@ -85,26 +85,23 @@ def adapt(vectors: FloatArray, n_keys: IntArray, texts: FloatArray) -> FloatArra
             shares = _softmax(_SCALE * (block @ adapted.T))
             weights += shares.sum(axis=0)
             sums += shares.T @ block
-        share = np.minimum(1.0, own / np.maximum(weights, 1e-12))
-        adapted = _units(own[:, None] * start + share[:, None] * sums)
+        share = np.minimum(1.0, prior / np.maximum(weights, 1e-12))
+        adapted = _units(prior[:, None] * start + share[:, None] * sums)
     return unit_rows(adapted)
 
 
 def _margins(scores: _Wide) -> _Wide:
     best = np.partition(scores, -2, axis=1)
-    margins: _Wide = best[:, -1] - best[:, -2]
-    return margins
+    return np.asarray(best[:, -1] - best[:, -2], np.float64)
 
 
 def _softmax(logits: _Wide) -> _Wide:
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: _Wide = exponents / exponents.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float64)
 
 
 def _units(rows: _Wide) -> _Wide:
-    units: _Wide = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return units
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float64)
 
 
 def _blocks(texts: FloatArray, n_categories: int) -> Iterable[_Wide]:
