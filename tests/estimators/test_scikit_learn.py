@@ -111,8 +111,12 @@ def test_embeddings_of_a_pipeline_are_what_a_precomputed_classifier_takes():
     )
 
 
-def test_a_grid_over_fusion_and_threshold():
-    grid = {"key_attention": ["auto", "off"], "threshold": [None, "auto", 0.99], "use_names": [True, False]}
+def test_a_grid_over_key_attention_and_threshold():
+    grid = {
+        "key_attention": ["auto", "off"],
+        "threshold": [None, "auto", 0.99],
+        "use_names": [True, False],
+    }
     search = GridSearchCV(OneShotClassifier(load_encoder("hashing")), grid, cv=3)
     search.fit(TEXTS, LABELS)
     assert len(search.cv_results_["params"]) == 12
