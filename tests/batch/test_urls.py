@@ -11,7 +11,8 @@ from job_files import write_rows
 from textshot.batch import categorize
 from textshot.batch.inputs import find_sources
 from textshot.errors import TableError
-from textshot.io import Format, urls
+from textshot.io import Format
+from textshot.io.files import file_info, open_url, remove
 from textshot.testing import toy_engine
 
 
@@ -156,8 +157,8 @@ def test_what_cannot_be_done_is_said(engine, store, source, target, options, mes
 
 def test_what_is_known_about_a_file(store):
     store.pipe_file("/a.csv", b"12345")
-    assert urls.file_info("memory://a.csv").size == 5
-    assert urls.file_info("memory://b.csv") is None
-    urls.remove("memory://a.csv")
+    assert file_info("memory://a.csv").size == 5
+    assert file_info("memory://b.csv") is None
+    remove("memory://a.csv")
     with pytest.raises(TableError, match=r"memory://a\.csv: there is no such file"):
-        urls.open_url("memory://a.csv")
+        open_url("memory://a.csv")

@@ -85,16 +85,16 @@ def test_a_terminal_that_is_too_narrow_loses_no_column(start, index):
 def test_a_progress_bar_is_shown_on_a_terminal_and_gone_at_the_end(start, index, inbox):
     shown, code = on_terminal(start, "categorize", index, inbox, "-o", "out.csv")
     assert code == 0
-    assert "categorising" in shown
+    assert "categorizing" in shown
     after = shown[shown.rindex("\x1b[2K") :]  # the bar's line is cleared
-    assert "categorising" not in after
+    assert "categorizing" not in after
     assert "4 rows read, 3 written to out.csv" in after
 
 
 def test_rows_on_a_terminal_are_not_mixed_with_a_bar(start, index, inbox):
     shown, code = on_terminal(start, "categorize", index, inbox)
     assert code == 0
-    assert "categorising" not in shown
+    assert "categorizing" not in shown
     assert "\x1b[2K" not in shown
     assert shown.startswith("id,text,label,score,margin\n1,my parcel has not come,late parcel,")
 
@@ -159,7 +159,7 @@ def test_ctrl_c_in_the_middle_leaves_what_was_there(start, index, there):
     assert child.returncode == 1
     assert out == b""
     assert [line.strip() for line in err.decode().splitlines() if line] == [
-        "stopped: what is done is kept, and goes on by",
+        "stopped: progress is saved. To resume:",
         "textshot categorize index big.txt -o out.csv",
         "Aborted!",
     ]
@@ -231,6 +231,6 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start, index, times):
         time.sleep(0.001)
     _, err = child.communicate(timeout=SECONDS)
     assert child.returncode == 1, err
-    assert b"stopped: what is done is kept" in err
+    assert b"stopped: progress is saved" in err
     assert Path("out.csv").read_text() == "old\n"
     assert not [path for path in Path().rglob("*") if ".tmp-" in path.name]

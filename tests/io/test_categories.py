@@ -10,7 +10,7 @@ import pytest
 
 from textshot import Category
 from textshot.errors import TableError
-from textshot.io import Format, open_table, open_writer
+from textshot.io import Format, TableOptions, open_table, open_writer
 from textshot.io.categories import read_categories, read_labelled_texts, text_columns_of
 
 SHOP = (
@@ -89,10 +89,10 @@ def test_a_text_file_holds_a_name_a_line(file):
 
 def test_columns_can_be_named_and_capitals_do_not_matter_for_the_optional_ones(file):
     path = file("Class,Text,DESCRIPTION\nrefund,money back,Wants money.\n")
-    [found] = read_categories(path, label="Class")
+    [found] = read_categories(path, TableOptions(label_column="Class"))
     assert plain([found]) == [("refund", "Wants money.", ["money back"])]
-    assert read_categories(path, label="CLASS") == [found]
-    [other] = read_categories(path, label="Class", text=["DESCRIPTION"])
+    assert read_categories(path, TableOptions(label_column="CLASS")) == [found]
+    [other] = read_categories(path, TableOptions(["DESCRIPTION"], "Class"))
     assert [e.text for e in other.examples] == ["Wants money."]
 
 
@@ -103,7 +103,7 @@ def test_cells_are_trimmed_and_the_same_example_counts_once(file):
 
 def test_the_format_and_the_encoding_can_be_said(file):
     path = file("label,text\ncafé,kaffee\n".encode("cp1252"), "c.data")
-    [found] = read_categories(path, format=Format.CSV, encoding="cp1252")
+    [found] = read_categories(path, TableOptions(format=Format.CSV, encoding="cp1252"))
     assert found.name == "café"
 
 
@@ -159,9 +159,9 @@ def test_a_table_of_categories_must_not_have_invalid_rows(file):
 def test_a_named_column_has_to_be_there(file):
     path = file("label,text\na,b\n")
     with pytest.raises(TableError, match="there is no column 'class'; it has 'label', 'text'"):
-        read_categories(path, label="class")
+        read_categories(path, TableOptions(label_column="class"))
     with pytest.raises(TableError, match="there is no column 'body'"):
-        read_categories(path, text=["body"])
+        read_categories(path, TableOptions(["body"]))
 
 
 def test_labelled_texts_are_read_with_their_truths(file):
@@ -183,8 +183,11 @@ def test_labelled_rows_that_cannot_be_used_are_left_out_with_line_and_reason(fil
 def test_the_text_of_labelled_rows_can_be_in_any_column_or_in_several(file):
     assert read_labelled_texts(file("body,label\nhello,a\n")).texts == ["hello"]
     path = file("subject,body,label\nhello,you,a\n,there,b\n")
-    assert read_labelled_texts(path, text=["subject", "body"]).texts == ["hello\nyou", "there"]
-    assert read_labelled_texts(path, label="subject", text=["body"]).truths == ["hello", None]
+    assert read_labelled_texts(path, TableOptions(["subject", "body"])).texts == [
+        "hello\nyou",
+        "there",
+    ]
+    assert read_labelled_texts(path, TableOptions(["body"], "subject")).truths == ["hello", None]
     with pytest.raises(TableError, match="there is no column 'text'; it has 'subject', 'body'"):
         read_labelled_texts(path)
     with pytest.raises(TableError, match="there is no column 'label'"):

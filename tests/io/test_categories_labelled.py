@@ -3,6 +3,7 @@
 import pytest
 
 from textshot.errors import TableError
+from textshot.io import TableOptions
 from textshot.io.categories import read_split, read_training_rows
 
 
@@ -41,7 +42,7 @@ def test_the_one_column_beside_the_label_is_the_text(written):
 
 def test_named_columns(written):
     path = written("topic,subject,body,text\nrefund,hello,my money,no\n")
-    found = read_training_rows(path, label="topic", text=["subject", "body"])
+    found = read_training_rows(path, TableOptions(["subject", "body"], "topic"))
     assert [row[1] for row in found.rows] == ["refund"]
     assert "hello" in found.rows[0][0]
     assert "my money" in found.rows[0][0]
@@ -97,10 +98,10 @@ def test_columns_that_are_missing(written, text, message):
         read_training_rows(written(text))
 
 
-@pytest.mark.parametrize("named", [{"label": "topic"}, {"text": ["body"]}])
+@pytest.mark.parametrize("named", [{"label_column": "topic"}, {"text_columns": ["body"]}])
 def test_named_columns_that_are_missing(written, named):
     with pytest.raises(TableError, match=r"topic|body"):
-        read_training_rows(written("label,text\na,b\n"), **named)
+        read_training_rows(written("label,text\na,b\n"), TableOptions(**named))
 
 
 def test_a_file_that_is_missing(tmp_path):

@@ -20,9 +20,9 @@ from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import STDIO, Format, open_writer
+from textshot.io.files import is_url
 from textshot.io.formats import compression_of
 from textshot.io.parquet import count_rows
-from textshot.io.urls import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa

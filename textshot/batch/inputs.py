@@ -11,9 +11,9 @@ from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote
 
 from textshot.errors import TableError
-from textshot.io import Format, urls
+from textshot.io import Format
+from textshot.io.files import FileInfo, file_info, is_url, list_files, match_files
 from textshot.io.formats import format_by_extension, format_of
-from textshot.io.urls import FileInfo, is_url
 
 _KEY = re.compile(r"([^=/\\]+)=([^/\\]*)")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -40,7 +40,7 @@ class Source:
 
     def is_unchanged(self) -> bool:
         """Tell whether size and time of the file are still the same."""
-        now = urls.file_info(self.path) if is_url(self.path) else _file_info(Path(self.path))
+        now = file_info(self.path) if is_url(self.path) else _file_info(Path(self.path))
         return now is not None and (now.size, now.modified) == (self.size, self.modified)
 
 
@@ -91,12 +91,12 @@ def _remote_files(url: str) -> Iterator[tuple[str, str | None]]:
         )
     if has_magic(rest):
         root = f"{start}://{'/'.join(_fixed_parts(rest.split('/')))}"
-        files = urls.match_files(url, root)
-    elif urls.file_info(url) is not None:
+        files = match_files(url, root)
+    elif file_info(url) is not None:
         yield url, None
         return
     else:
-        root, files = url.rstrip("/"), urls.list_files(url)
+        root, files = url.rstrip("/"), list_files(url)
     for file in files:
         relative = PurePosixPath(file.url[len(root) :].lstrip("/"))
         if not any(part.startswith((".", "_")) for part in relative.parts):
@@ -142,7 +142,7 @@ def _fixed_parts(parts: Sequence[str]) -> Iterator[str]:
 
 
 def _source(path: str, root: str | None, format: Format | None) -> Source:
-    info = urls.file_info(path) if is_url(path) else _file_info(Path(path))
+    info = file_info(path) if is_url(path) else _file_info(Path(path))
     if info is None:
         raise TableError(f"{path}: there is no such file. Check the name and the folder")
     relative = "" if root is None else path[len(root) :] if is_url(path) else relpath(path, root)

@@ -15,10 +15,9 @@ from textshot.batch.inputs import Source
 from textshot.batch.options import JobOptions
 from textshot.batch.run_log import RUN, Key
 from textshot.errors import TableError
-from textshot.io import Format, Reject, RejectsFile, Writer, open_writer, urls
-from textshot.io.outputs import open_output, remove_temporary
+from textshot.io import Format, Reject, RejectsFile, Writer, files, open_writer
+from textshot.io.files import is_url, open_output, remove_temporary
 from textshot.io.parquet import read_arrow, write_arrow
-from textshot.io.urls import is_url
 from textshot.io.writer import output_format
 
 if TYPE_CHECKING:
@@ -170,14 +169,14 @@ class FolderOutput(Output):
     def files(self) -> list[str]:
         """Return the parts."""
         if is_url(self.path):
-            files = [file.url for file in urls.list_files(self.path)]
-            return [url for url in files if url.rpartition("/")[2].startswith("part-")]
+            urls = [file.url for file in files.list_files(self.path)]
+            return [url for url in urls if url.rpartition("/")[2].startswith("part-")]
         return [str(path) for path in sorted(Path(self.path).glob("part-*"))]
 
     def check(self) -> None:
         """Refuse a folder with other files in it."""
         if is_url(self.path):
-            is_empty = not urls.list_files(self.path)
+            is_empty = not files.list_files(self.path)
         else:
             folder = Path(self.path)
             is_empty = not folder.is_dir() or {p.name for p in folder.iterdir()} <= {_FOLDER}
@@ -192,7 +191,7 @@ class FolderOutput(Output):
         self.finish()
         for name in self.files():
             if is_url(name):
-                urls.remove(name)
+                files.remove(name)
             else:
                 Path(name).unlink()
 
@@ -277,7 +276,7 @@ def run_folders(path: str) -> tuple[Path, Path]:
 
 def _size_of(path: str) -> int | None:
     if is_url(path):
-        info = urls.file_info(path)
+        info = files.file_info(path)
         return None if info is None else info.size
     try:
         return Path(path).stat().st_size

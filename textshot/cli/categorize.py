@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot categorize."""
 
 from __future__ import annotations
@@ -28,9 +27,8 @@ STDOUT = "-"
     "-o",
     "--output",
     default=STDOUT,
-    show_default=True,
     metavar="FILE|FOLDER",
-    help="Output file, or folder of parts (exists, ends in / or has no extension); - is stdout.",
+    help="Output file, or folder of parts (exists, ends in / or has no extension); - for stdout.",
 )
 @options.text_column_option
 @options.threshold_options
@@ -38,7 +36,7 @@ STDOUT = "-"
 @click.option(
     "--output-format",
     type=options.FORMATS,
-    help="Format of the output. [default: by file extension, else csv]",
+    help="Output format. [default: by the extension, else csv]",
 )
 @options.encoding_option
 @click.option(
@@ -53,7 +51,7 @@ STDOUT = "-"
 )
 @click.option(
     "--metadata",
-    callback=lambda _c, _p, value: [c.strip() for c in value.split(",")] if value else [],
+    callback=options.split_names,
     metavar="NAME[,NAME...]",
     help="Columns of the table of categories to add to each row.",
 )
@@ -70,7 +68,6 @@ STDOUT = "-"
     "--shard-rows",
     type=click.IntRange(1),
     default=16_384,
-    show_default=True,
     metavar="N",
     help="Checkpoint every N rows.",
 )
@@ -84,19 +81,18 @@ STDOUT = "-"
     "--run",
     metavar="FOLDER",
     type=click.Path(),
-    help="Folder of the run log; required if the output is a URL. [default: beside the output]",
+    help="Folder for the run log; required if the output is a URL. [default: beside the output]",
 )
 @click.option(
     "--runner",
     type=click.Choice(["local", "ray"]),
     default="local",
-    show_default=True,
     help="Where to run: on this machine, or on Ray (extra `ray`).",
 )
 @click.option(
     "--ray-address",
     metavar="ADDRESS",
-    help="Address of the Ray cluster; auto: the one of this machine. [default: start one]",
+    help="Address of the Ray cluster; auto finds one on this machine. [default: start one]",
 )
 @click.option("--dry-run", is_flag=True, help="Only estimate the rows, time and output size.")
 @click.option("--restart", is_flag=True, help="Discard the progress of an earlier run.")
@@ -114,7 +110,6 @@ STDOUT = "-"
     "--review-rows",
     type=click.IntRange(1),
     default=100,
-    show_default=True,
     metavar="N",
     help="Maximum rows in the review file.",
 )

@@ -10,6 +10,7 @@ import click
 
 from textshot.cli.output import (
     counted,
+    cut,
     in_bytes,
     in_time,
     note,
@@ -117,8 +118,9 @@ def _report_dict(report: Report) -> dict[str, Any]:
 
 
 def _print_counts(report: Report, output: str, to_stderr: bool) -> None:
+    nearest = report.tally.nearest
     rows = [
-        (label, str(n), percent(n / report.written), _short(report.tally.nearest[label][1]))
+        (label, str(n), percent(n / report.written), cut(nearest[label][1], _MAX_CHARS))
         for label, n in _ordered(report)
     ]
     print_table(("category", "texts", "share", "nearest text"), rows, err=to_stderr)
@@ -127,11 +129,6 @@ def _print_counts(report: Report, output: str, to_stderr: bool) -> None:
         f" {report.unknown} unknown, {report.rejected} rejected",
         err=to_stderr,
     )
-
-
-def _short(text: str) -> str:
-    line = " ".join(text[:1000].split())
-    return line if len(line) <= _MAX_CHARS else line[: _MAX_CHARS - 1] + "…"
 
 
 def _print_drift(drift: Drift) -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot check, textshot suggest, textshot map."""
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from textshot.cli.output import (
     categories_text,
     check_page,
     counted,
+    cut,
     note,
     note_truncation,
     print_json,
@@ -29,6 +29,7 @@ from textshot.types import UNKNOWN
 if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.engine.check import Finding
+    from textshot.io import TableOptions
     from textshot.types import Prediction
 
 _MAX_ISSUES = 10
@@ -37,12 +38,10 @@ _MAX_TEXT_CHARS = 90
 
 @click.command()
 @click.argument("path", metavar="INDEX|CATEGORIES", type=click.Path())
-@click.option(
+@options.file_option(
     "--texts",
     "texts_path",
-    metavar="FILE",
-    type=click.Path(),
-    help="Table of unlabelled texts (column text) to check the answers of; - for stdin.",
+    help="Table of unlabelled texts (column text), to check their answers too; - for stdin.",
 )
 @options.table_options
 @options.engine_options
@@ -50,15 +49,16 @@ _MAX_TEXT_CHARS = 90
 def check(
     path: str,
     texts_path: str | None,
-    table: options.TableOptions,
+    table: TableOptions,
     engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
     """Diagnose categories before you use them.
 
-    Reports examples that are nearer to another category, uninformative names, categories that are
-    near each other or too wide, and texts that the encoder reads badly, with a remedy for each.
-    Reads an index, or a table of categories as `textshot index` does.
+    Takes an index, or a table of categories as `textshot index` does. Reports examples that are
+    nearer to another category, uninformative names, categories that are near each other or too
+    wide, and texts that the encoder truncates or does not know the words of, with a remedy for
+    each.
 
     \b
     Examples:
@@ -94,7 +94,7 @@ def _engine(path: str, engine_options: options.EngineOptions) -> Engine:
     )
 
 
-def _diagnostics(engine: Engine, path: str, table: options.TableOptions) -> list[dict[str, Any]]:
+def _diagnostics(engine: Engine, path: str, table: TableOptions) -> list[dict[str, Any]]:
     """Return which categories look wrong by the answers to texts."""
     from textshot.batch.diagnostics import REMEDIES, TITLES, diagnose_texts
 
@@ -102,16 +102,7 @@ def _diagnostics(engine: Engine, path: str, table: options.TableOptions) -> list
         texts = options.read_texts(path, table)
         tally, diagnostics = diagnose_texts(engine, texts, on_progress=on_progress)
     note_truncation(tally.truncation_stats)
-    return [
-        {
-            "kind": diagnostic.kind,
-            "label": diagnostic.label,
-            "reason": diagnostic.reason,
-            "title": TITLES[diagnostic.kind],
-            "remedy": REMEDIES[diagnostic.kind],
-        }
-        for diagnostic in diagnostics
-    ]
+    return [{**asdict(d), "title": TITLES[d.kind], "remedy": REMEDIES[d.kind]} for d in diagnostics]
 
 
 def _print_issues(findings: Sequence[Finding], diagnostics: Sequence[dict[str, Any]]) -> None:
@@ -134,9 +125,7 @@ def _lines(finding: Finding) -> list[str]:
     label = "all categories" if finding.label is None else finding.label
     lines = [f"{label}: {finding.reason}"]
     if finding.text is not None:
-        text = " ".join(finding.text.split())
-        cut = text if len(text) <= _MAX_TEXT_CHARS else text[: _MAX_TEXT_CHARS - 1] + "…"
-        lines.append(f"  “{cut}”")
+        lines.append(f"  “{cut(finding.text, _MAX_TEXT_CHARS)}”")
     return lines
 
 
@@ -144,22 +133,15 @@ def _lines(finding: Finding) -> list[str]:
 @options.index_argument
 @click.argument("unlabelled_path", metavar="UNLABELLED", type=click.Path())
 @click.option(
-    "-n",
-    "n_texts",
-    type=click.IntRange(min=1),
-    help="Number of texts. [default: one per category]",
+    "-n", "n_texts", type=click.IntRange(min=1), help="Number of texts. [default: one per category]"
 )
-@click.option(
+@options.file_option(
     "-o",
     "--output",
-    metavar="FILE",
-    type=click.Path(),
     help="Table to write, with an empty column label to fill in (.xlsx: from a list), for"
     " `textshot correct --from`.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Random seed of the sample of texts."
-)
+@click.option("--seed", type=int, default=0, help="Random seed of the sample of texts.")
 @options.table_options
 @options.engine_options
 @options.json_option
@@ -169,15 +151,15 @@ def suggest(
     n_texts: int | None,
     output: str | None,
     seed: int,
-    table: options.TableOptions,
+    table: TableOptions,
     engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
     """Pick the texts whose labels would help most.
 
-    These are texts between two categories that resemble many others, and differ from each other and
-    from the examples; the most helpful comes first. UNLABELLED has a column text; at most 5,000
-    different texts are considered, a random sample of more.
+    Prefers texts that lie between two categories, resemble many others, and differ from each other
+    and from the examples; the most helpful comes first. UNLABELLED has a column text; of more than
+    5,000 different texts, a random sample is considered.
 
     \b
     Examples:
@@ -210,7 +192,7 @@ def _write_suggestions(
     output: str,
     path: str,
     answers: Sequence[tuple[str, Prediction]],
-    table: options.TableOptions,
+    table: TableOptions,
 ) -> int:
     from textshot.batch.review import ReviewRow, write_review_rows
     from textshot.batch.worker import Worker
@@ -231,7 +213,7 @@ def _write_suggestions(
     return write_review_rows(Path(output), rows, Worker.for_columns(engine, ["text"], ["text"]))
 
 
-def _first_lines(path: str, texts: set[str], table: options.TableOptions) -> dict[str, int]:
+def _first_lines(path: str, texts: set[str], table: TableOptions) -> dict[str, int]:
     """Return the line at which each text occurs first; none for stdin, which is read only once."""
     from textshot.encoders import clean_texts
     from textshot.io import text_column
@@ -257,11 +239,7 @@ def _first_lines(path: str, texts: set[str], table: options.TableOptions) -> dic
     "-o", "--output", metavar="FILE", required=True, type=click.Path(), help="Web page to write."
 )
 @click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Random seed of the sample of texts and of the layout.",
+    "--seed", type=int, default=0, help="Random seed of the sample of texts and of the layout."
 )
 @options.table_options
 @options.engine_options
@@ -270,14 +248,14 @@ def map_(
     texts_path: str | None,
     output: str,
     seed: int,
-    table: options.TableOptions,
+    table: TableOptions,
     engine_options: options.EngineOptions,
 ) -> None:
     """Draw categories and texts in the plane.
 
     Writes a single web page (.html). What is near in the plane is near for the encoder; point at a
-    dot to see its text. TEXTS has a column text; at most 5,000 different texts are drawn, a random
-    sample of more.
+    dot to see its text. TEXTS has a column text; of more than 5,000 different texts, a random
+    sample is drawn.
 
     \b
     Examples:

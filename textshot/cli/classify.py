@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot classify, textshot explain."""
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
     from textshot.engine.explain import Explanation, Word
+    from textshot.io import TableOptions
     from textshot.types import Match, Prediction, Threshold
 
 _BAR_CHARS = 20  # of the longest bar
@@ -24,21 +24,10 @@ _BAR_CHARS = 20  # of the longest bar
 @click.command()
 @options.index_argument
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option(
-    "-f",
-    "--file",
-    "path",
-    metavar="FILE",
-    type=click.Path(),
-    help="Read texts from a table; - for stdin.",
-)
+@options.file_option("-f", "--file", "path", help="Read texts from a table; - for stdin.")
 @options.table_options
 @click.option(
-    "-k",
-    type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
-    help="Number of matches per text in JSON.",
+    "-k", type=click.IntRange(min=1), default=3, help="Number of matches per text in JSON."
 )
 @options.threshold_options
 @options.engine_options
@@ -47,7 +36,7 @@ def classify(
     index_path: str,
     texts: tuple[str, ...],
     path: str | None,
-    table: options.TableOptions,
+    table: TableOptions,
     k: int,
     threshold: Threshold,
     engine_options: options.EngineOptions,
@@ -112,16 +101,9 @@ def _row(text: str, prediction: Prediction, calibrated: bool) -> tuple[str, ...]
     "n_words",
     type=click.IntRange(min=0),
     default=5,
-    show_default=True,
     help="Number of words to show, the most important first; JSON has all.",
 )
-@click.option(
-    "-k",
-    type=click.IntRange(min=2),
-    default=3,
-    show_default=True,
-    help="Number of categories to show.",
-)
+@click.option("-k", type=click.IntRange(min=2), default=3, help="Number of categories to show.")
 @options.threshold_options
 @options.engine_options
 @options.json_option
@@ -136,9 +118,9 @@ def explain(
 ) -> None:
     """Explain why texts get their answers.
 
-    Shows the nearest categories with the key of each that decided, the threshold, and what each
-    word adds to the score of the best category: the difference when the word is left out. Texts
-    come from the arguments, or from stdin, one per line.
+    Shows the nearest categories, each with the key that decided its score, the threshold, and what
+    each word adds to the score of the best category: the difference when the word is left out.
+    Texts come from the arguments, or from stdin, one per line.
 
     \b
     Examples:

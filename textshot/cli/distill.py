@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot distill."""
 
 from __future__ import annotations
@@ -14,23 +13,16 @@ from textshot.cli.output import note, print_json
 
 @click.command()
 @click.option("-o", "--output", required=True, metavar="ENCODER", help="Folder to write.")
-@click.option(
-    "--encoder",
-    envvar="TEXTSHOT_ENCODER",
-    metavar="NAME|FOLDER",
-    help="Encoder to distill. [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
-)
-@click.option("--revision", help="Commit or tag of a hub model.")
+@options.new_encoder_option("Encoder to distill.")
+@options.revision_option
 @click.option(
     "--dims",
     type=click.IntRange(min=2),
-    help="Length of a vector. [default: 256; with --texts that of the encoder]",
+    help="Dimensions of a vector. [default: 256; with --texts that of the encoder]",
 )
-@click.option(
+@options.file_option(
     "--texts",
     "texts_path",
-    metavar="FILE",
-    type=click.Path(),
     help="Table of unlabelled texts like yours (column text): fit the static encoder to up to 5,000"
     " of them.",
 )
@@ -43,11 +35,11 @@ def distill(
     texts_path: str | None,
     as_json: bool,
 ) -> None:
-    """Distill a static encoder: tens of times as fast, and less accurate.
+    """Distill an encoder to a static one: tens of times as fast, but less accurate.
 
-    It is a table with a row for each token; the vector of a text is the mean of its rows.
-    Distilling takes half a minute and the extra `static`; using the result takes neither that nor
-    torch. With --texts it is much more accurate on texts like these.
+    A static encoder is a table of one vector per token; the vector of a text is their mean.
+    Distilling takes half a minute and the extra `static`; using the result needs neither the extra
+    nor torch. With --texts the result is much more accurate on texts like these.
 
     \b
     Examples:

@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot evaluate, textshot tune."""
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from textshot.types import DEFAULT_REJECTION_RATE
 
 if TYPE_CHECKING:
     from textshot.evaluation import Evaluation
+    from textshot.io import TableOptions
     from textshot.types import DecisionSettings, Threshold
 
 _MAX_CONFUSIONS = 10
@@ -39,18 +39,16 @@ _REPORT_MATCHES = 5  # a report shows the true category if it is one of the best
 @options.threshold_options
 @options.adapt_option
 @options.engine_options
-@click.option(
+@options.file_option(
     "--report",
     "report_path",
-    metavar="FILE",
-    type=click.Path(),
     help="Write a report as a single web page (.html): bars, curves, confusions, the worst errors.",
 )
 @options.json_option
 def evaluate(
     index_path: str,
     labelled_path: str,
-    table: options.TableOptions,
+    table: TableOptions,
     threshold: Threshold,
     adapt: bool,
     engine_options: options.EngineOptions,
@@ -60,7 +58,7 @@ def evaluate(
     """Measure accuracy on labelled texts.
 
     LABELLED has the columns text and label; an empty label, or unknown, marks a text as out of
-    scope. Accuracy is over the texts in scope, and counts unknown as wrong.
+    scope. Accuracy is measured on the texts in scope, where the answer unknown counts as wrong.
 
     \b
     Examples:
@@ -146,7 +144,7 @@ def tune(
     index_path: str,
     labelled_path: str | None,
     unknown_rate: float | None,
-    table: options.TableOptions,
+    table: TableOptions,
     engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
@@ -163,7 +161,9 @@ def tune(
       textshot tune my-index examples/support/labelled.csv
       textshot tune my-index --unknown-rate 0.8
     """
-    if labelled_path is None and table != options.TableOptions():
+    from textshot.io import TableOptions
+
+    if labelled_path is None and table != TableOptions():
         raise click.UsageError("there is no LABELLED that these options could read")
     engine = engine_options.load(index_path)
     before = engine.decision

@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot hub: push and pull indexes and encoders."""
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from textshot.cli import options
 from textshot.cli.output import note
 
 
@@ -34,14 +34,10 @@ def hub() -> None:
 @click.option(
     "--encoder-repo",
     metavar="YOU/NAME",
-    help="The encoder on the hub, for an index made with a local one.",
+    help="Name of the encoder on the hub, for an index made with a local one.",
 )
-@click.option(
-    "--figures",
-    "figures_path",
-    metavar="FILE",
-    type=click.Path(),
-    help="Output of `textshot evaluate --json`, for the card.",
+@options.file_option(
+    "--figures", "figures_path", help="Output of `textshot evaluate --json`, for the model card."
 )
 def push(
     folder: str,
@@ -53,8 +49,8 @@ def push(
 ) -> None:
     """Push an index, or an encoder that was trained, to a repository.
 
-    A missing repository is made, private unless you say --public. Of an index the current
-    generation is pushed, with a card.
+    Makes the repository if there is none, private unless you give --public. Of an index, the
+    current generation is pushed, with a model card.
 
     \b
     Examples:
@@ -79,13 +75,13 @@ def push(
 
 @hub.command()
 @click.argument("repo_id", metavar="YOU/NAME")
-@click.option("-o", "--output", required=True, type=click.Path(), help="The index folder.")
-@click.option("--revision", help="A branch, a tag or a commit.")
+@click.option("-o", "--output", required=True, type=click.Path(), help="Index folder to write.")
+@click.option("--revision", help="Branch, tag or commit. [default: the latest]")
 def pull(repo_id: str, output: str, revision: str | None) -> None:
     """Fetch an index from a repository.
 
-    An existing index gets a new generation. To use an encoder, name it: textshot index --encoder
-    you/name.
+    An existing index gets a new generation. An encoder need not be pulled: name it, as in
+    `textshot index --encoder you/name`.
 
     \b
     Example:

@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot import: convert the files of other tools to a categories file."""
 
 from __future__ import annotations
@@ -8,18 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from textshot.cli import options
 from textshot.cli.output import categories_text, counted, note, warn, warn_rejects
 
 if TYPE_CHECKING:
     from textshot.types import Category
 
-_output = click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(),
-    required=True,
-    help="Categories file to write; - for stdout.",
+_output = options.file_option(
+    "-o", "--output", required=True, help="Categories file to write; - for stdout."
 )
 _file = click.argument("path", metavar="FILE", type=click.Path())
 
@@ -39,10 +34,8 @@ def import_() -> None:
 @import_.command("setfit")
 @_file
 @_output
-@click.option(
+@options.file_option(
     "--names",
-    metavar="FILE",
-    type=click.Path(),
     help="Names of numbered labels: the model's config_setfit.json, or a list in JSON. [default:"
     " the column label_text, if there is one]",
 )

@@ -1,17 +1,16 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot index."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import wraps
+from dataclasses import dataclass
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from textshot.cli import options
-from textshot.cli.info import keys_text, network_text
+from textshot.cli.info import index_facts, keys_text, network_text
 from textshot.cli.output import (
     categories_text,
     counted,
@@ -27,6 +26,7 @@ from textshot.types import DEFAULT_REJECTION_RATE, Threshold
 if TYPE_CHECKING:
     from textshot.encoders import Encoder
     from textshot.engine import Engine
+    from textshot.io import TableOptions
     from textshot.types import Category
 
 
@@ -35,71 +35,42 @@ class _NewEncoder:
     """The encoder to make an index with, see `load_encoder`."""
 
     name: str | None
-    revision: str | None
-    prompt: str
-    max_length: int | None
-    long_texts: str
+    settings: dict[str, Any]
     runtime: options.RuntimeOptions
     cache: bool
 
     def load(self, *, adapter: str | None) -> Encoder:
         from textshot.encoders import load_encoder
 
-        encoder = load_encoder(
-            self.name,
-            revision=self.revision,
-            prompt=self.prompt,
-            max_length=self.max_length,
-            long_texts=self.long_texts,
-            adapter=adapter,
-            **self.runtime._asdict(),
-        )
+        runtime = self.runtime._asdict()
+        encoder = load_encoder(self.name, adapter=adapter, **self.settings, **runtime)
         return options.cached(encoder) if self.cache else encoder
 
 
 def _new_encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of an encoder as one `encoder`."""
 
-    @click.option(
-        "--encoder",
-        "name",
-        envvar="TEXTSHOT_ENCODER",
-        metavar="NAME|FOLDER",
-        help="Encoder: a sentence-transformers model of the hub or in a folder, or `hashing`, a"
-        " toy. [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
+    @options.new_encoder_option(
+        "Encoder: a sentence-transformers model on the hub or in a folder, or `hashing`, a toy."
     )
-    @click.option("--revision", help="Commit or tag of a model on the hub. [default: the latest]")
-    @click.option(
-        "--prompt", default="", help="Text to put before every text, such as 'query: ' for e5."
-    )
-    @click.option(
-        "--max-length",
-        type=click.IntRange(min=3),
-        help="Maximum tokens of a text, or of a window. [default: that of the model]",
-    )
+    @options.revision_option
+    @options.prompt_option
+    @options.max_length_option
     @click.option(
         "--long-texts",
         type=click.Choice(["windows", "cut"]),
         default="windows",
-        show_default=True,
         help="What to do with longer texts: read them in overlapping windows, or cut them.",
     )
     @options.device_option
     @options.cache_option
     @wraps(function)
     def command(
-        *args: Any,
-        name: str | None,
-        revision: str | None,
-        prompt: str,
-        max_length: int | None,
-        long_texts: str,
-        device: options.RuntimeOptions,
-        cache: bool,
-        **others: Any,
+        *args: Any, encoder: str | None, device: options.RuntimeOptions, cache: bool, **others: Any
     ) -> Any:
-        encoder = _NewEncoder(name, revision, prompt, max_length, long_texts, device, cache)
-        return function(*args, encoder=encoder, **others)
+        names = ("revision", "prompt", "max_length", "long_texts")
+        settings = {name: others.pop(name) for name in names}
+        return function(*args, encoder=_NewEncoder(encoder, settings, device, cache), **others)
 
     return command
 
@@ -108,18 +79,21 @@ def _new_encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("categories_path", metavar="CATEGORIES", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="INDEX", help="Folder to write.")
 @_new_encoder_options
-@options.network_option
-@click.option("--no-names", is_flag=True, help="Ignore category names, for codes such as c17.")
-@options.threshold_options
-@options.unknown_rate_option
 @click.option(
+    "--network",
+    type=click.Choice((*options.NETWORK_NAMES, options.NO_NETWORK)),
+    help="Network that scores categories; none: matching without the encoder's trained adapter."
+    " [default: the one trained with the encoder, else matching]",
+)
+@click.option("--no-names", is_flag=True, help="Ignore category names, for codes such as c17.")
+@partial(options.threshold_options, auto="derived from the categories")
+@options.unknown_rate_option
+@options.file_option(
     "--out-of-scope",
     "out_of_scope_path",
-    metavar="FILE",
-    type=click.Path(),
     help="Table of out-of-scope texts (column text): texts nearer to these are unknown.",
 )
-@click.option("--private", is_flag=True, help="Store vectors only, and no example texts.")
+@click.option("--private", is_flag=True, help="Store vectors only, no example texts.")
 @click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
 @options.labelled_table_options
 @options.json_option
@@ -134,7 +108,7 @@ def index(
     out_of_scope_path: str | None,
     private: bool,
     purge: bool,
-    table: options.TableOptions,
+    table: TableOptions,
     as_json: bool,
 ) -> None:
     """Make an index from a table of categories.
@@ -176,20 +150,12 @@ def _texts(path: str) -> Sequence[str]:
     return list(options.read_texts(path, skip_empty=True))
 
 
-def _read_categories(
-    path: str, table: options.TableOptions, threshold: Threshold
-) -> list[Category]:
+def _read_categories(path: str, table: TableOptions, threshold: Threshold) -> list[Category]:
     """Read categories; refuse what cannot be meant, and warn of what may not be."""
     from textshot.io.categories import read_categories
 
     options.need_format(path, table.format)
-    categories = read_categories(
-        path,
-        label=table.label_column,
-        text=table.text_columns,
-        format=table.format,
-        encoding=table.encoding,
-    )
+    categories = read_categories(path, table)
     if len(categories) == 1 and threshold == "auto":
         raise click.ClickException(
             f"{path} has only one category, {categories[0].name!r}, and nothing to compare it"
@@ -235,22 +201,16 @@ def _print_index(engine: Engine, output: str, as_json: bool) -> None:
     decision, size = info.decision, categories_text(len(info.labels))
     n_examples = sum(len(c.examples) for c in engine.categories)
     if as_json:
-        print_json(
-            {
-                "index": output,
-                "generation": info.generation,
-                "categories": len(info.labels),
-                "examples": n_examples,
-                "encoder": engine.encoder.source,
-                "encoder_fingerprint": engine.encoder.fingerprint,
-                "network": info.network.name,
-                "name_weight": info.name_weight and asdict(info.name_weight),
-                "attention_share": info.attention_share,
-                "threshold": decision.threshold,
-                "threshold_method": decision.method,
-                "threshold_is_a_guess": decision.guess,
-            }
-        )
+        record = {
+            **index_facts(engine, output),
+            "encoder": engine.encoder.source,
+            "encoder_fingerprint": engine.encoder.fingerprint,
+            "network": info.network.name,
+            "threshold": decision.threshold,
+            "threshold_method": decision.method,
+            "threshold_is_a_guess": decision.guess,
+        }
+        print_json(record)
         return
     undo = ", see `textshot rollback`" if info.generation > 1 else ""
     generation = f", generation {info.generation}{undo}" if undo else ""

@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot info, textshot rollback."""
 
 from __future__ import annotations
@@ -59,18 +58,26 @@ def info(index_path: str, as_json: bool) -> None:
     _print_generations(listed)
 
 
-def _facts(engine: Engine, path: str) -> dict[str, Any]:
+def index_facts(engine: Engine, path: str) -> dict[str, Any]:
+    """Return what the JSON of `index` and `info` have in common."""
     about = engine.info
     return {
         "index": path,
         "generation": about.generation,
         "categories": len(about.labels),
         "examples": sum(len(c.examples) for c in engine.categories),
+        "name_weight": about.name_weight and asdict(about.name_weight),
+        "attention_share": about.attention_share,
+    }
+
+
+def _facts(engine: Engine, path: str) -> dict[str, Any]:
+    about = engine.info
+    return {
+        **index_facts(engine, path),
         "out_of_scope": about.n_out_of_scope,
         "dim": about.dim,
         "names": about.use_names,
-        "name_weight": about.name_weight and asdict(about.name_weight),
-        "attention_share": about.attention_share,
         "private": about.private,
         "encoder": dict(about.encoder.spec) if about.encoder else None,
         "encoder_fingerprint": about.encoder.fingerprint if about.encoder else None,

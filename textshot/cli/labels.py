@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot labels list/add/remove/rename/merge, textshot correct."""
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from textshot.types import UNKNOWN, Category, clean_name, parse_truth
 
 if TYPE_CHECKING:
     from textshot.engine import Engine
+    from textshot.io import TableOptions
     from textshot.io.categories import LabelledTexts
     from textshot.types import Example
 
@@ -46,17 +46,10 @@ def list_(index_path: str, as_json: bool) -> None:
     out_of_scope = engine.out_of_scope
     if as_json:
         for c in engine.categories:
-            print_json(
-                {
-                    "label": c.name,
-                    "description": c.description,
-                    "examples": _examples_json(c.examples),
-                    "threshold": c.threshold,
-                    "metadata": dict(c.metadata),
-                }
-            )
+            facts = {"description": c.description, "threshold": c.threshold}
+            print_json(_category_json(c.name, c.examples, **facts, metadata=dict(c.metadata)))
         if out_of_scope:
-            print_json({"label": None, "examples": _examples_json(out_of_scope)})
+            print_json(_category_json(None, out_of_scope))
         return
     rows = [
         (c.name, str(len(c.examples)), next((e.text for e in c.examples), c.description) or "")
@@ -67,15 +60,18 @@ def list_(index_path: str, as_json: bool) -> None:
     print_table(("category", "examples", "first example or description"), rows)
 
 
-def _examples_json(examples: Sequence[Example]) -> list[dict[str, str | None]]:
-    return [{"text": e.text, "source": e.source} for e in examples]
+def _category_json(label: str | None, examples: Sequence[Example], **facts: Any) -> dict[str, Any]:
+    listed = [{"text": e.text, "source": e.source} for e in examples]
+    return {"label": label, **facts, "examples": listed}
 
 
 @labels.command()
 @options.index_argument
 @click.argument("label")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("--description", default="", help="One sentence about a new category.")
+@click.option(
+    "--description", default="", help="One sentence about a new category.", show_default=False
+)
 @options.engine_options
 def add(
     index_path: str,
@@ -86,7 +82,7 @@ def add(
 ) -> None:
     """Add a category, or examples to an existing one.
 
-    The label unknown takes out-of-scope examples: texts nearer to them are unknown.
+    Examples of the label unknown are out of scope: texts nearer to them are unknown.
 
     \b
     Examples:
@@ -124,8 +120,7 @@ def remove(
 ) -> None:
     """Remove categories, or one example.
 
-    They no longer occur in answers. The files of the last generations stay for `textshot rollback`
-    unless you give --purge.
+    The files of older generations stay for `textshot rollback`, unless you give --purge.
 
     \b
     Examples:
@@ -166,7 +161,7 @@ def rename(index_path: str, old: str, new: str, engine_options: options.EngineOp
 @labels.command()
 @options.index_argument
 @click.argument("names", nargs=-1, required=True, metavar="LABEL...")
-@click.option("--into", required=True, metavar="LABEL", help="Category that stays.")
+@click.option("--into", required=True, metavar="LABEL", help="Category to merge into.")
 @options.engine_options
 def merge(
     index_path: str, names: tuple[str, ...], into: str, engine_options: options.EngineOptions
@@ -190,7 +185,7 @@ def merge(
 @options.index_argument
 @click.argument("text", required=False)
 @click.argument("label", required=False)
-@click.option("--from", "path", type=click.Path(), help="Table of texts and labels; - for stdin.")
+@options.file_option("--from", "path", help="Table of texts and labels; - for stdin.")
 @options.labelled_table_options
 @options.engine_options
 @options.json_option
@@ -199,7 +194,7 @@ def correct(
     text: str | None,
     label: str | None,
     path: str | None,
-    table: options.TableOptions,
+    table: TableOptions,
     engine_options: options.EngineOptions,
     as_json: bool,
 ) -> None:
@@ -207,8 +202,8 @@ def correct(
 
     TEXT becomes an example of LABEL, marked as a correction; the label unknown makes it an
     out-of-scope example. A table (--from) has the columns text and label; rows whose label is empty
-    or unknown are skipped. Only in a review (`categorize --review`, `suggest -o`), which a person
-    filled in, does unknown mark a text as out of scope.
+    or unknown are skipped. In a review that you filled in (`categorize --review`, `suggest -o`),
+    the label unknown marks a text as out of scope.
 
     \b
     Examples:
@@ -260,7 +255,7 @@ def _check_usage(text: str | None, label: str | None, path: str | None) -> None:
 
 
 def _read_corrections(
-    engine: Engine, path: str, table: options.TableOptions
+    engine: Engine, path: str, table: TableOptions
 ) -> tuple[list[tuple[str, str]], int, int]:
     """Return texts with labels, and how many rows were skipped and rejected."""
     data = options.read_labelled_texts(path, table)
@@ -280,7 +275,7 @@ def _read_corrections(
 
 
 def _corrections(
-    data: LabelledTexts, path: str, table: options.TableOptions
+    data: LabelledTexts, path: str, table: TableOptions
 ) -> tuple[Sequence[str], Sequence[str | None]]:
     """Return texts and labels; only in a review did a person write "unknown"."""
     from textshot.batch.review import is_review

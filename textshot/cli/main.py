@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """The `textshot` command: its group, and how errors reach people."""
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class _Group(click.Group):
 
 @click.group(
     cls=_Group,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(__version__, prog_name="textshot")
 @click.option("-v", "--verbose", is_flag=True, help="Log to stderr what is loaded and from where.")

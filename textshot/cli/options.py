@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -15,7 +15,7 @@ from textshot.types import Threshold
 if TYPE_CHECKING:
     from textshot.encoders import Encoder
     from textshot.engine import Engine
-    from textshot.io import Format, Table
+    from textshot.io import Format, TableOptions
     from textshot.io.categories import LabelledTexts
 
 _Command = Callable[..., Any]
@@ -44,20 +44,41 @@ FORMATS = _FormatName(["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"])
 index_argument = click.argument("index_path", metavar="INDEX", type=click.Path())
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-encoder_option = click.option(
-    "--encoder",
-    envvar="TEXTSHOT_ENCODER",
-    metavar="NAME|FOLDER",
-    help="Encoder that the index was made with, if it has moved. [env: TEXTSHOT_ENCODER]",
+
+def file_option(*names: str, **attributes: Any) -> Callable[[_Command], _Command]:
+    """Return an option that names a file."""
+    return click.option(*names, metavar="FILE", type=click.Path(), **attributes)
+
+
+def new_encoder_option(help_text: str) -> Callable[[_Command], _Command]:
+    """Return the option that names an encoder to start with."""
+    default = "[default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]"
+    return _encoder_option(help=f"{help_text} {default}")
+
+
+_encoder_option = partial(
+    click.option, "--encoder", envvar="TEXTSHOT_ENCODER", metavar="NAME|FOLDER"
+)
+encoder_option = _encoder_option(
+    help="Encoder that the index was made with, if it has moved. [env: TEXTSHOT_ENCODER]"
+)
+revision_option = click.option(
+    "--revision", help="Commit or tag of a model on the hub. [default: the latest]"
+)
+prompt_option = click.option(
+    "--prompt",
+    default="",
+    show_default=False,
+    help="Text to put before every text, such as 'query: ' for e5. [default: none]",
+)
+max_length_option = click.option(
+    "--max-length",
+    type=click.IntRange(3),
+    metavar="N",
+    help="Maximum tokens of a text, or of a window of it. [default: that of the model]",
 )
 cache_option = click.option(
     "--cache", is_flag=True, help="Cache embeddings on disk, so that the next run reuses them."
-)
-network_option = click.option(
-    "--network",
-    type=click.Choice((*NETWORK_NAMES, NO_NETWORK)),
-    help="Network that scores categories; none: matching without the encoder's trained adapter."
-    " [default: the one trained with the encoder, else matching]",
 )
 adapt_option = click.option(
     "--adapt",
@@ -86,14 +107,11 @@ encoding_option = click.option(
 input_format_option = click.option(
     "--format", "input_format", type=FORMATS, help="Input format. [default: by the extension]"
 )
-label_column_option = click.option(
-    "--label-column", metavar="NAME", help="Column with the label. [default: label]"
-)
 
 
-def split_names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> list[str]:
+def split_names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Split "a, b" into its names."""
-    return [name.strip() for name in value.split(",")] if value else []
+    return tuple(name.strip() for name in value.split(",")) if value else ()
 
 
 text_column_option = click.option(
@@ -121,14 +139,16 @@ def device_option(function: _Command) -> _Command:
         "--backend",
         type=click.Choice(["auto", "torch", "openvino", "onnx"]),
         default="auto",
+        show_default=False,
         help="Runtime of the encoder. [default: auto, the fastest; env: TEXTSHOT_BACKEND]",
     )
     @click.option(
         "--precision",
         type=click.Choice(["auto", "fp32", "bf16", "int8"]),
         default="auto",
+        show_default=False,
         help="Number format; an index made with int8 needs int8. [default: auto, which is bf16"
-        " where the CPU has it, else fp32; env: TEXTSHOT_PRECISION]",
+        " if the CPU supports it, else fp32; env: TEXTSHOT_PRECISION]",
     )
     @wraps(function)
     def command(*args: Any, device: str | None, backend: str, precision: str, **others: Any) -> Any:
@@ -170,22 +190,6 @@ def engine_options(function: _Command) -> _Command:
     return command
 
 
-@dataclass(frozen=True, slots=True)
-class TableOptions:
-    """How to read a table."""
-
-    text_columns: tuple[str, ...] = ()
-    label_column: str | None = None
-    format: Format | None = None
-    encoding: str | None = None
-
-    def open(self, path: str, **options: Any) -> Table:
-        """Open a table, or - for stdin."""
-        from textshot.io import open_table
-
-        return open_table(path, format=self.format, encoding=self.encoding, **options)
-
-
 def table_options(function: _Command) -> _Command:
     """Add --text-column, --format and --encoding; the command gets all three as `table`."""
 
@@ -195,12 +199,14 @@ def table_options(function: _Command) -> _Command:
     @wraps(function)
     def command(
         *args: Any,
-        text_columns: list[str],
+        text_columns: tuple[str, ...],
         input_format: Format | None,
         encoding: str | None,
         **others: Any,
     ) -> Any:
-        table = TableOptions(tuple(text_columns), None, input_format, encoding)
+        from textshot.io import TableOptions
+
+        table = TableOptions(text_columns, None, input_format, encoding)
         return function(*args, table=table, **others)
 
     return command
@@ -210,7 +216,7 @@ def labelled_table_options(function: _Command) -> _Command:
     """Add the options of `table_options` and --label-column, as one `table`."""
 
     @table_options
-    @label_column_option
+    @click.option("--label-column", metavar="NAME", help="Column with the label. [default: label]")
     @wraps(function)
     def command(*args: Any, table: TableOptions, label_column: str | None, **others: Any) -> Any:
         return function(*args, table=replace(table, label_column=label_column), **others)
@@ -218,17 +224,18 @@ def labelled_table_options(function: _Command) -> _Command:
     return command
 
 
-def threshold_options(function: _Command) -> _Command:
+def threshold_options(function: _Command, auto: str = "the threshold of the index") -> _Command:
     """Add --threshold and --no-unknown, which the command gets as one `threshold`."""
 
     @click.option(
         "--threshold",
         default="auto",
+        show_default=False,
         callback=_threshold,
         metavar="auto|none|COSINE",
-        help="Answer unknown below this score. [default: auto, the threshold of the index]",
+        help=f"Answer unknown below this score. [default: auto, {auto}]",
     )
-    @click.option("--no-unknown", is_flag=True, help="Never answer unknown, despite --threshold.")
+    @click.option("--no-unknown", is_flag=True, help="Never answer unknown; overrides --threshold.")
     @wraps(function)
     def command(*args: Any, threshold: Threshold, no_unknown: bool, **others: Any) -> Any:
         return function(*args, threshold=None if no_unknown else threshold, **others)
@@ -247,13 +254,7 @@ def read_labelled_texts(path: str, table: TableOptions) -> LabelledTexts:
     from textshot.io.categories import read_labelled_texts as read
 
     need_format(path, table.format)
-    data = read(
-        path,
-        label=table.label_column,
-        text=table.text_columns,
-        format=table.format,
-        encoding=table.encoding,
-    )
+    data = read(path, table)
     warn_rejects(data.rejects)
     return data
 
@@ -262,7 +263,7 @@ def read_texts(
     path: str, table: TableOptions | None = None, *, skip_empty: bool = False
 ) -> Iterator[str]:
     """Yield the texts of a table, and warn of each row that cannot be used."""
-    from textshot.io import rejected, text_column
+    from textshot.io import TableOptions, rejected, text_column
     from textshot.io.categories import text_columns_of
 
     options = table or TableOptions()

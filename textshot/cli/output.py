@@ -73,6 +73,12 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
+def cut(text: str, max_chars: int) -> str:
+    """Return a text on one line, cut with an ellipsis if it is longer than `max_chars`."""
+    line = " ".join(text[: 100 * max_chars].split())
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
+
+
 def categories_text(n: int) -> str:
     """Return "1 category" or "N categories"."""
     return counted(n, "category", "categories")

@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot serve."""
 
 from __future__ import annotations
@@ -28,59 +27,56 @@ Option = Callable[[Callable[..., None]], Callable[..., None]]
 
 def _limit(name: str, default: int, help_text: str) -> Option:
     kind = click.IntRange(min=1)
-    return click.option(name, type=kind, default=default, show_default=True, help=help_text)
+    return click.option(name, type=kind, default=default, help=help_text)
 
 
 def _time(name: str, default: float, help_text: str, *, positive: bool = False) -> Option:
     kind = click.FloatRange(min=0, min_open=positive)
-    return click.option(name, type=kind, default=default, show_default=True, help=help_text)
+    return click.option(name, type=kind, default=default, help=help_text)
 
 
 @click.command()
 @click.argument("indexes", nargs=-1, required=True, metavar="[NAME=]INDEX...")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
-    show_default=True,
-    help="Port to listen on; 0 takes a free one, which the log names.",
+    help="Port to listen on; 0: any free port, which the log shows.",
 )
 @click.option("--writable", is_flag=True, help="Let callers change categories and add corrections.")
-@click.option(
+@options.file_option(
     "--api-keys",
     "keys_path",
-    metavar="FILE",
-    type=click.Path(),
     help="File with ROLE NAME KEY on each line; roles are read and write. Required unless the host"
     f" is a loopback address. [env: {KEYS_VARIABLE}, with the lines themselves]",
 )
 @click.option(
     "--rate-limit",
     type=click.FloatRange(min=0, min_open=True),
-    help="Requests a second of each key; default: unlimited.",
+    help="Maximum requests per second and key. [default: unlimited]",
 )
 @_limit("--max-body", 2 * _MIB, "Maximum bytes of a request.")
 @_limit("--max-file", 100 * _MIB, "Maximum bytes of an uploaded file.")
 @_limit("--max-texts", 256, "Maximum texts in a request.")
 @_limit("--max-characters", 32_768, "Maximum characters of a text.")
-@_time("--max-wait", 2.0, "Milliseconds that a text waits for others to share a batch with.")
+@_time("--max-wait", 2.0, "Milliseconds that a text waits for others to fill a batch.")
 @_limit("--batch-tokens", 4096, "Maximum tokens of a batch.")
 @_limit("--queue-tokens", 65_536, "Maximum tokens in the queue; requests beyond are refused (429).")
 @_time(
     "--deadline",
     10.0,
-    "Maximum seconds to answer a request. One that would wait half of that is refused at once.",
+    "Maximum seconds per request; one that would queue for half of that is refused at once.",
     positive=True,
 )
-@_time("--grace", 1.0, "Seconds from SIGTERM (not ready) to the last accepted request.")
+@_time("--grace", 1.0, "Seconds after SIGTERM in which requests are still accepted.")
 @_time("--poll", 1.0, "Seconds between checks for a new generation on disk.", positive=True)
 @click.option(
     "--allowed-host",
     "allowed_hosts",
     metavar="NAME",
     multiple=True,
-    help="Accept this host name without API keys; * accepts any.",
+    help="Host name to accept without API keys; * accepts any. Repeat it for several.",
 )
 @click.option("--access-log/--no-access-log", default=True, help="Log each request.")
 @options.encoder_option
@@ -95,7 +91,7 @@ def serve(
     device: options.RuntimeOptions,
     **limits: object,
 ) -> None:
-    """Serve indexes over HTTP: classify texts and files, edit categories; with a page at /.
+    """Serve indexes over HTTP, with a web page at /.
 
     Each INDEX is served under NAME, or under the name of its folder; the first one is the default.
     A new generation on disk is loaded without a pause. After SIGTERM the service answers the

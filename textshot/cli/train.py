@@ -1,4 +1,3 @@
-# ruff: noqa: D301  (click wants a real \b, which keeps the lines of a paragraph)
 """textshot train."""
 
 from __future__ import annotations
@@ -6,19 +5,19 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from textshot.cli import options
-from textshot.cli.first_use import compile_new
 from textshot.cli.output import note, print_json, warn
 from textshot.cli.progress import progress
 from textshot.errors import InvalidTextsError
 
 if TYPE_CHECKING:
-    from textshot.io import Format
+    from textshot.encoders import Encoder
+    from textshot.io import TableOptions
     from textshot.training import TrainConfig, TrainReport
     from textshot.training.corpus import Splits
 
@@ -49,132 +48,80 @@ def _settings(
     return settings
 
 
-@dataclass(frozen=True)
-class _Options:
-    """The options of the command; fields of `TrainConfig` have its names."""
-
-    history: tuple[str, ...]
-    output: str
-    network: str
-    settings: dict[str, str | float | int | bool]
-    minutes: float | None
-    steps: int
-    n_way: int
-    n_shot: int
-    hard: float
-    layers: int | str
-    lr: float
-    seed: int
-    split_path: str | None
-    encoder: str | None
-    revision: str | None
-    prompt: str
-    max_length: int | None
-    overwrite: bool
-    restart: bool
-    label_column: str | None
-    text_columns: list[str]
-    input_format: Format | None
-    encoding: str | None
-    as_json: bool
-
-    def config(self) -> TrainConfig:
-        """Return the options of the training itself."""
-        from textshot.training import TrainConfig
-
-        names = {f.name for f in fields(TrainConfig)} & {f.name for f in fields(self)}
-        return TrainConfig(**{name: getattr(self, name) for name in names})
-
-    @property
-    def columns(self) -> dict[str, Any]:
-        """How to read the tables."""
-        return {
-            "label": self.label_column,
-            "text": self.text_columns,
-            "format": self.input_format,
-            "encoding": self.encoding,
-        }
-
-
-def _training_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of the training itself."""
-    decorators = (
-        click.option(
-            "--network",
-            type=click.Choice(["matching", "prototypical", "siamese", "memory", "linear"]),
-            default="matching",
-            show_default=True,
-            help="Network to train with the encoder.",
-        ),
-        click.option(
-            "--setting",
-            "settings",
-            multiple=True,
-            metavar="NAME=VALUE",
-            callback=_settings,
-            help="Setting of the network, such as context=attention.",
-        ),
-        click.option("--minutes", type=click.FloatRange(min=0.1), help="Time limit."),
-        _number("--steps", click.IntRange(min=20), 250, "Maximum number of steps."),
-        _number("--ways", click.IntRange(min=2), 48, "Categories per episode.", "n_way"),
-        _number("--shots", click.IntRange(min=1), 1, "Examples per category.", "n_shot"),
-        _number("--hard", click.FloatRange(0, 1), 0.0, "Share of similar categories per episode."),
-        click.option(
-            "--layers",
-            default="2",
-            show_default=True,
-            metavar="N|all|projector",
-            callback=_layers,
-            help="Layers to train: the top N, all, or a new linear layer behind the encoder.",
-        ),
-        _number("--lr", click.FloatRange(0, 1), 5e-5, "Learning rate."),
-        _number("--seed", click.IntRange(min=0), 0, "Random seed."),
-        click.option(
-            "--split",
-            "split_path",
-            metavar="FILE",
-            type=click.Path(),
-            help="Table with the columns label and part (train, valid, test). [default: hold out a"
-            " random quarter of the categories]",
-        ),
-    )
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
-
-
 def _number(
-    option: str, kind: click.ParamType[Any], default: float, help_text: str, name: str | None = None
+    option: str, kind: click.ParamType[Any], default: float, help_text: str, name: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    names = [option] if name is None else [option, name]
-    return click.option(*names, type=kind, default=default, show_default=True, help=help_text)
+    return click.option(option, *filter(None, [name]), type=kind, default=default, help=help_text)
 
 
 @click.command()
 @click.argument("history", metavar="HISTORY...", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", required=True, metavar="ENCODER", help="Folder to write.")
-@_training_options
 @click.option(
-    "--encoder",
-    envvar="TEXTSHOT_ENCODER",
-    metavar="NAME|FOLDER",
-    help="Initial encoder. [default: all-MiniLM-L6-v2; env: TEXTSHOT_ENCODER]",
+    "--network",
+    type=click.Choice(options.NETWORK_NAMES),
+    default="matching",
+    help="Network to train with the encoder.",
 )
-@click.option("--revision", help="Commit or tag of a hub model.")
-@click.option("--prompt", default="", help="Text put before every text, such as 'query: ' for e5.")
-@click.option("--max-length", type=click.IntRange(min=3), help="Maximum tokens per text.")
-@click.option("--overwrite", is_flag=True, help="Replace an encoder trained before.")
+@click.option(
+    "--setting",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_settings,
+    help="Setting of the network, such as context=attention. Repeat it for several.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0.1),
+    metavar="N",
+    help="Time limit of the run. [default: none]",
+)
+@_number("--steps", click.IntRange(20), 250, "Maximum number of steps.")
+@_number("--ways", click.IntRange(2), 48, "Categories per episode.", "n_way")
+@_number("--shots", click.IntRange(1), 1, "Examples per category.", "n_shot")
+@_number("--hard", click.FloatRange(0, 1), 0.0, "Share of similar categories per episode.")
+@click.option(
+    "--layers",
+    default="2",
+    metavar="N|all|projector",
+    callback=_layers,
+    help="Layers to train: the top N, all, or a new linear layer behind the encoder.",
+)
+@_number("--lr", click.FloatRange(0, 1), 5e-5, "Learning rate.")
+@_number("--seed", click.IntRange(0), 0, "Random seed.")
+@options.file_option(
+    "--split",
+    "split_path",
+    help="Table with the columns label and part (train, valid, test). [default: hold out a random"
+    " quarter of the categories]",
+)
+@options.new_encoder_option("Encoder to start from.")
+@options.revision_option
+@options.prompt_option
+@options.max_length_option
+@click.option("--overwrite", is_flag=True, help="Replace an encoder that was trained before.")
 @click.option("--restart", is_flag=True, help="Discard an unfinished run and start again.")
-@options.label_column_option
-@options.text_column_option
-@options.input_format_option
-@options.encoding_option
+@options.labelled_table_options
 @options.json_option
-def train(**values: Any) -> None:
+def train(
+    history: tuple[str, ...],
+    output: str,
+    split_path: str | None,
+    encoder: str | None,
+    revision: str | None,
+    prompt: str,
+    max_length: int | None,
+    overwrite: bool,
+    restart: bool,
+    table: TableOptions,
+    as_json: bool,
+    **training: Any,
+) -> None:
     """Fine-tune an encoder on labelled texts of other, or older, categories.
 
     HISTORY is a table with the columns label and text, with two texts or more per category. Each
-    table is a domain of its own. A quarter of the categories is held out: the trained encoder is
+    table is one domain. A quarter of the categories is held out: the trained encoder is
     kept only if it beats the original one on them by more than one standard error. Otherwise
     nothing is written and the exit code is 1. A kept encoder is compiled at once for the backend
     that will run it (TEXTSHOT_BACKEND, TEXTSHOT_PRECISION).
@@ -186,23 +133,37 @@ def train(**values: Any) -> None:
       textshot train history.csv -o encoders/support --minutes 5
       textshot train tickets.csv chats.csv -o encoders/both --split held-out.csv
     """
-    given = _Options(**values)
-    config = given.config()
-    report = _train(_read_splits(given, config), config, given)
-    _report(report, given)
-    compile_new(given.output)
+    from textshot.encoders import load_encoder
+    from textshot.training import TrainConfig
+
+    config = TrainConfig(**training)
+    splits = _read_splits(history, split_path, table, config)
+    # Both are named: the environment variables are about the result, not about training.
+    loaded = load_encoder(
+        encoder,
+        backend="torch",
+        precision="fp32",
+        revision=revision,
+        prompt=prompt,
+        max_length=max_length,
+    )
+    report = _run(loaded, splits, config, output=output, overwrite=overwrite, restart=restart)
+    _print_report(report, output, prompt, as_json=as_json)
+    _compile(output)
 
 
-def _read_splits(given: _Options, config: TrainConfig) -> Splits:
+def _read_splits(
+    history: tuple[str, ...], split_path: str | None, table: TableOptions, config: TrainConfig
+) -> Splits:
     """Read each table as a domain, split it by category, and join the splits."""
     from textshot.io.categories import read_split
     from textshot.training.corpus import Splits, join, split_lists
 
-    for path in given.history:
-        options.need_format(path, given.input_format)
-    lists = split_lists(read_split(given.split_path)) if given.split_path else None
-    paths = list(dict.fromkeys(given.history))
-    domains = [(p, _read_domain(p, lists, len(paths) == 1, config, given.columns)) for p in paths]
+    for path in history:
+        options.need_format(path, table.format)
+    lists = split_lists(read_split(split_path)) if split_path else None
+    paths = list(dict.fromkeys(history))
+    domains = [(p, _read_domain(p, lists, len(paths) == 1, config, table)) for p in paths]
     parts = Splits.__slots__
     return Splits(*(join([(path, getattr(s, part)) for path, s in domains]) for part in parts))
 
@@ -212,14 +173,14 @@ def _read_domain(
     lists: dict[str, list[str]] | None,
     only_domain: bool,
     config: TrainConfig,
-    columns: dict[str, Any],
+    table: TableOptions,
 ) -> Splits:
     from textshot.io.categories import read_training_rows
     from textshot.training.corpus import split_categories
     from textshot.training.corpus_preparation import prepare_corpus
     from textshot.training.train import VALID_SHARE
 
-    history = read_training_rows(path, **columns)
+    history = read_training_rows(path, table)
     for reject in history.rejects:
         warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
     try:
@@ -238,50 +199,54 @@ def _read_domain(
         raise InvalidTextsError(f"{path}: {error}") from None
 
 
-def _train(splits: Splits, config: TrainConfig, given: _Options) -> TrainReport:
-    from textshot.encoders import load_encoder
+def _run(encoder: Encoder, splits: Splits, config: TrainConfig, **paths: Any) -> TrainReport:
+    """Train with progress bars; after Ctrl-C print how to resume."""
     from textshot.training import TrainCallbacks, train_splits
 
-    # Both are named: the environment variables are about the result, not about training.
-    encoder = load_encoder(
-        given.encoder,
-        backend="torch",
-        precision="fp32",
-        revision=given.revision,
-        prompt=given.prompt,
-        max_length=given.max_length,
-    )
     try:
         with progress("encoding") as on_encoding, progress("steps") as on_step:
-            return train_splits(
-                encoder,
-                splits,
-                config,
-                output=given.output,
-                overwrite=given.overwrite,
-                restart=given.restart,
-                callbacks=TrainCallbacks(note, on_encoding, on_step),
-            )
+            callbacks = TrainCallbacks(note, on_encoding, on_step)
+            return train_splits(encoder, splits, config, callbacks=callbacks, **paths)
     except KeyboardInterrupt:
         command = [word for word in sys.argv[1:] if word != "--restart"]
         note(f"stopped; progress is saved. Resume with: textshot {shlex.join(command)}")
         raise
 
 
-def _report(report: TrainReport, given: _Options) -> None:
-    output = given.output
-    if given.as_json:
+def _print_report(report: TrainReport, output: str, prompt: str, *, as_json: bool) -> None:
+    if as_json:
         print_json({"output": output if report.kept else None, **report.to_dict()})
     else:
-        for line in report.lines():
-            click.echo(line)
+        click.echo("\n".join(report.lines()))
     if not report.kept:
         raise click.ClickException(
             f"nothing was written: {report.refused}. The original encoder is the better choice;"
             " texts of more categories may help"
         )
-    if not given.as_json:
-        prompt = f" --prompt {shlex.quote(given.prompt)}" if given.prompt else ""
+    if not as_json:
+        option = f" --prompt {shlex.quote(prompt)}" if prompt else ""
         click.echo(
-            f"{output}: written. Use it: textshot index CATEGORIES --encoder {output}{prompt}"
+            f"{output}: written. Use it: textshot index CATEGORIES --encoder {output}{option}"
         )
+
+
+def _compile(folder: str) -> None:
+    """Compile the new encoder, so that its first use need not wait.
+
+    Nothing happens where torch is the default backend. A failure is only reported: the encoder is
+    written, after hours perhaps, and the command has succeeded.
+    """
+    from textshot.encoders import load_encoder
+    from textshot.encoders.compiled.backends import AUTO, TORCH, choose
+
+    try:
+        if choose(AUTO, AUTO, None)[0] == TORCH:
+            return
+        # By its full path: the name alone might be that of another encoder.
+        encoder = load_encoder(str(Path(folder).resolve()))
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        note(f"{folder} cannot be compiled, so use --backend torch: {reason}")
+        return
+    if encoder.backend != TORCH:
+        note(f"{folder}: ready for {encoder.backend} {encoder.precision}")

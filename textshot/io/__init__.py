@@ -16,7 +16,7 @@ from textshot.io.batches import (
     with_fields,
 )
 from textshot.io.formats import STDIO, Format
-from textshot.io.table import Table, open_table
+from textshot.io.table import Table, TableOptions, open_table
 from textshot.io.writer import RejectsFile, Writer, open_writer
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Reject",
     "RejectsFile",
     "Table",
+    "TableOptions",
     "Writer",
     "find_column",
     "free_names",

@@ -9,7 +9,7 @@ from pathlib import Path
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.io.batches import Batch, Reject, check_is_text, find_column, rejected, text_column
 from textshot.io.formats import Format
-from textshot.io.table import Table, open_table
+from textshot.io.table import DEFAULTS, Table, TableOptions, open_table
 from textshot.types import Category, Example, clean_name, parse_truth
 
 LABEL, TEXT, DESCRIPTION, PART = "label", "text", "description", "part"
@@ -45,14 +45,7 @@ class TrainingRows:
     rejects: list[Reject] = field(default_factory=list)
 
 
-def read_categories(
-    path: str | Path,
-    *,
-    label: str | None = None,
-    text: Sequence[str] = (),
-    format: Format | None = None,
-    encoding: str | None = None,
-) -> list[Category]:
+def read_categories(path: str | Path, options: TableOptions = DEFAULTS) -> list[Category]:
     """Read categories: one row per example, with the columns `label`, `text`, `description`.
 
     Rows of one label are one category; a row without text is a name alone; other columns become
@@ -63,11 +56,11 @@ def read_categories(
         TableError: The file cannot be read, has no label column, or has an invalid row.
     """
     drafts: dict[str, _Draft] = {}
-    with open_table(path, format=format, encoding=encoding) as table:
-        names_only = table.format is Format.TEXT and label is None
+    with options.open(path) as table:
+        names_only = table.format is Format.TEXT and options.label_column is None
         default = TEXT if names_only else LABEL
-        label_column = find_column(table.columns, label, default, table.source)
-        texts = _text_columns(table, text, label_column)
+        label_column = find_column(table.columns, options.label_column, default, table.source)
+        texts = _text_columns(table, options.text_columns, label_column)
         description = _optional_column(table, DESCRIPTION, {label_column, *texts})
         others = [c for c in table.columns if c not in {label_column, *texts, description}]
         for batch in table.batches():
@@ -82,23 +75,16 @@ def read_categories(
         return [_category(name, draft, table.source) for name, draft in drafts.items()]
 
 
-def read_labelled_texts(
-    path: str | Path,
-    *,
-    label: str | None = None,
-    text: Sequence[str] = (),
-    format: Format | None = None,
-    encoding: str | None = None,
-) -> LabelledTexts:
+def read_labelled_texts(path: str | Path, options: TableOptions = DEFAULTS) -> LabelledTexts:
     """Read texts with their true labels; an empty or `unknown` label means out of scope.
 
     Raises:
         TableError: The file cannot be read, or has no label or text column.
     """
-    with open_table(path, format=format, encoding=encoding) as table:
+    with options.open(path) as table:
         data = LabelledTexts([], [], [], columns=table.columns)
-        label_column = find_column(table.columns, label, LABEL, table.source)
-        columns = text_columns_of(table, text, beside=label_column)
+        label_column = find_column(table.columns, options.label_column, LABEL, table.source)
+        columns = text_columns_of(table, options.text_columns, beside=label_column)
         for batch in table.batches():
             data.rejects.extend(batch.rejects)
             for value, truth, line in _labelled_rows(batch, columns, label_column):
@@ -112,14 +98,7 @@ def read_labelled_texts(
     return data
 
 
-def read_training_rows(
-    path: str | Path,
-    *,
-    label: str | None = None,
-    text: Sequence[str] = (),
-    format: Format | None = None,
-    encoding: str | None = None,
-) -> TrainingRows:
+def read_training_rows(path: str | Path, options: TableOptions = DEFAULTS) -> TrainingRows:
     """Read texts with labels to train on, and descriptions if there is such a column.
 
     Rows without text or label are included: the caller counts what it leaves out. If a label has
@@ -129,11 +108,11 @@ def read_training_rows(
         TableError: The file cannot be read, or has no label or text column.
     """
     data = TrainingRows()
-    with open_table(path, format=format, encoding=encoding) as table:
-        label_column = find_column(table.columns, label, LABEL, table.source)
+    with options.open(path) as table:
+        label_column = find_column(table.columns, options.label_column, LABEL, table.source)
         description = _optional_column(table, DESCRIPTION, set())
         others = [c for c in table.columns if c not in (label_column, description)]
-        names = others if len(others) == 1 and not text else text
+        names = options.text_columns or (others if len(others) == 1 else ())
         columns = text_columns_of(table, names, beside=label_column)
         for batch in table.batches():
             data.rejects.extend(batch.rejects)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textshot.errors import InvalidCategoriesError, TableError
-from textshot.io import Reject, open_table, open_writer
+from textshot.io import Reject, TableOptions, open_table, open_writer
 from textshot.io.batches import record_batch, rejected
 from textshot.io.categories import read_labelled_texts
 from textshot.types import Category, category_dict
@@ -77,7 +77,7 @@ def from_setfit(
     label_names = None if names is None else _label_names(names)
     with open_table(path) as table:
         label = LABEL_TEXT if LABEL_TEXT in table.columns and label_names is None else "label"
-    data = read_labelled_texts(path, label=label, text=["text"])
+    data = read_labelled_texts(path, TableOptions(["text"], label))
     texts: dict[str, list[str]] = {}
     for name, text, line in zip(data.cells, data.texts, data.lines, strict=True):
         if not name.strip():

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from textshot.errors import TableError
+from textshot.io.files import is_url, open_url, temporary_file
 from textshot.io.formats import STDIO, Compression, DecompressedStream
-from textshot.io.urls import is_url, open_url
 
 BREAK = "\ud800"
 """Marks bytes in decoded text that no lone surrogate can carry, such as half a UTF-16 unit."""
@@ -86,12 +86,6 @@ def seekable(stream: BinaryIO, source: str, stack: ExitStack) -> BinaryIO:
             f" {tempfile.gettempdir()}, or set TMPDIR"
         ) from error
     return spooled
-
-
-def temporary_file(stack: ExitStack) -> BinaryIO:
-    """Return a new file that is deleted when `stack` closes it."""
-    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the stack closes it)
-    return stack.enter_context(file)
 
 
 def decoded(

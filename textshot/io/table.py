@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -69,6 +70,30 @@ class Table:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How to read a table; None and () stand for the usual format, encoding and columns.
+
+    Attributes:
+        text_columns: The columns with the text, which are joined.
+        label_column: The column with the label.
+        format: See `open_table`.
+        encoding: See `open_table`.
+    """
+
+    text_columns: Sequence[str] = ()
+    label_column: str | None = None
+    format: Format | None = None
+    encoding: str | None = None
+
+    def open(self, path: str | Path, *, batch_rows: int = BATCH_ROWS) -> Table:
+        """Open a table, see `open_table`."""
+        return open_table(path, format=self.format, encoding=self.encoding, batch_rows=batch_rows)
+
+
+DEFAULTS = TableOptions()
 
 
 def open_table(
