@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray
 from textshot.encoders import Encoder
-from textshot.evaluation import evaluate_episodes, full_way_accuracy
+from textshot.evaluation import evaluate_episodes, recalls
 from textshot.networks import Network
 from textshot.training.corpus import Corpus
 from textshot.types import spoken_name
@@ -65,9 +65,11 @@ def on_categories(network: Network | None, encode: Encode, corpus: Corpus) -> Fi
         ("example", None, True),
         ("name", names, False),
     ):
-        draws = full_way_accuracy(
+        recall = recalls(
             network, vectors, corpus.labels, names=named, n_shot=int(examples), draws=DRAWS
         )
+        n_queries = corpus.counts - int(examples)
+        draws = recall @ n_queries / n_queries.sum()
         found[setting] = spread_of(100 * (draws if examples else draws[:1]))
     for n_shot in (1, 5):
         score = evaluate_episodes(

@@ -10,7 +10,8 @@ from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_su
 
 from textshot import Category, Engine, evaluate
 from textshot.errors import InvalidTextsError
-from textshot.evaluation import evaluate_answers, wilson_interval
+from textshot.evaluation import wilson_interval
+from textshot.evaluation.metrics import evaluate_answers
 from textshot.testing import toy_engine
 
 TRUTHS = ["a", "a", "a", "b", "b", "c", None, None]

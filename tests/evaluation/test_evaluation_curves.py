@@ -1,4 +1,4 @@
-"""Curves and confusions that a pencil finds too."""
+"""Precision-recall curves and confusion matrices, checked by hand and against scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from textshot.errors import InvalidTextsError
 from textshot.evaluation import confusion, precision_recall
 
 
-def test_the_curve_by_pencil():
-    # Sorted: 0.9 right, 0.8 right, 0.8 wrong, 0.5 fits nothing, 0.2 right; five fit a category,
+def test_the_curve_by_hand():
+    # Sorted: 0.9 right, 0.8 right, 0.8 wrong, 0.5 out of scope, 0.2 right; five are in scope,
     # one of which scored 0.1 and is wrong.
     scores = [0.8, 0.9, 0.5, 0.2, 0.8, 0.1]
     right = [True, True, False, True, False, False]
@@ -23,7 +23,7 @@ def test_the_curve_by_pencil():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_area_is_average_precision_where_all_that_fits_can_be_right(seed):
+def test_the_area_is_the_average_precision_of_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     scores, right = rng.integers(20, size=80) / 20, rng.random(80) < 0.6
     found = precision_recall(scores, right, int(right.sum()))
@@ -51,7 +51,7 @@ def test_a_curve_of_what_does_not_fit_together_is_refused(scores, right, n_in_sc
         precision_recall(scores, right, n_in_scope)
 
 
-def test_who_was_taken_for_whom():
+def test_the_confusion_matrix_by_hand():
     answers, truths = ["a", "b", None, "a", "b", None], ["a", "a", "a", None, "b", None]
     assert confusion(answers, truths, ["a", "b"]).tolist() == [[1, 1, 1], [0, 1, 0], [1, 0, 1]]
 
@@ -65,7 +65,7 @@ def test_the_counts_are_those_of_scikit_learn():
     assert np.array_equal(confusion(answers, truths, names), expected)
 
 
-def test_strangers_and_lengths_are_refused():
+def test_unknown_names_and_lengths_are_refused():
     with pytest.raises(InvalidTextsError, match="'x' is not among the 2 categories"):
         confusion(["a"], ["x"], ["a", "b"])
     with pytest.raises(InvalidTextsError, match="1 answers but 2 truths"):

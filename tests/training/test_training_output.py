@@ -57,13 +57,13 @@ def test_what_does_not_learn_stays_bit_for_bit(go, learner_folder, tmp_path, lay
     assert learned == {name for name in before if name.startswith(own)}
 
 
-def test_the_embeddings_are_those_that_were_validation(go, split, tmp_path):
-    from textshot.evaluation import full_way_accuracy
+def test_the_embeddings_are_those_that_were_validated(go, split, tmp_path):
+    from textshot.evaluation import recalls
 
     splits = split()
     report, _, encoder = made(go, tmp_path, n_eval=100)
     valid = splits.valid
-    found = full_way_accuracy(
+    found = recalls(
         load_network(tmp_path / "out"),
         encoder.encode(valid.texts),
         valid.labels,

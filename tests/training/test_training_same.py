@@ -1,9 +1,9 @@
-"""The same seed gives the same bits, also when the run was broken off anywhere."""
+"""The same seed gives the same bits, even if the run is stopped and resumed anywhere."""
 
 import pytest
 import torch
 
-from textshot.training import checkpoint
+from textshot.training import checkpoint, train_splits
 from textshot.training import loop as run
 from textshot.training.step import Step
 
@@ -40,6 +40,13 @@ def breaks_after(steps):
     return {"on_step": advance}
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, learner, split, quick):
+    """Return the report and the folder of a run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("unbroken") / "out"
+    return train_splits(learner, split(), quick(), output=folder), folder
+
+
 @pytest.mark.parametrize("precision", ["bf16"])
 def test_the_same_seed_gives_the_same_bits(go, tmp_path, precision):
     one = go(output="one", precision=precision)
@@ -57,7 +64,7 @@ def test_another_seed_gives_others(go, tmp_path):
     assert files_of(tmp_path / "one") != files_of(tmp_path / "other")
 
 
-def test_the_callers_source_of_chance_is_left_alone(go):
+def test_the_random_state_of_the_caller_is_left_alone(go):
     state = torch.get_rng_state()
     go()
     assert torch.equal(torch.get_rng_state(), state)
@@ -66,9 +73,9 @@ def test_the_callers_source_of_chance_is_left_alone(go):
 @pytest.mark.parametrize(
     ("steps", "breaks", "options"),
     # The last step of each call is not on disk yet, so two steps of a call are one step further.
-    [(2, 19, {}), (5, 4, {"layers": 2})],
+    [pytest.param(2, 19, {}, marks=pytest.mark.slow), (5, 4, {"layers": 2})],
 )
-def test_broken_off_again_and_again(go, tmp_path, monkeypatch, steps, breaks, options):
+def test_stopped_again_and_again(go, tmp_path, monkeypatch, steps, breaks, options):
     options = {"dropout": 0.2, **options}
     unbroken = go(output="whole", **options)
     monkeypatch.setattr(run, "_CHECKPOINT_SECONDS", 0.0)
@@ -85,8 +92,7 @@ def test_broken_off_again_and_again(go, tmp_path, monkeypatch, steps, breaks, op
 
 
 @pytest.mark.parametrize("step", [0, 13])
-def test_broken_off_in_the_middle_of_a_step(go, tmp_path, monkeypatch, step):
-    unbroken = go(output="whole")
+def test_stopped_in_the_middle_of_a_step(go, tmp_path, monkeypatch, unbroken, step):
     original = Step.gradients
 
     def fails(self, number):
@@ -102,27 +108,25 @@ def test_broken_off_in_the_middle_of_a_step(go, tmp_path, monkeypatch, step):
     told = []
     report = go(run={"on_message": told.append})
     assert told[0] == f"resuming at step {step // 10 * 10} of 20"
-    assert figures(report) == figures(unbroken)
-    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+    assert figures(report) == figures(unbroken[0])
+    assert files_of(tmp_path / "out") == files_of(unbroken[1])
 
 
-def test_broken_off_while_the_result_is_judged_or_written(go, tmp_path, monkeypatch):
-    unbroken = go(output="whole")
-
+def test_stopped_while_the_result_is_validated_or_written(go, tmp_path, monkeypatch, unbroken):
     for broken in ("loop.Run.choose", "loop.Run.network", "output.save_network"):
         with monkeypatch.context() as patched:
             patched.setattr(f"textshot.training.{broken}", breaks)
             with pytest.raises(Broken):
                 go()
     names = {path.name for path in tmp_path.iterdir()}
-    assert names - {".out.lock"} == {"whole", ".out.training"}  # nothing half written
+    assert names - {".out.lock"} == {".out.training"}  # nothing half written
     report = go()
-    assert figures(report) == figures(unbroken)
-    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+    assert figures(report) == figures(unbroken[0])
+    assert files_of(tmp_path / "out") == files_of(unbroken[1])
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
-def test_early_stopping_is_remembered(go, monkeypatch):
+def test_early_stopping_survives_a_restart(go, monkeypatch):
     accuracies = iter([0.9] + [0.1] * 50)
     monkeypatch.setattr(
         run.Run, "_evaluate", _with_accuracy(run.Run._evaluate, lambda: next(accuracies))
@@ -156,7 +160,7 @@ def _with_accuracy(original, accuracy):
     return evaluate
 
 
-def test_the_checkpoint_is_the_whole_state(go, tmp_path, monkeypatch):
+def test_the_checkpoint_holds_the_complete_state(go, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "_CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(Broken):
         go(run=breaks_after(12))

@@ -117,12 +117,11 @@ def confusion(
     """
     if len(answers) != len(truths):
         raise InvalidTextsError(f"{len(answers)} answers but {len(truths)} truths")
-    index: dict[str | None, int] = {name: i for i, name in enumerate(names)}
-    index[None] = len(names)
-    if missing := sorted(str(x) for x in {*answers, *truths}.difference(index)):
+    numbers: dict[str | None, int] = {name: i for i, name in enumerate((*names, None))}
+    if missing := sorted(str(x) for x in {*answers, *truths}.difference(numbers)):
         raise InvalidTextsError(f"{missing[0]!r} is not among the {len(names)} categories")
-    counts = np.zeros((len(names) + 1, len(names) + 1), np.int64)
-    np.add.at(counts, ([index[t] for t in truths], [index[a] for a in answers]), 1)
+    counts = np.zeros((len(numbers), len(numbers)), np.int64)
+    np.add.at(counts, ([numbers[t] for t in truths], [numbers[a] for a in answers]), 1)
     return counts
 
 

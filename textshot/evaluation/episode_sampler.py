@@ -76,8 +76,7 @@ class EpisodeSampler:
 
     def __post_init__(self) -> None:
         _check_settings(self)
-        _check_classes(self)
-        _check_texts(self)
+        _check_labels(self)
 
     @cached_property
     def counts(self) -> IntArray:
@@ -186,7 +185,7 @@ def _check_settings(sampler: EpisodeSampler) -> None:
         )
 
 
-def _check_classes(sampler: EpisodeSampler) -> None:
+def _check_labels(sampler: EpisodeSampler) -> None:
     labels = np.asarray(sampler.labels)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or not len(labels):
         raise InvalidTextsError(
@@ -207,9 +206,6 @@ def _check_classes(sampler: EpisodeSampler) -> None:
         raise InvalidTextsError(
             "a domain has one category only: nothing to tell apart. Leave it out"
         )
-
-
-def _check_texts(sampler: EpisodeSampler) -> None:
     need = sampler.n_shot + sampler.n_query
     short = np.flatnonzero(sampler.counts < need)
     if len(short):

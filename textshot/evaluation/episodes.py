@@ -72,28 +72,6 @@ def evaluate_episodes(
     return EpisodeScore(mean, interval, n_way, n_shot, n_episodes)
 
 
-def full_way_accuracy(
-    network: Network | None,
-    vectors: FloatArray,
-    labels: IntArray,
-    *,
-    names: FloatArray | None = None,
-    descriptions: FloatArray | None = None,
-    n_shot: int = 1,
-    draws: int = 20,
-    seed: int = 0,
-) -> NDArray[np.float64]:
-    """Return the accuracy of each sample with all categories at once, float64 (draws,).
-
-    In each sample `n_shot` texts of each category are its examples, and all other texts are
-    queries. With `n_shot=0` only names and descriptions are keys, and all samples are the same.
-
-    Other arguments and errors as in `evaluate_episodes`.
-    """
-    pool = _Pool(network, vectors, labels, names, descriptions, n_shot)
-    return np.array([(answers == truths).mean() for answers, truths in pool.draw(draws, seed)])
-
-
 def recalls(
     network: Network | None,
     vectors: FloatArray,
@@ -105,9 +83,12 @@ def recalls(
     draws: int = 20,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return the recall of each category, float64 (draws, n_classes).
+    """Return the recall of each category among all categories at once, float64 (draws, n_classes).
 
-    The samples are those of `full_way_accuracy`; other arguments and errors as there.
+    In each sample `n_shot` texts of each category are its examples, and all other texts are
+    queries. With `n_shot=0` only names and descriptions are keys, and all samples are the same.
+
+    Other arguments and errors as in `evaluate_episodes`.
     """
     pool = _Pool(network, vectors, labels, names, descriptions, n_shot)
     recall = []

@@ -6,8 +6,6 @@ from textshot.networks.base import (
     NAME,
     EpisodeEmbeddings,
     Network,
-    Parameters,
-    Setting,
 )
 from textshot.networks.linear import Linear
 from textshot.networks.matching import Matching
@@ -36,9 +34,7 @@ __all__ = [
     "Matching",
     "Memory",
     "Network",
-    "Parameters",
     "Prototypical",
-    "Setting",
     "Siamese",
     "from_bytes",
     "from_settings",
