@@ -32,9 +32,9 @@ def texts_of(X: Any) -> list[str]:
     column = np.asarray(X, dtype=object)
     if column.ndim == 2 and column.shape[1] != 1:
         names = getattr(X, "column_names", getattr(X, "columns", ()))
-        shown = f" ({', '.join(map(str, names))})" if len(names) else ""
+        listed = f" ({', '.join(map(str, names))})" if len(names) else ""
         raise InvalidTextsError(
-            f"X has {column.shape[1]} columns{shown}, and texts are one. Choose it: X['text'], or"
+            f"X has {column.shape[1]} columns{listed}, and texts are one. Choose it: X['text'], or"
             " a ColumnTransformer with the name of the column"
         )
     return clean_texts(column_or_1d(column, warn=False))
@@ -74,8 +74,8 @@ def union(*classes: NDArray[Any]) -> NDArray[Any]:
     """Return the classes of several arrays, sorted; raise where strings and others mix."""
     some = [array for array in classes if len(array)]
     if len({"strings" if _are_strings(array) else array.dtype.kind for array in some}) > 1:
-        shown = ", ".join(repr(array.tolist()[0]) for array in some)
-        raise InvalidTextsError(f"classes of one kind are needed, and not {shown} together")
+        listed = ", ".join(repr(array.tolist()[0]) for array in some)
+        raise InvalidTextsError(f"classes of one kind are needed, and not {listed} together")
     return np.unique(np.concatenate(classes))
 
 

@@ -209,9 +209,9 @@ def _check_labels(sampler: EpisodeSampler) -> None:
     need = sampler.n_shot + sampler.n_query
     short = np.flatnonzero(sampler.counts < need)
     if len(short):
-        shown = ", ".join(map(str, short[:_MAX_SHOWN])) + ", ..." * (len(short) > _MAX_SHOWN)
+        listed = ", ".join(map(str, short[:_MAX_SHOWN])) + ", ..." * (len(short) > _MAX_SHOWN)
         raise InvalidTextsError(
             f"{sampler.n_shot} shots and {sampler.n_query} queries need {need} texts of each"
             f" category; {len(short)} of {len(sampler.counts)} categories have fewer (number"
-            f" {shown}). Add texts of them, leave them out, or ask for fewer shots or queries"
+            f" {listed}). Add texts of them, leave them out, or ask for fewer shots or queries"
         )

@@ -214,24 +214,24 @@ def _sizes(n: int, shares: tuple[float, float, float]) -> tuple[int, int, int]:
     return n - valid - test, valid, test
 
 
-def _from_lists(corpus: Corpus, given: Mapping[str, Iterable[str]]) -> Splits:
-    if unknown := sorted(set(given) - set(_PARTS)):
+def _from_lists(corpus: Corpus, lists: Mapping[str, Iterable[str]]) -> Splits:
+    if unknown := sorted(set(lists) - set(_PARTS)):
         raise InvalidTextsError(f"{shorten(map(repr, unknown))}: not one of {', '.join(_PARTS)}")
-    lists = {part: {clean_name(name) for name in names} for part, names in given.items()}
-    lists.setdefault("train", set(corpus.names).difference(*lists.values()))
+    members = {part: {clean_name(name) for name in names} for part, names in lists.items()}
+    members.setdefault("train", set(corpus.names).difference(*members.values()))
     for one, other in (("train", "valid"), ("train", "test"), ("valid", "test")):
-        if both := sorted(lists.get(one, set()) & lists.get(other, set())):
+        if both := sorted(members.get(one, set()) & members.get(other, set())):
             raise InvalidTextsError(
                 f"{shorten(map(repr, both))}: in {one} and in {other} ({len(both)} in all). A"
                 " category that was trained on says nothing about new ones; keep it in one part"
             )
     for part in _PARTS:
-        n = len(lists.get(part, ()))
-        if n < _MIN_CATEGORIES and (part in lists or part == "valid"):
+        n = len(members.get(part, ()))
+        if n < _MIN_CATEGORIES and (part in members or part == "valid"):
             raise InvalidTextsError(
                 f"{part} has {n} categories; {_MIN_CATEGORIES} are needed at least"
             )
-    return Splits(*(corpus.only(lists.get(part, ())) for part in _PARTS))
+    return Splits(*(corpus.only(members.get(part, ())) for part in _PARTS))
 
 
 def shorten(items: Iterable[str]) -> str:

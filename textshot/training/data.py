@@ -75,11 +75,10 @@ def prepare(
         descriptions[described] = add([corpus.descriptions[i] for i in described])
         return EncodedSplit(corpus, rows, names, descriptions)
 
-    train = encoded(splits.train)
-    valid = encoded(_sample_texts(splits.valid, n_eval, seed))
-    kept = add(keep)
+    valid = _sample_texts(splits.valid, n_eval, seed)
+    data = TrainingData(encoded(splits.train), encoded(valid), add(keep))
     encoder.store(texts, on_progress)
-    return TrainingData(train, valid, kept)
+    return data
 
 
 def _sample_texts(corpus: Corpus, n: int, seed: int) -> Corpus:

@@ -154,9 +154,9 @@ def make_sampler(encoder: SplitEncoder, split: EncodedSplit, config: TrainConfig
     """Return the episode sampler of a run."""
     corpus, neighbours = split.corpus, None
     if config.hard:
-        dim = encoder.embed(split.names[:1]).shape[1]
-        sums = np.zeros((len(corpus.names), dim), np.float32)
-        np.add.at(sums, corpus.labels, encoder.embed(split.texts))
+        vectors = encoder.embed(split.texts)
+        sums = np.zeros((len(corpus.names), vectors.shape[1]), np.float32)
+        np.add.at(sums, corpus.labels, vectors)
         neighbours = class_neighbours(sums, min(config.n_way, len(corpus.names) - 1))
     return EpisodeSampler(
         corpus.labels,
