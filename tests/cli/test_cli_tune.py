@@ -114,7 +114,7 @@ def test_a_rate_beside_a_threshold_is_a_mistake(run, categories):
 def test_with_adapt_probabilities_are_left_out_and_that_is_said(run, index, labelled):
     run("tune", index, labelled)
     result = run("categorize", index, labelled, "-o", "out.csv", "--adapt")
-    assert "probabilities were tuned for the index as it is" in result.stderr
+    assert "probabilities are left out with --adapt: they are calibrated" in result.stderr
 
 
 @pytest.mark.parametrize("rate", ["1.5", "-0.1", "much", "nan"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
-from textshot.index.digest import digest_of
 from textshot.index.state import State
 from textshot.types import Category
 
@@ -44,7 +47,7 @@ class Index:
 
     def digest(self) -> str:
         """Return 16 hex digits, equal for indexes that give the same answers."""
-        return digest_of(self._state)
+        return _digest(self._state)
 
     def __len__(self) -> int:
         return len(self._state.entries)
@@ -163,3 +166,34 @@ class Index:
 
         state, generation = store.read(Path(path))
         return cls(state, generation=generation, path=Path(path).absolute())
+
+
+def _digest(state: State) -> str:
+    """Return 16 hex digits of all that an answer depends on."""
+    name_weight = None if state.name_weight is None else asdict(state.name_weight)
+    record = {
+        "categories": [
+            [e.category.name, e.category.threshold, dict(e.category.metadata)]
+            for e in state.entries
+        ],
+        "decision": None if state.decision is None else asdict(state.decision),
+        "network": [state.network.name, dict(state.network.settings)],
+        "share": state.attention_share,
+        "weighing": name_weight,
+        "encoder": None if state.encoder is None else state.encoder.fingerprint,
+    }
+    digest = sha256(json.dumps(record, sort_keys=True, default=str).encode())
+    arrays: list[NDArray[Any]] = [
+        state.vectors,
+        state.key_vectors,
+        state.key_rows,
+        state.key_kinds,
+        state.key_correction_orders,
+    ]
+    if state.out_of_scope is not None:
+        arrays.append(state.out_of_scope.vectors)
+    arrays += [state.network.parameters[name] for name in sorted(state.network.parameters)]
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
