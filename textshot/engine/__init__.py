@@ -1,7 +1,6 @@
 """The engine: encoder + network + index + decision. Nothing else computes a label."""
 
 from textshot.engine.engine import Engine
-from textshot.engine.info import EngineInfo
-from textshot.engine.predictions import PredictionArrays
+from textshot.engine.results import EngineInfo, PredictionArrays
 
 __all__ = ["Engine", "EngineInfo", "PredictionArrays"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.engine.decision import decision_of, only_auto, requested_settings
-from textshot.engine.predictions import NEVER_ABSTAINS, PredictionArrays, records
+from textshot.engine.results import NEVER_ABSTAINS, PredictionArrays, records
 from textshot.errors import InvalidTextsError
 from textshot.index import State
 from textshot.scoring.calibration import Calibration, probabilities

@@ -18,12 +18,14 @@ from textshot.engine.check import Finding, check_categories, check_texts
 from textshot.engine.decision import decision_of
 from textshot.engine.editing import adapt_prototypes
 from textshot.engine.explain import Explanation, explain
-from textshot.engine.info import EngineInfo, describe, engine_info
-from textshot.engine.predictions import (
+from textshot.engine.results import (
+    EngineInfo,
     PredictionArrays,
     blank_mask,
     clean_stream,
     concatenate,
+    describe,
+    engine_info,
     unique,
 )
 from textshot.engine.suggest import suggest

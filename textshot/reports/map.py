@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from textshot._arrays import FloatArray
 from textshot.encoders import clean_texts
 from textshot.engine import Engine
-from textshot.engine.info import key_vectors, prototype_vectors
+from textshot.engine.results import key_vectors, prototype_vectors
 from textshot.errors import InvalidTextsError
 from textshot.reports.page import cut, render
 from textshot.scoring.transduction import sample_texts
