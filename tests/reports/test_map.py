@@ -12,7 +12,7 @@ from textshot import Category, Engine
 from textshot.errors import InvalidTextsError
 from textshot.evaluation import evaluate_predictions, predict_in_batches
 from textshot.reports import evaluation_page, index_map
-from textshot.reports.map import HEIGHT, WIDTH, fitting_names, layout
+from textshot.reports.map import HEIGHT, WIDTH, layout, name_anchors
 from textshot.testing import toy_engine
 
 TEXTS = ["my parcel has not come", "I want my money back", "the weather <is> nice"]
@@ -47,9 +47,20 @@ def test_names_do_not_cover_each_other():
     places = rng.random((80, 2)) * [WIDTH, HEIGHT]
     names = [f"category number {i}" for i in range(80)]
     places[0] = 0
-    fitting = fitting_names(names, places, range(80))
-    assert 10 < len(fitting) < 80
-    assert 0 in fitting
+    anchors = name_anchors(names, places, range(80))
+    assert 10 < len(anchors) < 80
+    assert anchors[0] == "start"
+
+
+def test_a_name_is_at_the_left_of_a_point_at_the_right_edge():
+    plane = np.array([[WIDTH - 20, 100.0], [20.0, 100.0], [500.0, 300.0], [500.0, 300.0]])
+    names = ["at the right", "at the left", "first", "second"]
+    assert name_anchors(names, plane, range(4)) == {0: "end", 1: "start", 2: "start", 3: "end"}
+
+
+def test_a_name_without_room_is_left_out():
+    plane = np.full((3, 2), 300.0)
+    assert name_anchors(["one", "two", "three"], plane, range(3)) == {0: "start", 1: "end"}
 
 
 def test_each_text_is_there_with_its_answer():

@@ -60,14 +60,18 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class CategoryPoint:
-    """A category in the plane; `named`: its name fits beside it. `n_texts` have it as answer."""
+    """A category in the plane; `n_texts` have it as answer.
+
+    `anchor`: "start", the name is at the right of the point; "end", at its left; "", neither side
+    has room.
+    """
 
     name: str
     x: float
     y: float
     hue: int
     n_texts: int
-    named: bool
+    anchor: str
 
 
 def index_map(
@@ -158,8 +162,10 @@ def _scaled(plane: Plane) -> Plane:
     return _MARGIN + share * inner
 
 
-def fitting_names(names: Sequence[str], plane: Plane, order: Sequence[int]) -> set[int]:
-    """Return which names fit to the right of their points without covering an earlier name.
+def name_anchors(names: Sequence[str], plane: Plane, order: Sequence[int]) -> dict[int, str]:
+    """Return the side of its point at which each name fits without covering an earlier name.
+
+    "start" is the right side, "end" the left one; a name that fits at neither is left out.
 
     Args:
         names: n names.
@@ -167,17 +173,19 @@ def fitting_names(names: Sequence[str], plane: Plane, order: Sequence[int]) -> s
         order: The order of the names, the most important first.
     """
     boxes: list[tuple[float, float, float]] = []  # left, right, baseline
-    fitting = set()
+    anchors: dict[int, str] = {}
     for i in order:
-        left, base = plane[i, 0] + _NAME_GAP, plane[i, 1]
-        right = left + _CHAR_WIDTH * len(names[i])
-        overlaps = any(
-            left < r and le < right and abs(base - b) < _LINE_HEIGHT for le, r, b in boxes
-        )
-        if right <= WIDTH and not overlaps:
-            boxes.append((left, right, base))
-            fitting.add(i)
-    return fitting
+        (x, base), width = plane[i], _CHAR_WIDTH * len(names[i])
+        for anchor, left in (("start", x + _NAME_GAP), ("end", x - _NAME_GAP - width)):
+            right = left + width
+            overlaps = any(
+                left < r and le < right and abs(base - b) < _LINE_HEIGHT for le, r, b in boxes
+            )
+            if left >= 0 and right <= WIDTH and not overlaps:
+                boxes.append((left, right, base))
+                anchors[i] = anchor
+                break
+    return anchors
 
 
 def _examples(engine: Engine) -> tuple[list[tuple[int, str]], FloatArray]:
@@ -192,9 +200,9 @@ def _categories(
 ) -> list[CategoryPoint]:
     counts = Counter(answer.label for answer in answers)
     order = sorted(range(len(names)), key=lambda i: (-counts[names[i]], names[i]))
-    fitting = fitting_names(names, plane, order)
+    anchors = name_anchors(names, plane, order)
     return [
-        CategoryPoint(name, x, y, round(i * _GOLDEN_ANGLE) % 360, counts[name], i in fitting)
+        CategoryPoint(name, x, y, round(i * _GOLDEN_ANGLE) % 360, counts[name], anchors.get(i, ""))
         for i, (name, (x, y)) in enumerate(zip(names, plane.tolist(), strict=True))
     ]
 
