@@ -18,8 +18,7 @@ from textshot.cli.check import check, map_, suggest
 from textshot.cli.classify import classify, explain
 from textshot.cli.distill import distill
 from textshot.cli.evaluate import evaluate, tune
-from textshot.cli.hub import hub
-from textshot.cli.import_ import import_
+from textshot.cli.exchange import hub, import_
 from textshot.cli.index import index
 from textshot.cli.info import info, rollback
 from textshot.cli.labels import correct, labels
