@@ -1,4 +1,4 @@
-"""Array types and the two checks that every room shares. Cosine lives here: rows are unit."""
+"""Array types, and the checks of unit rows: every score is a cosine of such rows."""
 
 from __future__ import annotations
 

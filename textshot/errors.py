@@ -6,7 +6,7 @@
     ├── InvalidCategoriesError   categories that cannot be built or changed as asked   (ValueError)
     ├── InvalidTextsError        texts or vectors that cannot be classified            (ValueError)
     ├── TableError               a file that cannot be read or written as a table
-    ├── IndexFormatError         an index that is damaged, foreign or newer
+    ├── IndexFormatError         an index that is damaged, newer or not ours
     ├── IndexNotFoundError       no index there                          (FileNotFoundError)
     ├── PublishError             an index that could not be written; the old one holds (OSError)
     ├── ConflictError            another writer was first

@@ -1,4 +1,4 @@
-"""The plain objects that cross rooms: categories in, predictions out. No arrays, no files."""
+"""Records that packages share: categories in, predictions out. No arrays, no files."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def manifest_of(folder: Path) -> Manifest:
     try:
         data = files.read_file(where, max_size=MAX_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        what = "it is an empty or foreign folder" if folder.is_dir() else "nothing is there"
+        what = "it is empty or another kind of folder" if folder.is_dir() else "nothing is there"
         if folder.is_file():
             what = "it is a file"
         raise IndexNotFoundError(
