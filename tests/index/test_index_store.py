@@ -511,10 +511,10 @@ def test_a_file_system_that_is_read_only_refuses_writers_and_serves_readers(fold
 # Places that cannot be read
 
 
-def test_where_nothing_is_the_way_to_make_an_index_is_told(tmp_path):
+def test_a_missing_index_says_how_to_make_one(tmp_path):
     with pytest.raises(IndexNotFoundError, match=r"\(nothing is there\)\. Make one with `textshot"):
         Index.load(tmp_path / "nothing")
-    with pytest.raises(IndexNotFoundError, match=r"\(it is an empty or another kind of folder\)"):
+    with pytest.raises(IndexNotFoundError, match=r"\(it is empty or another kind of folder\)"):
         Index.load(tmp_path)
     (tmp_path / "file").write_text("x")
     with pytest.raises(IndexNotFoundError, match=r"\(it is a file\)"):
