@@ -157,3 +157,10 @@ def test_using_a_network_loads_no_torch_only_learning_does():
     code = "import sys; import textshot.networks, textshot.engine; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_nothing_is_pickled_or_unpickled():
+    pickles = {"pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal"}
+    for module in MODULES:
+        lines = [line for name, line in imports(tree_of(module)) if name in pickles]
+        assert not lines, f"{module}:{lines[0]} imports a library that runs code when it reads"

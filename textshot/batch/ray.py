@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-import pickle
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +20,11 @@ from textshot.batch.options import JobOptions, OnProgress
 from textshot.batch.outputs import Output
 from textshot.batch.plan import Plan
 from textshot.batch.run_log import Key, Line, RunLog, end_line, shard_line
-from textshot.batch.shards import FileEnd, read_file
+from textshot.batch.shards import FileEnd, Shard, read_file
 from textshot.batch.tally import answer_and_count
 from textshot.batch.worker import Worker
 from textshot.errors import TextshotError
+from textshot.io import Reject
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,8 +100,8 @@ def run_shards(
     )
     try:
         for row in lines.iter_rows():
-            line, rejects = json.loads(row["line"]), pickle.loads(row["rejects"])
-            if rejects:
+            line = json.loads(row["line"])
+            if rejects := [Reject(*values) for values in json.loads(row["rejects"])]:
                 output.write_rejects((line["file"], line["shard"]), rejects)
             yield line
             on_progress(line.get("rows", 0), len(log.ends) / n_files)
@@ -127,13 +127,11 @@ class _Reader:
     finished: frozenset[Key]
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
-        import pyarrow as pa
-
         os.chdir(self.folder)  # paths may be relative
         for file in batch.column("file").to_pylist():
             for event in read_file(self.plan, file, self.options.shard_rows, self.options.rows):
                 if isinstance(event, FileEnd) or event.key not in self.finished:
-                    yield pa.table({"event": pa.array([pickle.dumps(event)], pa.large_binary())})
+                    yield _to_table(event)
 
 
 class _Writer:
@@ -146,17 +144,48 @@ class _Writer:
     def __call__(self, batch: pa.Table) -> pa.Table:
         import pyarrow as pa
 
-        rows = [self._write(pickle.loads(data)) for data in batch.column("event").to_pylist()]
+        rows = [
+            {"line": json.dumps(self._write(row)), "rejects": row["rejects"]}
+            for row in batch.to_pylist()
+        ]
         return pa.Table.from_pylist(rows)
 
-    def _write(self, event: Any) -> dict[str, Any]:
-        if isinstance(event, FileEnd):
-            line = end_line(event.file, event.n_shards, event.error)
-            return {"line": json.dumps(line), "rejects": pickle.dumps([])}
-        data, tally = answer_and_count(self._worker, event.data, len(event.rejects))
-        size = self._output.put(event.key, data, self._fingerprint)
-        line = shard_line(event.key, event.n_read, tally, size)
-        return {"line": json.dumps(line), "rejects": pickle.dumps(event.rejects)}
+    def _write(self, row: Mapping[str, Any]) -> Line:
+        """Answer and write the shard of a row of `_to_table`; return its log line."""
+        import pyarrow as pa
+
+        if row["data"] is None:
+            return end_line(row["file"], row["number"], row["error"])
+        key, n_rejected = (row["file"], row["number"]), len(json.loads(row["rejects"]))
+        with pa.ipc.open_stream(row["data"]) as reader:
+            shard = reader.read_next_batch()
+        data, tally = answer_and_count(self._worker, shard, n_rejected)
+        size = self._output.put(key, data, self._fingerprint)
+        return shard_line(key, shard.num_rows + n_rejected, tally, size)
+
+
+def _to_table(event: Shard | FileEnd) -> pa.Table:
+    """Return a shard, or the end of a file, as one row of Arrow and JSON: nothing is pickled."""
+    import pyarrow as pa
+
+    number, data, rejects, error = 0, None, list[Reject](), None
+    if isinstance(event, FileEnd):
+        number, error = event.n_shards, event.error
+    else:
+        number, rejects, sink = event.number, event.rejects, pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, event.data.schema) as writer:
+            writer.write_batch(event.data)
+        data = sink.getvalue().to_pybytes()
+    columns = {
+        "file": pa.array([event.file], pa.int64()),
+        "number": pa.array([number], pa.int64()),
+        "data": pa.array([data], pa.large_binary()),
+        "rejects": pa.array(
+            [json.dumps([[r.source, r.line, r.reason, r.row] for r in rejects])], pa.large_string()
+        ),
+        "error": pa.array([error], pa.string()),
+    }
+    return pa.table(columns)
 
 
 def _connect(address: str) -> Any:

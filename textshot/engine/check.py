@@ -193,9 +193,6 @@ def _wide(geometry: CategoryGeometry) -> Iterator[Finding]:
             yield Finding(FindingKind.WIDE, geometry.labels[row], None, None, reason)
 
 
-_StatsOf = Callable[[Sequence[str]], TruncationStats]
-
-
 def check_texts(
     state: State, stats_of: Callable[[Sequence[str]], TruncationStats]
 ) -> list[Finding]:
