@@ -5,32 +5,32 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from job_files import content, write_rows
 
 from textshot.batch import categorize
-from textshot.batch.comparison import RunStats, compare, stability_index, z_score
+from textshot.batch.comparison import compare, stability_index, z_score
+from textshot.batch.report import Report
+from textshot.batch.tally import Tally
 from textshot.errors import TableError
 from textshot.testing import toy_engine
 from textshot.types import Category
 
 
-def side(counts, **other):
-    known = {
-        "fingerprint": "f",
-        "generation": 1,
-        "content": "c",
-        "encoder": "e",
-        "threshold": 0.3,
-        "written": sum(counts.values()),
-        "counts": counts,
-        "categories": [label for label in counts if label != "unknown"],
-        "scores": [sum(counts.values())],
+def side(counts, *, categories=None, scores=None, threshold=0.3, encoder="e", **index):
+    """A report of rows with these counts; `scores` are the bins of a histogram."""
+    n = sum(counts.values())
+    bins = {"known": scores or [n], "unknown": [0] * len(scores or [n])}
+    facts = {
+        "index": {"generation": 1, "content": "c"} | index,
+        "encoder": {"fingerprint": encoder},
+        "threshold": threshold,
+        "categories": categories or [label for label in counts if label != "unknown"],
     }
-    return RunStats(**{**known, **other})
+    tally = Tally(written=n, counts=counts, scores=bins)
+    return Report(tally=tally, fingerprint="f", facts=facts)
 
 
 def marks(drift):
@@ -114,7 +114,7 @@ def test_categories_are_new_or_gone_and_come_first():
 
 
 def test_a_category_that_no_row_got_is_not_gone():
-    drift = compare(side({"a": 50}), replace(side({"b": 50}), categories=["a", "b"]))
+    drift = compare(side({"a": 50}), side({"b": 50}, categories=["a", "b"]))
     assert [(c.label, c.now, c.mark) for c in drift.changes] == [
         ("b", 1.0, "new"),
         ("a", 0, "less"),
@@ -146,10 +146,10 @@ def test_scores_that_cannot_be_compared():
 def test_what_differs_beside_the_texts_is_said():
     before = side({"a": 1})
     assert compare(before, before).notes == ()
-    assert compare(before, replace(before, generation=3, content="d")).notes == (
+    assert compare(before, side({"a": 1}, generation=3, content="d")).notes == (
         "the index was generation 1, now 3",
     )
-    assert compare(before, replace(before, content="d", encoder="f", threshold=None)).notes == (
+    assert compare(before, side({"a": 1}, content="d", encoder="f", threshold=None)).notes == (
         "the index has other vectors: another index, or adapted to other texts",
         "the encoder changed",
         "the threshold was 0.300, now none",
@@ -188,7 +188,7 @@ def test_an_earlier_run_is_found_by_what_there_is_of_it(engine, output, named):
     assert second.drift.before == first.fingerprint
     assert (second.drift.generations, second.drift.rows) == ((1, 2), (297, 100))
     assert second.drift.changes[0].label == "lost card"
-    assert second.drift == compare(first.stats(), second.stats())
+    assert second.drift == compare(first, second)
 
 
 def test_a_copy_of_a_summary_will_do(engine):

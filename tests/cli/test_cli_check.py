@@ -21,7 +21,9 @@ def mixed_up():
 def test_json_is_what_the_library_finds(run, mixed_up):
     run("index", mixed_up, "-o", "mixed", "--encoder", "hashing")
     told = Engine.load("mixed").check()
-    expected = [json.loads(json.dumps({**asdict(f), "remedy": f.remedy})) for f in told]
+    expected = [
+        json.loads(json.dumps({**asdict(f), "title": f.title, "remedy": f.remedy})) for f in told
+    ]
     assert expected[0]["kind"] == "astray"
     shown = json.loads(run("check", "mixed", "--json").stdout)
     assert shown == {"categories": 3, "findings": expected, "texts": []}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textshot.types import UNKNOWN
+
+if TYPE_CHECKING:
+    from textshot.batch.report import Report
 
 ALPHA = 0.01
 """Significance level for all categories together (Bonferroni)."""
@@ -23,37 +26,6 @@ SHIFT, LARGE_SHIFT = 0.1, 0.25
 """Customary limits of the population stability index."""
 
 CLASSES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class RunStats:
-    """What is compared of a run.
-
-    Attributes:
-        fingerprint: of the run.
-        generation: of the index.
-        content: digest of the index.
-        encoder: fingerprint of the encoder.
-        threshold: of the run; None: every text got a category.
-        written: rows with an answer.
-        counts: rows of each category, "unknown" included.
-        categories: of the index.
-        scores: histogram of the scores; the bins are the same in all runs.
-    """
-
-    fingerprint: str
-    generation: int
-    content: str
-    encoder: str
-    threshold: float | None
-    written: int
-    counts: Mapping[str, int]
-    categories: Sequence[str]
-    scores: Sequence[int]
-
-    def share(self, label: str) -> float:
-        """Return the share of a category in all rows with an answer."""
-        return self.counts.get(label, 0) / self.written if self.written else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +91,9 @@ class Drift:
         return asdict(self)
 
 
-def compare(before: RunStats, now: RunStats) -> Drift:
+def compare(before: Report, now: Report) -> Drift:
     """Compare a run with an earlier one."""
-    old, new = set(before.categories), set(now.categories)
+    old, new = set(before.facts["categories"]), set(now.facts["categories"])
     limit = NormalDist().inv_cdf(1 - ALPHA / (2 * (len(old & new) + 1)))
     changes = [_change(before, now, label, limit) for label in old & new]
     changes += [Change(label, None, now.share(label), None, "new") for label in new - old]
@@ -131,7 +103,7 @@ def compare(before: RunStats, now: RunStats) -> Drift:
     psi, scores = _compare_scores(before, now)
     return Drift(
         before=before.fingerprint,
-        generations=(before.generation, now.generation),
+        generations=(before.facts["index"]["generation"], now.facts["index"]["generation"]),
         rows=(before.written, now.written),
         unknown=_change(before, now, UNKNOWN, limit),
         changes=tuple(changes),
@@ -141,37 +113,47 @@ def compare(before: RunStats, now: RunStats) -> Drift:
     )
 
 
-def _change(before: RunStats, now: RunStats, label: str, limit: float) -> Change:
-    z = z_score(before.counts.get(label, 0), before.written, now.counts.get(label, 0), now.written)
+def _change(before: Report, now: Report, label: str, limit: float) -> Change:
+    n, n_now = (report.tally.counts.get(label, 0) for report in (before, now))
+    z = z_score(n, before.written, n_now, now.written)
     mark = "" if z is None or abs(z) < limit else "more" if z > 0 else "less"
     return Change(label, before.share(label), now.share(label), z, mark)
 
 
-def _compare_scores(before: RunStats, now: RunStats) -> tuple[float | None, str]:
-    if before.encoder != now.encoder:
+def _compare_scores(before: Report, now: Report) -> tuple[float | None, str]:
+    if _encoder(before) != _encoder(now):
         return None, "not comparable: the encoder changed"
     if min(before.written, now.written) < MIN_SCORES:
         return None, f"too few texts to tell: each run needs {MIN_SCORES}"
-    psi = stability_index(before.scores, now.scores)
+    psi = stability_index(_scores(before), _scores(now))
     if psi < SHIFT:
         return psi, "no notable shift"
     return psi, "a shift" if psi < LARGE_SHIFT else "a large shift"
 
 
-def _notes(before: RunStats, now: RunStats) -> list[str]:
-    notes = []
-    if before.generation != now.generation:
-        notes.append(f"the index was generation {before.generation}, now {now.generation}")
-    elif before.content != now.content:
+def _notes(before: Report, now: Report) -> list[str]:
+    old, new, notes = before.facts["index"], now.facts["index"], []
+    if old["generation"] != new["generation"]:
+        notes.append(f"the index was generation {old['generation']}, now {new['generation']}")
+    elif old["content"] != new["content"]:
         notes.append("the index has other vectors: another index, or adapted to other texts")
-    if before.encoder != now.encoder:
+    if _encoder(before) != _encoder(now):
         notes.append("the encoder changed")
-    if before.threshold != now.threshold:
-        was, is_now = (
-            "none" if run.threshold is None else f"{run.threshold:.3f}" for run in (before, now)
-        )
+    thresholds = [report.facts["threshold"] for report in (before, now)]
+    if thresholds[0] != thresholds[1]:
+        was, is_now = ("none" if t is None else f"{t:.3f}" for t in thresholds)
         notes.append(f"the threshold was {was}, now {is_now}")
     return notes
+
+
+def _encoder(report: Report) -> str:
+    return str(report.facts["encoder"]["fingerprint"])
+
+
+def _scores(report: Report) -> list[int]:
+    """Return the histogram of the scores; the bins are the same in all runs."""
+    known, unknown = report.tally.scores["known"], report.tally.scores["unknown"]
+    return [a + b for a, b in zip(known, unknown, strict=True)]
 
 
 def z_score(n: int, total: int, n_now: int, total_now: int) -> float | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 
 from textshot.batch.tally import Tally, answer_and_count
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
+from textshot.engine.check import Finding, FindingKind
 from textshot.types import UNKNOWN
 
 MIN_ROWS = 20
@@ -33,60 +32,12 @@ MIN_MARGIN = 0.03
 _CHUNK = 4096
 
 
-class DiagnosticKind(StrEnum):
-    """What can look wrong, the most important first."""
-
-    UNKNOWN = "unknown"
-    LARGE = "large"
-    SMALL = "small"
-    CLOSE = "close"
-    FAINT = "faint"
-
-
-TITLES = {
-    DiagnosticKind.UNKNOWN: "Most texts are unknown",
-    DiagnosticKind.LARGE: "Far more than its share",
-    DiagnosticKind.SMALL: "No texts, or hardly any",
-    DiagnosticKind.CLOSE: "Mostly close calls",
-    DiagnosticKind.FAINT: "Barely above the threshold",
-}
-
-REMEDIES = {
-    DiagnosticKind.UNKNOWN: "Read some of them. Add those that belong to a category as its"
-    " examples: textshot correct INDEX TEXT LABEL. If many belong to none, add a category. With"
-    " labelled texts, textshot tune INDEX LABELLED sets the threshold.",
-    DiagnosticKind.LARGE: "Read some of its texts. Its example may be too general: replace it by a"
-    " narrower one, or add categories for the texts that do not belong there.",
-    DiagnosticKind.SMALL: "Your texts may use other words: add one of them as an example, textshot"
-    " labels add INDEX LABEL TEXT. If no such texts come, remove the category.",
-    DiagnosticKind.CLOSE: "Give both categories an example of what sets them apart, textshot labels"
-    " add INDEX LABEL TEXT, or merge them: textshot labels merge INDEX LABEL --into LABEL.",
-    DiagnosticKind.FAINT: "Its example is far from the texts it gets. Read some of them, and add"
-    " one that fits: textshot correct INDEX TEXT LABEL.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """A category that looks wrong.
-
-    Attributes:
-        kind: in which way.
-        label: the category, or "unknown".
-        reason: the figures.
-    """
-
-    kind: DiagnosticKind
-    label: str
-    reason: str
-
-
 def diagnose(
     tally: Tally,
     categories: Sequence[str],
     threshold: float | None,
     thresholds: Mapping[str, float] | None = None,
-) -> list[Diagnostic]:
+) -> list[Finding]:
     """Return what looks wrong, by kind, the most important category first.
 
     Args:
@@ -107,7 +58,7 @@ def diagnose(
 
 def diagnose_texts(
     engine: Engine, texts: Iterable[str], *, on_progress: Callable[[int], None] = lambda done: None
-) -> tuple[Tally, list[Diagnostic]]:
+) -> tuple[Tally, list[Finding]]:
     """Classify unlabelled texts; return their counts and which categories look wrong by these.
 
     Args:
@@ -126,13 +77,13 @@ def diagnose_texts(
     return tally, diagnose(tally, engine.index.labels, engine.decision.threshold, thresholds)
 
 
-def _unknown(tally: Tally) -> Iterator[Diagnostic]:
+def _unknown(tally: Tally) -> Iterator[Finding]:
     n = tally.counts.get(UNKNOWN, 0)
     if tally.written >= MIN_ROWS and n > MAX_UNKNOWN_RATE * tally.written:
-        yield Diagnostic(DiagnosticKind.UNKNOWN, UNKNOWN, f"{_share(n, tally.written)} texts")
+        yield Finding(FindingKind.UNKNOWN, UNKNOWN, f"{_share(n, tally.written)} texts")
 
 
-def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
+def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Finding]:
     n_known = tally.written - tally.counts.get(UNKNOWN, 0)
     if n_known < MIN_ROWS or len(categories) < 3:
         return
@@ -144,10 +95,10 @@ def _large(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
                 f"{_share(n, n_known)} texts with a category; {n / n_known / equal:.1f} times an"
                 " equal share"
             )
-            yield Diagnostic(DiagnosticKind.LARGE, label, reason)
+            yield Finding(FindingKind.LARGE, label, reason)
 
 
-def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
+def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Finding]:
     n_known = tally.written - tally.counts.get(UNKNOWN, 0)
     if not categories or n_known < MIN_ROWS * len(categories):
         return
@@ -158,10 +109,10 @@ def _small(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
             close = f"; second to “{other}” in {n_close:,} close calls" if n_close else ""
             share = _share(n, n_known) if n else f"none of {n_known:,}"
             reason = f"{share} texts with a category{close}"
-            yield Diagnostic(DiagnosticKind.SMALL, label, reason)
+            yield Finding(FindingKind.SMALL, label, reason)
 
 
-def _close(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
+def _close(tally: Tally, categories: Sequence[str]) -> Iterator[Finding]:
     partners = _partners(tally.pairs)
     for label in categories:
         n, n_close = tally.counts.get(label, 0), tally.close.get(label, 0)
@@ -169,7 +120,7 @@ def _close(tally: Tally, categories: Sequence[str]) -> Iterator[Diagnostic]:
             other, n_pair = partners.get(label, ("", 0))
             partner = f", {n_pair:,} of them with “{other}”" if n_pair else ""
             reason = f"{_share(n_close, n)} texts{partner}"
-            yield Diagnostic(DiagnosticKind.CLOSE, label, reason)
+            yield Finding(FindingKind.CLOSE, label, reason)
 
 
 def _faint(
@@ -177,7 +128,7 @@ def _faint(
     categories: Sequence[str],
     threshold: float | None,
     thresholds: Mapping[str, float],
-) -> Iterator[Diagnostic]:
+) -> Iterator[Finding]:
     for label in categories:
         n, limit = tally.counts.get(label, 0), thresholds.get(label, threshold)
         if n < MIN_ROWS or limit is None:
@@ -185,7 +136,7 @@ def _faint(
         mean = tally.sums[label] / n
         if mean - limit < MIN_MARGIN:
             reason = f"mean score {mean:.3f} of {n:,} texts; the threshold is {limit:.3f}"
-            yield Diagnostic(DiagnosticKind.FAINT, label, reason)
+            yield Finding(FindingKind.FAINT, label, reason)
 
 
 def _partners(pairs: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from textshot.batch.comparison import Drift, RunStats
+from textshot.batch.comparison import Drift
 from textshot.batch.run_log import Identity
 from textshot.batch.tally import Tally
 from textshot.batch.worker import Worker
@@ -76,6 +76,10 @@ class Report:
         """How many texts the encoder truncated."""
         return self.tally.truncation_stats
 
+    def share(self, label: str) -> float:
+        """Return the share of a category in all rows with an answer."""
+        return self.tally.counts.get(label, 0) / self.written if self.written else 0.0
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON: the same for the same run, however often it stopped."""
         return {
@@ -110,21 +114,6 @@ class Report:
             n_resumed=n_resumed,
             run=run,
             facts=record["facts"],
-        )
-
-    def stats(self) -> RunStats:
-        """Return what is compared with another run."""
-        known, unknown = self.tally.scores["known"], self.tally.scores["unknown"]
-        return RunStats(
-            fingerprint=self.fingerprint,
-            generation=self.facts["index"]["generation"],
-            content=self.facts["index"]["content"],
-            encoder=self.facts["encoder"]["fingerprint"],
-            threshold=self.facts["threshold"],
-            written=self.written,
-            counts=self.tally.counts,
-            categories=self.facts["categories"],
-            scores=[a + b for a, b in zip(known, unknown, strict=True)],
         )
 
 

@@ -49,10 +49,7 @@ def identity_of(worker: Worker, plan: Plan, options: JobOptions) -> dict[str, An
     return {
         "worker": VERSION,
         "index": {"generation": engine.index.generation, "content": engine.index.digest()},
-        "encoder": {
-            "fingerprint": engine.encoder.fingerprint,
-            "kind": engine.encoder.runtime,
-        },
+        "encoder": {"fingerprint": engine.encoder.fingerprint, "kind": engine.encoder.runtime},
         "options": {
             "text_columns": list(worker.text_columns),
             "threshold": worker.threshold,

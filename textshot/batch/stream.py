@@ -94,10 +94,7 @@ def _write(
     tally, columns = Tally(), worker.text_columns
     with (
         open_writer(
-            output,
-            worker.schema(table.schema),
-            format=options.output_format,
-            escape=options.escape,
+            output, worker.schema(table.schema), format=options.output_format, escape=options.escape
         ) as writer,
         RejectsFile(rejects) as rejects_file,  # closed first: no output without its rejects
     ):

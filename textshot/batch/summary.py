@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from pathlib import Path
-from typing import Any
 
 from textshot._files import write_atomic
 from textshot.batch.comparison import compare
-from textshot.batch.diagnostics import REMEDIES, TITLES, diagnose
+from textshot.batch.diagnostics import diagnose
 from textshot.batch.outputs import run_folders
 from textshot.batch.report import Report
 from textshot.batch.run_log import RUN, SUMMARY
 from textshot.batch.tally import BINS, CLOSE_MARGIN, Sample
+from textshot.engine.check import Finding
 from textshot.errors import TableError
 from textshot.reports.page import render
 from textshot.types import UNKNOWN
@@ -48,7 +48,7 @@ def read_summary(path: str | Path, own_run: Path) -> Report:
         )
     try:
         report = Report.from_dict(json.loads(file.read_bytes()), file.parent)
-        report.stats()
+        compare(report, report)  # reads all that a comparison needs
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TableError(
             f"{file}: is not a summary of textshot, or is damaged ({error!r}). Name the"
@@ -77,7 +77,7 @@ def _find_summary(path: Path) -> Path:
 def summarize(report: Report, before: Report | None = None) -> Report:
     """Write the page of a finished run; return the report compared with an earlier one."""
     if before is not None:
-        report = replace(report, drift=compare(before.stats(), report.stats()))
+        report = replace(report, drift=compare(before, report))
     if report.run is not None:
         write_atomic(report.run / PAGE, page_of(report).encode("utf-8"))
     return report
@@ -105,20 +105,18 @@ def page_of(report: Report) -> str:
         n_close=sum(tally.close.values()) - tally.close.get(UNKNOWN, 0),
         scores=histogram(scores, -1.0, facts["threshold"]),
         margins=histogram([tally.margins], 0.0),
-        diagnostics=list(_diagnostics(report)),
+        diagnostics=_diagnostics(report),
         pairs=close_pairs(tally.pairs)[: _LIMITS["pairs"]],
         limits=_LIMITS,
         close_margin=CLOSE_MARGIN,
     )
 
 
-def _diagnostics(report: Report) -> Iterator[dict[str, Any]]:
+def _diagnostics(report: Report) -> list[list[Finding]]:
+    """Return the findings of each kind."""
     facts = report.facts
-    diagnostics = diagnose(
-        report.tally, facts["categories"], facts["threshold"], facts["thresholds"]
-    )
-    for kind, members in groupby(diagnostics, key=lambda diagnostic: diagnostic.kind):
-        yield {"title": TITLES[kind], "remedy": REMEDIES[kind], "members": list(members)}
+    findings = diagnose(report.tally, facts["categories"], facts["threshold"], facts["thresholds"])
+    return [list(members) for _, members in groupby(findings, key=lambda finding: finding.kind)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,14 +69,13 @@ def check(
     findings = engine.check()
     diagnostics = [] if texts_path is None else _diagnostics(engine, texts_path, table)
     if as_json:
-        records = [{**asdict(finding), "remedy": finding.remedy} for finding in findings]
-        size = len(engine.index)
-        print_json({"categories": size, "findings": records, "texts": diagnostics})
+        found, of_texts = ([_finding_dict(f) for f in some] for some in (findings, diagnostics))
+        print_json({"categories": len(engine.index), "findings": found, "texts": of_texts})
         return
-    n = len(findings) + len(diagnostics)
-    _print_issues(findings, diagnostics)
-    issues = counted(n, "issue") if n else "No issues"
-    click.echo(f"{issues} found in {categories_text(len(engine.index))}.")
+    issues = [*findings, *diagnostics]
+    _print_issues(issues)
+    n_issues = counted(len(issues), "issue") if issues else "No issues"
+    click.echo(f"{n_issues} found in {categories_text(len(engine.index))}.")
 
 
 def _engine(path: str, engine_options: options.EngineOptions) -> Engine:
@@ -94,31 +93,31 @@ def _engine(path: str, engine_options: options.EngineOptions) -> Engine:
     )
 
 
-def _diagnostics(engine: Engine, path: str, table: TableOptions) -> list[dict[str, Any]]:
+def _diagnostics(engine: Engine, path: str, table: TableOptions) -> list[Finding]:
     """Return which categories look wrong by the answers to texts."""
-    from textshot.batch.diagnostics import REMEDIES, TITLES, diagnose_texts
+    from textshot.batch.diagnostics import diagnose_texts
 
     with progress("reading texts") as on_progress:
         texts = options.read_texts(path, table)
-        tally, diagnostics = diagnose_texts(engine, texts, on_progress=on_progress)
+        tally, findings = diagnose_texts(engine, texts, on_progress=on_progress)
     note_truncation(tally.truncation_stats)
-    return [{**asdict(d), "title": TITLES[d.kind], "remedy": REMEDIES[d.kind]} for d in diagnostics]
+    return findings
 
 
-def _print_issues(findings: Sequence[Finding], diagnostics: Sequence[dict[str, Any]]) -> None:
-    """Print issues by kind, with the remedy of each kind once."""
-    from textshot.engine.check import TITLES
+def _finding_dict(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "title": finding.title, "remedy": finding.remedy}
 
-    issues = [(TITLES[f.kind], f.remedy, _lines(f)) for f in findings]
-    issues += [(d["title"], d["remedy"], [f"{d['label']}: {d['reason']}"]) for d in diagnostics]
-    for title, members in groupby(issues, key=lambda issue: issue[0]):
+
+def _print_issues(findings: Sequence[Finding]) -> None:
+    """Print findings by kind, with the remedy of each kind once."""
+    for title, members in groupby(findings, key=lambda finding: finding.title):
         group = list(members)
         click.secho(f"{title} ({len(group)})", bold=True)
-        for _, _, lines in group[:_MAX_ISSUES]:
-            click.echo("\n".join(f"  {line}" for line in lines))
+        for finding in group[:_MAX_ISSUES]:
+            click.echo("\n".join(f"  {line}" for line in _lines(finding)))
         if len(group) > _MAX_ISSUES:
             click.echo(f"  and {len(group) - _MAX_ISSUES} more; --json prints all")
-        click.echo(f"  What to do: {group[0][1]}\n")
+        click.echo(f"  What to do: {group[0].remedy}\n")
 
 
 def _lines(finding: Finding) -> list[str]:

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import (
-    note,
-    percent,
-    print_json,
-    print_table,
-    threshold_text,
-)
+from textshot.cli.output import note, percent, print_json, print_table, threshold_text
 
 if TYPE_CHECKING:
     from textshot.engine import Engine, EngineInfo

@@ -57,8 +57,7 @@ class _Group(click.Group):
 
 
 @click.group(
-    cls=_Group,
-    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
 )
 @click.version_option(__version__, prog_name="textshot")
 @click.option("-v", "--verbose", is_flag=True, help="Log to stderr what is loaded and from where.")

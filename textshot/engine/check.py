@@ -1,4 +1,4 @@
-"""Findings: what will cost accuracy in categories, as far as their keys tell."""
+"""Findings: what looks wrong with categories, and what of it their keys alone tell."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class FindingKind(StrEnum):
     WIDE = "wide"
     LONG = "long"
     LANGUAGE = "language"
+    UNKNOWN = "unknown"
+    LARGE = "large"
+    SMALL = "small"
+    CLOSE = "close"
+    FAINT = "faint"
 
 
 TITLES = {
@@ -34,6 +39,11 @@ TITLES = {
     FindingKind.WIDE: "The examples have little in common",
     FindingKind.LONG: "Longer than the encoder reads",
     FindingKind.LANGUAGE: "Not what the encoder was made for",
+    FindingKind.UNKNOWN: "Most texts are unknown",
+    FindingKind.LARGE: "Far more than its share",
+    FindingKind.SMALL: "No texts, or hardly any",
+    FindingKind.CLOSE: "Mostly close calls",
+    FindingKind.FAINT: "Barely above the threshold",
 }
 
 REMEDIES = {
@@ -53,6 +63,17 @@ REMEDIES = {
     " windows reads more of a text, --max-length as much as the encoder was made for.",
     FindingKind.LANGUAGE: "Try an encoder of that language, or a multilingual one: textshot index"
     " --encoder NAME.",
+    FindingKind.UNKNOWN: "Read some of them. Add those that belong to a category as its"
+    " examples: textshot correct INDEX TEXT LABEL. If many belong to none, add a category. With"
+    " labelled texts, textshot tune INDEX LABELLED sets the threshold.",
+    FindingKind.LARGE: "Read some of its texts. Its example may be too general: replace it by a"
+    " narrower one, or add categories for the texts that do not belong there.",
+    FindingKind.SMALL: "Your texts may use other words: add one of them as an example, textshot"
+    " labels add INDEX LABEL TEXT. If no such texts come, remove the category.",
+    FindingKind.CLOSE: "Give both categories an example of what sets them apart, textshot labels"
+    " add INDEX LABEL TEXT, or merge them: textshot labels merge INDEX LABEL --into LABEL.",
+    FindingKind.FAINT: "Its example is far from the texts it gets. Read some of them, and add"
+    " one that fits: textshot correct INDEX TEXT LABEL.",
 }
 
 
@@ -62,17 +83,22 @@ class Finding:
 
     Attributes:
         kind: in which way.
-        label: the category; None: all of them.
+        label: the category, or "unknown"; None: all categories.
+        reason: why, in figures.
         other: the category that it gets mixed up with, if there is one.
         text: the example or description that it is about, if it is one and not private.
-        reason: why, in figures.
     """
 
     kind: FindingKind
     label: str | None
-    other: str | None
-    text: str | None
     reason: str
+    other: str | None = None
+    text: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The kind, for people."""
+        return TITLES[self.kind]
 
     @property
     def remedy(self) -> str:
@@ -105,7 +131,7 @@ def check_categories(state: State) -> list[Finding]:
     geometry = CategoryGeometry.of(state)
     if state.name_weight is not None and state.name_weight.uninformative:
         reason = 'names tell nothing about the examples, as "c17" would'
-        findings.append(Finding(FindingKind.NAME, None, None, None, reason))
+        findings.append(Finding(FindingKind.NAME, None, reason))
     else:
         findings += _names(geometry)
     findings += [*_astray(state, geometry), *_overlaps(state), *_wide(geometry)]
@@ -123,9 +149,8 @@ def _conflicts(state: State) -> Iterator[Finding]:
             first = seen.setdefault(normalized, entry.category.name)
             if first != entry.category.name:
                 reason = f"“{first}” has the same example"
-                yield Finding(
-                    FindingKind.CONFLICT, entry.category.name, first, example.text, reason
-                )
+                label = entry.category.name
+                yield Finding(FindingKind.CONFLICT, label, reason, first, example.text)
 
 
 def _astray(state: State, geometry: CategoryGeometry) -> Iterator[Finding]:
@@ -138,7 +163,7 @@ def _astray(state: State, geometry: CategoryGeometry) -> Iterator[Finding]:
                 f"its example has a cosine of {theirs:.2f} with “{other}” and"
                 f" {own:.2f} with what else stands for “{label}”"
             )
-            yield Finding(FindingKind.ASTRAY, label, other, key.text, reason)
+            yield Finding(FindingKind.ASTRAY, label, reason, other, key.text)
 
 
 def _worst(state: State, row: int, other: int) -> tuple[Key, float, float]:
@@ -164,7 +189,7 @@ def _names(geometry: CategoryGeometry) -> Iterator[Finding]:
                 f"what it is called is {ahead[row]:+.2f} nearer to its own examples than to others'"
                 f" (usual: {geometry.scale:+.2f})"
             )
-            yield Finding(FindingKind.NAME, geometry.labels[row], None, None, reason)
+            yield Finding(FindingKind.NAME, geometry.labels[row], reason)
 
 
 def _overlaps(state: State) -> Iterator[Finding]:
@@ -179,7 +204,7 @@ def _overlaps(state: State) -> Iterator[Finding]:
         if best[row] >= usual + OVERLAP_SHARE * (1 - usual) and not reported:
             label, other = state.labels[row], state.labels[others[row]]
             reason = f"its vector has a cosine of {best[row]:.2f} with that of “{other}”"
-            yield Finding(FindingKind.OVERLAP, label, other, None, f"{reason} (usual: {usual:.2f})")
+            yield Finding(FindingKind.OVERLAP, label, f"{reason} (usual: {usual:.2f})", other)
 
 
 def _wide(geometry: CategoryGeometry) -> Iterator[Finding]:
@@ -190,7 +215,7 @@ def _wide(geometry: CategoryGeometry) -> Iterator[Finding]:
                 f"the mean cosine of its examples is {within[row]:.2f}; of a usual category"
                 f" {usual:.2f}, of texts from two categories {between:.2f}"
             )
-            yield Finding(FindingKind.WIDE, geometry.labels[row], None, None, reason)
+            yield Finding(FindingKind.WIDE, geometry.labels[row], reason)
 
 
 def check_texts(
@@ -208,11 +233,11 @@ def check_texts(
     for label, text in keys if stats.n_truncated else ():
         if stats_of([text]).n_truncated:
             reason = f"longer than the {stats.limit} tokens that are read; the rest is not"
-            findings.append(Finding(FindingKind.LONG, label, None, text, reason))
+            findings.append(Finding(FindingKind.LONG, label, reason, text=text))
     if stats.high_subword_rate is not None:
         reason = (
             f"{100 * stats.high_subword_rate:.0f} % of the word pieces are parts of words that the"
             " encoder does not know (everyday English: about 5 %)"
         )
-        findings.append(Finding(FindingKind.LANGUAGE, None, None, None, reason))
+        findings.append(Finding(FindingKind.LANGUAGE, None, reason))
     return findings

@@ -101,11 +101,7 @@ def is_encoder(folder: str | Path) -> bool:
 
 
 def fetch_index(
-    repo_id: str,
-    *,
-    revision: str | None = None,
-    token: str | None = None,
-    api: HfApi | None = None,
+    repo_id: str, *, revision: str | None = None, token: str | None = None, api: HfApi | None = None
 ) -> Path:
     """Return the folder of an index in the cache of the hub, see `Engine.from_hub`."""
     try:

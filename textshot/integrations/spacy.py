@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -36,12 +36,12 @@ _ENCODERS = Encoders()  # shared by the components of one process
 class Settings:
     """The configuration of a component, see `make`."""
 
-    index: str | None
-    encoder: str | None
-    scope: Scope
-    threshold: Threshold
-    k: int
-    cats: bool
+    index: str | None = None
+    encoder: str | None = None
+    scope: Scope = "doc"
+    threshold: Threshold = "auto"
+    k: int = 3
+    cats: bool = True
 
     def __post_init__(self) -> None:
         if self.scope not in ("doc", "sentences"):
@@ -53,14 +53,7 @@ class Settings:
 @Language.factory(
     "textshot",
     assigns=["doc.cats", "doc._.textshot", "span._.textshot"],
-    default_config={
-        "index": None,
-        "encoder": None,
-        "scope": "doc",
-        "threshold": "auto",
-        "k": 3,
-        "cats": True,
-    },
+    default_config=asdict(Settings()),
 )
 def make(
     nlp: Language,

@@ -10,14 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from textshot.errors import TableError
-from textshot.io.batches import (
-    MAX_BATCH_CHARS,
-    Batch,
-    Reading,
-    limit_rows,
-    record_batch,
-    rejected,
-)
+from textshot.io.batches import MAX_BATCH_CHARS, Batch, Reading, limit_rows, record_batch, rejected
 from textshot.io.inputs import TextInput
 from textshot.io.lines import Slice, bounded_lines, line_slices, parsed
 from textshot.io.values import SURROGATES, json_field, json_text, json_texts

@@ -1,12 +1,6 @@
 """Networks that score texts against categories. Importing this needs no torch."""
 
-from textshot.networks.base import (
-    DESCRIPTION,
-    EXAMPLE,
-    NAME,
-    EpisodeEmbeddings,
-    Network,
-)
+from textshot.networks.base import DESCRIPTION, EXAMPLE, NAME, EpisodeEmbeddings, Network
 from textshot.networks.linear import Linear
 from textshot.networks.matching import Matching
 from textshot.networks.memory import Memory

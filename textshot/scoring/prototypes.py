@@ -40,11 +40,7 @@ def prototype(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray
 
 
 def category_prototypes(
-    network: Network,
-    keys: FloatArray,
-    rows: IntArray,
-    kinds: IntArray,
-    name_weight: float = 1.0,
+    network: Network, keys: FloatArray, rows: IntArray, kinds: IntArray, name_weight: float = 1.0
 ) -> FloatArray:
     """Return the prototype of each category in the context of the others.
 

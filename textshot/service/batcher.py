@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from textshot.service.errors import APIError
+from textshot.service.metrics import Metrics
 from textshot.service.options import ServiceOptions
 
 TIME_SLICE = 0.1
@@ -57,22 +58,6 @@ BatchFunction: TypeAlias = Callable[[Batch], list[tuple[Job, Any]]]
 """Fills `Job.vectors`; returns each complete job with its result or an exception."""
 
 
-class Observer(Protocol):
-    """Receives the figures of a batcher."""
-
-    def observe_queue(self, tokens: int) -> None:
-        """Set the number of tokens in the queue."""
-
-    def observe_batch(self, tokens: int, seconds: float) -> None:
-        """Add a batch."""
-
-    def observe_wait(self, seconds: float) -> None:
-        """Add the time from the arrival of a request to its first batch."""
-
-    def count_dropped(self, reason: str) -> None:
-        """Count a request that ended without a result."""
-
-
 class Batcher:
     """Collects texts into batches and runs one batch at a time.
 
@@ -82,8 +67,8 @@ class Batcher:
     encoder guarantees that.
     """
 
-    def __init__(self, run: BatchFunction, options: ServiceOptions, observer: Observer) -> None:
-        self._run, self._options, self._observer = run, options, observer
+    def __init__(self, run: BatchFunction, options: ServiceOptions, metrics: Metrics) -> None:
+        self._run, self._options, self._metrics = run, options, metrics
         self._queue = FairQueue()
         self._jobs: set[Job] = set()
         self._queued_tokens = self._running_tokens = 0
@@ -118,7 +103,7 @@ class Batcher:
         if not background:
             timer = loop.call_later(self._options.deadline, self._miss_deadline, job)
         job.result.add_done_callback(lambda _: self._finish(job, timer))
-        self._observer.observe_queue(self._queued_tokens)
+        self._metrics.observe_queue(self._queued_tokens)
         self._not_empty.set()
         return job.result
 
@@ -148,7 +133,7 @@ class Batcher:
 
     def _miss_deadline(self, job: Job) -> None:
         if not job.result.done():
-            self._observer.count_dropped("deadline")
+            self._metrics.count_dropped("deadline")
             limit = f"no answer within {self._options.deadline:g} seconds"
             message = f"{limit}. Send fewer texts, try again later, or start more replicas"
             job.result.set_exception(APIError(503, "deadline", message, retry_after=1))
@@ -157,11 +142,11 @@ class Batcher:
         if timer is not None:
             timer.cancel()
         if job.result.cancelled():
-            self._observer.count_dropped("cancelled")
+            self._metrics.count_dropped("cancelled")
         self._queued_tokens -= job.queued_tokens
         job.queued_tokens = 0
         self._jobs.discard(job)
-        self._observer.observe_queue(self._queued_tokens)
+        self._metrics.observe_queue(self._queued_tokens)
 
     async def _run_batches(self) -> None:
         loop = asyncio.get_running_loop()
@@ -195,7 +180,7 @@ class Batcher:
             if job.result.done():  # cancelled, or past its deadline
                 continue
             if job not in batch and job.queued_tokens == sum(job.tokens):
-                self._observer.observe_wait(now - job.arrival)
+                self._metrics.observe_wait(now - job.arrival)
             batch[job].append(position)
             size = job.tokens[position]
             tokens += size
@@ -205,7 +190,7 @@ class Batcher:
         if not self._queue:
             self._not_empty.clear()
         self._running_tokens = tokens
-        self._observer.observe_queue(self._queued_tokens)
+        self._metrics.observe_queue(self._queued_tokens)
         return list(batch.items())
 
     def _max_batch_tokens(self) -> float:
@@ -215,7 +200,7 @@ class Batcher:
         return min(self._options.batch_tokens, slices)
 
     def _measure(self, seconds: float) -> None:
-        self._observer.observe_batch(self._running_tokens, seconds)
+        self._metrics.observe_batch(self._running_tokens, seconds)
         rate = self._running_tokens / max(seconds, 1e-6)
         # A short batch is a poor measure of the speed of a full one.
         weight = _SMOOTHING * min(1.0, seconds / TIME_SLICE)

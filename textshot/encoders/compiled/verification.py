@@ -167,12 +167,7 @@ def _store(graph: Graph, path: Path) -> str | None:
 
 
 def _verify(
-    model: CompiledModel,
-    tokenizer: Tokenizer,
-    graph: Graph,
-    precision: str,
-    *,
-    quick: bool = False,
+    model: CompiledModel, tokenizer: Tokenizer, graph: Graph, precision: str, *, quick: bool = False
 ) -> Verification:
     """Compare with the reference on all probe texts, or on a few of them."""
     from safetensors.numpy import load

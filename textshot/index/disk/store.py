@@ -16,12 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from textshot import _files
-from textshot.errors import (
-    ConflictError,
-    IndexFormatError,
-    IndexNotFoundError,
-    PublishError,
-)
+from textshot.errors import ConflictError, IndexFormatError, IndexNotFoundError, PublishError
 from textshot.index.disk import files
 from textshot.index.disk.format import MAX_FILE_BYTES, from_files, to_files
 from textshot.index.disk.manifest import (
