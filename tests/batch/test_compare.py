@@ -1,4 +1,4 @@
-"""Drift, with a pencil: shares, their chance, scores; and the earlier run that it is told from."""
+"""Two runs compared, with a pencil: shares, their significance; and how an earlier run is found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from job_files import content, write_rows
 
 from textshot.batch import categorize
-from textshot.batch.comparison import compare, stability_index, z_score
+from textshot.batch.comparison import compare, z_score
 from textshot.batch.report import Report
 from textshot.batch.tally import Tally
 from textshot.errors import TableError
@@ -19,17 +19,15 @@ from textshot.testing import toy_engine
 from textshot.types import Category
 
 
-def side(counts, *, categories=None, scores=None, threshold=0.3, encoder="e", **index):
-    """A report of rows with these counts; `scores` are the bins of a histogram."""
-    n = sum(counts.values())
-    bins = {"known": scores or [n], "unknown": [0] * len(scores or [n])}
+def side(counts, *, categories=None, threshold=0.3, encoder="e", **index):
+    """A report of rows with these counts."""
     facts = {
         "index": {"generation": 1, "content": "c"} | index,
         "encoder": {"fingerprint": encoder},
         "threshold": threshold,
         "categories": categories or [label for label in counts if label != "unknown"],
     }
-    tally = Tally(written=n, counts=counts, scores=bins)
+    tally = Tally(written=sum(counts.values()), counts=counts)
     return Report(tally=tally, fingerprint="f", facts=facts)
 
 
@@ -56,28 +54,6 @@ def test_two_shares_are_apart_by_standard_errors():
 )
 def test_of_too_few_nothing_is_said(counts):
     assert z_score(*counts) is None
-
-
-def test_the_same_scores_are_stable():
-    assert stability_index([10, 20, 30], [10, 20, 30]) == 0.0
-    assert stability_index([10, 20, 30], [100, 200, 300]) == pytest.approx(0.0)
-
-
-def test_the_stability_index_with_a_pencil():
-    # halves become three quarters and one: 0.25 ln 1.5 - 0.25 ln 0.5 = 0.25 ln 3
-    assert stability_index([50, 50], [75, 25]) == pytest.approx(0.25 * math.log(3))
-    assert stability_index([50, 50], [750, 250]) == pytest.approx(0.25 * math.log(3))
-
-
-def test_bins_are_joined_to_a_tenth_of_the_earlier_rows_each():
-    assert stability_index([4, 6, 90], [6, 4, 90]) == 0.0
-    assert stability_index([50, 48, 2], [50, 2, 48]) == 0.0  # the rest is of the last class
-    assert stability_index([0, 0, 100], [30, 30, 40]) == 0.0  # one class says nothing
-
-
-def test_a_class_that_is_empty_now_counts_as_half_a_row():
-    expected = (0.005 - 0.5) * math.log(0.005 / 0.5) + (1 - 0.5) * math.log(1 / 0.5)
-    assert stability_index([50, 50], [0, 100]) == pytest.approx(expected)
 
 
 def test_what_is_more_than_chance_is_marked():
@@ -121,28 +97,6 @@ def test_a_category_that_no_row_got_is_not_gone():
     ]
 
 
-@pytest.mark.parametrize(
-    ("now", "psi", "words"),
-    [
-        ([250, 250], 0.0, "no notable shift"),
-        ([320, 180], 0.14 * math.log(0.64 / 0.36), "no notable shift"),
-        ([340, 160], 0.18 * math.log(0.68 / 0.32), "a shift"),
-        ([375, 125], 0.25 * math.log(3), "a large shift"),
-    ],
-)
-def test_words_for_the_scores(now, psi, words):
-    drift = compare(side({"a": 500}, scores=[250, 250]), side({"a": 500}, scores=now))
-    assert drift.psi == pytest.approx(psi)
-    assert drift.scores == words
-
-
-def test_scores_that_cannot_be_compared():
-    few = compare(side({"a": 499}), side({"a": 5000}))
-    assert (few.psi, few.scores) == (None, "too few texts to tell: each run needs 500")
-    other = compare(side({"a": 500}), side({"a": 500}, encoder="another"))
-    assert (other.psi, other.scores) == (None, "not comparable: the encoder changed")
-
-
 def test_what_differs_beside_the_texts_is_said():
     before = side({"a": 1})
     assert compare(before, before).notes == ()
@@ -158,7 +112,7 @@ def test_what_differs_beside_the_texts_is_said():
 
 def test_nothing_can_be_compared_with_nothing():
     drift = compare(side({}), side({}))
-    assert (drift.changes, drift.unknown.verdict, drift.psi) == ((), "too few to tell", None)
+    assert (drift.changes, drift.unknown.verdict) == ((), "too few to tell")
 
 
 @pytest.fixture

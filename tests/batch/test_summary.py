@@ -322,7 +322,6 @@ def test_the_comparison_is_a_section(engine, report):
     text = section((second.run / "summary.html").read_text(), "What changed since run")
     assert text.startswith(f"What changed since run {report.fingerprint}")
     assert "texts 297 before, 198 now" in text
-    assert "scores too few texts to tell" in text
     assert "note the index has other vectors" in text
     assert re.search(r"lost card . \d+\.\d % \+\d+\.\d new", text)
     assert re.search(r"unknown \d+\.\d % \d+\.\d % [+-]\d+\.\d (no|more|less)", text)

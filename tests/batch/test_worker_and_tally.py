@@ -11,7 +11,7 @@ import pytest
 from job_files import text_of
 
 from textshot import Category, Engine
-from textshot.batch.tally import BINS, CLOSE_MARGIN, Tally, answer_and_count
+from textshot.batch.tally import BINS, CLOSE_MARGIN, Tally, count
 from textshot.batch.worker import Worker
 from textshot.testing import HashingEncoder, toy_engine
 
@@ -19,6 +19,10 @@ from textshot.testing import HashingEncoder, toy_engine
 @pytest.fixture(scope="module")
 def engine():
     return toy_engine(threshold=0.25)
+
+
+def tally_of(worker, data, n_rejected):
+    return count(worker, worker.answer(data), n_rejected)
 
 
 def batch_of(texts):
@@ -67,7 +71,7 @@ def test_one_category_has_no_second():
     one = Engine.build([Category("parcel")], encoder=HashingEncoder(), threshold=None)
     answered = worker_of(one).answer(batch_of(["my parcel"]))
     assert answered.runners_up.tolist() == [-1]
-    _, tally = answer_and_count(worker_of(one), batch_of(["my parcel"]), 0)
+    tally = tally_of(worker_of(one), batch_of(["my parcel"]), 0)
     assert (tally.counts, tally.pairs) == ({"parcel": 1}, [])
 
 
@@ -85,10 +89,10 @@ def test_probabilities_come_with_a_tuned_engine(engine):
 
 def test_the_tally_of_parts_is_that_of_the_whole(engine):
     worker, texts = worker_of(engine), [text_of(i) for i in range(400)]
-    whole = answer_and_count(worker, batch_of(texts), 5)[1]
+    whole = tally_of(worker, batch_of(texts), 5)
     joined = Tally()
     for i in range(0, 400, 30):
-        joined += answer_and_count(worker, batch_of(texts[i : i + 30]), 5 * (i == 30))[1]
+        joined += tally_of(worker, batch_of(texts[i : i + 30]), 5 * (i == 30))
     assert {k: round(v, 9) for k, v in joined.sums.items()} == {
         k: round(v, 9) for k, v in whole.sums.items()
     }
@@ -97,7 +101,7 @@ def test_the_tally_of_parts_is_that_of_the_whole(engine):
 
 def test_a_tally_counts_what_classify_says(engine):
     texts = [text_of(i) for i in range(400)]
-    tally = answer_and_count(worker_of(engine), batch_of(texts), 3)[1]
+    tally = tally_of(worker_of(engine), batch_of(texts), 3)
     found = engine.classify(texts, k=2)
     labels = [p.label or "unknown" for p in found]
     assert (tally.read, tally.written, tally.rejected) == (403, 400, 3)
@@ -118,5 +122,5 @@ def test_a_tally_counts_what_classify_says(engine):
 def test_a_tally_comes_back_from_json(engine):
     import json
 
-    tally = answer_and_count(worker_of(engine), batch_of([text_of(i) for i in range(100)]), 1)[1]
+    tally = tally_of(worker_of(engine), batch_of([text_of(i) for i in range(100)]), 1)
     assert Tally.from_dict(json.loads(json.dumps(tally.to_dict()))) == tally

@@ -27,7 +27,6 @@ late parcel      50.0 %  72.0 %   +22.0  more
 job application   0.0 %   0.0 %    +0.0  too few to tell
 login problem     0.0 %   0.0 %    +0.0  too few to tell
 opening hours     0.0 %   0.0 %    +0.0  too few to tell
-scores: too few texts to tell: each run needs 500
 """
 
 
@@ -80,7 +79,7 @@ def test_json_has_the_comparison(run, index, weeks):
         drift["changes"][0].items()
         >= {"label": "refund request", "before": 0.5, "now": 0.08}.items()
     )
-    assert drift["psi"] is None
+    assert drift["notes"] == []
 
 
 def test_many_categories_are_cut_to_a_screen(run, weeks):
@@ -89,7 +88,7 @@ def test_many_categories_are_cut_to_a_screen(run, weeks):
     run("index", "c.csv", "-o", "many", "--encoder", "hashing")
     run("categorize", "many", weeks[0], "-o", "first.csv")
     result = run("categorize", "many", weeks[1], "-o", "second.csv", "--compare", "first.csv")
-    assert "\nand 10 more categories\nscores: " in result.stdout
+    assert result.stdout.endswith("\nand 10 more categories\n")
 
 
 def test_what_differs_beside_the_texts_is_said(run, index, weeks):

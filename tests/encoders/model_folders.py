@@ -2,6 +2,8 @@
 
 import json
 
+from textshot.encoders.fingerprint import ModelConfig
+
 MODULES = ("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")
 
 
@@ -16,3 +18,7 @@ def write_modules(folder, modules=MODULES, package="sentence_transformers.models
         for i, (kind, path) in enumerate(modules)
     ]
     write_json(folder / "modules.json", entries)
+
+
+def model_fingerprint(folder, **settings):
+    return ModelConfig(folder, "a model", "a folder", **settings).fingerprint()

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from model_folders import model_fingerprint
 from safetensors.numpy import load_file, save_file
 
 from textshot import Category, Engine, OneShotClassifier
 from textshot.encoders import DEFAULT_ENCODER, load_encoder
 from textshot.encoders import adapter as module
 from textshot.encoders.adapter import GENERAL, SHIPPED_FOLDER, read_adapter, write_adapter
-from textshot.encoders.fingerprint import model_fingerprint
 from textshot.encoders.model_folder import file_sha256
 from textshot.errors import EncoderError, EncoderNotFoundError, InvalidTextsError
 from textshot.networks import make_network, save_network

@@ -5,11 +5,11 @@ import threading
 
 import numpy as np
 import pytest
-from model_folders import write_json
+from model_folders import model_fingerprint, write_json
 from test_encoder_base import in_new_process
 
 from textshot.encoders import load_encoder
-from textshot.encoders.fingerprint import ModelConfig, effective_max_length, model_fingerprint
+from textshot.encoders.fingerprint import ModelConfig, effective_max_length
 from textshot.encoders.model_folder import read_modules
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 from textshot.errors import EncoderError, InvalidTextsError

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from model_folders import model_fingerprint
 
 from textshot.encoders import load_encoder
-from textshot.encoders.fingerprint import model_fingerprint
 from textshot.encoders.long_texts import MAX_WINDOWS, OVERLAP, Windows, pool_windows
 from textshot.errors import EncoderError
 

@@ -3,10 +3,10 @@ import shutil
 import time
 
 import pytest
-from model_folders import MODULES, write_json, write_modules
+from model_folders import MODULES, model_fingerprint, write_json, write_modules
 from test_encoder_base import HEAVY, in_new_process
 
-from textshot.encoders.fingerprint import effective_max_length, model_fingerprint, pooling_modes
+from textshot.encoders.fingerprint import effective_max_length, pooling_modes
 from textshot.encoders.model_folder import Module, read_modules
 from textshot.errors import EncoderError
 
@@ -28,8 +28,8 @@ def test_the_fingerprint_of_a_real_model_takes_less_than_a_second(bundled_folder
 def test_the_fingerprint_needs_no_heavy_library(bundled_folder):
     code = (
         "import sys; from pathlib import Path\n"
-        "from textshot.encoders.fingerprint import model_fingerprint\n"
-        f"model_fingerprint(Path({str(bundled_folder)!r}))\n"
+        "from textshot.encoders.fingerprint import ModelConfig\n"
+        f"ModelConfig(Path({str(bundled_folder)!r}), '', '').fingerprint()\n"
         f"print([m for m in {HEAVY} if m in sys.modules])"
     )
     assert in_new_process(code).stdout.strip() == "[]"

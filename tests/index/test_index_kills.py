@@ -79,7 +79,7 @@ def writers():
     ) as process:
         yield Writers(process)
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def load(folder):

@@ -76,7 +76,7 @@ def test_a_named_pipe_is_read_once(tmp_path, read, name):
     feeder = threading.Thread(target=(tmp_path / name).write_bytes, args=[data])
     feeder.start()
     found = read(tmp_path / name, batch_rows=9)
-    feeder.join(10)
+    feeder.join(60)
     assert found.columns == ("b",)
     assert [reject.line for reject in found.rejects] == [10, 11]
 

@@ -161,7 +161,7 @@ except TableError as error:
 def test_a_full_disk_leaves_the_previous_file(tmp_path, name):
     (tmp_path / name).write_text("old")
     run = [sys.executable, "-W", "error", "-c", FILL_THE_DISK, str(tmp_path / name)]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60)
     assert "cannot be written (File too large); the previous file is unchanged" in done.stdout
     assert done.stderr == ""
     assert (tmp_path / name).read_text() == "old"
@@ -170,6 +170,6 @@ def test_a_full_disk_leaves_the_previous_file(tmp_path, name):
 
 def test_a_full_disk_without_a_previous_file_leaves_none(tmp_path):
     run = [sys.executable, "-c", FILL_THE_DISK, str(tmp_path / "a.csv")]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60)
     assert "no file was written" in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -157,4 +157,4 @@ def test_indexes_of_one_encoder_share_it(folder: Path, tmp_path: Path):
     both = [ServedIndex(name, tmp_path / name, encoders) for name in ("index", "other")]
     for served in both:
         served.refresh()
-    assert both[0].current.encoder is both[1].current.encoder
+    assert both[0].current.engine.encoder is both[1].current.engine.encoder

@@ -60,7 +60,7 @@ def test_descriptions_come_by_name():
         (("hello", "Unknown"), "no_label"),
         (("a apple", "a"), "duplicates"),
         ((" a apple ", "a"), "duplicates"),
-        (("A  Apple!", "a"), "near_duplicates"),
+        (("A  Apple!", "a"), "duplicates"),
     ],
 )
 def test_rows_of_no_use_are_left_out_and_counted(row, count):
@@ -73,7 +73,7 @@ def test_rows_of_no_use_are_left_out_and_counted(row, count):
 def test_a_text_of_two_categories_is_dropped_from_both_and_its_sources_are_named():
     corpus, report = made(*filler("a", "b"), ("both", "a"), ("both", "b"), ("both", "b"))
     assert "both" not in corpus.texts
-    assert (report.contradictions, report.near_contradictions, report.kept) == (3, 0, 6)
+    assert (report.contradictions, report.kept) == (3, 6)
     assert report.sources == ("f.csv:8 ('a'), f.csv:9 ('b')",)
     assert "both" not in " ".join(report.lines())
 
@@ -81,7 +81,7 @@ def test_a_text_of_two_categories_is_dropped_from_both_and_its_sources_are_named
 def test_nearly_the_same_text_in_two_categories_is_dropped_too():
     corpus, report = made(*filler("a", "b"), ("Card 12 lost", "a"), ("card 7 lost!", "b"))
     assert len(corpus) == 6
-    assert (report.contradictions, report.near_contradictions) == (0, 2)
+    assert report.contradictions == 2
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_nearly_the_same_text_in_two_categories_is_dropped_too():
 )
 def test_what_counts_as_nearly_the_same(one, other, same):
     _, report = made(*filler("a", "b"), (one, "a"), (other, "a"))
-    assert report.near_duplicates == same
+    assert report.duplicates == same
 
 
 def test_counts_add_up_to_the_rows():
@@ -120,9 +120,7 @@ def test_counts_add_up_to_the_rows():
         report.no_text,
         report.no_label,
         report.duplicates,
-        report.near_duplicates,
         report.contradictions,
-        report.near_contradictions,
         report.too_few_texts,
     )
     assert sum(parts) == report.rows == 64

@@ -1,9 +1,8 @@
-"""Compare a run with an earlier one: shares of categories, unknown rate, scores."""
+"""Compare a run with an earlier one: shares of categories, unknown rate, what was run."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -18,14 +17,6 @@ ALPHA = 0.01
 
 MIN_EXPECTED = 5.0
 """Rows of a category to expect in each run; below, the z-test does not hold."""
-
-MIN_SCORES = 500
-"""Rows in each run; of fewer, chance alone looks like a shift of the scores."""
-
-SHIFT, LARGE_SHIFT = 0.1, 0.25
-"""Customary limits of the population stability index."""
-
-CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +58,6 @@ class Drift:
         rows: with an answer, the earlier first.
         unknown: change of the unknown rate.
         changes: of the categories; marked ones first, then by size.
-        psi: population stability index of the scores; None: not comparable.
-        scores: what that means, or why they are not comparable.
         notes: what else differs.
     """
 
@@ -77,8 +66,6 @@ class Drift:
     rows: tuple[int, int]
     unknown: Change
     changes: tuple[Change, ...]
-    psi: float | None
-    scores: str
     notes: tuple[str, ...]
 
     @property
@@ -100,15 +87,12 @@ def compare(before: Report, now: Report) -> Drift:
     changes += [Change(label, before.share(label), None, None, "gone") for label in old - new]
     ranks = {"new": 0, "gone": 0, "more": 1, "less": 1, "": 2}
     changes.sort(key=lambda change: (ranks[change.mark], -abs(change.points), change.label))
-    psi, scores = _compare_scores(before, now)
     return Drift(
         before=before.fingerprint,
         generations=(before.facts["index"]["generation"], now.facts["index"]["generation"]),
         rows=(before.written, now.written),
         unknown=_change(before, now, UNKNOWN, limit),
         changes=tuple(changes),
-        psi=psi,
-        scores=scores,
         notes=tuple(_notes(before, now)),
     )
 
@@ -118,17 +102,6 @@ def _change(before: Report, now: Report, label: str, limit: float) -> Change:
     z = z_score(n, before.written, n_now, now.written)
     mark = "" if z is None or abs(z) < limit else "more" if z > 0 else "less"
     return Change(label, before.share(label), now.share(label), z, mark)
-
-
-def _compare_scores(before: Report, now: Report) -> tuple[float | None, str]:
-    if _encoder(before) != _encoder(now):
-        return None, "not comparable: the encoder changed"
-    if min(before.written, now.written) < MIN_SCORES:
-        return None, f"too few texts to tell: each run needs {MIN_SCORES}"
-    psi = stability_index(_scores(before), _scores(now))
-    if psi < SHIFT:
-        return psi, "no notable shift"
-    return psi, "a shift" if psi < LARGE_SHIFT else "a large shift"
 
 
 def _notes(before: Report, now: Report) -> list[str]:
@@ -150,12 +123,6 @@ def _encoder(report: Report) -> str:
     return str(report.facts["encoder"]["fingerprint"])
 
 
-def _scores(report: Report) -> list[int]:
-    """Return the histogram of the scores; the bins are the same in all runs."""
-    known, unknown = report.tally.scores["known"], report.tally.scores["unknown"]
-    return [a + b for a, b in zip(known, unknown, strict=True)]
-
-
 def z_score(n: int, total: int, n_now: int, total_now: int) -> float | None:
     """Return the z statistic of two proportions, n of `total` and `n_now` of `total_now`.
 
@@ -168,24 +135,3 @@ def z_score(n: int, total: int, n_now: int, total_now: int) -> float | None:
         return None
     variance = pooled * (1 - pooled) * (1 / total + 1 / total_now)
     return (n_now / total_now - n / total) / math.sqrt(variance)
-
-
-def stability_index(before: Sequence[int], now: Sequence[int]) -> float:
-    """Return the population stability index of two histograms with the same bins.
-
-    Bins are joined until each class has a tenth of the earlier rows; what is left joins the last
-    one. An empty class counts as half a row.
-    """
-    classes, a, b = list[list[int]](), 0, 0
-    for n, n_now in zip(before, now, strict=True):
-        a, b = a + n, b + n_now
-        if a >= sum(before) / CLASSES:
-            classes.append([a, b])
-            a = b = 0
-    classes[-1][0] += a
-    classes[-1][1] += b
-    index = 0.0
-    for n, n_now in classes:
-        p, q = max(n, 0.5) / sum(before), max(n_now, 0.5) / sum(now)
-        index += (q - p) * math.log(q / p)
-    return index

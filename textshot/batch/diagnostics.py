@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from textshot.batch.tally import Tally, answer_and_count
+from textshot.batch.tally import Tally, count
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.engine.check import Finding, FindingKind
@@ -71,7 +71,7 @@ def diagnose_texts(
     worker, iterator, tally = Worker.for_columns(engine, ["text"], ["text"]), iter(texts), Tally()
     while chunk := list(islice(iterator, _CHUNK)):
         data = pa.RecordBatch.from_pydict({"text": pa.array(chunk, pa.string())})
-        tally += answer_and_count(worker, data, 0)[1]
+        tally += count(worker, worker.answer(data), 0)
         on_progress(len(chunk))
     thresholds = {c.name: c.threshold for c in engine.categories if c.threshold is not None}
     return tally, diagnose(tally, engine.index.labels, engine.decision.threshold, thresholds)

@@ -163,12 +163,11 @@ def _row_bytes(
 ) -> float:
     """Return the bytes of a row in the output: the sample is written to a temporary folder."""
     with TemporaryDirectory() as folder:
-        name, format = path, options.output_format
-        if path == STDIO:
-            format = format or Format.CSV
-        else:
+        name = path
+        if path != STDIO:
             output = open_job_output(path, replace(options, run=folder), sources)
             name = output.part((0, 0)) if isinstance(output, FolderOutput) else path
+        format = options.output_format or (Format.CSV if path == STDIO else None)
         copy = Path(folder, Path(name).name)
         with open_writer(copy, answered.schema, format=format, escape=options.escape) as writer:
             writer.write(answered)

@@ -14,6 +14,7 @@ from typing import Any
 from textshot._files import make_folder, write_atomic
 from textshot.batch import local
 from textshot.batch.inputs import find_sources
+from textshot.batch.local import Run
 from textshot.batch.options import JobOptions, OnCounts, OnProgress
 from textshot.batch.outputs import Output, open_job_output
 from textshot.batch.plan import Plan, make_plan
@@ -100,8 +101,7 @@ def _run(
             report = Report.from_dict(log.finished, log.folder, len(log.shards))
         else:
             stack.callback(_delete_if_empty, log, output)
-            job = _Job(log, output, plan, worker, options)
-            report = job.run(on_progress, on_counts)
+            report = _answer(Run(plan, worker, output, log, options), on_progress, on_counts)
         report = summarize(report, before)
         if options.review is None:
             return report
@@ -131,75 +131,65 @@ def _adaptation_texts(plan: Plan, folder: Path) -> list[str]:
     return list(texts)
 
 
-class _Job:
-    """A started run."""
+def _answer(run: Run, on_progress: OnProgress, on_counts: OnCounts) -> Report:
+    """Answer the unfinished shards and complete the output."""
+    n_resumed, counts = len(run.log.shards), Counter[str]()
+    for tally in run.log.tallies():
+        counts.update(tally.counts)
+    if run.options.runner == "ray":
+        from textshot.batch import ray
 
-    def __init__(
-        self, log: RunLog, output: Output, plan: Plan, worker: Worker, options: JobOptions
-    ) -> None:
-        self.log, self.output, self.plan = log, output, plan
-        self.worker, self.options = worker, options
+        run_shards = ray.run_shards
+    else:
+        run_shards = local.run_shards
+    with closing(run_shards(run, on_progress)) as lines:
+        for line in lines:
+            run.log.commit(line)
+            if "tally" in line:
+                counts.update(line["tally"]["counts"])
+                on_counts(counts)
+    return _finish(run, n_resumed)
 
-    def run(self, on_progress: OnProgress, on_counts: OnCounts) -> Report:
-        """Run the unfinished shards and complete the output."""
-        n_resumed, counts = len(self.log.shards), Counter[str]()
-        for tally in self.log.tallies():
-            counts.update(tally.counts)
-        if self.options.runner == "ray":
-            from textshot.batch import ray
 
-            run_shards = ray.run_shards
-        else:
-            run_shards = local.run_shards
-        lines = run_shards(self.worker, self.plan, self.output, self.log, self.options, on_progress)
-        with closing(lines):
-            for line in lines:
-                self.log.commit(line)
-                if "tally" in line:
-                    counts.update(line["tally"]["counts"])
-                    on_counts(counts)
-        return self._finish(n_resumed)
+def _finish(run: Run, n_resumed: int) -> Report:
+    log, output, sources = run.log, run.output, run.plan.sources
+    keys, tally = sorted(log.shards), Tally()
+    for shard_tally in log.tallies():
+        tally += shard_tally
+    failed = [(sources[file].path, error) for file, (_, error) in sorted(log.ends.items()) if error]
+    if len(failed) == len(sources) and not tally.read:
+        raise TableError(failed[0][1])
+    parts = [key for key in keys if log.shards[key].bytes is not None]
+    output.close(parts, run.worker.schema(run.plan.schema), log.fingerprint)
+    n_rejected = output.close_rejects(keys)
+    _check_count(run, tally, n_rejected)
+    info = run.worker.engine.info
+    report = Report(
+        tally=tally,
+        columns=dict(run.worker.names) | dict(run.worker.metadata),
+        text_columns=tuple(run.plan.text_columns),
+        failed=failed,
+        rejects_path=output.rejects if n_rejected else None,
+        adaptation=info.adaptation,
+        threshold=info.decision.threshold,
+        fingerprint=log.fingerprint,
+        n_resumed=n_resumed,
+        run=log.folder,
+        facts=facts_of(run.worker, log.identity),
+    )
+    log.finish(report.to_dict() | output.state())
+    if not failed:  # else the same call tries the failed files again
+        output.finish()
+    return report
 
-    def _finish(self, n_resumed: int) -> Report:
-        log, output, sources = self.log, self.output, self.plan.sources
-        keys, tally = sorted(log.shards), Tally()
-        for shard_tally in log.tallies():
-            tally += shard_tally
-        failed = [
-            (sources[file].path, error) for file, (_, error) in sorted(log.ends.items()) if error
-        ]
-        if len(failed) == len(sources) and not tally.read:
-            raise TableError(failed[0][1])
-        parts = [key for key in keys if log.shards[key].bytes is not None]
-        output.close(parts, self.worker.schema(self.plan.schema), log.fingerprint)
-        n_rejected = output.close_rejects(keys)
-        self._check_count(tally, n_rejected)
-        info = self.worker.engine.info
-        report = Report(
-            tally=tally,
-            columns=dict(self.worker.names) | dict(self.worker.metadata),
-            text_columns=tuple(self.plan.text_columns),
-            failed=failed,
-            rejects_path=output.rejects if n_rejected else None,
-            adaptation=info.adaptation,
-            threshold=info.decision.threshold,
-            fingerprint=log.fingerprint,
-            n_resumed=n_resumed,
-            run=log.folder,
-            facts=facts_of(self.worker, log.identity),
+
+def _check_count(run: Run, tally: Tally, n_rejected: int) -> None:
+    n_read = sum(shard.rows for shard in run.log.shards.values())
+    if n_read != tally.written + n_rejected:
+        raise TableError(
+            f"{run.output.path}: {n_read} rows were read, but {tally.written} written and"
+            f" {n_rejected} rejected. Start again with --restart, and please report this"
         )
-        log.finish(report.to_dict() | output.state())
-        if not failed:  # else the same call tries the failed files again
-            output.finish()
-        return report
-
-    def _check_count(self, tally: Tally, n_rejected: int) -> None:
-        n_read = sum(shard.rows for shard in self.log.shards.values())
-        if n_read != tally.written + n_rejected:
-            raise TableError(
-                f"{self.output.path}: {n_read} rows were read, but {tally.written} written and"
-                f" {n_rejected} rejected. Start again with --restart, and please report this"
-            )
 
 
 def _resume_or_start(log: RunLog, output: Output, options: JobOptions) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,7 +19,7 @@ from textshot.batch.outputs import Output
 from textshot.batch.plan import Plan
 from textshot.batch.run_log import Line, RunLog, end_line, shard_line
 from textshot.batch.shards import FileEnd, Shard, read_shards
-from textshot.batch.tally import Tally, answer_and_count
+from textshot.batch.tally import Tally, count
 from textshot.batch.worker import Worker, with_cache
 from textshot.encoders import Encoder
 from textshot.encoders.compiled.graphs import n_cores
@@ -37,21 +37,26 @@ _MIN_BYTES = 16 << 20
 _worker: Worker | None = None
 
 
-def run_shards(
-    worker: Worker,
-    plan: Plan,
-    output: Output,
-    log: RunLog,
-    options: JobOptions,
-    on_progress: OnProgress,
-) -> Generator[Line, None, None]:
+@dataclass(frozen=True)
+class Run:
+    """What the shards of a job need: where they come from, what answers, where they go."""
+
+    plan: Plan
+    worker: Worker
+    output: Output
+    log: RunLog
+    options: JobOptions
+
+
+def run_shards(run: Run, on_progress: OnProgress) -> Generator[Line, None, None]:
     """Write the parts of all unfinished shards; yield the line to log for each."""
+    plan, worker, output, log, options = run.plan, run.worker, run.output, run.log, run.options
     shards = read_shards(
         plan, options.shard_rows, finished=log.rows_of_finished_files(), selection=options.rows
     )
     processes = options.processes or default_processes(worker.engine.encoder, plan.offsets[-1])
-    run = _in_process if processes == 1 else _in_processes
-    events = run(worker, shards, lambda shard: shard.key in log.shards, processes)
+    answers = _in_process if processes == 1 else _in_processes
+    events = answers(worker, shards, lambda shard: shard.key in log.shards, processes)
     with closing(events):
         for event, answer in events:
             if isinstance(event, FileEnd):
@@ -87,7 +92,8 @@ def _in_process(
         if isinstance(event, FileEnd) or is_finished(event):
             yield event, None
         else:
-            yield event, answer_and_count(worker, event.data, len(event.rejects))
+            answered = worker.answer(event.data)
+            yield event, (answered.data, count(worker, answered, len(event.rejects)))
 
 
 def _in_processes(
@@ -166,4 +172,5 @@ def _end_with(parent: object) -> None:
 
 def _answer(data: pa.RecordBatch, n_rejected: int) -> _Answer:
     assert _worker is not None
-    return answer_and_count(_worker, data, n_rejected)
+    answered = _worker.answer(data)
+    return answered.data, count(_worker, answered, n_rejected)

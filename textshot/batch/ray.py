@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textshot.batch.local import Run
 from textshot.batch.options import JobOptions, OnProgress
 from textshot.batch.outputs import Output
 from textshot.batch.plan import Plan
-from textshot.batch.run_log import Key, Line, RunLog, end_line, shard_line
+from textshot.batch.run_log import Key, Line, end_line, shard_line
 from textshot.batch.shards import FileEnd, Shard, read_file
-from textshot.batch.tally import answer_and_count
+from textshot.batch.tally import count
 from textshot.batch.worker import Worker
 from textshot.errors import TextshotError
 from textshot.io import Reject
@@ -66,32 +67,26 @@ def import_ray() -> Any:
     return ray
 
 
-def run_shards(
-    worker: Worker,
-    plan: Plan,
-    output: Output,
-    log: RunLog,
-    options: JobOptions,
-    on_progress: OnProgress,
-) -> Generator[Line, None, None]:
+def run_shards(run: Run, on_progress: OnProgress) -> Generator[Line, None, None]:
     """Write the parts of all unfinished shards; yield the line to log for each.
 
     Every node must see the input and the output under the same paths.
     """
-    ray, folder, n_files = _connect(options.ray_address or "local"), Path.cwd(), len(plan.sources)
+    ray, folder, log = _connect(run.options.ray_address or "local"), Path.cwd(), run.log
+    n_files = len(run.plan.sources)
     files = [file for file in range(n_files) if file not in log.ends]
     lines = (
         ray.data.from_items([{"file": i} for i in files], override_num_blocks=max(1, len(files)))
         .map_batches(
             # Not the CPU share of an actor, or Ray would fuse both steps into one.
-            _Reader(str(folder), plan, options, frozenset(log.shards)),
+            _Reader(str(folder), run.plan, run.options, frozenset(log.shards)),
             batch_format="pyarrow",
             batch_size=1,
             num_cpus=0.5,
         )
         .map_batches(
             _Writer,
-            fn_constructor_args=(str(folder), worker, output, log.fingerprint),
+            fn_constructor_args=(str(folder), run.worker, run.output, log.fingerprint),
             batch_format="pyarrow",
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors(ray)),
@@ -102,7 +97,7 @@ def run_shards(
         for row in lines.iter_rows():
             line = json.loads(row["line"])
             if rejects := [Reject(*values) for values in json.loads(row["rejects"])]:
-                output.write_rejects((line["file"], line["shard"]), rejects)
+                run.output.write_rejects((line["file"], line["shard"]), rejects)
             yield line
             on_progress(line.get("rows", 0), len(log.ends) / n_files)
     except ray.exceptions.RayTaskError as error:  # such as a full disk, or a missing encoder
@@ -159,8 +154,9 @@ class _Writer:
         key, n_rejected = (row["file"], row["number"]), len(json.loads(row["rejects"]))
         with pa.ipc.open_stream(row["data"]) as reader:
             shard = reader.read_next_batch()
-        data, tally = answer_and_count(self._worker, shard, n_rejected)
-        size = self._output.put(key, data, self._fingerprint)
+        answered = self._worker.answer(shard)
+        tally = count(self._worker, answered, n_rejected)
+        size = self._output.put(key, answered.data, self._fingerprint)
         return shard_line(key, shard.num_rows + n_rejected, tally, size)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from textshot.batch.options import JobOptions, OnProgress
 from textshot.batch.report import Report
 from textshot.batch.shards import reject_blank
-from textshot.batch.tally import Tally, answer_and_count
+from textshot.batch.tally import Tally, count
 from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
@@ -101,8 +101,9 @@ def _write(
         for batch in options.rows.selected(batches):
             valid = reject_blank(batch, columns, table.source)
             rejects_file.write(*valid.rejects)
-            data, counts = answer_and_count(worker, valid.data, len(valid.rejects))
-            writer.write(data)
+            answered = worker.answer(valid.data)
+            counts = count(worker, answered, len(valid.rejects))
+            writer.write(answered.data)
             tally += counts
             on_progress(counts.read, table.fraction)
     return tally

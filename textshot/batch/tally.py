@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textshot.batch.worker import AnsweredRows, Worker
 from textshot.encoders import TruncationStats
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 CLOSE_MARGIN = 0.02
 """A smaller margin is a close call: another example or another word may change the answer."""
@@ -99,17 +96,8 @@ class Tally:
         return self
 
 
-def answer_and_count(
-    worker: Worker, data: pa.RecordBatch, n_rejected: int
-) -> tuple[pa.RecordBatch, Tally]:
-    """Answer the valid rows of a shard and count them."""
-    answered = worker.answer(data)
-    stats = worker.engine.truncation_stats(answered.texts)
-    return answered.data, count(answered, n_rejected, stats)
-
-
-def count(answered: AnsweredRows, n_rejected: int, stats: TruncationStats) -> Tally:
-    """Count the rows of a shard."""
+def count(worker: Worker, answered: AnsweredRows, n_rejected: int) -> Tally:
+    """Count the rows of a shard that a worker answered, and those that were rejected."""
     labels, rows, scores = answered.labels, answered.rows, answered.scores
     unknown = rows == len(labels) - 1
     close = answered.margins < CLOSE_MARGIN
@@ -132,7 +120,7 @@ def count(answered: AnsweredRows, n_rejected: int, stats: TruncationStats) -> Ta
         pairs=_most_frequent(
             Counter({(labels[a], labels[b]): n for (a, b), n in pairs.items() if b >= 0})
         ),
-        truncation_stats=stats,
+        truncation_stats=worker.engine.truncation_stats(answered.texts),
     )
 
 

@@ -149,7 +149,5 @@ def _print_drift(drift: Drift) -> None:
     n_left = len(drift.changes) - len(changes)
     if n_left:
         click.echo(f"and {counted(n_left, 'more category', 'more categories')}")
-    psi = "" if drift.psi is None else f" (population stability index {drift.psi:.3f})"
-    click.echo(f"scores: {drift.scores}{psi}")
     for line in drift.notes:
         click.echo(f"note: {line}")

@@ -38,14 +38,8 @@ _POOLINGS = {"mean": "mean", "cls": "first", "lasttoken": "last"}
 _PENALTIES = (0.03, 0.1, 0.3)  # for changing a row
 _MAP_PENALTY = 1e-4  # for the matrix, relative to the size of what it maps
 _HELD_OUT = 0.1
-_MODULES = [
-    {
-        "idx": 0,
-        "name": "0",
-        "path": "",
-        "type": "sentence_transformers.sentence_transformer.modules.StaticEmbedding",
-    }
-]
+_MODULE = "sentence_transformers.sentence_transformer.modules.StaticEmbedding"
+_MODULES = [{"idx": 0, "name": "0", "path": "", "type": _MODULE}]
 
 
 def distill(

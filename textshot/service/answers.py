@@ -40,7 +40,7 @@ class BatchClassifier:
     def __call__(self, batch: Batch) -> Results:
         """Fill in vectors; return each complete job with its result or an exception."""
         results: Results = []
-        for part in _grouped(batch, lambda item: id(item[0].task.snapshot.encoder)):
+        for part in _grouped(batch, lambda item: id(item[0].task.snapshot.engine.encoder)):
             results += _encode(part)
         failed = {job for job, _ in results}
         complete = [
@@ -99,7 +99,7 @@ def _body(snapshot: Snapshot, texts: Sequence[str], predictions: Sequence[Predic
             "predictions": [prediction_json(text, prediction) for text, prediction in pairs],
             "index": snapshot.name,
             "index_generation": snapshot.generation,
-            "encoder_fingerprint": snapshot.encoder.fingerprint,
+            "encoder_fingerprint": snapshot.engine.encoder.fingerprint,
         }
     )
 
@@ -120,7 +120,7 @@ def _encode(batch: Batch) -> Results:
     """Encode texts with one encoder; return the jobs whose own texts cannot be encoded."""
     texts = [job.texts[position] for job, positions in batch for position in positions]
     try:
-        rows = iter(batch[0][0].task.snapshot.encoder.encode(texts))
+        rows = iter(batch[0][0].task.snapshot.engine.encoder.encode(texts))
     except Exception as error:
         if len(batch) == 1:
             return [(batch[0][0], error)]

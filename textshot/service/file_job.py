@@ -118,7 +118,7 @@ class QueuedEncoder(Encoder):
     def __init__(
         self, snapshot: Snapshot, batcher: Batcher, loop: asyncio.AbstractEventLoop
     ) -> None:
-        inner: Encoder = snapshot.encoder
+        inner: Encoder = snapshot.engine.encoder
         super().__init__(
             inner.name,
             dim=inner.dim,
@@ -131,7 +131,7 @@ class QueuedEncoder(Encoder):
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts, float32 of shape (n_texts, dim)."""
         if not texts:
-            return self._snapshot.encoder.encode(texts)
+            return self._snapshot.engine.encoder.encode(texts)
         future = asyncio.run_coroutine_threadsafe(self._encode(list(texts)), self._loop)
         vectors: FloatArray = future.result()
         return vectors

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from textshot.encoders import Encoder
 from textshot.engine import Engine
 from textshot.engine.encoder_identity import Encoders
 from textshot.errors import ConflictError, TextshotError
@@ -41,11 +40,6 @@ class Snapshot:
     engine: Engine
     generation: int
     loaded_at: datetime
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder of the index."""
-        return self.engine.encoder
 
 
 class ServedIndex:

@@ -1,7 +1,7 @@
 """Train an encoder on few-shot episodes, so that it recognises categories it has never seen."""
 
-from textshot.training.config import TrainConfig
+from textshot.training.config import TrainCallbacks, TrainConfig
 from textshot.training.output import TrainReport
-from textshot.training.train import TrainCallbacks, train, train_splits
+from textshot.training.train import train, train_splits
 
 __all__ = ["TrainCallbacks", "TrainConfig", "TrainReport", "train", "train_splits"]

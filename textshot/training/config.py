@@ -20,6 +20,21 @@ OnProgress = Callable[[int, float | None], None]
 """Called with the number of texts or steps done since the last call, and the share done in all."""
 
 
+@dataclass(frozen=True)
+class TrainCallbacks:
+    """Functions that report on a run.
+
+    Attributes:
+        on_message: called with a line of text now and then.
+        on_encoding: called with the number of texts encoded since the last call, and their share.
+        on_step: called with the number of steps done since the last call, and their share.
+    """
+
+    on_message: OnMessage = lambda line: None
+    on_encoding: OnProgress = lambda done, share: None
+    on_step: OnProgress = lambda done, share: None
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """The options of a training run; docs/benchmarks.md measures the defaults.

@@ -42,10 +42,9 @@ _LETTERS = _Letters()
 class CorpusReport:
     """Counts of the rows. All but `categories` are rows, and they add up to `rows`.
 
-    `duplicates` and `near_duplicates` repeat a text of their category, which is kept once;
-    `contradictions` and `near_contradictions` have a text that other categories have too, and are
-    dropped from all. `sources` shows some of these. `too_few` are the categories that are left
-    out, with `too_few_texts` texts in all.
+    `duplicates` have a text of their category again, or nearly: it is kept once. `contradictions`
+    have a text that other categories have too, and are dropped from all; `sources` shows some.
+    `too_few` are the categories that are left out, with `too_few_texts` texts in all.
     """
 
     rows: int = 0
@@ -54,9 +53,7 @@ class CorpusReport:
     no_text: int = 0
     no_label: int = 0
     duplicates: int = 0
-    near_duplicates: int = 0
     contradictions: int = 0
-    near_contradictions: int = 0
     sources: tuple[str, ...] = ()
     too_few: tuple[str, ...] = ()
     too_few_texts: int = 0
@@ -65,15 +62,16 @@ class CorpusReport:
     def lines(self) -> list[str]:
         """Return the report for people; it names sources and categories, never a text."""
         lines = [f"{self.kept} texts of {self.categories} categories, from {self.rows} rows"]
-        contradictions = self.contradictions + self.near_contradictions
         lines += [
             f"{n} {what}"
             for n, what in (
                 (self.no_text, "rows without a text, left out"),
                 (self.no_label, "rows without a label, left out"),
-                (self.duplicates, "texts that their category has already, left out"),
-                (self.near_duplicates, "nearly the same as another of the category, left out"),
-                (contradictions, "texts that several categories have, left out of all of them"),
+                (self.duplicates, "texts that their category has already, or nearly, left out"),
+                (
+                    self.contradictions,
+                    "texts that several categories have, left out of all of them",
+                ),
             )
             if n
         ]
@@ -121,19 +119,12 @@ def _deduplicate(groups: Iterable[list[_Row]], report: CorpusReport) -> Iterator
         if any(row.label != group[0].label for row in group):
             _count_contradictions(group, report)
             continue
-        repeats = len(group) - len({row.text.strip() for row in group})
-        report.duplicates += repeats
-        report.near_duplicates += len(group) - 1 - repeats
+        report.duplicates += len(group) - 1
         yield group[0]
 
 
 def _count_contradictions(group: list[_Row], report: CorpusReport) -> None:
-    labels: dict[str, set[str]] = {}
-    for row in group:
-        labels.setdefault(row.text.strip(), set()).add(row.label)
-    exact = sum(len(labels[row.text.strip()]) > 1 for row in group)
-    report.contradictions += exact
-    report.near_contradictions += len(group) - exact
+    report.contradictions += len(group)
     if len(report.sources) < _MAX_SOURCES:
         first = {row.label: f"{row.source} ({row.label!r})" for row in reversed(group)}
         report.sources += (shorten(first[label] for label in sorted(first)),)

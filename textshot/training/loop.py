@@ -12,7 +12,7 @@ from textshot.errors import TrainingError
 from textshot.networks import Network
 from textshot.training import checkpoint
 from textshot.training.checkpoint import Progress, copy_weights, set_weights
-from textshot.training.config import MIN_STEPS, OnMessage, OnProgress, TrainConfig
+from textshot.training.config import MIN_STEPS, TrainCallbacks, TrainConfig
 from textshot.training.data import TrainingData
 from textshot.training.split_encoder import SplitEncoder
 from textshot.training.step import Step
@@ -63,8 +63,7 @@ class Run:
         folder: where the checkpoint is kept.
         identity: of texts, encoder and options; a checkpoint of another run is refused.
         begun: `time.monotonic()` at the start of `config.minutes`.
-        on_message: called with a line of text now and then.
-        on_progress: called with the number of steps done since the last call, and their share.
+        callbacks: functions that report on the run.
     """
 
     def __init__(
@@ -77,11 +76,10 @@ class Run:
         *,
         identity: str,
         begun: float,
-        on_message: OnMessage,
-        on_progress: OnProgress,
+        callbacks: TrainCallbacks,
     ) -> None:
         self._encoder, self._network, self._data, self._config = encoder, network, data, config
-        self._folder, self._on_message, self._on_progress = folder, on_message, on_progress
+        self._folder, self._callbacks = folder, callbacks
         self._step = Step(encoder, network, data.train, config, data.kept)
         self._start = copy_weights(self._step)
         clock = time.monotonic()
@@ -95,12 +93,12 @@ class Run:
             self._write()
         else:
             self.progress, self._best = resumed
-            on_message(f"resuming at step {self.progress.step} of {self.progress.steps}")
+            callbacks.on_message(f"resuming at step {self.progress.step} of {self.progress.steps}")
 
     def learn(self) -> None:
         """Do the remaining steps."""
         progress, written = self.progress, time.monotonic()
-        self._on_progress(progress.step, progress.step / progress.steps)
+        self._callbacks.on_step(progress.step, progress.step / progress.steps)
         begun = time.monotonic() - progress.seconds
         while progress.step < progress.steps and not progress.stopped:
             loss = self._step(progress.step, progress.steps)
@@ -110,7 +108,7 @@ class Run:
                 break
             progress.step += 1
             progress.losses.append(loss)
-            self._on_progress(1, progress.step / progress.steps)
+            self._callbacks.on_step(1, progress.step / progress.steps)
             if progress.step % self._config.eval_every == 0 or progress.step == progress.steps:
                 self._evaluate()
             elif time.monotonic() - written < _CHECKPOINT_SECONDS:
@@ -164,7 +162,7 @@ class Run:
         if validation.selection_score > progress.best_score:
             progress.best_step, progress.best_score = progress.step, validation.selection_score
             self._best = copy_weights(self._step)
-        self._on_message(
+        self._callbacks.on_message(
             f"step {progress.step} of {progress.steps}: loss {loss:.3f}, held-out categories"
             f" {100 * validation.accuracy:.1f} % (frozen {100 * self.frozen.accuracy:.1f} %)"
         )

@@ -6,13 +6,12 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textshot.encoders import Encoder, clean_texts, load_encoder
 from textshot.errors import EncoderError, InvalidTextsError
-from textshot.training.config import OnMessage, OnProgress, TrainConfig
+from textshot.training.config import OnMessage, TrainCallbacks, TrainConfig
 from textshot.training.corpus import Splits, check_enough, split_categories
 from textshot.training.corpus_preparation import prepare_corpus
 from textshot.training.output import (
@@ -33,21 +32,6 @@ if TYPE_CHECKING:
 
 VALID_SHARE = 0.25
 """Share of the categories that is held out where no split is given."""
-
-
-@dataclass(frozen=True)
-class TrainCallbacks:
-    """Functions that report on a run.
-
-    Attributes:
-        on_message: called with a line of text now and then.
-        on_encoding: called with the number of texts encoded since the last call, and their share.
-        on_step: called with the number of steps done since the last call, and their share.
-    """
-
-    on_message: OnMessage = lambda line: None
-    on_encoding: OnProgress = lambda done, share: None
-    on_step: OnProgress = lambda done, share: None
 
 
 def train(
@@ -173,8 +157,7 @@ def _begin(
         work,
         identity=_identity(encoder, splits, config, keep),
         begun=begun,
-        on_message=callbacks.on_message,
-        on_progress=callbacks.on_step,
+        callbacks=callbacks,
     )
     return run, model
 
