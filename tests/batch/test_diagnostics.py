@@ -28,7 +28,7 @@ def test_nothing_at_all_looks_well():
     assert diagnosed({}, categories=["a", "b"], threshold=0.3) == []
 
 
-def test_unknown_is_told_when_most_are():
+def test_unknown_is_reported_when_most_are():
     assert diagnosed({"a": 50, "unknown": 50}) == []
     assert diagnosed({"a": 49, "unknown": 51}) == [
         (FindingKind.UNKNOWN, "unknown", "51 of 100 (51.0 %) texts")
@@ -57,7 +57,7 @@ def test_of_many_categories_one_is_large_with_five_times_its_share():
     assert found[2].endswith("5.2 times an equal share")
 
 
-def test_a_category_without_rows_is_told_when_there_are_plenty():
+def test_a_category_without_rows_is_reported_when_there_are_plenty():
     assert diagnosed({"a": 29, "b": 30}, categories=["a", "b", "c"]) == []  # 20 for each are needed
     assert diagnosed({"a": 30, "b": 30}, categories=["a", "b", "c"]) == [
         (FindingKind.SMALL, "c", "none of 60 texts with a category"),

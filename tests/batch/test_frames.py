@@ -188,7 +188,7 @@ def test_polars_keeps_its_types(engine):
     assert found["label"].to_list() == ["late parcel", None]
 
 
-def test_what_is_no_frame_is_told_with_what_to_do(engine):
+def test_what_is_no_frame_is_reported_with_what_to_do(engine):
     with pytest.raises(TableError, match=r"a LazyFrame has no rows yet. Pass what its collect\(\)"):
         categorize_frame(pl.LazyFrame({"text": ["a"]}), engine)
     with pytest.raises(TableError, match=r"a builtins.list is not a supported frame"):

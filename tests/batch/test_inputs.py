@@ -51,7 +51,7 @@ def test_hidden_files_and_notes_of_other_programs_are_left_out():
     assert found.skipped == ()
 
 
-def test_files_of_no_known_format_are_told_and_left_out_of_folders():
+def test_files_of_no_known_format_are_reported_and_left_out_of_folders():
     make("in/a.csv", "in/read.me")
     found = find_sources(["in"])
     assert [source.path for source in found.sources] == ["in/a.csv"]
@@ -74,7 +74,7 @@ def test_a_pattern_leaves_out_the_notes_of_other_programs_unless_they_are_meant(
     assert paths("out/_*.csv") == ["out/_old.csv"]
 
 
-def test_what_is_skipped_is_told_once():
+def test_what_is_skipped_is_reported_once():
     make("in/a.csv", "in/deep/read.me")
     assert find_sources(["in/**", "in"]).skipped == ("in/deep/read.me",)
 

@@ -228,7 +228,7 @@ def test_a_folder_with_something_else_is_left_alone(engine):
     assert names("mine") == ["letter.txt"]
 
 
-def test_of_two_jobs_on_one_output_the_second_is_told_and_touches_nothing(engine):
+def test_of_two_jobs_on_one_output_the_second_is_reported_and_touches_nothing(engine):
     write_rows("in.csv", 300)
     with pytest.raises(Stop):
         categorize(engine, "in.csv", "parts/", shard_rows=100, on_progress=stop_after(1))
@@ -310,7 +310,7 @@ def test_the_first_rows_or_a_sample_of_them(engine):
     assert 400 < other.read < 600
 
 
-def test_progress_is_told_by_rows_and_by_the_share_of_all_files(engine):
+def test_progress_is_reported_by_rows_and_by_the_share_of_all_files(engine):
     write_rows("a.csv", 200)
     write_rows("b.csv", 200)
     told = []
@@ -347,7 +347,7 @@ def test_an_adapted_job_adapts_once(engine, monkeypatch):
     assert whole.tally == report.tally
 
 
-def test_what_was_answered_so_far_is_told_with_what_was_done_before(engine):
+def test_what_was_answered_so_far_is_reported_with_what_was_done_before(engine):
     write_rows("in.csv", 1000)
     told = []
     with pytest.raises(Stop):

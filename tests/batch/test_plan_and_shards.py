@@ -132,7 +132,7 @@ def test_a_file_without_the_text_is_left_out_with_the_reason():
     assert ends[2].error.startswith("c.csv: its text is in ('Text',), that of the files before")
 
 
-def test_where_no_file_can_be_used_the_first_reason_is_told():
+def test_where_no_file_can_be_used_the_first_reason_is_reported():
     Path("a.csv").write_text("id,body\n1,x\n")
     Path("b.csv").write_text("")
     with pytest.raises(TableError, match=r"a.csv: there is no column 'text'.*and 1 more files"):

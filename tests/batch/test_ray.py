@@ -252,7 +252,7 @@ def test_a_cluster_that_asks_for_a_token(engine, inputs):
     assert not Path("wrong").exists()
 
 
-def test_what_goes_wrong_on_a_node_is_said_as_it_is_here(cluster, engine, inputs, monkeypatch):
+def test_what_goes_wrong_on_a_node_is_reported_as_it_is_here(cluster, engine, inputs, monkeypatch):
     with pytest.raises(TableError, match="limit does not work with runner ray"):
         categorize(engine, "*.csv", "ray/", runner="ray", ray_address=cluster.address, limit=5)
     with pytest.raises(TextshotError, match=r"Ray cannot be reached at 127\.0\.0\.1:1: "):

@@ -235,7 +235,7 @@ def test_what_is_no_text_stays():
     assert visible(None) is None
 
 
-def test_files_that_failed_are_told_with_the_reason(engine):
+def test_files_that_failed_are_reported_with_the_reason(engine):
     write_rows("a.csv", 50)
     Path("b.csv").write_text("id,body\n1,x\n")
     report = categorize(engine, ["a.csv", "b.csv"], "out.csv")
@@ -265,7 +265,7 @@ def test_hundreds_of_categories_are_all_there(report):
     assert "only." not in text
 
 
-def test_thousands_of_categories_are_cut_and_that_is_said(report):
+def test_thousands_of_categories_are_cut_and_that_is_reported(report):
     large = with_counts(report, {f"category {i:04}": 5000 - i for i in range(1500)})
     text = section(page_of(large), "Categories ")
     assert "category 0999" in text
@@ -273,7 +273,7 @@ def test_thousands_of_categories_are_cut_and_that_is_said(report):
     assert "501 smaller categories are in summary.json only." in text  # "unknown" is one of them
 
 
-def test_what_looks_wrong_is_told_with_what_to_do(engine):
+def test_what_looks_wrong_is_reported_with_what_to_do(engine):
     Path("in.csv").write_text("text\n" + "my money back\n" * 40 + "zzz qqq\n" * 60)
     text = section(page_of(categorize(engine, "in.csv", "out.csv")), "What looks wrong")
     assert "Most texts are unknown unknown : 60 of 100 (60.0 %) texts" in text
@@ -302,7 +302,7 @@ def test_no_rows_and_no_categories():
     assert "1 rows read 0 written 1 rejected 0.0 % unknown (0)" in text
 
 
-def test_options_that_change_the_answers_are_told(engine):
+def test_options_that_change_the_answers_are_reported(engine):
     write_rows("in.csv", 300)
     some = categorize(engine, "in.csv", "a.csv", sample=0.5, seed=3, threshold=None)
     run = section(page_of(some), "What was run")

@@ -148,7 +148,7 @@ def test_a_file_url_is_a_file(engine, tmp_path):
         ("a.csv", "memory://full/", {"run": "run"}, "memory://full/: this folder holds files"),
     ],
 )
-def test_what_cannot_be_done_is_said(engine, store, source, target, options, message):
+def test_what_cannot_be_done_is_reported(engine, store, source, target, options, message):
     write_rows("a.csv", 10)
     store.pipe_file("/full/else.txt", b"x")
     with pytest.raises(TableError, match=message):

@@ -142,7 +142,7 @@ def test_few_draws_stay_away_from_the_published_figures(data, monkeypatch):
         command.main()
 
 
-def test_a_set_that_is_not_there_is_said_with_its_source(tmp_path):
+def test_a_set_that_is_not_there_is_reported_with_its_source(tmp_path):
     for folder in {folder.partition("/")[0] for folder in FOLDERS}:
         with pytest.raises(SystemExit, match=f"Get {folder} from .*github.com"):
             load(tmp_path, folder, "train")

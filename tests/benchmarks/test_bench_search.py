@@ -74,7 +74,7 @@ def test_the_cells_hold_what_the_page_and_the_picture_show(found, tmp_path):
     assert "| 40 | - | - " in page.page({"cores": 2, "cells": {}})
 
 
-def test_an_answer_that_differs_is_told(seeds):
+def test_an_answer_that_differs_is_reported(seeds):
     vectors, queries = read(seeds, 40)
     right, wrong = measure.NumpySearch(vectors), measure.NumpySearch(vectors[::-1].copy())
     assert measure._compared(vectors, queries, right, right)["same_rows"]

@@ -72,7 +72,7 @@ def test_stdin_to_stdout_makes_a_filter(run, index):
     )
 
 
-def test_a_column_that_is_taken_is_said(run, index):
+def test_a_column_that_is_taken_is_reported(run, index):
     Path("in.csv").write_text("text,label\nmy money,old\n")
     result = run("categorize", index, "in.csv", "-o", "out.csv")
     assert result.stderr == (
@@ -122,7 +122,7 @@ def test_everything_unknown_still_is_an_output(run, index, inbox):
         ("inbox", [], "inbox: the extension does not tell the format"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_leaves_nothing(
+def test_what_cannot_be_done_is_reported_and_leaves_nothing(
     run, index, inbox, source, options, message
 ):
     Path("folder.csv").mkdir()

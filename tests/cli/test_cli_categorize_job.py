@@ -91,7 +91,7 @@ def test_many_categories_are_cut_to_a_screen(run, weeks):
     assert result.stdout.endswith("\nand 10 more categories\n")
 
 
-def test_what_differs_beside_the_texts_is_said(run, index, weeks):
+def test_what_differs_beside_the_texts_is_reported(run, index, weeks):
     run("categorize", index, weeks[0], "-o", "first.csv")
     run("labels", "add", index, "lost card", "my card is gone")
     words = ["categorize", index, weeks[0], "-o", "second.csv", "--threshold", "0.3"]
@@ -112,7 +112,7 @@ def test_what_differs_beside_the_texts_is_said(run, index, weeks):
         ("first.csv", "-", "a pipe leaves no summary to compare. Name files"),
     ],
 )
-def test_what_cannot_be_compared_is_said(run, index, weeks, named, output, message):
+def test_what_cannot_be_compared_is_reported(run, index, weeks, named, output, message):
     run("categorize", index, weeks[0], "-o", "first.csv")
     result = run("categorize", index, weeks[1], "-o", output, "--compare", named, code=1)
     assert result.stderr.startswith(f"Error: {message}")

@@ -57,7 +57,7 @@ def test_texts_tell_more(run, index):
     assert "Far more than its share (1)\n  late parcel: 80 of 80 (100.0 %) texts" in shown
 
 
-def test_what_is_not_there_is_said(run, index):
+def test_what_is_not_there_is_reported(run, index):
     assert "no index" in run("check", "nowhere", code=1).stderr
     assert "nowhere.csv" in run("check", index, "--texts", "nowhere.csv", code=1).stderr
 

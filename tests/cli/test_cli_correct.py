@@ -51,7 +51,9 @@ def test_what_is_right_already_is_learnt_and_not_counted_as_changed(run, index):
     assert "5 categories, 5 examples, generation 2" in result.stdout
 
 
-def test_a_table_is_corrected_at_once_and_rows_that_teach_nothing_are_told(run, index, reviewed):
+def test_a_table_is_corrected_at_once_and_rows_that_teach_nothing_are_reported(
+    run, index, reviewed
+):
     result = run("correct", index, "--from", reviewed)
     assert result.stdout == (
         "before          after           text\n"
@@ -143,14 +145,16 @@ def test_where_nothing_is_to_be_learnt_nothing_is_written(run, index, rows):
         (["text", "late parcel", "--encoder", "./nowhere"], 1, "no encoder './nowhere'"),
     ],
 )
-def test_what_cannot_be_corrected_is_said_and_nothing_is(run, index, arguments, code, message):
+def test_what_cannot_be_corrected_is_reported_and_changes_nothing(
+    run, index, arguments, code, message
+):
     result = run("correct", index, *arguments, code=code)
     assert message in result.stderr
     assert result.stdout == ""
     assert Engine.load(index).index.generation == 1
 
 
-def test_another_writer_who_was_first_is_told(run, index, monkeypatch):
+def test_another_writer_who_was_first_is_reported(run, index, monkeypatch):
     save = Engine.save
 
     def late(engine, *arguments, **options):

@@ -7,7 +7,7 @@ import pytest
 from textshot.index.disk import files
 
 
-def test_bad_categories_are_said_and_no_index_is_made(run):
+def test_bad_categories_are_reported_and_no_index_is_made(run):
     cases = {
         "name,text\na,b\n": "c.csv: there is no column 'label'; it has 'name', 'text'.",
         "label,text\na,b\n,\n": "c.csv:3: the row has no label, and no text either.",
@@ -23,7 +23,7 @@ def test_bad_categories_are_said_and_no_index_is_made(run):
     assert "there is no such file" in run("index", "no.csv", "-o", "made", code=1).stderr
 
 
-def test_a_label_without_text_and_without_names_is_said(run):
+def test_a_label_without_text_and_without_names_is_reported(run):
     Path("c.csv").write_text("label,text\na,b\nc,\n")
     options = ["--encoder", "hashing", "--no-names"]
     result = run("index", "c.csv", "-o", "made", *options, code=1)
@@ -47,7 +47,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: " ".join(words[:2]))
 @pytest.mark.parametrize("place", ["nowhere", "empty", "inbox.csv", "foreign"])
-def test_what_is_not_an_index_is_said_by_every_command(run, inbox, command, place):
+def test_what_is_not_an_index_is_reported_by_every_command(run, inbox, command, place):
     Path("empty").mkdir()
     Path("foreign").mkdir()
     Path("foreign", "index.json").write_text('{"some": "json"}')
@@ -97,7 +97,7 @@ def test_options_that_hashing_has_not_are_refused(run, categories):
     assert "hashing has no revision, prompt, max_length or adapter" in result.stderr
 
 
-def test_a_second_writer_is_told_and_changes_nothing(run, index, categories, monkeypatch):
+def test_a_second_writer_is_refused_and_changes_nothing(run, index, categories, monkeypatch):
     monkeypatch.setattr(files, "LOCK_SECONDS", 0.1)
     before = run("labels", "list", index).stdout
     with files.writers_lock(Path(index)):

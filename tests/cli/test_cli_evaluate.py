@@ -100,7 +100,7 @@ def test_columns_can_be_named(run, index):
         ("text,label\na,late parcels\n", "'late parcels': not among the 5 categories of the index"),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(run, index, content, message):
+def test_what_cannot_be_evaluated_is_reported(run, index, content, message):
     if content is not None:
         Path("l.csv").write_text(content)
     result = run("evaluate", index, "l.csv", code=1)

@@ -27,7 +27,7 @@ def test_numbers_for_names_and_bad_rows_are_warned_of(run):
     assert "warning: the names are numbers, which say nothing. Name them: --names" in told
 
 
-def test_a_file_that_is_something_else_is_told_without_a_traceback(run):
+def test_a_file_that_is_something_else_is_reported_without_a_traceback(run):
     Path("data.json").write_text("[")
     assert run("import", "classy", "data.json", "-o", "c.csv", code=1).stderr.startswith(
         "Error: data.json: is no .json file"

@@ -126,7 +126,7 @@ def test_names_can_be_left_out_and_columns_named(run):
     assert (found.label, found.score) == ("c2", pytest.approx(1.0))
 
 
-def test_names_that_tell_nothing_are_told_of_and_the_answer_is_made_all_the_same(run, categories):
+def test_uninformative_names_are_reported_and_the_index_is_made(run, categories):
     text = Path(categories).read_text()
     for i, category in enumerate(toy_categories(), start=1):
         text = text.replace(f"\n{category.name},", f"\nc{i},")
@@ -167,7 +167,7 @@ def test_info_of_an_index_from_before_names_were_weighed(run):
     assert "\nkeys                 one vector per category\n" in run("info", "old").stdout
 
 
-def test_keys_that_have_a_part_in_every_score_are_told_of(run):
+def test_keys_that_have_a_part_in_every_score_are_reported(run):
     lines = [f"{c.name},{e.text}\n" for c in two_topic_categories() for e in c.examples]
     Path("c.csv").write_text("label,text\n" + "".join(lines))
     words = ["index", "c.csv", "-o", "made", "--encoder", ENCODER]

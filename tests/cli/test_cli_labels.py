@@ -146,7 +146,9 @@ def test_the_last_category_can_go_and_everything_is_unknown_then(run, index):
         (["add", ""], 1, "a category has an empty name"),
     ],
 )
-def test_what_cannot_be_changed_is_said_and_nothing_is(run, index, arguments, code, message):
+def test_what_cannot_be_changed_is_reported_and_changes_nothing(
+    run, index, arguments, code, message
+):
     before = run("labels", "list", index, "--json").stdout
     command, *others = arguments
     result = run("labels", command, index, *others, code=code)

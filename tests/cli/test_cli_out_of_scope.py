@@ -65,7 +65,7 @@ def test_the_command_answers_as_the_library_does(run, made):
     assert set(expected) == {None, "late parcel", "refund request"}
 
 
-def test_a_row_that_cannot_be_used_is_told_with_file_and_line(run, categories):
+def test_a_row_that_cannot_be_used_is_reported_with_file_and_line(run, categories):
     Path("others.csv").write_text("id,text\n1,one\n2,two,three\n3,four\n")
     made = [
         "index",
@@ -110,7 +110,9 @@ def test_any_table_with_a_column_of_texts_will_do(run, categories, name, content
         ("a,b\n1,2\n", "others.csv: there is no column 'text'; it has 'a', 'b'"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_said_and_no_index_is_made(run, categories, content, message):
+def test_a_file_that_cannot_be_read_is_reported_and_no_index_is_made(
+    run, categories, content, message
+):
     if content is not None:
         Path("others.csv").write_text(content)
     made = [

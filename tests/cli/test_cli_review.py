@@ -99,7 +99,7 @@ def test_a_review_goes_there_and_back(run, categories, inbox, review):
     assert "when is the courier open" in changed
 
 
-def test_how_many_of_the_reviewed_answers_changed_is_said(run, index, inbox):
+def test_how_many_of_the_reviewed_answers_changed_is_reported(run, index, inbox):
     run("categorize", index, inbox, "-o", "out.csv", "--review", "review.xlsx")
     fill_in("review.xlsx")
     found = json.loads(run("correct", index, "--from", "review.xlsx", "--json").stdout)

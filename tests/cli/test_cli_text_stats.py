@@ -56,7 +56,7 @@ def test_a_text_that_just_fits_into_all_windows_is_not_noticed(run, made):
     assert run("classify", made, "word " * 12224).stderr == ""
 
 
-def test_a_text_of_a_few_windows_is_read_to_its_end_and_nothing_is_said(run, made):
+def test_a_text_of_a_few_windows_is_read_to_its_end_and_nothing_is_reported(run, made):
     pages = "when is the shop open on Saturday " * 40  # 280 tokens
     end = "my parcel has not come yet " * 200
     found = {}

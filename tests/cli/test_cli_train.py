@@ -129,7 +129,7 @@ def test_no_gain_is_an_error_and_nothing_is_there(train, history, monkeypatch):
     assert (found["output"], found["kept"]) == (None, False)
 
 
-def test_a_loss_that_is_no_number_is_said(train, history, monkeypatch):
+def test_a_loss_that_is_no_number_is_reported(train, history, monkeypatch):
     monkeypatch.setattr("textshot.training.step.Step.gradients", lambda self, step: float("nan"))
     result = train(history, "-o", "out", code=1)
     assert (
@@ -284,7 +284,7 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(train, histo
     assert "\x1b" not in "".join(told)
 
 
-def test_the_prompt_is_told_to_the_next_command(train, history):
+def test_the_prompt_is_reported_to_the_next_command(train, history):
     result = train(history, "-o", "out", "--prompt", "tba nbe: ")
     assert result.stdout.endswith("--encoder out --prompt 'tba nbe: '\n")
 

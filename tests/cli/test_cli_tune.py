@@ -111,7 +111,7 @@ def test_a_rate_beside_a_threshold_is_a_mistake(run, categories):
     assert "--unknown-rate needs --threshold auto" in result.stderr
 
 
-def test_with_adapt_probabilities_are_left_out_and_that_is_said(run, index, labelled):
+def test_with_adapt_probabilities_are_left_out_and_that_is_reported(run, index, labelled):
     run("tune", index, labelled)
     result = run("categorize", index, labelled, "-o", "out.csv", "--adapt")
     assert "probabilities are left out with --adapt: they are calibrated" in result.stderr

@@ -87,7 +87,7 @@ def test_a_share_of_the_difference_is_written(pair, tmp_path):
     assert half["bias"].tolist() == [0.25, 0, 1.5]
 
 
-def test_the_size_of_the_file_is_told(pair, tmp_path):
+def test_the_size_of_the_file_is_reported(pair, tmp_path):
     assert write_adapter(tmp_path / "adapter", *pair) == (tmp_path / "adapter").stat().st_size
 
 
@@ -361,7 +361,7 @@ def adapted():
     return load_encoder(adapter=GENERAL, device="cpu")
 
 
-def test_the_adapter_is_said_where_people_look(adapted):
+def test_the_adapter_is_reported_where_people_look(adapted):
     assert adapted.source.endswith(f" with adapter {GENERAL}")
 
 

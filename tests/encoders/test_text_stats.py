@@ -37,7 +37,7 @@ def test_other_languages_are_not(encoder, texts):
     assert encoder.truncation_stats(texts).high_subword_rate > 0.3
 
 
-def test_few_words_tell_nothing(encoder):
+def test_few_words_are_uninformative(encoder):
     assert encoder.truncation_stats(GERMAN[:2]).high_subword_rate is None
 
 

@@ -90,7 +90,7 @@ def test_opaque_names_are_one_finding():
     assert [(f.kind, f.label) for f in made.check()] == [("name", None)]
 
 
-def test_two_categories_near_each_other_are_told_once(compass):
+def test_two_categories_near_each_other_are_reported_once(compass):
     found = engine([*GOOD, Category("62", examples=["69"])], compass).check()
     near = [f for f in found if f.kind == "overlap"]
     assert [(f.label, f.other) for f in near] == [("60", "62")]

@@ -260,7 +260,7 @@ def test_corrections_of_the_first_release_are_plain_examples():
         ("ab", ["late parcel"] * 2, TypeError, "give a list"),
     ],
 )
-def test_what_cannot_be_learnt_is_refused_and_nothing_is(texts, labels, error, message):
+def test_what_cannot_be_learnt_is_refused_and_changes_nothing(texts, labels, error, message):
     engine = toy_engine()
     before = engine.index.state
     with pytest.raises(error, match=message):

@@ -136,7 +136,7 @@ def opaque(support, encoder, order):
     return engine, accuracy(engine, vectors, [names[label] for label in truth])
 
 
-def test_names_that_tell_nothing_are_found_out_and_cost_nothing(support, real_encoder):
+def test_uninformative_names_are_detected_and_cost_nothing(support, real_encoder):
     given, vectors, truth = support
     nameless = accuracy(Engine.build(given, encoder=real_encoder, use_names=False), vectors, truth)
     orders = [np.arange(22), *(np.random.default_rng(i).permutation(22) for i in range(10))]

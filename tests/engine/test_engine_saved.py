@@ -187,7 +187,7 @@ def test_an_index_that_does_not_say_its_encoder_is_refused(tmp_path):
         Engine.load(tmp_path / "index")
 
 
-def test_nothing_there_is_said(tmp_path):
+def test_nothing_there_is_reported(tmp_path):
     with pytest.raises(IndexNotFoundError, match=r"there is no index at .*nowhere"):
         Engine.load(tmp_path / "nowhere")
 
@@ -199,7 +199,7 @@ def test_an_index_is_not_written_over_by_chance(tmp_path):
     assert toy_engine().save(tmp_path / "index", overwrite=True) == 2
 
 
-def test_of_two_who_loaded_the_second_to_save_is_told(tmp_path):
+def test_of_two_who_loaded_the_second_to_save_gets_a_conflict(tmp_path):
     toy_engine().save(tmp_path / "index")
     first, second = (Engine.load(tmp_path / "index") for _ in range(2))
     first.correct("one", "late parcel")

@@ -89,7 +89,7 @@ def test_one_category_leads_by_its_score():
         ("  ", 0.5, None, "the text says nothing"),
     ],
 )
-def test_the_reason_is_told(text, threshold, label, reason):
+def test_the_reason_is_reported(text, threshold, label, reason):
     found = engine().explain(text, threshold=threshold)
     assert (found.prediction.label, found.reason) == (label, reason)
 

@@ -65,7 +65,7 @@ def toy():
         (180, "180"),
     ],
 )
-def test_a_text_is_unknown_where_one_that_fits_nothing_is_nearer_by_a_twentieth(
+def test_a_text_is_unknown_where_an_out_of_scope_text_is_nearer_by_a_twentieth(
     pencil, degrees, label
 ):
     [found] = pencil.classify([str(degrees)])
@@ -75,7 +75,7 @@ def test_a_text_is_unknown_where_one_that_fits_nothing_is_nearer_by_a_twentieth(
 
 
 @pytest.mark.parametrize(("degrees", "label"), [("24.1", "0"), ("24.3", None)])
-def test_what_fits_nothing_may_be_near_to_a_category(compass, degrees, label):
+def test_what_is_out_of_scope_may_be_near_to_a_category(compass, degrees, label):
     """Of 0 and 40 degrees: 2 sin 20 sin (q - 20) is 0.05 at q = 24.19."""
     engine = Engine.build([Category("0"), Category("180")], encoder=compass, threshold=0.0)
     engine.add_out_of_scope(["40"])
@@ -155,7 +155,7 @@ def test_probabilities_are_those_that_were_tuned():
     assert np.array_equal(engine.probabilities(TEXTS), before)
 
 
-def test_without_categories_everything_is_unknown_and_what_fits_nothing_is_kept(pencil):
+def test_without_categories_everything_is_unknown_and_what_is_out_of_scope_is_kept(pencil):
     pencil.remove("0", "180")
     assert labels_of(pencil, ["0", "90"]) == [None, None]
     pencil.add([Category("0")])
@@ -292,7 +292,9 @@ def test_none_added_changes_nothing():
         (lambda e: e.add_example("unknown", "a"), InvalidCategoriesError, "no category 'unknown'"),
     ],
 )
-def test_what_cannot_be_learnt_or_forgotten_is_refused_and_nothing_is(toy, change, error, message):
+def test_what_cannot_be_learnt_or_forgotten_is_refused_and_changes_nothing(
+    toy, change, error, message
+):
     before = toy.index.state
     with pytest.raises(error, match=message):
         change(toy)
@@ -450,7 +452,7 @@ def test_in_a_private_index_a_correction_to_a_category_holds_after_one_to_none(t
     assert engine.correct(TEXT, "late parcel").label == "late parcel"
 
 
-def test_a_private_index_knows_a_text_that_fits_nothing_again_by_its_vector(tmp_path):
+def test_a_private_index_knows_a_text_that_is_out_of_scope_again_by_its_vector(tmp_path):
     engine = private_again(tmp_path)
     engine.add_out_of_scope([TEXT])
     assert len(texts_of(engine)) == 1

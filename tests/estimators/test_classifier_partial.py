@@ -142,7 +142,9 @@ def test_loaded_vectors_of_other_dimensions_are_refused(tmp_path):
     ],
 )
 @pytest.mark.parametrize("fitted", [False, True])
-def test_what_cannot_be_learnt_is_refused_and_nothing_is(fitted, texts, classes, error, message):
+def test_what_cannot_be_learnt_is_refused_and_changes_nothing(
+    fitted, texts, classes, error, message
+):
     found = make().fit(X, Y) if fitted else make()
     before = found.engine_.index.state if fitted else None
     with pytest.raises(error, match=message):

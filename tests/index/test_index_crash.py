@@ -233,7 +233,7 @@ def test_a_death_in_the_middle_of_a_write_leaves_the_old_generation(attempts, op
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_disk_that_fails_at_any_call_is_told_and_nothing_is_lost(attempts, operation):
+def test_a_disk_that_fails_at_any_call_is_reported_and_nothing_is_lost(attempts, operation):
     told = []
     for folder, raised, now, before, after in attempts(operation, fails_at):
         message = str(raised or "")

@@ -250,13 +250,13 @@ def unfit(tmp_path):
     return tmp_path / "unfit"
 
 
-def test_every_changed_byte_of_the_texts_that_fit_nothing_is_refused(unfit):
+def test_every_changed_byte_of_the_out_of_scope_texts_is_refused(unfit):
     assert answers(unfit)[1][0].label is None
     path = file_of(unfit, "nothing")
     assert outcomes(path, every_byte(path, (0x01, 0x20, 0x80))) == [REFUSED]
 
 
-def test_texts_that_fit_nothing_cut_at_any_length_or_longer_are_refused(unfit):
+def test_out_of_scope_texts_cut_at_any_length_or_longer_are_refused(unfit):
     path = file_of(unfit, "nothing")
     data = path.read_bytes()
     versions = [*(data[:n] for n in range(len(data))), data + b"\0", data * 2]
@@ -264,15 +264,15 @@ def test_texts_that_fit_nothing_cut_at_any_length_or_longer_are_refused(unfit):
 
 
 @pytest.mark.parametrize("put", PUTS)
-def test_a_file_of_texts_that_fit_nothing_that_is_none_is_refused_at_once(unfit, put, monkeypatch):
+def test_a_special_file_of_out_of_scope_texts_is_refused_at_once(unfit, put, monkeypatch):
     test_what_is_not_a_plain_file_is_refused_at_once(unfit, "nothing", put, monkeypatch)
 
 
-def test_a_deleted_file_of_texts_that_fit_nothing_is_named(unfit):
+def test_a_deleted_file_of_out_of_scope_texts_is_named(unfit):
     test_a_deleted_file_is_named(unfit, "nothing")
 
 
-def test_the_texts_that_fit_nothing_of_another_index_do_not_fit(unfit, tmp_path):
+def test_the_out_of_scope_texts_of_another_index_do_not_fit(unfit, tmp_path):
     engine = Engine.build(toy_categories(), encoder=ENCODER)
     engine.add_out_of_scope(["another"])
     engine.save(tmp_path / "other")

@@ -68,7 +68,7 @@ def test_reading_changes_no_golden_file():
     assert len([p for p in V1.rglob("*") if p.is_file() and p.parent != V1]) == 13
 
 
-def test_a_reader_that_knows_no_networks_is_told_so_by_the_manifest():
+def test_the_manifest_warns_a_reader_that_knows_no_networks():
     manifest = json.loads((V1 / "network" / "index.json").read_text(encoding="utf-8"))
     assert manifest["requires"] == ["network"]
     assert Engine.load(V1 / "network").network.parameters["kind_bias"].tolist() == pytest.approx(

@@ -764,7 +764,7 @@ def unfit(tmp_path):
     return Bundle(tmp_path / "unfit")
 
 
-def test_texts_that_fit_nothing_sealed_again_without_a_change_open(unfit):
+def test_out_of_scope_texts_sealed_again_without_a_change_open(unfit):
     unfit.put("nothing", unfit.data("nothing"))
     unfit.put("vectors", save_tensors(unfit.tensors()))
     found = Index.load(unfit.folder).state.out_of_scope
@@ -831,7 +831,7 @@ NOTHING_LINES = [
 
 
 @pytest.mark.parametrize(("data", "match"), NOTHING_LINES, ids=range(len(NOTHING_LINES)))
-def test_texts_that_fit_nothing_and_cannot_be_are_refused(unfit, data, match):
+def test_impossible_out_of_scope_texts_are_refused(unfit, data, match):
     unfit.put("nothing", data)
     refused(unfit, match)
 
@@ -853,12 +853,12 @@ NOTHING_TENSORS = [
 
 
 @pytest.mark.parametrize(("change", "match"), NOTHING_TENSORS, ids=range(len(NOTHING_TENSORS)))
-def test_vectors_of_texts_that_fit_nothing_and_cannot_be_are_refused(unfit, change, match):
+def test_impossible_vectors_of_out_of_scope_texts_are_refused(unfit, change, match):
     unfit.put("vectors", save_tensors(with_tensor("nothing", change)(unfit.tensors())))
     refused(unfit, match)
 
 
-def test_texts_that_fit_nothing_without_their_vectors_are_refused(unfit):
+def test_out_of_scope_texts_without_their_vectors_are_refused(unfit):
     tensors = unfit.tensors()
     del tensors["nothing"]
     unfit.put("vectors", save_tensors(tensors))

@@ -373,7 +373,7 @@ def test_an_index_that_went_away_makes_handles_stale(folder):
         engine.save(folder)
 
 
-def test_another_index_is_not_overwritten_unless_it_is_said(folder):
+def test_another_index_is_not_overwritten_unless_asked(folder):
     before = bytes_in(folder)
     engine = secret_engine()
     with pytest.raises(ConflictError, match=r"already \(generation 1\)\. Say overwrite=True"):
@@ -452,7 +452,7 @@ def test_a_folder_of_other_things_is_not_made_an_index(tmp_path):
     assert names_in(tmp_path) == ["thesis.txt"]
 
 
-def test_a_folder_that_may_not_be_listed_is_told(tmp_path, monkeypatch):
+def test_a_folder_that_may_not_be_listed_is_reported(tmp_path, monkeypatch):
     def refuse(self):
         raise PermissionError(13, "Permission denied", str(self))
 

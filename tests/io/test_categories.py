@@ -143,7 +143,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_what_is_wrong_is_said_with_file_and_line(file, kind):
+def test_what_is_wrong_is_reported_with_file_and_line(file, kind):
     content, message = ERRORS[kind]
     path = "c.csv" if content is None else file(content)
     with pytest.raises(TableError, match=re.escape(message)):

@@ -68,7 +68,7 @@ def test_the_first_description_of_a_label_is_taken(written):
     assert len(found.rows) == 5
 
 
-def test_bad_rows_are_told_and_the_others_read(written):
+def test_bad_rows_are_reported_and_the_others_read(written):
     path = written("label,text\nrefund,a\nrefund,b,c,d\nparcel,e\n")
     found = read_training_rows(path)
     assert [row[0] for row in found.rows] == ["a", "e"]

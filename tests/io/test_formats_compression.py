@@ -65,7 +65,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path, convert, monkeypatch, endin
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_progress_is_told_by_what_went_in(tmp_path, ending):
+def test_progress_is_reported_by_what_went_in(tmp_path, ending):
     (tmp_path / f"a.csv{ending}").write_bytes(PACK[ending](ROWS.encode() * 2))
     with open_table(tmp_path / f"a.csv{ending}") as table:
         seen = [table.fraction, *(table.fraction for _ in table.batches())]

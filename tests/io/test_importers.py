@@ -91,7 +91,7 @@ def test_examples_of_setfit(file):
     assert [category.name for category in from_setfit(table)[0]] == ["1", "0"]
 
 
-def test_the_names_of_setfit_stand_in_a_column_and_bad_rows_are_told(file):
+def test_the_names_of_setfit_stand_in_a_column_and_bad_rows_are_reported(file):
     table = file("train.csv", "text,label,label_text\nmoney back,1,refund\n ,0,parcel\nhm,0,\n")
     found, rejects = from_setfit(table)
     assert found == [Category("refund", examples=["money back"])]
@@ -127,23 +127,23 @@ def test_what_is_written_is_read_as_the_same_categories(tmp_path, name):
         ("a.json", [{"name": "a", "utterances": [["b"]]}], "example 1 of 'a' is no text"),
     ],
 )
-def test_what_is_no_routes_is_told(file, name, content, message):
+def test_what_is_no_routes_is_reported(file, name, content, message):
     with pytest.raises(TableError, match=message):
         from_semantic_router(file(name, content))
 
 
-def test_a_route_that_comes_twice_is_told_with_its_file(file):
+def test_a_route_that_comes_twice_is_reported_with_its_file(file):
     with pytest.raises(InvalidCategoriesError, match=r"a\.json: category 'a' is given twice"):
         from_semantic_router(file("a.json", [{"name": "a"}, {"name": "a"}]))
 
 
 @pytest.mark.parametrize("content", [{}, [], "3", '"refund"'])
-def test_what_is_no_data_of_classy_is_told(file, content):
+def test_what_is_no_data_of_classy_is_reported(file, content):
     with pytest.raises(TableError, match="holds no data of classy-classification"):
         from_classy(file("a.json", content))
 
 
-def test_a_label_of_yaml_that_is_no_string_is_told(file):
+def test_a_label_of_yaml_that_is_no_string_is_reported(file):
     with pytest.raises(TableError, match=r"a label is True; a string is needed\. Put it in quotes"):
         from_classy(file("a.yaml", "yes: [of course]\n"))
 
@@ -158,11 +158,11 @@ def test_a_label_of_yaml_that_is_no_string_is_told(file):
         ("text,label\na,0\n", [1], "holds no list of labels"),
     ],
 )
-def test_what_is_no_example_of_setfit_is_told(file, table, names, message):
+def test_what_is_no_example_of_setfit_is_reported(file, table, names, message):
     with pytest.raises(TableError, match=message):
         from_setfit(file("t.csv", table), None if names is None else file("n.json", names))
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_file_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(TableError, match=r"no\.yaml: cannot be read \(No such file"):
         from_classy(tmp_path / "no.yaml")

@@ -149,7 +149,7 @@ def test_categories_that_are_one_thing_stay_as_they_are(seed):
     assert share_of(*made(8, 60, seed=seed)) == 0
 
 
-def test_too_few_examples_tell_nothing():
+def test_too_few_examples_do_not_weigh_names():
     keys, rows, kinds = made(4, 25, clusters=2, dim=3, seed=1)
     assert share_of(keys, rows, kinds) > 0
     assert share_of(keys[:-1], rows[:-1], kinds[:-1]) == 0
@@ -161,7 +161,7 @@ def test_names_and_descriptions_are_no_examples():
     assert share_of(keys, rows, some) == 0
 
 
-def test_categories_of_fewer_than_four_examples_tell_nothing():
+def test_categories_of_fewer_than_four_examples_do_not_weigh_names():
     fine, few = made(30, 4, clusters=2, wide=0.2), made(50, 3, clusters=2, wide=0.2)
     assert share_of(*fine) > 0
     assert np.sum(few[2] == EXAMPLE) > np.sum(fine[2] == EXAMPLE)

@@ -25,7 +25,7 @@ def test_the_temperature_that_made_the_truths_is_found():
     assert 1 / found.temperature == pytest.approx(15, rel=0.05)
 
 
-def test_the_score_of_fitting_none_is_found_too():
+def test_the_score_of_fitting_none_is_estimated_too():
     found = fit_calibration(*drawn(20_000, 8, scale=15.0, none=0.4))
     assert 1 / found.temperature == pytest.approx(15, rel=0.05)
     assert found.unknown == pytest.approx(0.4, abs=0.01)

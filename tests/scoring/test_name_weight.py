@@ -62,7 +62,7 @@ def test_the_weight_is_what_loops_find(n_shot, near):
     assert found.t_statistic == pytest.approx(evidence, abs=1e-3)
 
 
-def test_names_that_tell_nothing_hardly_count():
+def test_uninformative_names_hardly_count():
     found = estimate_name_weight(*made(40, 1, near=0.0))
     assert abs(found.t_statistic) < 3
     opaque = [estimate_name_weight(*made(40, 1, near=0.0, seed=seed)) for seed in range(50)]

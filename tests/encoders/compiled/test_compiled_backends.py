@@ -83,7 +83,7 @@ def test_what_is_taken(machine, there, bf16, card, device, asked, expected):
         (("openvino",), None, ("onnx", "auto"), r'onnx is not installed: .*classifier\[onnx\]"'),
     ],
 )
-def test_what_does_not_go_is_said(machine, there, device, asked, message):
+def test_what_does_not_go_is_reported(machine, there, device, asked, message):
     machine(*there)
     with pytest.raises(EncoderError, match=message):
         choose(*asked, device)

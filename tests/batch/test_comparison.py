@@ -52,7 +52,7 @@ def test_two_shares_are_apart_by_standard_errors():
         (5, 10, 0, 0),
     ],
 )
-def test_of_too_few_nothing_is_said(counts):
+def test_of_too_few_nothing_is_reported(counts):
     assert z_score(*counts) is None
 
 
@@ -97,7 +97,7 @@ def test_a_category_that_no_row_got_is_not_gone():
     ]
 
 
-def test_what_differs_beside_the_texts_is_said():
+def test_what_differs_beside_the_texts_is_reported():
     before = side({"a": 1})
     assert compare(before, before).notes == ()
     assert compare(before, side({"a": 1}, generation=3, content="d")).notes == (
@@ -196,7 +196,7 @@ def test_a_run_that_is_not_finished_has_no_summary(engine):
         ),
     ],
 )
-def test_what_is_no_summary_is_said_before_anything_is_done(engine, named, body, message):
+def test_what_is_no_summary_is_reported_before_anything_is_done(engine, named, body, message):
     if body is not None:
         Path(named).write_text(body)
     before = content(".")
