@@ -173,3 +173,24 @@ def test_a_number_that_excel_would_round_stays_a_text(tmp_path, write):
         str(2**53 + 1),
         5,
     ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("Dear all,_x000D_\nthe parcel_X000D_ is late", "Dear all,\r\nthe parcel_X000D_ is late"),
+        ("_x005F_x000D_", "_x000D_"),  # a person wrote this
+        ("_xD83C__xDF89_ and _xD83C_", "\U0001f389 and \ufffd"),
+        ("snake_x_case _x12_ _x000g_", "snake_x_case _x12_ _x000g_"),
+    ],
+)
+def test_escapes_of_a_workbook_are_not_part_of_its_texts(tmp_path, read, raw, text):
+    found = read(workbook(tmp_path / "a.xlsx", {1: ["text", f"a {raw}"], 2: [raw, 1]}))
+    assert found.columns == ("text", f"a {text}")
+    assert found.rows == [(text, "1")]
+
+
+def test_a_text_that_looks_like_an_escape_comes_back_as_it_was(tmp_path, read, write):
+    texts = ["_x000D_", "_x005F_x000D_", "a_x0041_b", "x_x_", "_x000d__x000d_"]
+    write(tmp_path / "a.xlsx", {"text": texts})
+    assert [row for (row,) in read(tmp_path / "a.xlsx").rows] == texts

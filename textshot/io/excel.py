@@ -29,6 +29,10 @@ MAX_DECOMPRESSED_BYTES = 1 << 30
 """Limit for the parts of a workbook other than its sheets, which are held in memory."""
 
 _OLE_HEADER = bytes.fromhex("d0cf11e0a1b11ae1")  # of .xls files and of files with a password
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+"""How a workbook writes a character that XML does not allow (ECMA-376, ST_Xstring)."""
+
+_LIKE_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 NumberedRow: TypeAlias = tuple[int, Sequence[object]]
@@ -151,11 +155,22 @@ def _trimmed(row: Sequence[object]) -> Sequence[object]:
 
 
 def _simple(value: object) -> object:
+    if isinstance(value, str):
+        return unescaped_cell(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT_INTEGER:
         return int(value)  # Excel has only floats; people see 7
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
     return value
+
+
+def unescaped_cell(text: str) -> str:
+    """Return a text without the escapes of a workbook: `_x000D_` is a carriage return."""
+    if "_x" not in text:
+        return text
+    plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    # Two escapes may be the halves of one character.
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _name(value: object) -> str:
@@ -221,7 +236,7 @@ class ExcelEncoder:
                 f"{self._name}: row {self._n_rows} has a cell of {len(text):,} characters; a sheet"
                 f" holds {MAX_CELL_CHARS:,} and would lose the rest. Write CSV or Parquet"
             )
-        text = _NOT_XML.sub("\ufffd", text)
+        text = _LIKE_ESCAPED.sub("_x005F_", _NOT_XML.sub("\ufffd", text))
         if text[:1] not in ("=", "#"):  # openpyxl would write formulas and error values
             return text
         cell: Any = WriteOnlyCell(self._sheet, text)
