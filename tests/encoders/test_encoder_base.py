@@ -4,6 +4,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import textshot
@@ -18,6 +21,7 @@ from textshot.encoders import (
 )
 from textshot.encoders.base import with_direction
 from textshot.errors import EncoderError, InvalidTextsError
+from textshot.testing import toy_engine
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "huggingface_hub")
 
@@ -115,6 +119,38 @@ def test_a_single_string_is_refused_and_the_list_shown(one):
 def test_a_member_that_is_no_string_is_refused_with_its_position_and_type(member, message):
     with pytest.raises(InvalidTextsError, match=message):
         clean_texts(["fine", member])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"text": ["my parcel"]},
+        pd.DataFrame({"text": ["my parcel"]}),
+        pl.DataFrame({"text": ["my parcel"]}),
+        pa.table({"text": ["my parcel"]}),
+        pa.RecordBatch.from_pydict({"text": ["my parcel"]}),
+    ],
+    ids=lambda table: f"{type(table).__module__.partition('.')[0]} {type(table).__name__}",
+)
+def test_a_table_is_refused_before_its_column_names_are_taken_for_texts(table):
+    engine = toy_engine()
+    for answer in (clean_texts, engine.classify, engine.scores, engine.adapted, engine.suggest):
+        with pytest.raises(TypeError, match=r"names of its columns; give .*table\['text'\]"):
+            answer(table)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pd.Series(["a", "b"]),
+        pl.Series(["a", "b"]),
+        ("a", "b"),
+        iter(["a", "b"]),
+        {"a": 1, "b": 2}.keys(),
+    ],
+)
+def test_a_column_an_iterator_and_keys_are_lists_of_texts(texts):
+    assert clean_texts(texts) == ["a", "b"]
 
 
 def test_numpy_strings_become_plain_strings():

@@ -48,6 +48,18 @@ def test_a_mapping_is_the_same_as_texts_and_their_classes(classifier):
     assert list(mapped.classes_) == list(classifier.classes_) == sorted(CATEGORIES)
 
 
+def test_an_iterator_is_read_once_and_is_as_good_as_a_list(classifier):
+    found = OneShotClassifier(HashingEncoder()).fit((text for text in X), (label for label in Y))
+    assert found.classify(QUERIES) == classifier.classify(QUERIES)
+    assert found.classify(text for text in QUERIES) == classifier.classify(QUERIES)
+
+
+def test_what_is_no_list_of_texts_is_refused_as_X(classifier):
+    for X_ in ({"text": QUERIES}, 7, None):
+        with pytest.raises(TypeError, match=r"X is a dict; give a list|not iterable"):
+            classifier.predict(X_)
+
+
 def test_the_order_of_texts_changes_nothing(classifier):
     order = np.random.default_rng(0).permutation(len(X))
     shuffled = OneShotClassifier(HashingEncoder()).fit(np.array(X)[order], np.array(Y)[order])
@@ -154,6 +166,14 @@ def test_classes_come_in_a_column_of_any_kind(classifier, kind):
         (["a", 3], ["x", "y"], InvalidTextsError, "text 1 is of type int"),
         (["a", ""], ["x", "y"], InvalidCategoriesError, "category 'y' has an empty example"),
         (["a", "b"], ["x", None], InvalidTextsError, r"class 1 of y is missing \(None\)"),
+        (["a", "b"], ["x", float("nan")], InvalidTextsError, r"class 1 of y is missing \(nan\)"),
+        (["a", "b"], ("x", pd.NA), InvalidTextsError, r"class 1 of y is missing \(<NA>\)"),
+        (["a", "b"], ["x", 7], InvalidTextsError, "not 'x' and, at 1 of y, 7 together"),
+        (["a", "b"], [7, "x"], InvalidTextsError, "not 7 and, at 1 of y, 'x' together"),
+        ({"x": ["a"], None: ["b"]}, None, InvalidTextsError, r"class 1 of X is missing \(None\)"),
+        ({"x": ["a"], float("nan"): ["b"]}, None, InvalidTextsError, "class 1 of X is missing"),
+        ({"x": ["a"], 7: ["b"]}, None, InvalidTextsError, "not 'x' and, at 1 of X, 7 together"),
+        ({("x", "y"): ["a"]}, None, InvalidTextsError, "is a tuple; a string or a number"),
         (["a", "b"], pd.Series([pd.NA, "x"]), InvalidTextsError, "class 0 of y is missing"),
         (["a", "b"], pd.Series(["x", None]), InvalidTextsError, "class 1 of y is missing"),
         (["a", "b"], [0.5, 0.25], ValueError, "label type: continuous"),

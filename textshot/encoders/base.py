@@ -155,15 +155,29 @@ def clean_texts(texts: Iterable[str]) -> list[str]:
         One str for each text, in order.
 
     Raises:
-        TypeError: a single string in place of a list.
+        TypeError: a single string, a mapping or a frame in place of a list.
         InvalidTextsError: a member that is not a string, with its position and type.
     """
+    check_is_list(texts)
+    return [_clean(text, position) for position, text in enumerate(texts)]
+
+
+def check_is_list(texts: object) -> None:
+    """Refuse what can be iterated like a list of texts and is none.
+
+    Raises:
+        TypeError: a single string; a mapping or a frame, which would give its keys or columns.
+    """
+    kind = type(texts).__name__
     if isinstance(texts, str | bytes):
         raise TypeError(
-            f"texts is one {type(texts).__name__}; give a list, also for one text:"
-            ' ["where is my card?"]'
+            f'texts is one {kind}; give a list, also for one text: ["where is my card?"]'
         )
-    return [_clean(text, position) for position, text in enumerate(texts)]
+    if isinstance(texts, Mapping) or hasattr(texts, "columns"):
+        raise TypeError(
+            f"texts is a {kind}, which gives its keys or the names of its columns; give a list, or"
+            " the column that holds the texts, such as table['text']"
+        )
 
 
 def with_direction(rows: NDArray[_Float]) -> NDArray[_Float]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.encoders import clean_texts
+from textshot.encoders.base import check_is_list
 from textshot.engine.decision import decision_of
 from textshot.errors import InvalidTextsError
 from textshot.index import EncoderIdentity, Index, State
@@ -100,8 +101,7 @@ def unique(texts: Sequence[str]) -> tuple[list[str], IntArray]:
 
 def clean_stream(texts: Iterable[str]) -> Iterator[str]:
     """Clean texts one at a time, as `clean_texts` does."""
-    if isinstance(texts, str):
-        raise TypeError("texts is one str; give a list")
+    check_is_list(texts)
     return (clean_texts([text])[0] for text in texts)
 
 

@@ -24,14 +24,15 @@ from textshot.errors import InvalidTextsError
 from textshot.estimators.conversion import (
     by_class,
     check_classes,
+    classes_of,
     extend,
     in_class_order,
+    is_missing,
     name_of,
     network_parameter,
     texts_by_class,
     texts_of,
     union,
-    without_missing,
 )
 from textshot.index import Index
 from textshot.networks import Network
@@ -123,7 +124,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         first = not hasattr(self, "engine_")
         X = self._check_inputs(X, reset=first)
         y = self._checked_classes(X, y)
-        batch = [y] if classes is None else [y, without_missing(column_or_1d(classes))]
+        batch = [y] if classes is None else [y, classes_of(classes)]
         all_classes = union(*batch, *([] if first else [self.classes_]))
         n_seen = 0 if first else sum(len(c.examples) for c in self.engine_.categories)
         texts, encoder = self._texts_of(X, n_seen)
@@ -172,8 +173,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X = self._check_inputs(X, reset=False)
         known = {label: name_of(label) for label in self.classes_.tolist()}
         truths = [
-            None if label is None or label != label else known.get(label, str(label))
-            for label in column_or_1d(y).tolist()
+            None if is_missing(label) else known.get(label, str(label))
+            for label in (y if isinstance(y, list | tuple) else column_or_1d(y).tolist())
         ]
         self.engine_.tune(list(X), truths)
         return self
@@ -280,7 +281,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"requires y to be passed, but the target y is None: {type(self).__name__} needs"
                 " the class of each text, or a mapping {class: [texts]}"
             )
-        checked = without_missing(column_or_1d(y, warn=True))
+        checked = classes_of(y)
         check_consistent_length(X, checked)
         check_classification_targets(checked)
         return checked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,18 @@ from textshot.types import UNKNOWN, Category, Threshold, clean_name
 
 
 def texts_of(X: Any) -> list[str]:
-    """Return the texts of a list, an array, or one column of pandas, Polars or Arrow.
+    """Return the texts of a list, an iterator, an array, or one column of a frame.
 
     Raises:
-        TypeError: a single string.
+        TypeError: a single string, a mapping, or nothing that can be iterated.
         InvalidTextsError: several columns, or a text that is missing or no string.
     """
     if isinstance(X, str):
         raise TypeError(f"X is a string; give a list: [{X!r}]")
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):
+        raise TypeError(f"X is a {type(X).__name__}; give a list of texts")
+    if not hasattr(X, "__len__"):
+        X = list(X)
     column = np.asarray(X, dtype=object)
     if column.ndim == 2 and column.shape[1] != 1:
         names = getattr(X, "column_names", getattr(X, "columns", ()))
@@ -50,7 +54,11 @@ def texts_by_class(X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:
         raise InvalidTextsError("with a mapping {class: [texts]} the classes are in X: leave y")
     if not X:
         raise InvalidTextsError("a mapping {class: [texts]} needs texts and one class at least")
+    _check_classes(list(X), "X")
     for label, texts in X.items():
+        if isinstance(label, tuple | bytes):
+            kind = type(label).__name__
+            raise InvalidTextsError(f"class {label!r} is a {kind}; a string or a number is needed")
         if isinstance(texts, str):
             raise InvalidTextsError(f"class {label!r} has a string; give a list: [{texts!r}]")
     return {label: clean_texts(texts) for label, texts in X.items()}
@@ -79,14 +87,39 @@ def union(*classes: NDArray[Any]) -> NDArray[Any]:
     return np.unique(np.concatenate(classes))
 
 
-def without_missing(y: NDArray[Any]) -> NDArray[Any]:
-    """Return y; raise where a class is missing."""
-    if y.dtype.kind == "f":
-        assert_all_finite(y, input_name="y")
-    for i, label in enumerate(y if y.dtype == object else ()):
-        if not isinstance(label, str) and str(label) in ("None", "nan", "<NA>", "NaT"):
-            raise InvalidTextsError(f"class {i} of y is missing ({label}). Drop the row")
-    return y
+def classes_of(y: Any) -> NDArray[Any]:
+    """Return classes as an array (n,).
+
+    Raises:
+        InvalidTextsError: a class is missing, or strings and others mix.
+    """
+    y = list(y) if isinstance(y, Iterator) else y
+    if isinstance(y, list | tuple):
+        _check_classes(y, "y")  # before NumPy makes strings of NaN and of numbers beside strings
+    column: NDArray[Any] = column_or_1d(y, warn=True)
+    if column.dtype.kind == "f":
+        assert_all_finite(column, input_name="y")
+    if column.dtype == object:
+        _check_classes(column, "y")
+    return column
+
+
+def is_missing(label: object) -> bool:
+    """Tell whether a class is None, or how NumPy and pandas mark a missing value."""
+    return not isinstance(label, str) and str(label) in ("None", "nan", "<NA>", "NaT")
+
+
+def _check_classes(classes: Sequence[Any] | NDArray[Any], source: str) -> None:
+    """Raise InvalidTextsError where a class is missing, or where strings and others mix."""
+    strings = [isinstance(label, str) for label in classes]
+    for i, (label, is_string) in enumerate(zip(classes, strings, strict=True)):
+        if is_missing(label):
+            raise InvalidTextsError(f"class {i} of {source} is missing ({label}). Drop the row")
+        if is_string != strings[0]:
+            raise InvalidTextsError(
+                f"classes of one kind are needed, and not {classes[0]!r} and, at {i} of {source},"
+                f" {label!r} together"
+            )
 
 
 def check_classes(classes: Sequence[Any] | NDArray[Any], threshold: Threshold) -> bool:
