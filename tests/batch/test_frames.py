@@ -188,6 +188,31 @@ def test_polars_keeps_its_types(engine):
     assert found["label"].to_list() == ["late parcel", None]
 
 
+@pytest.mark.parametrize("name", [0, 7, "0"])
+def test_a_column_can_have_a_number_as_its_name(engine, name):
+    given = pd.DataFrame({name: ["my parcel", "zzz qqq"], "text": ["refund", "refund"]})
+    shown = [p.label or "unknown" for p in engine.classify(["my parcel", "zzz qqq"])]
+    assert categorize_frame(given, engine, name)["label"].tolist() == shown
+    assert categorize_frame(given, engine, [name])["label"].tolist() == shown
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame({"text": [["a"], ["b"]]}), "the column 'text' holds list<"),
+        (pl.DataFrame({"text": [["a"], ["b"]]}), r"the column 'text' holds (large_)?list<"),
+        (
+            pd.DataFrame({"text": ["a", ["b"], ("c",)]}),
+            r"row 1 of 'text' is a list \(2 rows of 3\)",
+        ),
+        (pa.table({"text": [{"a": 1}]}), "the column 'text' holds struct<"),
+    ],
+)
+def test_lists_and_objects_are_no_texts(engine, frame, message):
+    with pytest.raises(TableError, match=message):
+        categorize_frame(frame, engine)
+
+
 def test_what_is_no_frame_is_reported_with_what_to_do(engine):
     with pytest.raises(TableError, match=r"a LazyFrame has no rows yet. Pass what its collect\(\)"):
         categorize_frame(pl.LazyFrame({"text": ["a"]}), engine)

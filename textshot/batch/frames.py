@@ -11,6 +11,7 @@ from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import find_column, text_column
+from textshot.io.batches import check_is_text
 from textshot.types import Threshold
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _SOURCE = "the frame"
 def categorize_frame(
     df: Any,
     index: Engine | str | Path,
-    column: str | Sequence[str] = "text",
+    column: str | int | Sequence[str | int] = "text",
     *,
     threshold: Threshold = "auto",
     metadata: Sequence[str] = (),
@@ -60,11 +61,14 @@ def categorize_frame(
     frame = _to_narwhals(df)
     engine = index if isinstance(index, Engine) else Engine.load(index)
     names = [str(name) for name in frame.columns]
-    columns = [column] if isinstance(column, str) else list(column)
-    columns = [find_column(names, name, name, _SOURCE) for name in columns]
+    given = [column] if isinstance(column, str | int) else column
+    columns = [find_column(names, str(name), str(name), _SOURCE) for name in given]
     arrays = [_to_arrow(frame.get_column(frame.columns[names.index(name)])) for name in columns]
+    data = pa.table(arrays, names=columns)
+    for field in data.schema:
+        check_is_text(field, _SOURCE)
     options = JobOptions(threshold=threshold, metadata=metadata, adapt=adapt)
-    answers = _answer(engine, pa.table(arrays, names=columns), names, options)
+    answers = _answer(engine, data, names, options)
     return _with_columns(frame, answers)
 
 
@@ -93,7 +97,15 @@ def _to_arrow(series: nw.Series[Any]) -> pa.ChunkedArray:
     try:
         return pa.chunked_array(series.to_arrow())
     except (pa.ArrowException, TypeError, ValueError):
-        pairs = zip(series.to_list(), series.is_null().to_list(), strict=True)
+        values = series.to_list()
+        nested = [i for i, value in enumerate(values) if isinstance(value, list | tuple | dict)]
+        if nested:
+            kind = type(values[nested[0]]).__name__
+            raise TableError(
+                f"{_SOURCE}: row {nested[0]} of {series.name!r} is a {kind} ({len(nested)} rows of"
+                f" {len(values)}); one text is needed"
+            ) from None
+        pairs = zip(values, series.is_null().to_list(), strict=True)
         texts = [None if is_null else str(value) for value, is_null in pairs]
         return pa.chunked_array([pa.array(texts, pa.string())])
 

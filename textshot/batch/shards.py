@@ -10,8 +10,8 @@ from textshot.batch.inputs import Source
 from textshot.batch.options import DEFAULT_SHARD_ROWS, RowSelection, first_rows
 from textshot.batch.plan import Plan
 from textshot.errors import TableError
-from textshot.io import Batch, Reject, rejected, text_column
-from textshot.io.values import to_python
+from textshot.io import Batch, Reject, text_column
+from textshot.io.batches import move_to_rejects
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,7 +136,7 @@ def _gathered(
     batches, n_bytes = list[Batch](), 0
     try:
         with plan.open(file, min(rows, _BATCH_ROWS)) as table:
-            for raw in table.batches():
+            for raw in table.batches(plan.text_columns):
                 n_cells = raw.data.num_rows * raw.data.num_columns
                 n_bytes += max(raw.data.nbytes, n_cells * _MIN_CELL_BYTES)
                 batch = Batch(plan.conform(raw.data, file), raw.lines, raw.rejects)
@@ -179,21 +179,7 @@ def _joined(
 
 def reject_blank(batch: Batch, columns: Sequence[str], source: str) -> Batch:
     """Move rows without text to the rejects."""
-    import pyarrow as pa
-
     texts = text_column(batch.data, columns)
-    blank = [i for i, text in enumerate(texts) if not text.strip()]
-    if not blank:
-        return batch
     reason = f"the text is empty ({', '.join(columns)})"
-    taken = batch.data.take(pa.array(blank, pa.int64()))
-    rows = zip(*map(to_python, taken.columns), strict=True)
-    rejects = [
-        rejected(source, batch.lines[i], reason, row) for i, row in zip(blank, rows, strict=True)
-    ]
-    kept = sorted(set(range(len(texts))) - set(blank))
-    return Batch(
-        batch.data.take(pa.array(kept, pa.int64())),
-        [batch.lines[i] for i in kept],
-        sorted([*batch.rejects, *rejects], key=lambda reject: reject.line),
-    )
+    blank = {i: reason for i, text in enumerate(texts) if not text.strip()}
+    return move_to_rejects(batch, blank, source)

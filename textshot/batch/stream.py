@@ -45,14 +45,14 @@ def run_stream(
     read = partial(open_table, source, format=options.input_format, encoding=options.encoding)
     with read() as table:
         columns = text_columns_of(table, options.text_columns)
-        batches: Iterator[Batch] = table.batches()
+        batches: Iterator[Batch] = table.batches(columns)
         calibrated = engine.calibrated
         if options.adapt and is_stream(source):
             first = _first_batches(batches, MAX_TEXTS)
             engine, batches = engine.adapted(_texts(first, columns)), chain(first, batches)
         elif options.adapt:
             with read() as again:
-                engine = engine.adapted(_texts(again.batches(), columns))
+                engine = engine.adapted(_texts(again.batches(columns), columns))
         worker = Worker.for_columns(
             with_cache(engine), table.columns, columns, options, calibrated=calibrated
         )

@@ -223,7 +223,7 @@ def _first_lines(path: str, texts: set[str], table: TableOptions) -> dict[str, i
         return first
     with table.open(path) as opened:
         columns = text_columns_of(opened, table.text_columns)
-        for batch in opened.batches():
+        for batch in opened.batches(columns):
             rows = clean_texts(text_column(batch.data, columns))
             for text, line in zip(rows, batch.lines, strict=True):
                 if text in texts:

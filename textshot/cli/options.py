@@ -269,7 +269,7 @@ def read_texts(
     options = table or TableOptions()
     with options.open(path, batch_rows=STDIN_ROWS) as opened:
         columns = text_columns_of(opened, options.text_columns)
-        for batch in opened.batches():
+        for batch in opened.batches(columns):
             warn_rejects(batch.rejects)
             for text, line in zip(text_column(batch.data, columns), batch.lines, strict=True):
                 if text.strip() or not skip_empty:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from textshot.errors import TableError
-from textshot.io.values import cell_texts
+from textshot.io.values import cell_texts, is_json, to_python
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,6 +68,44 @@ def rejected(source: str, line: int, reason: str, row: str | Sequence[object]) -
     if len(row) > MAX_SHOWN_CHARS:
         text += f" … (cut to {MAX_SHOWN_CHARS:,} characters)"
     return Reject(source, line, reason, text)
+
+
+def move_to_rejects(batch: Batch, reasons: Mapping[int, str], source: str) -> Batch:
+    """Return a slice without some rows, which are among its rejects with the reason of each."""
+    import pyarrow as pa
+
+    if not reasons:
+        return batch
+    rows = sorted(reasons)
+    taken = batch.data.take(pa.array(rows, pa.int64()))
+    values = zip(*map(to_python, taken.columns), strict=True)
+    rejects = [
+        rejected(source, batch.lines[i], reasons[i], row)
+        for i, row in zip(rows, values, strict=True)
+    ]
+    kept = sorted(set(range(len(batch.lines))) - set(rows))
+    return Batch(
+        batch.data.take(pa.array(kept, pa.int64())),
+        [batch.lines[i] for i in kept],
+        sorted([*batch.rejects, *rejects], key=lambda reject: reject.line),
+    )
+
+
+def reject_nested(batch: Batch, columns: Iterable[str], source: str) -> Batch:
+    """Move rows with a list or an object in place of a text to the rejects.
+
+    Columns of Arrow types are refused as a whole by `check_is_text`.
+    """
+    import pyarrow.compute as pc
+
+    reasons: dict[int, str] = {}
+    for name in columns:
+        if name not in batch.data.schema.names or not is_json(batch.data.schema.field(name)):
+            continue
+        is_nested = pc.match_substring_regex(batch.data.column(name), r"^[\[{]")
+        for i in pc.indices_nonzero(pc.fill_null(is_nested, False)).to_pylist():
+            reasons.setdefault(i, f"{name!r} is a list or an object; one text is needed")
+    return move_to_rejects(batch, reasons, source)
 
 
 def limit_rows(batch_rows: int, n_columns: int) -> int:
@@ -152,7 +190,7 @@ def check_is_text(field: pa.Field, source: str) -> None:
     name = name if len(name) <= 80 else f"{name[:80]} ..."
     raise TableError(
         f"{source}: the column {field.name!r} holds {name}, which is not text. Name another column"
-        " with --text-column, or save it as strings"
+        " (--text-column, --label-column), or save it as strings"
     )
 
 

@@ -59,11 +59,11 @@ def read_categories(path: str | Path, options: TableOptions = DEFAULTS) -> list[
     with options.open(path) as table:
         names_only = table.format is Format.TEXT and options.label_column is None
         default = TEXT if names_only else LABEL
-        label_column = find_column(table.columns, options.label_column, default, table.source)
+        label_column = _label_column(table, options.label_column, default)
         texts = _text_columns(table, options.text_columns, label_column)
         description = _optional_column(table, DESCRIPTION, {label_column, *texts})
         others = [c for c in table.columns if c not in {label_column, *texts, description}]
-        for batch in table.batches():
+        for batch in table.batches([label_column, *texts, *filter(None, [description])]):
             _refuse_rejects(batch)
             cells = _rows(batch, [[label_column], texts, [description] if description else []])
             metadata = _rows(batch, [[column] for column in others])
@@ -83,9 +83,9 @@ def read_labelled_texts(path: str | Path, options: TableOptions = DEFAULTS) -> L
     """
     with options.open(path) as table:
         data = LabelledTexts([], [], [], columns=table.columns)
-        label_column = find_column(table.columns, options.label_column, LABEL, table.source)
+        label_column = _label_column(table, options.label_column)
         columns = text_columns_of(table, options.text_columns, beside=label_column)
-        for batch in table.batches():
+        for batch in table.batches([label_column, *columns]):
             data.rejects.extend(batch.rejects)
             for value, truth, line in _labelled_rows(batch, columns, label_column):
                 if not value.strip():
@@ -109,12 +109,12 @@ def read_training_rows(path: str | Path, options: TableOptions = DEFAULTS) -> Tr
     """
     data = TrainingRows()
     with options.open(path) as table:
-        label_column = find_column(table.columns, options.label_column, LABEL, table.source)
+        label_column = _label_column(table, options.label_column)
         description = _optional_column(table, DESCRIPTION, set())
         others = [c for c in table.columns if c not in (label_column, description)]
         names = options.text_columns or (others if len(others) == 1 else ())
         columns = text_columns_of(table, names, beside=label_column)
-        for batch in table.batches():
+        for batch in table.batches([label_column, *columns]):
             data.rejects.extend(batch.rejects)
             rows = list(_labelled_rows(batch, columns, label_column))
             data.rows.extend((value, name, f"{table.source}:{line}") for value, name, line in rows)
@@ -133,9 +133,9 @@ def read_split(path: str | Path) -> list[tuple[str, str, str]]:
     """
     rows: list[tuple[str, str, str]] = []
     with open_table(path) as table:
-        label = find_column(table.columns, None, LABEL, table.source)
+        label = _label_column(table)
         part = find_column(table.columns, None, PART, table.source)
-        for batch in table.batches():
+        for batch in table.batches([label, part]):
             _refuse_rejects(batch)
             rows += [
                 (name, value, f"{table.source}:{line}")
@@ -175,6 +175,12 @@ class _Draft:
     description: str = ""
     texts: dict[str, None] = field(default_factory=dict)  # an ordered set
     metadata: dict[str, str] = field(default_factory=dict)
+
+
+def _label_column(table: Table, name: str | None = None, default: str = LABEL) -> str:
+    column = find_column(table.columns, name, default, table.source)
+    check_is_text(table.schema.field(column), table.source)
+    return column
 
 
 def _text_columns(table: Table, names: Sequence[str], label: str) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from textshot.errors import TableError
-from textshot.io.batches import Batch, Reading
+from textshot.io.batches import Batch, Reading, reject_nested
 from textshot.io.delimited import read_delimited
 from textshot.io.excel import read_excel
 from textshot.io.formats import STDIO, Format, compression_of, format_of, is_binary
@@ -54,12 +54,17 @@ class Table:
         size = _size(self._stream)
         return min(self._stream.tell() / size, 1.0) if size else None
 
-    def batches(self) -> Iterator[Batch]:
-        """Return the slices of the table, each read on demand."""
+    def batches(self, texts: Iterable[str] = ()) -> Iterator[Batch]:
+        """Return the slices of the table, each read on demand.
+
+        Args:
+            texts: Columns of texts and labels; a row with a list or an object there is rejected.
+        """
         if self._batches is None:
             raise TableError(f"{self.source}: is read only once. Open it again to read it again")
         batches, self._batches = self._batches, None
-        return batches
+        columns = list(texts)
+        return (reject_nested(batch, columns, self.source) for batch in batches)
 
     def close(self) -> None:
         """Close the file."""
