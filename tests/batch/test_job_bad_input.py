@@ -65,6 +65,20 @@ def job(engine, name, **options):
     return report, found[150 : len(found) - 150]
 
 
+def test_a_text_that_is_a_list_or_an_object_is_rejected(engine):
+    values = ['"my parcel"', '["my parcel"]', '{"en": "my parcel"}', "7", "null"]
+    Path("m.jsonl").write_text("".join(f'{{"text": {value}}}\n' for value in values))
+    _, found = job(engine, "m.jsonl")
+    assert found == ["my parcel", "7"]
+    with open_table("out/_textshot/rejects.csv") as table:
+        [batch] = table.batches()
+    assert batch.data.column("line").to_pylist() == ["2", "3", "5"]
+    assert batch.data.column("reason").to_pylist() == [
+        *["'text' is a list or an object; one text is needed"] * 2,
+        "the text is empty (text)",
+    ]
+
+
 def write_parquet(name, column, **options):
     pq.write_table(pa.table({"text": column}), name, **options)
 
@@ -379,3 +393,25 @@ def test_a_full_disk_at_any_moment_and_then_room(engine, monkeypatch, output):
         report = run(folder)
         assert report.to_dict() == whole.to_dict()
         assert content(folder) == content(top / "whole")
+
+
+@pytest.mark.parametrize("link", ["same", "dotted", "symbolic", "hard"])
+@pytest.mark.parametrize("name", ["in.csv", "in.parquet"])
+def test_an_output_that_is_an_input_is_refused_under_any_name(engine, name, link):
+    if name == "in.csv":
+        write_rows(name, 20)
+    else:
+        write_parquet(name, TEXTS)
+    before, output = Path(name).read_bytes(), f"out{Path(name).suffix}"
+    if link == "symbolic":
+        Path(output).symlink_to(name)
+    elif link == "hard":
+        os.link(name, output)
+    else:
+        output = name if link == "same" else f"./{name}"
+    with pytest.raises(TableError, match=f"is the input {name}, which would be replaced"):
+        categorize(engine, [name], output)
+    with pytest.raises(TableError, match=f"is the input {name}, which would be replaced"):
+        categorize(engine, ["in.*"], output)
+    assert Path(name).read_bytes() == before
+    assert {path.name for path in Path().iterdir()} <= {name, output}

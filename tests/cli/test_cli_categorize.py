@@ -93,9 +93,13 @@ def test_the_options_reach_the_job(run, index):
     assert ",unknown," not in row
 
 
-def test_the_output_can_take_the_place_of_the_input(run, index, inbox):
-    run("categorize", index, inbox, "-o", inbox)
-    assert Path(inbox).read_text(encoding="utf-8") == expected_csv(index)
+def test_the_output_cannot_take_the_place_of_the_input(run, index, inbox):
+    before = Path(inbox).read_bytes()
+    result = run("categorize", index, inbox, "-o", inbox, code=1)
+    assert "inbox.csv: is the input inbox.csv, which would be replaced. Name another" in (
+        result.stderr
+    )
+    assert Path(inbox).read_bytes() == before
 
 
 def test_everything_unknown_still_is_an_output(run, index, inbox):
@@ -151,3 +155,22 @@ def test_a_column_that_was_taken_for_the_text_is_named(run, index):
     Path("in.csv").write_text("hello there\nhow are you\n")
     result = run("categorize", index, "in.csv", "-o", "out.csv")
     assert result.stderr == f"the text is in the column 'hello there'\n{PAGE}"
+
+
+@pytest.mark.parametrize("output", ["out.csv", "-"])
+def test_most_rows_rejected_is_a_failure_that_names_the_likely_encoding(run, index, output):
+    rows = ["my parcel", *["où est mon colis"] * 3, "déjà payé"]
+    Path("in.csv").write_bytes("\n".join(["text", *rows]).encode("cp1252"))
+    arguments = ["categorize", index, "in.csv", "-o", output, "--rejects", "bad.csv"]
+    result = run(*arguments, code=1)
+    assert "Error: 4 of 5 rows were rejected, most often because: byte 0xf9 is not utf-8;" in (
+        result.stderr
+    )
+    assert "give --encoding cp1252. bad.csv lists them all" in result.stderr
+    assert "my parcel" in (result.stdout if output == "-" else Path(output).read_text())
+    run(*arguments, "--encoding", "cp1252")
+
+
+def test_a_few_rejected_rows_are_no_failure(run, index):
+    Path("in.csv").write_text("text,n\nmy parcel,1\nmy money\n")
+    run("categorize", index, "in.csv", "-o", "out.csv")

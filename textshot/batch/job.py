@@ -13,7 +13,7 @@ from typing import Any
 
 from textshot._files import make_folder, write_atomic
 from textshot.batch import local
-from textshot.batch.inputs import find_sources
+from textshot.batch.inputs import Source, find_sources
 from textshot.batch.local import Run
 from textshot.batch.options import JobOptions, OnCounts, OnProgress
 from textshot.batch.outputs import Output, open_job_output
@@ -84,6 +84,7 @@ def _run(
     sources = find_sources(inputs, options.input_format).sources
     output = open_job_output(path, options, sources)
     before = None if options.compare is None else read_summary(options.compare, output.run)
+    _check_inputs_stay(output, sources)
     output.check()
     if options.review is not None:
         check_review_path(Path(options.review), [*inputs, *(s.path for s in sources), path])
@@ -249,6 +250,19 @@ def _delete_if_empty(log: RunLog, output: Output) -> None:
         output.clear()
         log.clear()
         (log.folder / ADAPTATION).unlink(missing_ok=True)
+
+
+def _check_inputs_stay(output: Output, sources: Sequence[Source]) -> None:
+    """Refuse an output that is one of the inputs, under whatever name."""
+    for source in sources:
+        is_same = source.path == output.path
+        with suppress(OSError):  # one of them does not exist, or is a URL
+            is_same = is_same or Path(source.path).samefile(output.path)
+        if is_same:
+            raise TableError(
+                f"{output.path}: is the input {source.path}, which would be replaced. Name another"
+                " output"
+            )
 
 
 def _check_rejects(output: Output, plan: Plan) -> None:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.categorize_output import format_counts, note_texts, print_estimate, print_report
+from textshot.cli.categorize_output import (
+    check_rejected,
+    format_counts,
+    note_texts,
+    print_estimate,
+    print_report,
+)
 from textshot.cli.output import counted, note
 from textshot.cli.progress import progress
 
@@ -156,6 +162,7 @@ def categorize(
         again = shlex.join(["textshot", "correct", index_path, "--from", str(job.review)])
         rows = counted(report.n_review, "uncertain row")
         note(f"{rows} for review in {job.review}: fill in the column label, then\n  {again}")
+    check_rejected(report)
     if report.failed:
         raise click.exceptions.Exit(1)
 
