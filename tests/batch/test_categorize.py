@@ -159,13 +159,6 @@ def test_plain_lines_come_in_and_the_format_can_be_said(engine):
     ]
 
 
-def test_the_output_can_take_the_place_of_the_input(engine, inbox):
-    categorize(engine, inbox, "elsewhere.csv", rejects="bad.csv")
-    expected = rows("elsewhere.csv")
-    categorize(engine, inbox, inbox, rejects="bad.csv")
-    assert rows(inbox) == expected
-
-
 def test_several_columns_are_joined_and_all_are_kept(engine):
     Path("in.csv").write_text("subject,n,body\nmy money,1,back\n,2,\n,3,my parcel\n")
     report = categorize(
@@ -270,15 +263,6 @@ def test_a_failure_in_the_middle_leaves_what_was_there(engine, error, there):
     assert files() == sorted([*before, "out.csv.run"])  # no temporary file either
     if there:
         assert (Path("out.csv").read_text(), Path("bad.csv").read_text()) == ("old", "old rejects")
-
-
-def test_a_failure_leaves_the_input_when_it_is_the_output(engine):
-    content = "text\n" + "my money\n" * 5000
-    Path("in.csv").write_text(content)
-    failing = Failing(engine, EncoderError("gone"))
-    with pytest.raises(EncoderError, match="gone"):
-        categorize(failing, "in.csv", "in.csv", rejects="bad.csv", shard_rows=4000)
-    assert Path("in.csv").read_text() == content
 
 
 @pytest.mark.parametrize("rejects", ["inbox.csv", "out.csv", "./out.csv", "link.csv"])
