@@ -284,7 +284,7 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(train, histo
     assert "\x1b" not in "".join(told)
 
 
-def test_the_prompt_is_reported_to_the_next_command(train, history):
+def test_the_next_command_gets_the_prompt(train, history):
     result = train(history, "-o", "out", "--prompt", "tba nbe: ")
     assert result.stdout.endswith("--encoder out --prompt 'tba nbe: '\n")
 

@@ -61,8 +61,8 @@ def categorize_frame(
     frame = _to_narwhals(df)
     engine = index if isinstance(index, Engine) else Engine.load(index)
     names = [str(name) for name in frame.columns]
-    given = [column] if isinstance(column, str | int) else column
-    columns = [find_column(names, str(name), str(name), _SOURCE) for name in given]
+    requested = [column] if isinstance(column, str | int) else column
+    columns = [find_column(names, str(name), str(name), _SOURCE) for name in requested]
     arrays = [_to_arrow(frame.get_column(frame.columns[names.index(name)])) for name in columns]
     data = pa.table(arrays, names=columns)
     for field in data.schema:

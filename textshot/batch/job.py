@@ -84,7 +84,7 @@ def _run(
     sources = find_sources(inputs, options.input_format).sources
     output = open_job_output(path, options, sources)
     before = None if options.compare is None else read_summary(options.compare, output.run)
-    _check_inputs_stay(output, sources)
+    _check_output_is_no_input(output, sources)
     output.check()
     if options.review is not None:
         check_review_path(Path(options.review), [*inputs, *(s.path for s in sources), path])
@@ -252,7 +252,7 @@ def _delete_if_empty(log: RunLog, output: Output) -> None:
         (log.folder / ADAPTATION).unlink(missing_ok=True)
 
 
-def _check_inputs_stay(output: Output, sources: Sequence[Source]) -> None:
+def _check_output_is_no_input(output: Output, sources: Sequence[Source]) -> None:
     """Refuse an output that is one of the inputs, under whatever name."""
     for source in sources:
         is_same = source.path == output.path

@@ -172,7 +172,7 @@ def find_column(columns: Sequence[str], name: str | None, default: str, source: 
     raise TableError(f"{source}: there is no column {name!r}; it has {listed}{more}. {hint}")
 
 
-def check_is_text(field: pa.Field, source: str) -> None:
+def check_is_text(field: pa.Field, source: str, option: str = "--text-column") -> None:
     """Refuse a column of lists, records or bytes; numbers and times can be shown as text.
 
     Raises:
@@ -190,7 +190,7 @@ def check_is_text(field: pa.Field, source: str) -> None:
     name = name if len(name) <= 80 else f"{name[:80]} ..."
     raise TableError(
         f"{source}: the column {field.name!r} holds {name}, which is not text. Name another column"
-        " (--text-column, --label-column), or save it as strings"
+        f" with {option}, or save it as strings"
     )
 
 

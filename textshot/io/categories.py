@@ -179,7 +179,7 @@ class _Draft:
 
 def _label_column(table: Table, name: str | None = None, default: str = LABEL) -> str:
     column = find_column(table.columns, name, default, table.source)
-    check_is_text(table.schema.field(column), table.source)
+    check_is_text(table.schema.field(column), table.source, "--label-column")
     return column
 
 
