@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from textshot import Category, Engine, Example, FunctionEncoder, KeyKind, Prediction
 from textshot.errors import EncoderError, InvalidCategoriesError, InvalidTextsError
+from textshot.io.categories import read_categories, read_labelled_texts
 from textshot.networks import NETWORKS
 from textshot.testing import HashingEncoder, toy_categories, toy_engine
 
@@ -286,3 +289,49 @@ def test_no_corrections_change_nothing():
     before = engine.index.state
     assert engine.correct_all([], []) == []
     assert engine.index.state is before
+
+
+SUPPORT = Path(__file__).parents[2] / "examples" / "support"
+
+
+class Answers(NamedTuple):
+    answered: np.ndarray
+    right: np.ndarray
+
+
+def answers_of(engine, vectors, labels):
+    predicted = [p.label for p in engine.classify_vectors(vectors)]
+    right = [label == truth for label, truth in zip(predicted, labels, strict=True)]
+    return Answers(np.array([label is not None for label in predicted]), np.array(right))
+
+
+def test_a_right_correction_costs_other_texts_little(real_encoder):
+    """200 single corrections of the example set, each made to the index as it was."""
+    data = read_labelled_texts(SUPPORT / "labelled.csv")
+    texts, labels = zip(
+        *((t, truth) for t, truth in zip(data.texts, data.truths, strict=True) if truth),
+        strict=True,
+    )
+    vectors = real_encoder.encode(texts)
+    engine = Engine.build(read_categories(SUPPORT / "categories.csv"), encoder=real_encoder)
+    before = answers_of(engine, vectors, labels)
+    moves, learned = [], 0
+    for i in np.random.default_rng(0).permutation(len(texts))[:200]:
+        corrected = engine.snapshot()
+        corrected.correct(texts[i], labels[i])
+        after = answers_of(corrected, vectors, labels)
+        learned += after.right[i]
+        others = np.arange(len(texts)) != i
+        moves.append(
+            [
+                100 * (after.right[others].mean() - before.right[others].mean()),
+                100 * (after.answered[others].mean() - before.answered[others].mean()),
+                corrected.decision.threshold - engine.decision.threshold,
+            ]
+        )
+    accuracy, coverage, threshold = np.transpose(moves)
+    assert learned == 200
+    assert accuracy.mean() >= 0
+    assert accuracy.min() >= -1
+    assert np.abs(coverage).max() <= 2
+    assert np.abs(threshold).max() < 0.005

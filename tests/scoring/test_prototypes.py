@@ -6,7 +6,11 @@ import pytest
 from textshot._arrays import unit_rows
 from textshot.errors import InvalidCategoriesError
 from textshot.networks import DESCRIPTION, EXAMPLE, NAME, make_network
-from textshot.scoring.prototypes import category_prototypes, prototype
+from textshot.scoring.prototypes import (
+    category_prototypes,
+    correction_influence,
+    prototype,
+)
 
 
 def at(*degrees):
@@ -143,3 +147,17 @@ def test_one_category_whose_keys_cancel_out_is_refused():
     keys, rows = at(0, 20, 0, 180), np.array([0, 0, 1, 1])
     with pytest.raises(InvalidCategoriesError, match="the 2 keys of a category"):
         category_prototypes(make_network("matching"), keys, rows, np.full(4, EXAMPLE))
+
+
+def test_a_correction_weighs_half():
+    """(1, 0) + half of (0, 1)."""
+    matching = make_network("matching")
+    kinds, rows = np.array([EXAMPLE, EXAMPLE]), np.array([0, 0])
+    keys, corrected = at(0, 90), np.array([False, True])
+    [vector] = category_prototypes(matching, keys, rows, kinds, corrected=corrected)
+    np.testing.assert_allclose(vector, np.array([2, 1]) / np.sqrt(5), atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "influence"), [(0, 0), (1, 1 / 51), (50, 0.5), (450, 0.9)])
+def test_corrections_move_what_is_estimated_little_by_little(n, influence):
+    assert correction_influence(n) == pytest.approx(influence)

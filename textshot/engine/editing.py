@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike
 
 from textshot._arrays import FloatArray, unit_rows
 from textshot.engine.decision import decision_of
+from textshot.engine.leave_out import without_corrections
 from textshot.engine.predict import answer, scorer, supports
 from textshot.errors import EncoderError, InvalidCategoriesError
 from textshot.index import Entry, State
+from textshot.scoring.prototypes import correction_influence
 from textshot.scoring.threshold import GIVEN, MIN_CATEGORIES, TUNED, derive
 from textshot.scoring.transduction import MIN_IN_SCOPE_RATE, MIN_TEXTS, adapt
 from textshot.types import (
@@ -134,7 +136,7 @@ def with_decision(
     else:
         rate = DEFAULT_REJECTION_RATE if requested is None else requested.rate
         try:
-            decision = _derive(state, rate, background)
+            decision = _derive_steadily(state, rate, background)
         except EncoderError:  # of a lazy one: the edit shall not depend on it
             decision = replace(decision_of(state), stale=True, rate=rate)
     return state.updated(decision=decision)
@@ -143,8 +145,8 @@ def with_decision(
 def adapt_prototypes(state: State, vectors: FloatArray, background: Background) -> State:
     """Return the state with prototypes adapted to unlabelled texts, for one run.
 
-    `State.adaptation` tells to how many, or why not. A derived threshold is derived again, a tuned
-    one moves as far as the derived one does, a given one stays.
+    `State.adaptation` tells to how many, or why not. A derived threshold is derived again; one that
+    is tuned, or steadied against corrections, moves as far as that does; a given one stays.
 
     Args:
         state: of a network that compares with prototypes alone.
@@ -157,14 +159,15 @@ def adapt_prototypes(state: State, vectors: FloatArray, background: Background) 
     n_keys = np.bincount(state.key_rows, minlength=len(state.entries))
     adapted = state.with_prototypes(adapt(state.vectors, n_keys, vectors), adaptation)
     decision = decision_of(state)
-    if decision.method != TUNED or decision.threshold is None:
+    is_tuned = decision.method == TUNED
+    moves = is_tuned or (decision.method != GIVEN and bool(state.corrected.any()))
+    if not moves or decision.threshold is None:
         return with_decision(adapted, decision, background)
-    first, second = (
-        _derive(s, DEFAULT_REJECTION_RATE, background).threshold for s in (state, adapted)
-    )
+    rate = DEFAULT_REJECTION_RATE if is_tuned else decision.rate
+    first, second = (_derive(s, rate, background).threshold for s in (state, adapted))
     shift = 0.0 if first is None or second is None else second - first
     threshold = min(max(decision.threshold + shift, -1.0), 1.0)
-    return replace(adapted, decision=replace(decision, threshold=threshold, stale=True))
+    return replace(adapted, decision=replace(decision, threshold=threshold, stale=is_tuned))
 
 
 def put_entries(state: State, entries: Mapping[str, Entry], drop: Iterable[str] = ()) -> State:
@@ -219,6 +222,19 @@ def _check_free(state: State, name: str) -> None:
         raise InvalidCategoriesError(
             f"category {name!r} is there already. Remove it first, or merge into it"
         )
+
+
+def _derive_steadily(state: State, rate: float, background: Background) -> DecisionSettings:
+    """Derive a threshold that a few corrections move a little (`correction_influence`)."""
+    decision = _derive(state, rate, background)
+    n_corrections = int(state.corrected.sum())
+    if not n_corrections or decision.threshold is None:
+        return decision
+    without = _derive(without_corrections(state), rate, background).threshold
+    if without is None:
+        return decision
+    share = correction_influence(n_corrections)
+    return replace(decision, threshold=(1.0 - share) * without + share * decision.threshold)
 
 
 def _derive(state: State, rate: float, background: Background) -> DecisionSettings:

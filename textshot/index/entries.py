@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from textshot._arrays import FloatArray, IntArray
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.networks import NETWORKS, Matching, Network
-from textshot.scoring.prototypes import prototype
+from textshot.scoring.prototypes import key_weights, prototype
 from textshot.types import Category, Example, Key, KeyKind
 
 KINDS = (KeyKind.NAME, KeyKind.DESCRIPTION, KeyKind.EXAMPLE)
@@ -49,7 +49,9 @@ class Entry:
                 f"category {category.name!r} has {len(keys)} keys"
                 f" ({', '.join(k.kind for k in keys)}) but vectors of shape {rows.shape}"
             )
-        return cls(category, keys, rows, prototype(rows, network.key_weights(kind_numbers(keys))))
+        corrected = np.array([key.correction_order > 0 for key in keys], bool)
+        weights = key_weights(network, kind_numbers(keys), corrected=corrected)
+        return cls(category, keys, rows, prototype(rows, weights))
 
     def nearest_key(self, query: FloatArray) -> Key:
         """Return the key with the largest cosine to `query` (dim,); the first one of a tie."""

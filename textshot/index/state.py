@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from textshot._arrays import FloatArray, IntArray, are_unit_rows, unit_rows
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
@@ -116,9 +116,10 @@ class State:
             return changed
         keys = (changed.key_vectors, changed.key_rows, changed.key_kinds)
         if changes_prototypes:
-            name_weight = self.name_weight and estimate_name_weight(*keys)
+            corrected = changed.corrected
+            name_weight = self.name_weight and estimate_name_weight(*keys, corrected)
             weight = name_weight.weight if name_weight else 1.0
-            vectors = category_prototypes(self.network, *keys, weight)
+            vectors = category_prototypes(self.network, *keys, weight, corrected)
             pairs = zip(entries, vectors, strict=True)
             entries = tuple(Entry(e.category, e.keys, e.vectors, v) for e, v in pairs)
             derived = {**changed.__dict__, "vectors": vectors}
@@ -232,7 +233,7 @@ class State:
     def attention_at(self, share: float) -> Attention:
         """Return the attention of all keys, with a share of the score."""
         weight = self.name_weight.weight if self.name_weight else 1.0
-        weights = key_weights(self.network, self.key_kinds, weight)
+        weights = key_weights(self.network, self.key_kinds, weight, self.corrected)
         exact = np.ones(len(self.key_kinds)) if weights is None else weights.astype(np.float64)
         return Attention(share, exact, attention_scale(self.network.parameters))
 
@@ -244,11 +245,16 @@ class State:
     @cached_property
     def exemplars(self) -> Exemplars | None:
         """The keys that are scored beside their category's prototype; None: there are none."""
-        orders = self.key_correction_orders
-        # Corrections of the first release have no order, and stay the examples that they were.
+        orders, corrected = self.key_correction_orders, self.corrected
         return select_exemplars(
-            self.network, self.key_vectors, self.key_rows, self.key_kinds, orders, orders > 0
+            self.network, self.key_vectors, self.key_rows, self.key_kinds, orders, corrected
         )
+
+    @property
+    def corrected(self) -> NDArray[np.bool_]:
+        """Which keys are corrections, bool (n_keys,)."""
+        # Corrections of the first release have no order, and stay the examples that they were.
+        return self.key_correction_orders > 0
 
     @cached_property
     def scores_prototypes(self) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.networks import EXAMPLE, NAME
+from textshot.scoring.prototypes import correction_influence
 
 MIN_T_STATISTIC = math.sqrt(1.5)
 """Names with a lower `NameWeight.t_statistic` are uninformative."""
@@ -65,7 +66,12 @@ class _Channel:
         return self.signal / self.noise
 
 
-def estimate_name_weight(keys: FloatArray, rows: IntArray, kinds: IntArray) -> NameWeight:
+def estimate_name_weight(
+    keys: FloatArray,
+    rows: IntArray,
+    kinds: IntArray,
+    corrected: NDArray[np.bool_] | None = None,
+) -> NameWeight:
     """Estimate the weight of a name relative to an example for these categories.
 
     The best linear mix of two channels with independent noise weighs each by signal / noise
@@ -80,11 +86,24 @@ def estimate_name_weight(keys: FloatArray, rows: IntArray, kinds: IntArray) -> N
         keys: float32 (n_keys, dim), unit rows, category by category.
         rows: int64 (n_keys,), the category of each key.
         kinds: int64 (n_keys,), NAME, DESCRIPTION or EXAMPLE.
+        corrected: bool (n_keys,), whether a key is a correction. A few corrections move the weight
+            a little, see `textshot.scoring.prototypes.correction_influence`. None: none is.
 
     Returns:
         The weight, rounded, so that the order of the examples does not change it. Many categories
         are sampled, always in the same way.
     """
+    whole = _estimate(keys, rows, kinds)
+    if corrected is None or not corrected.any():
+        return whole
+    kept = ~corrected
+    without = _estimate(keys[kept], rows[kept], kinds[kept])
+    share = correction_influence(int(corrected.sum()))
+    log = (1.0 - share) * math.log(without.weight) + share * math.log(whole.weight)
+    return NameWeight(round(math.exp(log), 3), whole.t_statistic)
+
+
+def _estimate(keys: FloatArray, rows: IntArray, kinds: IntArray) -> NameWeight:
     named = np.flatnonzero(kinds == NAME)
     both = np.intersect1d(rows[named], rows[kinds == EXAMPLE])
     if len(both) < 3:

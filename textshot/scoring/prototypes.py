@@ -12,7 +12,21 @@ from textshot.networks import NAME, Network
 MEAN, WEIGHED = "mean", "weighed names"
 """How keys are weighted, as a manifest names it: all alike, or names by `name_weight`."""
 
+CORRECTION_WEIGHT = 0.5
+"""The weight of a correction in its prototype, where another example weighs 1: corrections are
+texts at the edge of their category, and one of them shall cost no other text its answer."""
+
+_HALF_TRUST = 50
 _CANCELLED = 1e-6
+
+
+def correction_influence(n_corrections: int) -> float:
+    """Return how far corrections move what is estimated from all categories, 0 to 1.
+
+    The threshold and the weight of names go from their value without corrections to that with
+    all of them as n / (n + 50): one correction moves them by a fiftieth (docs/adr/0029).
+    """
+    return n_corrections / (n_corrections + _HALF_TRUST)
 
 
 def prototype(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray:
@@ -40,7 +54,12 @@ def prototype(keys: FloatArray, weights: FloatArray | None = None) -> FloatArray
 
 
 def category_prototypes(
-    network: Network, keys: FloatArray, rows: IntArray, kinds: IntArray, name_weight: float = 1.0
+    network: Network,
+    keys: FloatArray,
+    rows: IntArray,
+    kinds: IntArray,
+    name_weight: float = 1.0,
+    corrected: NDArray[np.bool_] | None = None,
 ) -> FloatArray:
     """Return the prototype of each category in the context of the others.
 
@@ -53,6 +72,7 @@ def category_prototypes(
         kinds: int64 (n_keys,), the kind of each key.
         name_weight: the weight of a name relative to an example, on top of the weights of the
             network; see `textshot.scoring.name_weight`.
+        corrected: bool (n_keys,), whether a key is a correction; None: none is.
 
     Returns:
         float32 (n_categories, dim), unit rows.
@@ -60,7 +80,7 @@ def category_prototypes(
     Raises:
         InvalidCategoriesError: the keys of a category cancel each other out.
     """
-    weights = key_weights(network, kinds, name_weight)
+    weights = key_weights(network, kinds, name_weight, corrected)
     counts = np.bincount(rows)
     starts = np.cumsum(counts) - counts
     vectors = np.empty((len(counts), keys.shape[1]), np.float32)
@@ -73,12 +93,21 @@ def category_prototypes(
     return network.contextualize(vectors, keys, rows, kinds) if network.contextual else vectors
 
 
-def key_weights(network: Network, kinds: IntArray, name_weight: float = 1.0) -> FloatArray | None:
+def key_weights(
+    network: Network,
+    kinds: IntArray,
+    name_weight: float = 1.0,
+    corrected: NDArray[np.bool_] | None = None,
+) -> FloatArray | None:
     """Return the weight of each key in its category, float32 (n_keys,); None: all equal."""
     weights = network.key_weights(kinds)
-    if name_weight == 1.0:
-        return weights
+    if corrected is None or not corrected.any():
+        corrected = None
+        if name_weight == 1.0:
+            return weights
     shots = np.where(kinds == NAME, np.float32(name_weight), np.float32(1.0))
+    if corrected is not None:
+        shots = np.where(corrected, np.float32(CORRECTION_WEIGHT), shots)
     return shots if weights is None else weights * shots
 
 
