@@ -86,6 +86,7 @@ def test_json_says_the_same_for_a_program(run, index, reviewed):
         "changed": 1,
         "skipped": 2,
         "rejected": 2,
+        "threshold": {"before": 0.25, "after": 0.25},
         "answers": [
             {
                 "text": "when is the courier open",
@@ -202,3 +203,18 @@ def test_the_networks_of_the_option_are_those_of_the_library():
     from textshot.networks import NETWORKS
 
     assert list(NETWORK_NAMES) == list(NETWORKS)
+
+
+def test_a_threshold_that_moves_is_printed_with_what_follows(run, categories):
+    run("index", categories, "-o", "derived", "--encoder", "hashing", "--network", "none")
+    before = Engine.load("derived").decision.threshold
+    texts = [f"courier money open job pass word {i}" for i in range(20)]
+    Path("twenty.csv").write_text("text,label\n" + "".join(f"{t},late parcel\n" for t in texts))
+    line = run("correct", "derived", "--from", "twenty.csv").stdout.splitlines()[-1]
+    after = Engine.load("derived").decision.threshold
+    effect = "is unknown" if after > before else "gets an answer"
+    assert f"{before:.3f}" != f"{after:.3f}"
+    assert line == (
+        f"threshold: {before:.3f} -> {after:.3f} (leave-one-category-out median); what scores"
+        f" between the two {effect} from now on"
+    )

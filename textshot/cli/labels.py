@@ -1,4 +1,4 @@
-"""textshot labels list/add/remove/rename/merge, textshot correct."""
+"""textshot labels list/add/remove/rename/merge."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textshot.cli import options
-from textshot.cli.output import counted, note, print_json, print_saved, print_table, warn
-from textshot.errors import InvalidCategoriesError
-from textshot.types import UNKNOWN, Category, clean_name, parse_truth
+from textshot.cli.output import note, print_json, print_saved, print_table
+from textshot.types import UNKNOWN, Category, clean_name
 
 if TYPE_CHECKING:
-    from textshot.engine import Engine
-    from textshot.io import TableOptions
-    from textshot.io.categories import LabelledTexts
     from textshot.types import Example
 
 
@@ -90,6 +86,7 @@ def add(
       textshot labels add my-index unknown "out of office until Monday"
     """
     engine, label = engine_options.load(index_path), clean_name(label)
+    before = engine.decision
     if _is_unknown(label):
         if not texts or description:
             raise click.UsageError(f"{UNKNOWN} takes out-of-scope texts, and no description")
@@ -102,7 +99,7 @@ def add(
         raise click.UsageError(f"category {label!r} exists: give an example to add")
     else:
         engine.add_examples(texts, [label] * len(texts))
-    print_saved(engine, index_path, engine.save(index_path))
+    print_saved(engine, index_path, engine.save(index_path), before)
 
 
 @labels.command()
@@ -128,6 +125,7 @@ def remove(
       textshot labels remove my-index "late parcel" --example "still waiting" --purge
     """
     engine = engine_options.load(index_path, lazy=True)
+    before = engine.decision
     if example is None:
         if any(map(_is_unknown, names)):
             raise click.UsageError(f"name the text of {UNKNOWN} to remove: --example TEXT")
@@ -138,7 +136,7 @@ def remove(
         engine.remove_out_of_scope(example)
     else:
         engine.remove_example(names[0], example)
-    print_saved(engine, index_path, engine.save(index_path, purge=purge))
+    print_saved(engine, index_path, engine.save(index_path, purge=purge), before)
 
 
 @labels.command()
@@ -154,8 +152,9 @@ def rename(index_path: str, old: str, new: str, engine_options: options.EngineOp
       textshot labels rename my-index "late parcel" "delayed delivery"
     """
     engine = engine_options.load(index_path)
+    before = engine.decision
     engine.rename(old, new)
-    print_saved(engine, index_path, engine.save(index_path))
+    print_saved(engine, index_path, engine.save(index_path), before)
 
 
 @labels.command()
@@ -173,122 +172,13 @@ def merge(
       textshot labels merge my-index "late parcel" --into "parcel not received"
     """
     engine = engine_options.load(index_path, lazy=True)
+    before = engine.decision
     merged = set(map(clean_name, names)) - {clean_name(into)}
     bare = [c.name for c in engine.categories if c.name in merged and not c.examples]
     engine.merge(names, into)
     if bare:
         note(f"had no example, so nothing of it remains: {', '.join(bare)}")
-    print_saved(engine, index_path, engine.save(index_path))
-
-
-@click.command()
-@options.index_argument
-@click.argument("text", required=False)
-@click.argument("label", required=False)
-@options.file_option("--from", "path", help="Table of texts and labels; - for stdin.")
-@options.labelled_table_options
-@options.engine_options
-@options.json_option
-def correct(
-    index_path: str,
-    text: str | None,
-    label: str | None,
-    path: str | None,
-    table: TableOptions,
-    engine_options: options.EngineOptions,
-    as_json: bool,
-) -> None:
-    """Correct answers: texts become examples of their right categories.
-
-    TEXT becomes an example of LABEL, marked as a correction; the label unknown makes it an
-    out-of-scope example. A table (--from) has the columns text and label; rows whose label is empty
-    or unknown are skipped. In a review that you filled in (`categorize --review`, `suggest -o`),
-    the label unknown marks a text as out of scope.
-
-    \b
-    Examples:
-      textshot correct my-index "they took the money twice" "refund request"
-      textshot correct my-index --from review.xlsx
-    """
-    _check_usage(text, label, path)
-    engine = engine_options.load(index_path)
-    skipped = rejected = 0
-    pairs = [(text, label)] if text is not None and label is not None else []
-    if path is not None:
-        pairs, skipped, rejected = _read_corrections(engine, path, table)
-    texts, names = [t for t, _ in pairs], [name for _, name in pairs]
-    before = [p.label for p in engine.classify(texts, k=1)]
-    after = [p.label for p in engine.correct_all(texts, names)]
-    if pairs:
-        engine.save(index_path)
-    rows = list(zip(texts, before, after, strict=True))
-    if as_json:
-        record = {"index": index_path, "generation": engine.info.generation}
-        record |= {"corrected": len(rows), "changed": sum(b != a for _, b, a in rows)}
-        record |= {"skipped": skipped, "rejected": rejected}
-        answers = [{"text": t, "before": b, "after": a} for t, b, a in rows]
-        print_json({**record, "answers": answers})
-        return
-    if skipped:
-        note(f"{counted(skipped, 'row')} without a label skipped")
-    _print_corrections(engine, index_path, rows)
-
-
-def _print_corrections(engine: Engine, path: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if not rows:
-        click.echo(f"nothing to correct: {path} is unchanged")
-        return
-    cells = [(before or UNKNOWN, after or UNKNOWN, text) for text, before, after in rows]
-    print_table(("before", "after", "text"), cells)
-    changed = counted(sum(before != after for _, before, after in rows), "answer")
-    click.echo(f"{counted(len(rows), 'correction')}, {changed} changed")
-    print_saved(engine, path, engine.info.generation)
-
-
-def _check_usage(text: str | None, label: str | None, path: str | None) -> None:
-    if path is not None and text is not None:
-        raise click.UsageError("give a text as an argument or with --from, not both")
-    if label is not None and not label.strip():
-        raise click.UsageError(f"LABEL is empty; for an out-of-scope text give {UNKNOWN}")
-    if path is None and label is None:
-        raise click.UsageError("give a TEXT and its LABEL, or a table of them: --from FILE")
-
-
-def _read_corrections(
-    engine: Engine, path: str, table: TableOptions
-) -> tuple[list[tuple[str, str]], int, int]:
-    """Return texts with labels, and how many rows were skipped and rejected."""
-    data = options.read_labelled_texts(path, table)
-    source, n_rejected = "<stdin>" if path == "-" else path, len(data.rejects)
-    pairs: list[tuple[str, str]] = []
-    texts, names = _corrections(data, path, table)
-    for text, name, line in zip(texts, names, data.lines, strict=True):
-        try:
-            if name is not None and name != UNKNOWN:
-                name = engine.category(name).name
-        except InvalidCategoriesError as error:
-            warn(f"{source}:{line}: {error}; skipped")
-            n_rejected += 1
-        else:
-            pairs += [(text, name)] if name else []
-    return pairs, names.count(None), n_rejected
-
-
-def _corrections(
-    data: LabelledTexts, path: str, table: TableOptions
-) -> tuple[Sequence[str], Sequence[str | None]]:
-    """Return texts and labels; only in a review did a person write "unknown"."""
-    from textshot.batch.review import is_review
-    from textshot.io import Format
-    from textshot.io.delimited import unescaped
-    from textshot.io.formats import format_of
-
-    if not is_review(data.columns):
-        return data.texts, data.truths
-    texts, cells = data.texts, data.cells
-    if format_of(path, table.format, stdio=Format.TEXT) in (Format.CSV, Format.TSV):
-        texts, cells = unescaped(texts), unescaped(cells)
-    return texts, [parse_truth(cell) or (UNKNOWN if cell.strip() else None) for cell in cells]
+    print_saved(engine, index_path, engine.save(index_path), before)
 
 
 def _is_unknown(label: str) -> bool:

@@ -16,12 +16,13 @@ from textshot._version import __version__
 from textshot.cli.categorize import categorize
 from textshot.cli.check import check, map_, suggest
 from textshot.cli.classify import classify, explain
+from textshot.cli.correct import correct
 from textshot.cli.distill import distill
 from textshot.cli.evaluate import evaluate, tune
 from textshot.cli.exchange import hub, import_
 from textshot.cli.index import index
 from textshot.cli.info import info, rollback
-from textshot.cli.labels import correct, labels
+from textshot.cli.labels import labels
 from textshot.cli.serve import serve
 from textshot.cli.train import train
 from textshot.errors import TextshotError

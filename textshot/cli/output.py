@@ -127,12 +127,23 @@ def note_truncation(stats: TruncationStats) -> None:
         )
 
 
-def print_saved(engine: Engine, path: str, generation: int) -> None:
-    """Print what an index holds after a change."""
+def print_saved(engine: Engine, path: str, generation: int, before: DecisionSettings) -> None:
+    """Print what an index holds after a change, and what became of the threshold `before` it."""
     n_examples = sum(len(c.examples) for c in engine.categories)
     size = categories_text(len(engine.index))
     click.echo(f"{path}: {size}, {counted(n_examples, 'example')}, generation {generation}")
-    click.echo(f"threshold: {threshold_text(engine.decision)}")
+    click.echo(f"threshold: {_threshold_change(before, engine.decision)}")
+    if before.temperature is not None and not before.stale and not engine.calibrated:
+        note("probabilities end with this change: calibrate again with `textshot tune`")
+
+
+def _threshold_change(before: DecisionSettings, after: DecisionSettings) -> str:
+    """Describe a threshold, and which scores mean something else than before the change."""
+    old, new = before.threshold, after.threshold
+    if old is None or new is None or f"{old:.3f}" == f"{new:.3f}":
+        return threshold_text(after)
+    effect = "is unknown from now on" if new > old else "gets an answer from now on"
+    return f"{old:.3f} -> {threshold_text(after)}; what scores between the two {effect}"
 
 
 def check_page(path: str | None) -> None:
