@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, TextshotError
+from textshot.index.entries import without_texts
 from textshot.types import Category, Example, Key, KeyKind, category_dict, parse_truth, spoken_name
 
 CARD = Category("card_arrival", "about cards", (Example("where is my card"), Example("late card")))
@@ -39,15 +40,15 @@ def test_a_correction_keeps_its_source():
 
 
 def test_without_texts_there_are_as_many_keys_of_the_same_kinds():
-    private = CARD.without_texts()
+    private = without_texts(CARD)
     assert texts_of(private.keys()) == [
         ("name", "card arrival"),
         ("description", None),
         ("example", None),
         ("example", None),
     ]
-    assert private.without_texts() == private
-    assert Category("a").without_texts() == Category("a")
+    assert without_texts(private) == private
+    assert without_texts(Category("a")) == Category("a")
 
 
 @pytest.mark.parametrize(

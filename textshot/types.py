@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal
 from unicodedata import normalize
@@ -39,8 +39,9 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text of a category; `text` is None in an index that was saved as private.
+    """One text of a category.
 
+    `text` is None in an index that was saved as private; that keeps the `text_hash` instead.
     `correction_order` is the order in which corrections came, over the whole index: a corrected
     example is an exemplar beside its category's prototype, and of two that disagree about a text
     the newest wins. 0: no correction, one key among the others, whatever its source.
@@ -49,9 +50,11 @@ class Example:
     text: str | None
     source: str = "example"
     correction_order: int = 0
+    text_hash: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str | None) or not isinstance(self.source, str):
+        strings = isinstance(self.source, str) and isinstance(self.text_hash, str)
+        if not isinstance(self.text, str | None) or not strings:
             raise InvalidCategoriesError(
                 f"an example is a string with a source, not {self.text!r} with {self.source!r}"
             )
@@ -138,16 +141,6 @@ class Category:
                 " out: nothing stands for it. Add an example, or keep the names"
             )
         return tuple(keys)
-
-    def without_texts(self) -> Category:
-        """Return this category as a private index holds it: names yes, texts no."""
-        description = None if self.description != "" else ""
-        return replace(
-            self,
-            description=description,
-            metadata={},
-            examples=tuple(replace(e, text=None) for e in self.examples),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ def test_json_says_the_same_for_a_program(run, index, reviewed):
         "skipped": 2,
         "rejected": 2,
         "threshold": {"before": 0.25, "after": 0.25},
+        "right": None,
         "answers": [
             {
                 "text": "when is the courier open",
@@ -218,3 +219,67 @@ def test_a_threshold_that_moves_is_printed_with_what_follows(run, categories):
         f"threshold: {before:.3f} -> {after:.3f} (leave-one-category-out median); what scores"
         f" between the two {effect} from now on"
     )
+
+
+def table(name, rows):
+    lines = "".join(f"{text},{label}\n" for text, label in rows)
+    Path(name).write_text(f"text,label\n{lines}")
+    return name
+
+
+COURIER = [(f"the courier number {i} is rude", "late parcel") for i in range(11)]
+
+
+def test_ten_corrections_tell_what_each_gains_from_the_others(run, index):
+    """The corrected texts themselves are answered rightly by definition."""
+    odd = ("zzz yyy xxx", "job application")
+    result = run("correct", index, "--from", table("reviewed.csv", [*COURIER, odd]))
+    assert (
+        "right before: 0 of 12; each answered without its own correction: 11 of 12"
+        in result.stdout.splitlines()
+    )
+    again = run("correct", index, "--from", "reviewed.csv", "--json")
+    assert json.loads(again.stdout)["right"] is None  # all were learned before
+
+
+def test_an_evaluation_leaves_out_what_was_corrected(run, index):
+    """The habit that reads 100 %: correct with a file, then evaluate on it."""
+    new = [("parcel gone missing", "late parcel"), ("the weather", "unknown")]
+    run("correct", index, "--from", table("reviewed.csv", COURIER))
+    path = table("labelled.csv", [*COURIER, *new])
+    result = run("evaluate", index, path)
+    assert result.stderr == (
+        "11 texts left out: the index learned or was calibrated on them (--include-learned counts"
+        " them, --holdout answers them without themselves)\n"
+    )
+    assert "1 text in scope" in result.stdout
+    facts = json.loads(run("evaluate", index, path, "--json").stdout)
+    assert (facts["n"], facts["n_learned"]) == (2, 11)
+    included = run("evaluate", index, path, "--include-learned")
+    assert "12 texts in scope" in included.stdout
+    assert included.stderr == ""
+    held_out = run("evaluate", index, path, "--holdout")
+    assert held_out.stderr == "11 texts answered by an index that did not learn them\n"
+    assert "12 texts in scope" in held_out.stdout
+    alone = run("evaluate", index, "reviewed.csv", code=1)
+    assert "Error: all 11 labelled texts are known to the index" in alone.stderr
+    adapted = run("evaluate", index, path, "--holdout", "--adapt", code=2)
+    assert "--holdout changes the index for each text; leave out --adapt" in adapted.stderr
+
+
+def test_a_private_index_knows_what_it_learned(run, categories):
+    run("index", categories, "-o", "secret", "--encoder", "hashing", "--private")
+    run("correct", "secret", "--from", table("reviewed.csv", COURIER))
+    assert not any("courier number" in p.read_text("latin-1") for p in Path("secret").iterdir())
+    path = table("labelled.csv", [*COURIER, ("parcel gone missing", "late parcel")])
+    assert run("evaluate", "secret", path).stderr.startswith("11 texts left out: the index learned")
+
+
+def test_tune_leaves_out_what_was_learned_and_evaluate_what_was_tuned_on(run, index):
+    rows = [(f"money back please number {i}", "refund request") for i in range(40)]
+    run("correct", index, "--from", table("reviewed.csv", COURIER))
+    result = run("tune", index, table("labelled.csv", [*rows, *COURIER]))
+    assert result.stderr.startswith("11 texts left out: the index learned them\n")
+    assert "on these 40 texts: " in result.stdout
+    more = table("more.csv", [*rows, ("parcel gone missing", "late parcel")])
+    assert run("evaluate", index, more).stderr.startswith("40 texts left out")

@@ -53,7 +53,7 @@ def test_probabilities_are_shown_from_then_on(run, index, labelled):
         assert f"  {prediction.probability:.2f}  " in f"{line}  ".replace("         ", "  ")
     first = json.loads(run("classify", index, *texts, "--json").stdout.splitlines()[0])
     assert first["probability"] == expected[0].probability
-    assert "calibration error      " in run("evaluate", index, labelled).stdout
+    assert "calibration error      " in run("evaluate", index, labelled, "--include-learned").stdout
 
 
 def test_a_categorised_file_has_a_column_more(run, index, labelled, inbox):

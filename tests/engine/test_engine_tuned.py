@@ -162,7 +162,7 @@ def test_saved_is_loaded_and_required_of_the_reader(engine, tmp_path):
     texts = labelled(40, 20, seed=5)[0]
     assert Engine.load(tmp_path / "index").classify(texts) == engine.classify(texts)
     manifest = json.loads((tmp_path / "index" / "index.json").read_text())
-    assert manifest["requires"] == ["decision", "fusion"]
+    assert manifest["requires"] == ["calibrated", "decision", "fusion"]
     engine.set_threshold("auto")
     engine.save(tmp_path / "index")
     manifest = json.loads((tmp_path / "index" / "index.json").read_text())
@@ -205,7 +205,7 @@ def test_tuned_settings_without_the_requirement_are_refused(engine, tmp_path):
     engine.tune(*labelled(100, 50))
     engine.save(tmp_path / "index")
     path = tmp_path / "index" / "index.json"
-    manifest = json.loads(path.read_text()) | {"requires": ["fusion"]}
+    manifest = json.loads(path.read_text()) | {"requires": ["calibrated", "fusion"]}
     path.write_bytes(seal(manifest))
     with pytest.raises(IndexFormatError, match="requires and decision do not go together"):
         Index.load(tmp_path / "index")
@@ -214,7 +214,7 @@ def test_tuned_settings_without_the_requirement_are_refused(engine, tmp_path):
 @pytest.mark.parametrize(
     ("texts", "truths", "match"),
     [
-        (["a"] * 40, ["late parcel"] * 39, "40 texts but 39 truths"),
+        (["a"] * 40, ["late parcel"] * 39, "40 texts but 39 as labels"),
         (["a"] * 29, ["late parcel"] * 29, "29 labelled texts fit a category; 30 are needed"),
         (["a"] * 40, ["weather"] * 40, "1 of the truths are no categories of this index: weather"),
     ],

@@ -163,7 +163,8 @@ def test_without_categories_everything_is_unknown_and_what_is_out_of_scope_is_ke
 
 
 def test_an_evaluation_counts_them_as_it_counts_every_unknown(toy):
-    found = evaluate(toy, [*FOREIGN, TEXT], [None, "", "unknown", "late parcel"])
+    truths = [None, "", "unknown", "late parcel"]
+    found = evaluate(toy, [*FOREIGN, TEXT], truths, learned="include")
     assert (found.unknown_recall, found.accuracy) == (1.0, 1.0)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from textshot.engine import Engine
 from textshot.index import Index, generations
+from textshot.index.entries import without_texts
 from textshot.testing import toy_categories
 from textshot.types import Category, Example
 
@@ -43,8 +45,11 @@ def test_format_1_answers_as_it_did(name, answers):
 def test_format_1_holds_the_categories_that_it_was_made_of():
     categories = sorted([*toy_categories(), FITTING], key=lambda c: c.name)
     assert Index.load(V1 / "index").categories == tuple(categories)
-    without_texts = tuple(category.without_texts() for category in categories)
-    assert Index.load(V1 / "private").categories == without_texts
+    private = [without_texts(category) for category in categories]
+    for category in private:  # format 1 had no hashes of texts then
+        examples = tuple(replace(e, text_hash="") for e in category.examples)
+        object.__setattr__(category, "examples", examples)
+    assert Index.load(V1 / "private").categories == tuple(private)
 
 
 def test_the_private_one_has_no_texts_in_any_file():

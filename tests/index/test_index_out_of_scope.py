@@ -12,6 +12,7 @@ from textshot import Engine
 from textshot.errors import InvalidCategoriesError, InvalidTextsError, TextshotError
 from textshot.index import Index, generations, rollback
 from textshot.index.disk import store as store_module
+from textshot.index.entries import text_hash
 from textshot.testing import HashingEncoder, toy_engine
 from textshot.types import Adaptation, Category, Example
 
@@ -244,7 +245,8 @@ def test_a_private_index_leaves_the_texts_out_and_keeps_the_vectors(tmp_path, ho
     engine.save(tmp_path / "index", private=True)
     assert not holds(tmp_path / "index", SECRET)
     found = Index.load(tmp_path / "index").state.out_of_scope
-    assert found.examples == (Example(None, engine.index.state.out_of_scope.examples[0].source),)
+    [example] = engine.index.state.out_of_scope.examples
+    assert found.examples == (Example(None, example.source, text_hash=text_hash(SECRET)),)
     assert found.vectors.tobytes() == engine.index.state.out_of_scope.vectors.tobytes()
 
 
@@ -266,7 +268,9 @@ def test_a_private_index_takes_more_and_stays_private(tmp_path, contents):
         engine.save(tmp_path / "index")
     assert not holds(tmp_path / "index", SECRET)
     again = Index.load(tmp_path / "index")
-    assert again.state.out_of_scope.examples == (Example(None), Example(None))
+    assert again.state.out_of_scope.examples == tuple(
+        Example(None, text_hash=text_hash(text)) for text in (SECRET, "another")
+    )
     again.save(tmp_path / "index")
     assert contents(Index.load(tmp_path / "index").state) == contents(again.state)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import compress
+from operator import eq
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from textshot.engine import Engine
     from textshot.io import TableOptions
     from textshot.io.categories import LabelledTexts
-    from textshot.types import DecisionSettings
+
+_MIN_HELD_OUT = 10
+"""With fewer corrections, what the others gain for each of them is chance."""
 
 
 @click.command()
@@ -56,36 +60,64 @@ def correct(
     if path is not None:
         pairs, skipped, rejected = _read_corrections(engine, path, table)
     texts, names = [t for t, _ in pairs], [name for _, name in pairs]
+    is_new = ~engine.has_learned(texts)
     before = [p.label for p in engine.classify(texts, k=1)]
     after = [p.label for p in engine.correct_all(texts, names)]
     if pairs:
         engine.save(index_path)
     rows = list(zip(texts, before, after, strict=True))
+    new = list(compress(zip(texts, names, before, strict=True), is_new))
+    gain = _held_out_gain(engine, new) if len(new) >= _MIN_HELD_OUT else None
     if as_json:
         record = {"index": index_path, "generation": engine.info.generation}
-        record |= {"corrected": len(rows), "changed": sum(b != a for _, b, a in rows)}
-        record |= {"skipped": skipped, "rejected": rejected}
         thresholds = {"before": decision.threshold, "after": engine.decision.threshold}
-        record |= {"threshold": thresholds}
-        answers = [{"text": t, "before": b, "after": a} for t, b, a in rows]
-        print_json({**record, "answers": answers})
+        record |= {"skipped": skipped, "rejected": rejected, "threshold": thresholds}
+        print_json({**record, **_json(rows, gain)})
         return
     if skipped:
         note(f"{counted(skipped, 'row')} without a label skipped")
-    _print_corrections(engine, index_path, rows, decision)
-
-
-def _print_corrections(
-    engine: Engine, path: str, rows: Sequence[tuple[Any, ...]], decision: DecisionSettings
-) -> None:
     if not rows:
-        click.echo(f"nothing to correct: {path} is unchanged")
+        click.echo(f"nothing to correct: {index_path} is unchanged")
         return
+    _print_corrections(rows, gain)
+    print_saved(engine, index_path, engine.info.generation, decision)
+
+
+class _Gain(NamedTuple):
+    """How many of n corrected texts were answered right before, and are by the others alone."""
+
+    n: int
+    before: int
+    held_out: int
+
+
+def _held_out_gain(engine: Engine, corrections: Sequence[tuple[str, str, str | None]]) -> _Gain:
+    """Compare (text, label, answer before), where each text is answered without itself."""
+    truths = [parse_truth(name) for _, name, _ in corrections]
+    answers = [p.label for p in engine.classify_held_out([text for text, _, _ in corrections])]
+    before = [answer for _, _, answer in corrections]
+    return _Gain(len(truths), *(sum(map(eq, labels, truths)) for labels in (before, answers)))
+
+
+def _json(rows: Sequence[tuple[Any, ...]], gain: _Gain | None) -> dict[str, Any]:
+    return {
+        "corrected": len(rows),
+        "changed": sum(before != after for _, before, after in rows),
+        "right": gain and gain._asdict(),
+        "answers": [{"text": text, "before": b, "after": a} for text, b, a in rows],
+    }
+
+
+def _print_corrections(rows: Sequence[tuple[Any, ...]], gain: _Gain | None) -> None:
     cells = [(before or UNKNOWN, after or UNKNOWN, text) for text, before, after in rows]
     print_table(("before", "after", "text"), cells)
     changed = counted(sum(before != after for _, before, after in rows), "answer")
     click.echo(f"{counted(len(rows), 'correction')}, {changed} changed")
-    print_saved(engine, path, engine.info.generation, decision)
+    if gain is not None:
+        click.echo(
+            f"right before: {gain.before} of {gain.n}; each answered without its own correction:"
+            f" {gain.held_out} of {gain.n}"
+        )
 
 
 def _check_usage(text: str | None, label: str | None, path: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +25,9 @@ from textshot.cli.progress import progress
 from textshot.types import DEFAULT_REJECTION_RATE
 
 if TYPE_CHECKING:
+    from textshot.engine import Engine
     from textshot.evaluation import Evaluation
+    from textshot.evaluation.labelled import LabelledPredictions, Learned
     from textshot.io import TableOptions
     from textshot.types import DecisionSettings, Threshold
 
@@ -37,6 +40,18 @@ _REPORT_MATCHES = 5  # a report shows the true category if it is one of the best
 @click.argument("labelled_path", metavar="LABELLED", type=click.Path())
 @options.labelled_table_options
 @options.threshold_options
+@click.option(
+    "--include-learned",
+    "learned",
+    flag_value="include",
+    help="Count texts that the index learned or was calibrated on; they are left out otherwise.",
+)
+@click.option(
+    "--holdout",
+    "learned",
+    flag_value="hold out",
+    help="Answer each text that the index learned as an index would that did not learn it.",
+)
 @options.adapt_option
 @options.engine_options
 @options.file_option(
@@ -50,6 +65,7 @@ def evaluate(
     labelled_path: str,
     table: TableOptions,
     threshold: Threshold,
+    learned: Learned | None,
     adapt: bool,
     engine_options: options.EngineOptions,
     report_path: str | None,
@@ -59,38 +75,59 @@ def evaluate(
 
     LABELLED has the columns text and label; an empty label, or unknown, marks a text as out of
     scope. Accuracy is measured on the texts in scope, where the answer unknown counts as wrong.
+    Texts that the index learned or was calibrated on are left out.
 
     \b
     Examples:
       textshot evaluate my-index examples/support/labelled.csv
       textshot evaluate my-index examples/support/labelled.csv --report report.html
     """
-    from textshot.evaluation import evaluate_predictions, parse_truths, predict_in_batches
+    from textshot.evaluation import classify_labelled
 
     check_page(report_path)
+    if adapt and learned == "hold out":
+        raise click.UsageError("--holdout changes the index for each text; leave out --adapt")
     data = options.read_labelled_texts(labelled_path, table)
     engine = engine_options.load(index_path)
     before = engine.decision.threshold if threshold == "auto" else None
     if adapt:
         engine = engine.adapted(data.texts)
         note_adapted(engine.info.adaptation, "the input", before, engine.decision.threshold)
-    truths = parse_truths(engine, data.texts, data.truths)
     with progress("evaluating", len(data.texts)) as on_progress:
-        k = 1 if report_path is None else _REPORT_MATCHES
-        answers = predict_in_batches(
-            engine, data.texts, k, threshold=threshold, on_progress=on_progress
+        k, mode = 1 if report_path is None else _REPORT_MATCHES, learned or "exclude"
+        labelled = (engine, data.texts, data.truths, k)
+        results = classify_labelled(
+            *labelled, threshold=threshold, learned=mode, on_progress=on_progress
         )
-    evaluation = evaluate_predictions(answers, truths)
+    evaluation = results.evaluation
     if report_path is not None:
-        from textshot.reports import evaluation_page
-
-        names = {"index": index_path, "labelled": labelled_path}
-        write_page(report_path, evaluation_page(evaluation, data.texts, truths, answers, **names))
+        _write_report(report_path, results, index=index_path, labelled=labelled_path)
+    _note_learned(results, engine)
     note_truncation(engine.truncation_stats(data.texts))
     if as_json:
         print_json({**evaluation.to_dict(), "rejected": len(data.rejects)})
     else:
         _print_evaluation(evaluation)
+
+
+def _write_report(path: str, results: LabelledPredictions, *, index: str, labelled: str) -> None:
+    from textshot.reports import evaluation_page
+
+    rows = (results.texts, results.truths, results.predictions)
+    write_page(path, evaluation_page(results.evaluation, *rows, index=index, labelled=labelled))
+
+
+def _note_learned(results: LabelledPredictions, engine: Engine) -> None:
+    if results.n_learned:
+        note(
+            f"{counted(results.n_learned, 'text')} left out: the index learned or was calibrated on"
+            " them (--include-learned counts them, --holdout answers them without themselves)"
+        )
+    if results.n_held_out:
+        note(f"{counted(results.n_held_out, 'text')} answered by an index that did not learn them")
+    examples = [e for category in engine.categories for e in category.examples]
+    if any(e.text is None and not e.text_hash for e in examples):
+        note("this private index was made by an older textshot and does not know what it learned")
 
 
 def _print_evaluation(result: Evaluation) -> None:
@@ -175,9 +212,14 @@ def tune(
         from textshot.evaluation import evaluate
 
         data = options.read_labelled_texts(labelled_path, table)
-        first = evaluate(engine, data.texts, data.truths)
+        is_new = ~engine.has_learned(data.texts, calibrated=False)
+        texts, truths = list(compress(data.texts, is_new)), list(compress(data.truths, is_new))
+        if n_learned := len(data.texts) - len(texts):
+            note(f"{counted(n_learned, 'text')} left out: the index learned them")
+        first = evaluate(engine, texts, truths, learned="include") if texts else None
         engine.tune(data.texts, data.truths, unknown_rate=unknown_rate)
-        results = first, evaluate(engine, data.texts, data.truths)
+        if first is not None:
+            results = first, evaluate(engine, texts, truths, learned="include")
     generation = engine.save(index_path)
     if as_json:
         print_json({"index": index_path, "generation": generation, **asdict(engine.decision)})

@@ -41,27 +41,32 @@ def settings_at_rate(rate: float) -> DecisionSettings:
 
 
 def tuned_settings(
-    state: State, scores: FloatArray, truths: Sequence[str | None], rate: float | None
+    state: State,
+    scores: FloatArray,
+    truths: Sequence[str | None],
+    rate: float | None,
+    n_learned: int = 0,
 ) -> DecisionSettings:
-    """Return what labelled texts tell about threshold and probabilities, see `Engine.tune`."""
+    """Return what labelled texts tell, see `Engine.tune`; `n_learned` were left out before."""
     before, rows = decision_of(state), _truth_rows(state, truths, len(scores))
     rate = None if rate is None else settings_at_rate(rate).rate
     in_scope, out_of_scope = scores[rows >= 0], scores[rows < 0]
     if len(in_scope) < MIN_IN_SCOPE:
+        others = f" ({n_learned} more are left out: the index learned them)" if n_learned else ""
         raise InvalidTextsError(
-            f"{len(in_scope)} labelled texts fit a category; {MIN_IN_SCOPE} are needed at least to"
-            " tell how sure an answer is. Label more of them"
+            f"{len(in_scope)} labelled texts fit a category{others}; {MIN_IN_SCOPE} are needed at"
+            " least to tell how sure an answer is. Label more of them"
         )
     calibration = fit_calibration(in_scope, rows[rows >= 0])
     threshold, method = before.threshold, before.method
     has_out_of_scope = len(out_of_scope) >= MIN_OUT_OF_SCOPE
-    if rate is not None and not has_out_of_scope:
+    if has_out_of_scope:
+        calibration = fit_calibration(scores, rows)
+    elif rate is not None:
         raise InvalidTextsError(
             f"{len(out_of_scope)} labelled texts fit no category; a rate of unknown needs"
             f" {MIN_OUT_OF_SCOPE}. Label more of them, or leave the rate out"
         )
-    if has_out_of_scope:
-        calibration = fit_calibration(scores, rows)
     if has_out_of_scope and not _always_answers(before):
         right, method = in_scope.argmax(axis=1) == rows[rows >= 0], TUNED
         rejected = out_of_scope.max(axis=1)

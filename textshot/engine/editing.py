@@ -139,7 +139,8 @@ def with_decision(
             decision = _derive_steadily(state, rate, background)
         except EncoderError:  # of a lazy one: the edit shall not depend on it
             decision = replace(decision_of(state), stale=True, rate=rate)
-    return state.updated(decision=decision)
+    calibrated = state.calibrated if decision.method == TUNED else frozenset()
+    return state.updated(decision=decision, calibrated=calibrated)
 
 
 def adapt_prototypes(state: State, vectors: FloatArray, background: Background) -> State:

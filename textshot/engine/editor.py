@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textshot.encoders import clean_texts
-from textshot.engine import editing, example_editing
+from textshot.engine import editing, example_editing, leave_out
 from textshot.engine.decision import requested_settings, settings_at_rate, tuned_settings
 from textshot.engine.encoder_identity import identify
 from textshot.engine.predict import predict, score
 from textshot.engine.predictor import Predictor
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index import State
+from textshot.index.entries import text_hash
 from textshot.types import (
     DEFAULT_REJECTION_RATE,
     Category,
@@ -166,7 +168,8 @@ class Editor(Predictor):
         `unknown_rate`, the one that rejects this share of the others. With fewer of them, and
         where abstaining was switched off, the threshold stays. An edit of the categories keeps a
         tuned threshold and drops the probabilities. Tune on other texts than the examples, and
-        evaluate on others again.
+        evaluate on others again: texts that stand for a category are left out here, because
+        their scores say nothing about other texts.
 
         Args:
             texts: n texts.
@@ -177,14 +180,57 @@ class Editor(Predictor):
             InvalidTextsError: lengths differ, fewer than 30 in-scope texts, a truth that is no
                 category, or a rate with fewer than 10 out-of-scope texts.
         """
-        vectors = self._encode(clean_texts(texts))
+        cleaned = clean_texts(texts)
+        self._check_lengths(cleaned, truths)
+        hashes = [text_hash(text) for text in cleaned]
+        vectors = self._encode(cleaned)
 
         def tuned(state: State) -> State:
-            scores = score(state, vectors)
-            return state.updated(decision=tuned_settings(state, scores, truths, unknown_rate))
+            learned = leave_out.learned_hashes(state)
+            kept = [i for i, each in enumerate(hashes) if each not in learned]
+            settings = tuned_settings(
+                state,
+                score(state, vectors[kept]),
+                [truths[i] for i in kept],
+                unknown_rate,
+                n_learned=len(cleaned) - len(kept),
+            )
+            calibrated = frozenset(hashes[i] for i in kept)
+            return state.updated(decision=settings, calibrated=calibrated)
 
         self._edit(tuned)
         return self.decision
+
+    def has_learned(self, texts: Sequence[str], *, calibrated: bool = True) -> NDArray[np.bool_]:
+        """Tell which texts the index learned, or was calibrated on; bool (n,).
+
+        It knows them by their hashes, also in a private index; texts that differ in case and blanks
+        only are the same.
+
+        Args:
+            texts: n texts.
+            calibrated: count those that it was calibrated on by `tune`.
+        """
+        state = self.index.state
+        known = leave_out.learned_hashes(state)
+        known |= state.calibrated if calibrated else frozenset()
+        return np.array([text_hash(text) in known for text in clean_texts(texts)], dtype=bool)
+
+    def classify_held_out(
+        self, texts: Sequence[str], k: int = 1, *, threshold: Threshold = "auto"
+    ) -> list[Prediction]:
+        """Return for each text the answer of an index that did not learn it.
+
+        With it the accuracy can be measured on the very texts that the index learned: ten times, a
+        tenth of them is left out and answered by the others (`leave_out.predict_held_out`).
+        """
+        cleaned = clean_texts(texts)
+        vectors, state = self._encode(cleaned), self.index.state
+
+        def derive(reduced: State) -> State:
+            return editing.with_decision(reduced, reduced.decision, self._background)
+
+        return leave_out.predict_held_out(state, cleaned, vectors, derive, k, threshold)
 
     def _edit(self, edit: Callable[[State], State]) -> State:
         """Commit the state that an edit makes of the present one, with its threshold; return it."""

@@ -8,19 +8,21 @@ from textshot.evaluation.curves import (
     risk_coverage,
 )
 from textshot.evaluation.episodes import evaluate_episodes, recalls
-from textshot.evaluation.metrics import (
-    Evaluation,
+from textshot.evaluation.labelled import (
+    LabelledPredictions,
+    classify_labelled,
     evaluate,
-    evaluate_predictions,
     parse_truths,
     predict_in_batches,
-    wilson_interval,
 )
+from textshot.evaluation.metrics import Evaluation, evaluate_predictions, wilson_interval
 
 __all__ = [
     "Evaluation",
+    "LabelledPredictions",
     "brier_score",
     "calibration_error",
+    "classify_labelled",
     "confusion",
     "evaluate",
     "evaluate_episodes",

@@ -1,18 +1,15 @@
-"""Accuracy, precision, recall and F1 of an engine on labelled texts."""
+"""Accuracy, precision, recall and F1 of predictions on labelled texts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from textshot.engine import Engine
-from textshot.errors import InvalidTextsError
 from textshot.evaluation.curves import calibration_error
-from textshot.types import UNKNOWN, Prediction, Threshold, parse_truth
+from textshot.types import UNKNOWN, Prediction
 
-_BATCH = 512
 _Z = 1.959964  # of a two-sided 95 % interval
 
 
@@ -36,6 +33,7 @@ class Evaluation:
     "unknown"), `unknown_precision` (share of the "unknown" answers that are right).
     `calibration_error` is that of the probabilities, with "unknown" as one of the answers; None
     without probabilities. `confusions` are (truth, answer, count), most frequent first.
+    `n_learned` texts were left out because the index learned or was calibrated on them.
     """
 
     n: int
@@ -50,76 +48,11 @@ class Evaluation:
     labels: Mapping[str, LabelScore]
     confusions: tuple[tuple[str, str, int], ...]
     calibration_error: float | None = None
+    n_learned: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain objects, ready for JSON."""
         return asdict(self)
-
-
-def evaluate(
-    engine: Engine,
-    texts: Sequence[str],
-    truths: Sequence[str | None],
-    *,
-    threshold: Threshold = "auto",
-    on_progress: Callable[[int], None] = lambda done: None,
-) -> Evaluation:
-    """Classify labelled texts and compare.
-
-    Args:
-        engine: the engine.
-        texts: n texts.
-        truths: n category names; None, "" or "unknown" for out of scope.
-        threshold: as in `Engine.classify`; None never abstains.
-        on_progress: called with the number of texts done since the last call.
-
-    Raises:
-        InvalidTextsError: lengths differ, nothing to evaluate, or a truth that is no category.
-    """
-    parsed = parse_truths(engine, texts, truths)
-    predictions = predict_in_batches(engine, texts, threshold=threshold, on_progress=on_progress)
-    return evaluate_predictions(predictions, parsed)
-
-
-def parse_truths(
-    engine: Engine, texts: Sequence[str], truths: Sequence[str | None]
-) -> list[str | None]:
-    """Return the true category of each text, None for out of scope.
-
-    Raises:
-        InvalidTextsError: as for `evaluate`.
-    """
-    if len(texts) != len(truths):
-        raise InvalidTextsError(f"{len(texts)} texts but {len(truths)} truths")
-    parsed = [parse_truth(truth) for truth in truths]
-    if not parsed:
-        raise InvalidTextsError("there is nothing to evaluate: no labelled text was read")
-    missing = sorted({t for t in parsed if t is not None} - set(engine.index.labels))
-    if missing:
-        names = ", ".join(map(repr, missing[:5])) + (", ..." if missing[5:] else "")
-        raise InvalidTextsError(
-            f"{names}: not among the {len(engine.index)} categories of the index, but used as a"
-            f" truth ({len(missing)} in all). Add them to the index, or leave the label empty for"
-            " texts that are out of scope"
-        )
-    return parsed
-
-
-def predict_in_batches(
-    engine: Engine,
-    texts: Sequence[str],
-    k: int = 1,
-    *,
-    threshold: Threshold = "auto",
-    on_progress: Callable[[int], None] = lambda done: None,
-) -> list[Prediction]:
-    """Classify texts in batches, for progress reports; arguments as for `evaluate`."""
-    predictions: list[Prediction] = []
-    for start in range(0, len(texts), _BATCH):
-        batch = texts[start : start + _BATCH]
-        predictions += engine.classify(batch, k, threshold=threshold)
-        on_progress(len(batch))
-    return predictions
 
 
 def evaluate_predictions(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,6 +58,35 @@ class Entry:
     def nearest_key(self, query: FloatArray) -> Key:
         """Return the key with the largest cosine to `query` (dim,); the first one of a tie."""
         return self.keys[int((self.vectors @ query).argmax())]
+
+
+def text_hash(text: str) -> str:
+    """Return 16 hex digits, the same for texts that differ in case and blanks only.
+
+    An index keeps them of the texts that it learned, to know these again where it keeps no texts.
+    """
+    same = normalize("NFC", " ".join(text.split())).casefold()
+    return blake2b(same.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def hash_of(example: Example) -> str:
+    """Return the hash of an example's text; "" where neither is known."""
+    return example.text_hash if example.text is None else text_hash(example.text)
+
+
+def without_text(example: Example) -> Example:
+    """Return an example as a private index keeps it."""
+    return replace(example, text=None, text_hash=hash_of(example))
+
+
+def without_texts(category: Category) -> Category:
+    """Return a category as a private index keeps it: names yes, texts no."""
+    return replace(
+        category,
+        description=None if category.description != "" else "",
+        metadata={},
+        examples=tuple(map(without_text, category.examples)),
+    )
 
 
 def kind_numbers(keys: Sequence[Key]) -> IntArray:

@@ -53,6 +53,7 @@ class State:
         attention_share: how much of a score is the attention of all keys, estimated at each
             change; None: it is not estimated.
         out_of_scope: what fits no category; None: no such text is known.
+        calibrated: hashes of the texts that threshold and probabilities were calibrated on.
         adaptation: set where prototypes were adapted to a batch of texts, for one run.
     """
 
@@ -66,6 +67,7 @@ class State:
     name_weight: NameWeight | None = None
     attention_share: float | None = None
     out_of_scope: OutOfScope | None = None
+    calibrated: frozenset[str] = frozenset()
     adaptation: Adaptation | None = None
 
     @classmethod

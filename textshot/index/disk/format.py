@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from textshot._arrays import FloatArray, are_unit_rows
 from textshot.errors import IndexFormatError, TextshotError
 from textshot.index.disk.manifest import (
+    CALIBRATED,
     NETWORK,
     NOTHING,
     Manifest,
@@ -28,6 +29,8 @@ from textshot.index.entries import (
     OutOfScope,
     check_network,
     kind_numbers,
+    without_text,
+    without_texts,
 )
 from textshot.index.state import State
 from textshot.networks import Network, from_bytes, from_settings, to_bytes
@@ -44,7 +47,9 @@ _EXTENSIONS = {
     "categories": "jsonl",
     NETWORK: "safetensors",
     NOTHING: "jsonl",
+    CALIBRATED: "txt",
 }
+_HASH = re.compile("[0-9a-f]{16}")
 
 
 def to_files(state: State) -> dict[str, tuple[str, bytes]]:
@@ -54,6 +59,8 @@ def to_files(state: State) -> dict[str, tuple[str, bytes]]:
         contents[NETWORK] = to_bytes(state.network)
     if state.out_of_scope is not None:
         contents[NOTHING] = _out_of_scope_bytes(state.out_of_scope, private=state.private)
+    if state.calibrated:
+        contents[CALIBRATED] = "".join(f"{x}\n" for x in sorted(state.calibrated)).encode()
     return {
         role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_EXTENSIONS[role]}", data)
         for role, data in contents.items()
@@ -88,6 +95,7 @@ def from_files(manifest: Manifest, files: Mapping[str, bytes], where: str) -> St
         name_weight=name_weight_of(manifest),
         attention_share=share_of(manifest),
         out_of_scope=_out_of_scope(files[NOTHING], tensors, where) if NOTHING in files else None,
+        calibrated=_hashes(files.get(CALIBRATED, b""), where),
     )
     return state.with_derived({"vectors": tensors["vectors"], "key_vectors": tensors["keys"]})
 
@@ -114,7 +122,7 @@ def _vector_bytes(state: State) -> bytes:
 
 
 def _out_of_scope_bytes(out_of_scope: OutOfScope, *, private: bool) -> bytes:
-    examples = (replace(e, text=None) if private else e for e in out_of_scope.examples)
+    examples = (without_text(e) if private else e for e in out_of_scope.examples)
     lines = (json.dumps(_example_line(e), ensure_ascii=False) + "\n" for e in examples)
     return "".join(lines).encode("utf-8", "surrogatepass")
 
@@ -134,14 +142,24 @@ def _out_of_scope(data: bytes, tensors: Mapping[str, NDArray[Any]], where: str) 
     return OutOfScope(examples, vectors)
 
 
+def _hashes(data: bytes, where: str) -> frozenset[str]:
+    lines = data.decode("ascii", "replace").split("\n")[:-1]
+    if not all(map(_HASH.fullmatch, lines)):
+        raise IndexFormatError(f"{where}: the hashes of the calibration are not valid")
+    return frozenset(lines)
+
+
 def _example(raw: Mapping[str, Any]) -> Example:
-    return Example(raw["text"], raw["source"], raw.get("written", 0))
+    text_hash = raw.get("hash", "")
+    if text_hash and not _HASH.fullmatch(text_hash):
+        raise ValueError(f"{text_hash!r} is not the hash of a text")
+    return Example(raw["text"], raw["source"], raw.get("written", 0), text_hash)
 
 
 def _category_bytes(state: State) -> bytes:
     lines = []
     for entry in state.entries:
-        c = entry.category.without_texts() if state.private else entry.category
+        c = without_texts(entry.category) if state.private else entry.category
         line = {
             "name": c.name,
             "description": c.description,
@@ -155,8 +173,10 @@ def _category_bytes(state: State) -> bytes:
 
 
 def _example_line(example: Example) -> dict[str, Any]:
-    line = {"text": example.text, "source": example.source}
-    return line | {"written": example.correction_order} if example.correction_order else line
+    line: dict[str, Any] = {"text": example.text, "source": example.source}
+    if example.correction_order:
+        line["written"] = example.correction_order
+    return line | {"hash": example.text_hash} if example.text_hash else line
 
 
 def _tensors(manifest: Manifest, data: bytes, where: str) -> dict[str, NDArray[Any]]:

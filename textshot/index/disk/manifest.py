@@ -34,6 +34,7 @@ FILE_NAMES = {
     "categories": re.compile(r"categories-[0-9a-f]{8}\.jsonl"),
     NETWORK: re.compile(r"network-[0-9a-f]{8}\.safetensors"),
     "nothing": re.compile(r"nothing-[0-9a-f]{8}\.jsonl"),
+    "calibrated": re.compile(r"calibrated-[0-9a-f]{8}\.txt"),
 }
 FUSION = "fusion"
 """What a reader must know of an index whose names are weighed."""
@@ -41,13 +42,16 @@ FUSION = "fusion"
 NOTHING = "nothing"
 """What a reader must know, and the role of a file, where texts are known to fit no category."""
 
+CALIBRATED = "calibrated"
+"""What a reader must know, and the role of a file, where texts were calibrated on."""
+
 ATTENTION = "attention"
 """What a reader must know of an index whose keys have a part in every score."""
 
 DECISION = "decision"
 """What a reader must know of an index that was tuned, or abstains at a rate of its own."""
 
-_KNOWN = {ATTENTION, DECISION, FUSION, NETWORK, NOTHING}
+_KNOWN = {ATTENTION, CALIBRATED, DECISION, FUSION, NETWORK, NOTHING}
 
 _MEMBERS: dict[str, type | tuple[type, ...]] = {
     "restores": (int, type(None)),
@@ -99,6 +103,7 @@ def make_manifest(
 def _required(state: State) -> list[str]:
     features = {
         ATTENTION: bool(state.attention_share),
+        CALIBRATED: bool(state.calibrated),
         DECISION: bool(
             state.decision and set(decision_members(state.decision)) & set(OPTIONAL_MEMBERS)
         ),
@@ -242,8 +247,9 @@ def _check_network(manifest: Manifest, where: str) -> None:
         fine = isinstance(network.get("name"), str) and isinstance(settings, dict)
     if not fine:
         raise IndexFormatError(f"{where}: network is {network!r}, which cannot be")
-    if (NOTHING in files) != (NOTHING in (manifest.get("requires") or [])):
-        raise IndexFormatError(f"{where}: requires and the file {NOTHING!r} do not go together")
+    for role in (NOTHING, CALIBRATED):
+        if (role in files) != (role in (manifest.get("requires") or [])):
+            raise IndexFormatError(f"{where}: requires and the file {role!r} do not go together")
 
 
 def _check_file_entry(role: str, entry: object, where: str) -> None:

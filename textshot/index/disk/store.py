@@ -20,6 +20,7 @@ from textshot.errors import ConflictError, IndexFormatError, IndexNotFoundError,
 from textshot.index.disk import files
 from textshot.index.disk.format import MAX_FILE_BYTES, from_files, to_files
 from textshot.index.disk.manifest import (
+    FILE_NAMES,
     MANIFEST,
     MAX_MANIFEST_BYTES,
     Manifest,
@@ -34,7 +35,7 @@ GRACE_SECONDS = 600.0
 """Files that no kept generation names are deleted when they are older than this."""
 
 _COPY = re.compile(r"generation-(\d{6,12})\.json")
-_OURS = re.compile(r"(vectors|categories|network|nothing)-[0-9a-f]{8}\.(safetensors|jsonl)")
+_OURS = re.compile("|".join(pattern.pattern for pattern in FILE_NAMES.values()))
 _READ_TRIES = 100  # against a writer that purges at each step; a reader lost 5 in a row
 
 
