@@ -36,6 +36,7 @@ LEAVES = [
     ("index",),
     ("info",),
     ("labels", "add"),
+    ("labels", "export"),
     ("labels", "list"),
     ("labels", "merge"),
     ("labels", "remove"),

@@ -132,7 +132,7 @@ ERRORS = {
     ),
     "a category called unknown": (
         "label,text\na,b\nUnknown,c\n",
-        "c.csv:3: a category cannot be called 'Unknown'",
+        "c.csv: 1 of its texts have the label unknown, which is no category.",
     ),
     "a control character": ("label,text\na\x07,b\n", "c.csv:2: category name 'a\\x07' has a"),
     "a row with too many cells": ("label,text\na,b,c,d\n", "c.csv:2: "),

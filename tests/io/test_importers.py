@@ -6,7 +6,8 @@ import pytest
 
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.io.categories import read_categories
-from textshot.io.importers import from_classy, from_semantic_router, from_setfit, write_categories
+from textshot.io.category_rows import write_categories
+from textshot.io.importers import from_classy, from_semantic_router, from_setfit
 from textshot.types import Category
 
 ROUTES = [

@@ -84,9 +84,9 @@ def _engine(path: str, engine_options: options.EngineOptions) -> Engine:
         return engine_options.load(path)
     from textshot.encoders import load_encoder
     from textshot.engine import Engine
-    from textshot.io.categories import read_categories
+    from textshot.io.categories import read_category_table
 
-    categories = read_categories(path)
+    categories = read_category_table(path).categories
     encoder = load_encoder(engine_options.encoder, **engine_options.runtime._asdict())
     return Engine.build(
         categories, encoder=options.cached(encoder) if engine_options.cache else encoder

@@ -90,7 +90,7 @@ def classy(path: str, output: str) -> None:
 
 
 def _write_categories(output: str, categories: Sequence[Category]) -> None:
-    from textshot.io.importers import write_categories
+    from textshot.io.category_rows import write_categories
 
     write_categories(output, categories)
     n_examples = sum(len(category.examples) for category in categories)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, reindexing
 from textshot.cli.info import index_facts, keys_text, network_text
 from textshot.cli.output import (
     categories_text,
@@ -21,7 +22,7 @@ from textshot.cli.output import (
     warn,
 )
 from textshot.cli.progress import progress
-from textshot.types import DEFAULT_REJECTION_RATE, Threshold
+from textshot.types import DEFAULT_REJECTION_RATE, Example, Threshold
 
 if TYPE_CHECKING:
     from textshot.encoders import Encoder
@@ -93,6 +94,7 @@ def _new_encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "out_of_scope_path",
     help="Table of out-of-scope texts (column text): texts nearer to these are unknown.",
 )
+@reindexing.correction_options
 @click.option("--private", is_flag=True, help="Store vectors only, no example texts.")
 @click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
 @options.labelled_table_options
@@ -106,6 +108,7 @@ def index(
     threshold: Threshold,
     unknown_rate: float | None,
     out_of_scope_path: str | None,
+    corrections: reindexing.Choice | None,
     private: bool,
     purge: bool,
     table: TableOptions,
@@ -114,8 +117,8 @@ def index(
     """Make an index from a table of categories.
 
     CATEGORIES has one row per example, with the columns label, text and description; text and
-    description may be empty. Other columns become metadata. An existing index gets a new
-    generation; `textshot rollback` restores the old one.
+    description may be empty. Texts of the label unknown are out of scope. Other columns become
+    metadata. An existing index gets a new generation; `textshot rollback` restores the old one.
 
     \b
     Example:
@@ -125,8 +128,10 @@ def index(
 
     if unknown_rate is not None and threshold != "auto":
         raise click.UsageError("--unknown-rate needs --threshold auto")
-    categories = _read_categories(categories_path, table, threshold)
-    out_of_scope = list(_texts(out_of_scope_path)) if out_of_scope_path else []
+    categories, out_of_scope = _read_categories(categories_path, table, threshold)
+    update = reindexing.Update(output, categories_path, categories, out_of_scope)
+    categories, out_of_scope = update.merged(corrections)
+    out_of_scope += [Example(text) for text in _texts(out_of_scope_path)]
     loaded = encoder.load(adapter=None if network == options.NO_NETWORK else "auto")
     n_keys = sum(len(c.keys(names=not no_names)) for c in categories)
     with progress("encoding", n_keys) as on_progress:
@@ -140,22 +145,29 @@ def index(
             private=private,
             on_progress=on_progress,
         )
-    engine.add_out_of_scope(out_of_scope)
-    engine.save(output, overwrite=True, purge=purge)
+    _add_out_of_scope(engine, out_of_scope)
+    update.save(engine, purge=purge)
     _print_notes(engine, purged=purge or not private)
     _print_index(engine, output, as_json)
 
 
-def _texts(path: str) -> Sequence[str]:
-    return list(options.read_texts(path, skip_empty=True))
+def _add_out_of_scope(engine: Engine, examples: Sequence[Example]) -> None:
+    for source, members in groupby(examples, key=lambda example: example.source):
+        engine.add_out_of_scope([e.text or "" for e in members], source=source)
 
 
-def _read_categories(path: str, table: TableOptions, threshold: Threshold) -> list[Category]:
+def _texts(path: str | None) -> Sequence[str]:
+    return list(options.read_texts(path, skip_empty=True)) if path else []
+
+
+def _read_categories(
+    path: str, table: TableOptions, threshold: Threshold
+) -> tuple[list[Category], list[Example]]:
     """Read categories; refuse what cannot be meant, and warn of what may not be."""
-    from textshot.io.categories import read_categories
+    from textshot.io.categories import read_category_table
 
     options.need_format(path, table.format)
-    categories = read_categories(path, table)
+    categories, out_of_scope = read_category_table(path, table)
     if len(categories) == 1 and threshold == "auto":
         raise click.ClickException(
             f"{path} has only one category, {categories[0].name!r}, and nothing to compare it"
@@ -168,7 +180,7 @@ def _read_categories(path: str, table: TableOptions, threshold: Threshold) -> li
             "no category has an example: there is no column 'text'. If one of these holds them,"
             f" name it with --text-column: {', '.join(columns)}"
         )
-    return categories
+    return categories, out_of_scope
 
 
 def _print_notes(engine: Engine, *, purged: bool) -> None:

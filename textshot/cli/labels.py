@@ -1,17 +1,26 @@
-"""textshot labels list/add/remove/rename/merge."""
+"""textshot labels list/export/add/remove/rename/merge."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from textshot.cli import options
-from textshot.cli.output import note, print_json, print_saved, print_table
-from textshot.types import UNKNOWN, Category, clean_name
+from textshot.cli.output import (
+    categories_text,
+    counted,
+    note,
+    print_json,
+    print_saved,
+    print_table,
+)
+from textshot.types import DEFAULT_REJECTION_RATE, UNKNOWN, Category, clean_name
 
 if TYPE_CHECKING:
+    from textshot.engine import EngineInfo
     from textshot.types import Example
 
 
@@ -59,6 +68,58 @@ def list_(index_path: str, as_json: bool) -> None:
 def _category_json(label: str | None, examples: Sequence[Example], **facts: Any) -> dict[str, Any]:
     listed = [{"text": e.text, "source": e.source} for e in examples]
     return {"label": label, **facts, "examples": listed}
+
+
+@labels.command()
+@options.index_argument
+@options.file_option(
+    "-o", "--output", required=True, help="Categories file to write; - for stdout."
+)
+def export(index_path: str, output: str) -> None:
+    """Write the table from which the same index is made.
+
+    It has the corrections and the out-of-scope examples too, which the table that you began with
+    has not.
+
+    
+    Example:
+      textshot labels export my-index -o categories.csv
+    """
+    from textshot.engine import Engine
+    from textshot.io.category_rows import write_categories
+
+    engine = Engine.load(index_path, lazy=True)
+    if engine.info.private:
+        raise click.ClickException(f"{index_path} is private: it has no texts to write")
+    write_categories(output, engine.categories, engine.out_of_scope)
+    n_examples = sum(len(c.examples) for c in engine.categories) + len(engine.out_of_scope)
+    note(f"{categories_text(len(engine.categories))}, {counted(n_examples, 'example')}")
+    note(f"the same index: textshot index {quote(output)} -o INDEX{_options(engine.info)}")
+
+
+def _options(about: EngineInfo) -> str:
+    """Return the options of `textshot index` that make an index as this one was made."""
+    spec = dict(about.encoder.spec) if about.encoder else {}
+    # Format 1 calls the adapter a layer.
+    has_adapter = spec.pop("layer", None) is not None
+    values: dict[str, Any] = {"encoder": spec.pop("name", None), **spec}
+    if about.network.name != "matching":
+        values["network"] = about.network.name
+    elif not has_adapter and values["encoder"] != "hashing":
+        values["network"] = options.NO_NETWORK
+    decision = about.decision
+    if decision.method == "given":
+        values["threshold"] = decision.threshold
+    elif decision.rate != DEFAULT_REJECTION_RATE:
+        values["unknown_rate"] = decision.rate
+    text = "".join(
+        f" --{name.replace('_', '-')} {quote(str(value))}"
+        for name, value in values.items()
+        if value not in (None, "") and (name, value) != ("long_texts", "windows")
+    )
+    if decision.method == "given" and decision.threshold is None:
+        text += " --no-unknown"
+    return text if about.use_names else f"{text} --no-names"
 
 
 @labels.command()

@@ -113,6 +113,10 @@ class Index:
         with self.lock:
             self._state = state
 
+    def follow(self, other: Index) -> None:
+        """Become what follows another index in its folder: `save` refuses if a third came first."""
+        self.path, self.generation = other.path, other.generation
+
     def save(
         self,
         path: str | Path,

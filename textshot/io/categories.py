@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from textshot.errors import InvalidCategoriesError, TableError
+from textshot.errors import TableError
 from textshot.io.batches import Batch, Reject, check_is_text, find_column, rejected, text_column
+from textshot.io.category_rows import (
+    EXPORTED,
+    CategoryRows,
+    CategoryTable,
+)
 from textshot.io.formats import Format
 from textshot.io.table import DEFAULTS, Table, TableOptions, open_table
-from textshot.types import Category, Example, clean_name, parse_truth
+from textshot.types import UNKNOWN, Category, clean_name, parse_truth
 
 LABEL, TEXT, DESCRIPTION, PART = "label", "text", "description", "part"
 
@@ -46,33 +51,51 @@ class TrainingRows:
 
 
 def read_categories(path: str | Path, options: TableOptions = DEFAULTS) -> list[Category]:
+    """Read categories as `read_category_table` does, from a table without out-of-scope texts.
+
+    Raises:
+        TableError: As there; also where a text has the label unknown.
+    """
+    categories, out_of_scope = read_category_table(path, options)
+    if out_of_scope:
+        raise TableError(
+            f"{path}: {len(out_of_scope)} of its texts have the label {UNKNOWN}, which is no"
+            " category. Leave them out, or read them with read_category_table"
+        )
+    return categories
+
+
+def read_category_table(path: str | Path, options: TableOptions = DEFAULTS) -> CategoryTable:
     """Read categories: one row per example, with the columns `label`, `text`, `description`.
 
     Rows of one label are one category; a row without text is a name alone; other columns become
-    metadata. A plain text file has one name per line. The file is small and written by hand, so
-    an invalid row is an error and is not skipped.
+    metadata. Texts of the label `unknown` are out-of-scope examples. A plain text file has one name
+    per line. An export of an index has a few columns more (`textshot.io.category_rows`). The file
+    is small and written by hand, so an invalid row is an error and is not skipped.
 
     Raises:
         TableError: The file cannot be read, has no label column, or has an invalid row.
     """
-    drafts: dict[str, _Draft] = {}
     with options.open(path) as table:
+        collected = CategoryRows(table.source)
         names_only = table.format is Format.TEXT and options.label_column is None
         default = TEXT if names_only else LABEL
         label_column = _label_column(table, options.label_column, default)
         texts = _text_columns(table, options.text_columns, label_column)
         description = _optional_column(table, DESCRIPTION, {label_column, *texts})
-        others = [c for c in table.columns if c not in {label_column, *texts, description}]
+        exported = [column for column in EXPORTED if column in table.columns]
+        used = {label_column, *texts, description, *exported}
+        others = [c for c in table.columns if c not in used]
         for batch in table.batches([label_column, *texts, *filter(None, [description])]):
             _refuse_rejects(batch)
             cells = _rows(batch, [[label_column], texts, [description] if description else []])
             metadata = _rows(batch, [[column] for column in others])
-            for row, values, line in zip(cells, metadata, batch.lines, strict=True):
+            settings = _rows(batch, [[column] for column in exported])
+            rows = zip(cells, metadata, settings, batch.lines, strict=True)
+            for row, values, known, line in rows:
                 extra = dict(zip(others, values, strict=True))
-                _add_row(drafts, f"{table.source}:{line}", line, row, extra)
-        if not drafts:
-            raise TableError(f"{table.source} has a header but no category. Add a row for each")
-        return [_category(name, draft, table.source) for name, draft in drafts.items()]
+                collected.add(line, row, extra, dict(zip(exported, known, strict=True)))
+        return collected.table()
 
 
 def read_labelled_texts(path: str | Path, options: TableOptions = DEFAULTS) -> LabelledTexts:
@@ -169,14 +192,6 @@ def text_columns_of(
     return columns
 
 
-@dataclass(slots=True)
-class _Draft:
-    line: int
-    description: str = ""
-    texts: dict[str, None] = field(default_factory=dict)  # an ordered set
-    metadata: dict[str, str] = field(default_factory=dict)
-
-
 def _label_column(table: Table, name: str | None = None, default: str = LABEL) -> str:
     column = find_column(table.columns, name, default, table.source)
     check_is_text(table.schema.field(column), table.source, "--label-column")
@@ -209,39 +224,6 @@ def _rows(batch: Batch, columns: list[list[str]]) -> Iterator[tuple[str, ...]]:
     if not columns:
         return iter([()] * len(empty))
     return zip(*(text_column(batch.data, c) if c else empty for c in columns), strict=True)
-
-
-def _add_row(
-    drafts: dict[str, _Draft],
-    position: str,
-    line: int,
-    row: tuple[str, ...],
-    metadata: Mapping[str, str],
-) -> None:
-    name, text, description = clean_name(row[0]), row[1], row[2].strip()
-    if not name:
-        remedy = ". Name its category" if text.strip() else ", and no text either. Remove it"
-        raise TableError(f"{position}: the row has no label{remedy}")
-    draft = drafts.setdefault(name, _Draft(line))
-    if description and draft.description not in ("", description):
-        raise TableError(
-            f"{position}: category {name!r} has another description than in line {draft.line}."
-            " Keep one of them"
-        )
-    draft.description = draft.description or description
-    if text.strip():
-        draft.texts[text] = None
-    for column, value in metadata.items():
-        if value.strip():
-            draft.metadata.setdefault(column, value.strip())
-
-
-def _category(name: str, draft: _Draft, source: str) -> Category:
-    try:
-        examples = tuple(Example(text) for text in draft.texts)
-        return Category(name, draft.description, examples, metadata=draft.metadata)
-    except InvalidCategoriesError as error:
-        raise TableError(f"{source}:{draft.line}: {error}") from None
 
 
 def _refuse_rejects(batch: Batch) -> None:

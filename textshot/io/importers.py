@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from textshot.errors import InvalidCategoriesError, TableError
-from textshot.io import Reject, TableOptions, open_table, open_writer
-from textshot.io.batches import record_batch, rejected
+from textshot.io import Reject, TableOptions, open_table
+from textshot.io.batches import rejected
 from textshot.io.categories import read_labelled_texts
 from textshot.types import Category, category_dict
 
@@ -91,24 +91,6 @@ def from_setfit(
     return _merged(
         path, (_category(path, "a label", *item) for item in texts.items())
     ), data.rejects
-
-
-def write_categories(path: str, categories: Iterable[Category]) -> None:
-    """Write a categories file, as `textshot index` reads it: one row per example.
-
-    Raises:
-        TableError: It cannot be written.
-    """
-    import pyarrow as pa
-
-    rows = [
-        (category.name, example or "", (category.description or "") if i == 0 else "")
-        for category in categories
-        for i, example in enumerate([e.text for e in category.examples] or [""])
-    ]
-    schema = pa.schema([(name, pa.string()) for name in ("label", "text", "description")])
-    with open_writer(path, schema) as writer:
-        writer.write(record_batch(list(zip(*rows, strict=True)), schema))
 
 
 def _is_configuration(data: Mapping[str, Any]) -> bool:
