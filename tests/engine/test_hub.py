@@ -202,6 +202,14 @@ def test_no_usage_is_reported():
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
 
 
+def test_a_calibrated_index_comes_back_calibrated(engine, api):
+    engine.tune([f"my money {i}" for i in range(40)], ["refund"] * 40)
+    engine.push_to_hub("you/topics", api=api)
+    fetched = Engine.from_hub("you/topics", api=api)
+    assert fetched.calibrated
+    assert fetched.has_learned(["my money 7"]).tolist() == [True]
+
+
 def test_the_command_pushes_and_pulls(engine, api, tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "_api", lambda: api)
     monkeypatch.chdir(tmp_path)
@@ -218,6 +226,18 @@ def test_the_command_pushes_and_pulls(engine, api, tmp_path, monkeypatch):
     assert pulled.stderr == "fetched: 2 categories, generation 1\n"
     assert run("pull", "you/topics", "-o", "fetched").stderr.endswith("generation 2\n")
     assert Engine.load("fetched").classify(TEXTS) == engine.classify(TEXTS)
+    pulled_again = Engine.load("fetched")
+    pulled_again.correct_all(["where is it", "quartz"], ["late | parcel", None])
+    pulled_again.save("fetched")
+    refused = run("pull", "you/topics", "-o", "fetched")
+    assert refused.exit_code == 1
+    assert "fetched holds 2 corrections that you/topics does not have" in refused.stderr
+    kept = run("pull", "you/topics", "-o", "fetched", "--keep-corrections")
+    assert kept.exit_code == 0, kept.stderr
+    labels = [p.label for p in Engine.load("fetched").classify(["where is it", "quartz"])]
+    assert labels == ["late | parcel", None]
+    assert run("pull", "you/topics", "-o", "fetched", "--discard-corrections").exit_code == 0
+    assert Engine.load("fetched").out_of_scope == ()
     failed = run("pull", "you/other", "-o", "other")
     assert failed.exit_code == 1
     assert "you/other cannot be loaded from the hub" in failed.stderr

@@ -144,8 +144,9 @@ def test_too_few_new_texts_cannot_be_tuned_on(engine):
 def test_hashes_that_are_none_are_refused(engine, tmp_path, damage):
     engine.tune(*labelled(40))
     engine.save(tmp_path / "index")
-    path = next((tmp_path / "index").glob("calibrated-*.txt"))
-    assert path.read_text().splitlines() == sorted(text_hash(t) for t in labelled(40)[0])
+    path = next((tmp_path / "index").glob("calibrated-*.jsonl"))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines == sorted(text_hash(t) for t in labelled(40)[0])
     data = f"{damage}\n".encode()
     path.write_bytes(data)
     manifest_path = tmp_path / "index" / "index.json"

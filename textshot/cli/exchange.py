@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, reindexing
 from textshot.cli.output import categories_text, counted, note, warn, warn_rejects
+from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
     from textshot.types import Category
@@ -161,7 +162,10 @@ def push(
 @click.argument("repo_id", metavar="YOU/NAME")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Index folder to write.")
 @click.option("--revision", help="Branch, tag or commit. [default: the latest]")
-def pull(repo_id: str, output: str, revision: str | None) -> None:
+@reindexing.correction_options
+def pull(
+    repo_id: str, output: str, revision: str | None, corrections: reindexing.Choice | None
+) -> None:
     """Fetch an index from a repository.
 
     An existing index gets a new generation. An encoder need not be pulled: name it, as in
@@ -171,12 +175,16 @@ def pull(repo_id: str, output: str, revision: str | None) -> None:
     Example:
       textshot hub pull you/support-topics -o my-index
     """
-    from textshot.engine.hub import fetch_index
-    from textshot.index import Index
+    from textshot.engine import Engine
 
-    index = Index.load(fetch_index(repo_id, revision=revision))
-    generation = index.save(output, overwrite=True)
-    note(f"{output}: {len(index)} categories, generation {generation}")
+    engine = Engine.from_hub(repo_id, revision=revision, lazy=True)
+    update = reindexing.Update(output, repo_id, engine.categories, engine.out_of_scope)
+    if kept := update.corrections(corrections):
+        labels = [None if name == UNKNOWN else name for name, _ in kept]
+        engine.correct_all([example.text or "" for _, example in kept], labels)
+    update.save(engine, purge=False)
+    n, generation = len(engine.categories), engine.info.generation
+    note(f"{output}: {n} categories, generation {generation}")
 
 
 def _figures(path: str) -> Mapping[str, Any]:

@@ -1,11 +1,11 @@
-"""What becomes of an index when `textshot index` makes it again from a table."""
+"""What becomes of an index when `textshot index` or `hub pull` puts another in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Choice = Literal["keep", "discard"]
 """What to do with the corrections of an existing index that a table does not have."""
 
-_Labelled: TypeAlias = tuple[str, Example]
 _MAX_NAMES = 5
 
 
@@ -41,13 +40,13 @@ def correction_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Update:
-    """A table from which an index is made, and the index that is in its folder already, if any.
+    """An index that is to be written, and the one that is in its folder already, if any.
 
     Args:
-        path: The folder of the index.
-        table: The file of the table.
-        categories: Those of the table.
-        out_of_scope: The out-of-scope texts of the table.
+        path: The folder.
+        table: Where the new index comes from: a table, or a repository of the hub.
+        categories: Those of the new index.
+        out_of_scope: Its out-of-scope texts.
     """
 
     def __init__(
@@ -70,11 +69,21 @@ class Update:
         """Return the categories and out-of-scope texts to index, with corrections if chosen.
 
         Raises:
+            ClickException: As for `corrections`.
+        """
+        kept = self.corrections(choice)
+        unfit = [example for name, example in kept if name == UNKNOWN]
+        return [_with(c, kept) for c in self.categories], [*self.out_of_scope, *unfit]
+
+    def corrections(self, choice: Choice | None) -> list[tuple[str, Example]]:
+        """Return the corrections to take over, each with its category or unknown, oldest first.
+
+        Raises:
             ClickException: There are corrections and no choice, or they cannot be kept.
         """
         corrections = [one for one in self._missing() if _is_correction(one[1])]
         if not corrections or choice == "discard":
-            return list(self.categories), list(self.out_of_scope)
+            return []
         number = counted(len(corrections), "correction")
         if choice is None:
             raise click.ClickException(
@@ -95,8 +104,7 @@ class Update:
                 f" no categories of {self.table}. Add them to it, or `textshot labels merge` them"
                 " into others first, or leave all corrections out with --discard-corrections"
             )
-        unfit = [example for name, example in corrections if name == UNKNOWN]
-        return [_with(c, corrections) for c in self.categories], [*self.out_of_scope, *unfit]
+        return sorted(corrections, key=lambda one: one[1].correction_order)
 
     def save(self, engine: Engine, *, purge: bool) -> None:
         """Save the new index, unless somebody changed the old one meanwhile; say what is gone."""
@@ -116,7 +124,7 @@ class Update:
         if old.calibrated:
             note("probabilities end with this change: calibrate again with `textshot tune`")
 
-    def _missing(self) -> list[_Labelled]:
+    def _missing(self) -> list[tuple[str, Example]]:
         """Return the examples of the existing index that the table does not have."""
         from textshot.index.entries import hash_of
 
@@ -133,6 +141,6 @@ def _is_correction(example: Example) -> bool:
     return example.source == CORRECTION or example.correction_order > 0
 
 
-def _with(category: Category, corrections: Sequence[_Labelled]) -> Category:
+def _with(category: Category, corrections: Sequence[tuple[str, Example]]) -> Category:
     added = tuple(example for name, example in corrections if name == category.name)
     return replace(category, examples=(*category.examples, *added)) if added else category

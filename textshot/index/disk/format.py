@@ -47,7 +47,7 @@ _EXTENSIONS = {
     "categories": "jsonl",
     NETWORK: "safetensors",
     NOTHING: "jsonl",
-    CALIBRATED: "txt",
+    CALIBRATED: "jsonl",
 }
 _HASH = re.compile("[0-9a-f]{16}")
 
@@ -60,7 +60,7 @@ def to_files(state: State) -> dict[str, tuple[str, bytes]]:
     if state.out_of_scope is not None:
         contents[NOTHING] = _out_of_scope_bytes(state.out_of_scope, private=state.private)
     if state.calibrated:
-        contents[CALIBRATED] = "".join(f"{x}\n" for x in sorted(state.calibrated)).encode()
+        contents[CALIBRATED] = "".join(f'"{x}"\n' for x in sorted(state.calibrated)).encode()
     return {
         role: (f"{role}-{hashlib.sha256(data).hexdigest()[:8]}.{_EXTENSIONS[role]}", data)
         for role, data in contents.items()
@@ -143,7 +143,7 @@ def _out_of_scope(data: bytes, tensors: Mapping[str, NDArray[Any]], where: str) 
 
 
 def _hashes(data: bytes, where: str) -> frozenset[str]:
-    lines = data.decode("ascii", "replace").split("\n")[:-1]
+    lines = [line.strip('"') for line in data.decode("ascii", "replace").split("\n")[:-1]]
     if not all(map(_HASH.fullmatch, lines)):
         raise IndexFormatError(f"{where}: the hashes of the calibration are not valid")
     return frozenset(lines)

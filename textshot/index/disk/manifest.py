@@ -34,7 +34,7 @@ FILE_NAMES = {
     "categories": re.compile(r"categories-[0-9a-f]{8}\.jsonl"),
     NETWORK: re.compile(r"network-[0-9a-f]{8}\.safetensors"),
     "nothing": re.compile(r"nothing-[0-9a-f]{8}\.jsonl"),
-    "calibrated": re.compile(r"calibrated-[0-9a-f]{8}\.txt"),
+    "calibrated": re.compile(r"calibrated-[0-9a-f]{8}\.jsonl"),
 }
 FUSION = "fusion"
 """What a reader must know of an index whose names are weighed."""
