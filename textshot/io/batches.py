@@ -173,18 +173,12 @@ def find_column(columns: Sequence[str], name: str | None, default: str, source: 
 
 
 def check_is_text(field: pa.Field, source: str, option: str = "--text-column") -> None:
-    """Refuse a column of lists, records or bytes; numbers and times can be shown as text.
+    """Refuse a column of lists, records, JSON or bytes; numbers and times can be shown as text.
 
     Raises:
         TableError: The column holds no text.
     """
-    import pyarrow as pa
-
-    kinds, kind = pa.types, field.type
-    if isinstance(kind, pa.DictionaryType):
-        kind = kind.value_type
-    binary = kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_binary_view(kind)
-    if not kinds.is_nested(kind) and not binary and not kinds.is_fixed_size_binary(kind):
+    if _is_text(field.type):
         return
     name = str(field.type)
     name = name if len(name) <= 80 else f"{name[:80]} ..."
@@ -192,6 +186,19 @@ def check_is_text(field: pa.Field, source: str, option: str = "--text-column") -
         f"{source}: the column {field.name!r} holds {name}, which is not text. Name another column"
         f" with {option}, or save it as strings"
     )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if isinstance(kind, pa.DictionaryType | pa.RunEndEncodedType):
+        return _is_text(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        name = kind.extension_name
+        return name == "arrow.uuid" or (name != "arrow.json" and _is_text(kind.storage_type))
+    kinds = pa.types
+    binary = kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_binary_view(kind)
+    return not (kinds.is_nested(kind) or binary or kinds.is_fixed_size_binary(kind))
 
 
 def text_column(data: pa.RecordBatch, columns: Sequence[str]) -> list[str]:
