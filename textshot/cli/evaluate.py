@@ -14,6 +14,7 @@ from textshot.cli.output import (
     counted,
     note,
     note_adapted,
+    note_trained,
     note_truncation,
     percent,
     print_json,
@@ -103,6 +104,7 @@ def evaluate(
     if report_path is not None:
         _write_report(report_path, results, index=index_path, labelled=labelled_path)
     _note_learned(results, engine)
+    note_trained(engine)
     note_truncation(engine.truncation_stats(data.texts))
     if as_json:
         print_json({**evaluation.to_dict(), "rejected": len(data.rejects)})
