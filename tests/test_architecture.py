@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "textshot"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
-MAX_ENTRIES, MAX_MODULES, MAX_LAYERS = 24, 194, 12
+MAX_ENTRIES, MAX_MODULES, MAX_LAYERS = 25, 194, 12
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 300, 50
 
 
@@ -54,7 +54,7 @@ BOUNDARIES = {
     "sklearn": {"estimators/", "evaluation/", "networks/linear.py", "reports/"},
     "fastapi": {"service/"},
     "ray": {"batch/ray.py"},
-    "openpyxl": {"io/excel.py", "io/excel_writer.py", "io/excel_review.py"},
+    "openpyxl": {"io/excel.py", "io/excel_review.py"},
 }
 """The one place, a module or a package, that may import each heavy library."""
 

@@ -15,7 +15,6 @@ from textshot.batch.options import JobOptions, RowSelection
 from textshot.batch.plan import make_plan
 from textshot.batch.shards import FileEnd, Shard, read_shards
 from textshot.errors import TableError
-from textshot.io import TableOptions
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +23,7 @@ def _in_a_folder(tmp_path, monkeypatch):
 
 
 def plan_of(*inputs, **options):
-    return make_plan(find_sources(inputs).sources, TableOptions(**options))
+    return make_plan(find_sources(inputs).sources, **options)
 
 
 def rows(plan, **options):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from textshot.batch.inputs import Source
 from textshot.errors import TableError
-from textshot.io import Format, Table, TableOptions
+from textshot.io import Format, Table, open_table
 from textshot.io.categories import text_columns_of
-from textshot.io.table import DEFAULTS
 from textshot.io.values import cell_texts, is_json
 
 if TYPE_CHECKING:
@@ -33,14 +32,14 @@ class Plan:
         schema: the columns of all files, then the columns of Hive partitions.
         text_columns: the columns that hold the text.
         failed: the number of each file that cannot be read, and why.
-        options: how to read the files.
+        encoding: of text files; None: UTF-8, or what a byte order mark says.
     """
 
     sources: tuple[Source, ...]
     schema: pa.Schema
     text_columns: tuple[str, ...]
     failed: dict[int, str]
-    options: TableOptions = DEFAULTS
+    encoding: str | None = None
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
@@ -59,9 +58,13 @@ class Plan:
     def open(self, file: int, batch_rows: int) -> Iterator[Table]:
         """Open a file with the columns it has."""
         source = self.sources[file]
-        columns = self.schema.names if source.format is Format.JSONL else None
-        options = replace(self.options, format=source.format)
-        with options.open(source.path, batch_rows=batch_rows, columns=columns) as table:
+        with open_table(
+            source.path,
+            format=source.format,
+            encoding=self.encoding,
+            batch_rows=batch_rows,
+            columns=self.schema.names if source.format is Format.JSONL else None,
+        ) as table:
             yield table
 
     def conform(self, data: pa.RecordBatch, file: int) -> pa.RecordBatch:
@@ -88,7 +91,9 @@ class Plan:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def make_plan(sources: Sequence[Source], options: TableOptions = DEFAULTS) -> Plan:
+def make_plan(
+    sources: Sequence[Source], text_columns: Sequence[str] = (), encoding: str | None = None
+) -> Plan:
     """Open each file once and read its columns.
 
     A column with different types gets one that holds all of them, or text. A file that cannot be
@@ -100,10 +105,10 @@ def make_plan(sources: Sequence[Source], options: TableOptions = DEFAULTS) -> Pl
     import pyarrow as pa
 
     fields: dict[str, pa.Field] = {}
-    names, failed = tuple(options.text_columns), dict[int, str]()
+    names, failed = tuple(text_columns), dict[int, str]()
     for file, source in enumerate(sources):
         try:
-            with replace(options, format=source.format).open(source.path) as table:
+            with open_table(source.path, format=source.format, encoding=encoding) as table:
                 own_names = tuple(text_columns_of(table, names))
                 if len(sources) > 1:
                     _check_compatible(table, own_names, names if fields else own_names)
@@ -118,7 +123,7 @@ def make_plan(sources: Sequence[Source], options: TableOptions = DEFAULTS) -> Pl
     for source in sources:
         for name in source.partition:
             fields.setdefault(name, pa.field(name, pa.string()))
-    return Plan(tuple(sources), pa.schema(list(fields.values())), names, failed, options)
+    return Plan(tuple(sources), pa.schema(list(fields.values())), names, failed, encoding)
 
 
 def _check_compatible(table: Table, own_names: Sequence[str], names: Sequence[str]) -> None:

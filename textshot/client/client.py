@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from textshot._files import AtomicFile
+from textshot._fork import mend_after_fork
 from textshot.client import wire
 from textshot.encoders.base import clean_texts
 from textshot.types import Category, Prediction, Threshold
@@ -47,9 +48,16 @@ class Client:
         self._base = "/v1" if index is None else f"/v1/indexes/{quote(index, safe='')}"
         self._send = wire.Sender(attempts, url)
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        self._http = httpx.Client(
-            base_url=url, headers=headers, timeout=timeout, transport=transport, trust_env=False
+        self._connect = partial(
+            httpx.Client,
+            base_url=url,
+            headers=headers,
+            timeout=timeout,
+            transport=transport,
+            trust_env=False,
         )
+        self._http, self._is_child = self._connect(), False
+        mend_after_fork(self)
 
     def __enter__(self) -> Self:
         """Use the client in a `with` statement, which closes it."""
@@ -57,6 +65,10 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def after_fork(self) -> None:
+        """Note that the connections belong to the parent: answers would go to either process."""
+        self._is_child = True
 
     def close(self) -> None:
         """Close all connections."""
@@ -158,9 +170,14 @@ class Client:
     def ready(self) -> bool:
         """Tell whether the service accepts requests now."""
         try:
-            return self._http.get("/readyz").status_code == 200
+            return self._connected().get("/readyz").status_code == 200
         except httpx.TransportError:
             return False
+
+    def _connected(self) -> httpx.Client:
+        if self._is_child:
+            self._http, self._is_child = self._connect(), False
+        return self._http
 
     @cached_property
     def _limits(self) -> Mapping[str, Any]:
@@ -183,7 +200,7 @@ class Client:
         query: Mapping[str, Any] | None = None,
     ) -> Any:
         def send() -> httpx.Response:
-            return self._http.request(method, path, json=body, params=query)
+            return self._connected().request(method, path, json=body, params=query)
 
         return wire.check_response(self._send(send, idempotent=idempotent)).json()
 
@@ -192,7 +209,8 @@ class Client:
     ) -> None:
         def send() -> httpx.Response:
             with source.open("rb") as file:  # every attempt reads it from the start
-                request = self._http.build_request(
+                http = self._connected()
+                request = http.build_request(
                     "POST",
                     f"{self._base}/files",
                     params=query,
@@ -200,7 +218,7 @@ class Client:
                     headers={"Content-Type": "application/octet-stream"},
                     timeout=None,
                 )
-                return self._http.send(request, stream=True)
+                return http.send(request, stream=True)
 
         response = self._send(send, idempotent=False)
         try:

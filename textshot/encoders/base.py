@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray
+from textshot._fork import one_thread_of_torch
 from textshot.encoders.long_texts import TruncationStats
 from textshot.errors import EncoderError, InvalidTextsError
 
@@ -78,6 +79,8 @@ class Encoder(ABC):
         spec: Spec | None = None,
         folder: Path | None = None,
     ) -> None:
+        if self.backend == "own":  # it may well use torch
+            one_thread_of_torch()
         if not name.strip():
             raise EncoderError("name is empty; say what makes the vectors, such as 'my-model v2'")
         if dim < 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -17,6 +16,7 @@ import numpy as np
 
 from textshot._arrays import FloatArray
 from textshot._files import lock
+from textshot._fork import ForkLock
 from textshot.encoders.base import Encoder, check_encoder, clean_texts
 from textshot.encoders.long_texts import TruncationStats
 from textshot.errors import ConflictError, EncoderError
@@ -41,6 +41,7 @@ _SCHEMA = "CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB, hash BLOB)"
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _DAMAGE.add(sqlite3.SQLITE_TOOBIG)
 
+_SQLITE = ForkLock(waits=True)  # it has locks of its own, which no child could free
 _Result = TypeVar("_Result")
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class CachedEncoder(Encoder):
         self.cache_folder = None if cache_folder is None else Path(cache_folder)
         self._max_texts, self._max_bytes = max_texts, max_bytes
         self._memory: OrderedDict[bytes, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._file: VectorFile | None = None
         if self.cache_folder is not None:
             identity = f"{self.fingerprint} {self.runtime}"
@@ -184,8 +185,8 @@ class CachedEncoder(Encoder):
 class VectorFile:
     """Vectors by the sha256 of their text, in one SQLite file for each encoder and runtime.
 
-    It is opened for each call, so it survives a fork, and no thread owns it. A file that is damaged
-    is moved aside and made again, one that cannot be used is left alone; both are warnings.
+    It is opened for each call, also after a fork, and no thread owns it. A file that is damaged is
+    moved aside and made again, one that cannot be used is left alone; both are warnings.
 
     Vectors have `n_bytes`, the file `max_bytes` at most; `identity` names it.
     """
@@ -264,7 +265,7 @@ class VectorFile:
 
     def _with_file(self, action: Callable[[sqlite3.Connection], _Result]) -> _Result:
         address = f"{self.path.as_uri()}?mode=rw"  # only _make makes a file
-        with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT)) as database:
+        with _SQLITE, closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT)) as database:
             # After a power cut the last rows may be missing or torn; a torn one has a wrong hash.
             database.execute("PRAGMA synchronous = OFF")
             return action(database)
@@ -282,7 +283,7 @@ class VectorFile:
             new = self.path.with_suffix(".new")
             new.unlink(missing_ok=True)
             new.touch(mode=0o600)  # vectors tell something of their texts
-            with closing(sqlite3.connect(new)) as database:
+            with _SQLITE, closing(sqlite3.connect(new)) as database:
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute(_SCHEMA)
             new.replace(self.path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from textshot._fork import ForkLock
 from textshot.encoders.model_folder import read_modules
 from textshot.errors import EncoderError, EncoderNotFoundError
 
@@ -22,7 +22,7 @@ _MAX_REASON = 200  # characters
 _LOGGERS = ("huggingface_hub", "nncf", "sentence_transformers", "transformers")
 
 # Log levels belong to the process: two threads must not restore each other's.
-_ONE_AT_A_TIME = threading.RLock()
+_ONE_AT_A_TIME = ForkLock()
 
 
 def hub_name(name: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from textshot._arrays import FloatArray, unit_rows
+from textshot._fork import ADVICE, mend_after_fork, one_thread_of_torch
 from textshot.encoders.adapter import Adapter
 from textshot.encoders.base import Encoder, clean_texts, with_direction
 from textshot.encoders.fingerprint import ModelConfig, effective_max_length
@@ -50,6 +52,8 @@ class SentenceTransformerEncoder(Encoder):
         fingerprint = config.fingerprint()
         self._config, self._device, self._prompt = config, device, config.prompt
         self._lock = threading.Lock()
+        self._is_torn = self._is_child = False
+        one_thread_of_torch()
         self._model = _load(config, device)
         super().__init__(
             config.name,
@@ -59,13 +63,8 @@ class SentenceTransformerEncoder(Encoder):
             spec=config.spec(),
             folder=config.folder,
         )
-        tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
-        self._windows = self._counter = None
-        if not is_fast(tokenizer):
-            return
-        if limit is not None and config.long_texts == WINDOWS:
-            self._windows = Windows(tokenizer, limit, self._prompt)
-        self._counter = TruncationCounter(tokenizer, limit, self._windows)
+        self._read_lengths()
+        mend_after_fork(self)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts, float32 (n, dim), unit rows."""
@@ -74,14 +73,14 @@ class SentenceTransformerEncoder(Encoder):
             return np.empty((0, self.dim), dtype=np.float32)
         if self._windows is None:
             return unit_rows(with_direction(self._encode(clean, batch_size)))
-        with self._lock:  # encoding changes how the tokenizer truncates
+        with self._ready():  # encoding changes how the tokenizer truncates
             parts, owners = self._windows(clean)
         rows = with_direction(self._encode(parts, batch_size))
         return unit_rows(with_direction(pool_windows(rows, owners, len(clean))))
 
     def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Count the texts that are cut off and the words that the encoder does not know."""
-        with self._lock:
+        with self._ready():
             if self._counter is None:
                 return TruncationStats(len(texts))
             prompt = self._prompt if self._windows is None else ""  # windows count it
@@ -108,9 +107,41 @@ class SentenceTransformerEncoder(Encoder):
         """Travel to another process by name: the model is loaded again there."""
         return SentenceTransformerEncoder, (self._config, self._device)
 
-    def _encode(self, texts: list[str], batch_size: int) -> FloatArray:
+    def after_fork(self) -> None:
+        """Note in a forked child what it inherited, and free the lock."""
+        self._is_child = True
+        # Another thread was encoding, and the tokenizer is as it stood at that moment.
+        self._is_torn = self._is_torn or self._lock.locked()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def _ready(self) -> Iterator[SentenceTransformer]:
+        """Hold the lock, with a model that this process can use."""
         with self._lock:
-            rows = self._model.encode(
+            device = self._model.device.type
+            if self._is_child and device != "cpu":
+                raise EncoderError(
+                    f"{self.name} computes on {device}, which a forked process cannot use. {ADVICE}"
+                )
+            if self._is_torn:
+                self._model = _load(self._config, self._device)
+                self._read_lengths()
+                self._is_torn = False
+            yield self._model
+
+    def _read_lengths(self) -> None:
+        """Learn from the model how long texts may be, and how to count their tokens."""
+        tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
+        self._windows: Windows | None = None
+        self._counter: TruncationCounter | None = None
+        if is_fast(tokenizer):
+            if limit is not None and self._config.long_texts == WINDOWS:
+                self._windows = Windows(tokenizer, limit, self._prompt)
+            self._counter = TruncationCounter(tokenizer, limit, self._windows)
+
+    def _encode(self, texts: list[str], batch_size: int) -> FloatArray:
+        with self._ready() as model:
+            rows = model.encode(
                 [self._prompt + text for text in texts],
                 prompt="",  # keeps a default prompt of the model away
                 batch_size=batch_size,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from weakref import WeakValueDictionary
 
 from textshot._arrays import FloatArray
+from textshot._fork import ForkLock
 from textshot.encoders import Encoder, load_encoder
 from textshot.encoders.base import ADAPTER_KEY, OWN_PREFIX, check_encoder
 from textshot.encoders.long_texts import CUT
@@ -195,7 +195,7 @@ class Encoders:
         self._arguments = (device, backend, precision)
         self._name = name
         self._known: WeakValueDictionary[str, Encoder] = WeakValueDictionary()
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     def of(self, identity: EncoderIdentity, where: str) -> Encoder:
         """Return the encoder that an index was made with, checked on its probe text."""

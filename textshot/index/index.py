@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textshot._arrays import FloatArray, IntArray
+from textshot._fork import ForkLock
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.state import State
 from textshot.types import Category
@@ -26,14 +26,14 @@ class Index:
     `lock` from reading the state to committing the next one.
 
     Attributes:
-        lock: of the writers of this process, reentrant.
+        lock: of the writers of this process, reentrant; free in a forked child.
         generation: as it was loaded or saved last; 0: never.
         path: the folder of that generation; None: none.
     """
 
     def __init__(self, state: State, *, generation: int = 0, path: Path | None = None) -> None:
         self._state = state
-        self.lock = threading.RLock()
+        self.lock = ForkLock()
         self.generation = generation
         self.path = path
 
@@ -58,7 +58,7 @@ class Index:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.lock = threading.RLock()
+        self.lock = ForkLock()
 
     @property
     def state(self) -> State:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -120,9 +121,13 @@ def _one_thread(faiss: Any) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
+@cache
 def _import_faiss() -> Any:
     import faiss
 
+    if hasattr(os, "register_at_fork"):
+        # The threads of OpenMP do not survive a fork, and a search would wait for them.
+        os.register_at_fork(after_in_child=partial(faiss.omp_set_num_threads, 1))
     faiss.cvar.distance_compute_blas_threshold = _BLAS_FROM
     return faiss
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import srsly
@@ -89,8 +88,6 @@ class Textshot:
     folder, so a missing index is an error at the first document and not of this constructor.
     """
 
-    _used_by: ClassVar[int | None] = None  # the process that classified something
-
     def __init__(self, name: str, settings: Settings) -> None:
         """Take settings; `make` is what spaCy calls."""
         self.name, self.settings = name, settings
@@ -146,7 +143,7 @@ class Textshot:
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
         """Store predictions and scores in documents."""
-        engine, settings = self._ready().snapshot(), self.settings
+        engine, settings = self.engine.snapshot(), self.settings
         rows: dict[str, int] = {}
         # spaCy joins the tokens each time a text is read: once is enough.
         parts = [
@@ -180,17 +177,6 @@ class Textshot:
                 f"{self.name!r})"
             )
         return list(doc.sents)
-
-    def _ready(self) -> Engine:
-        if self._used_by not in (None, os.getpid()):
-            # A fork has no threads of the search and of the encoder, and would hang.
-            raise InvalidTextsError(
-                f"the component {self.name!r} cannot work in a process that was forked after a"
-                " component had classified something. Use n_process=1: the encoder uses all cores"
-                " anyway"
-            )
-        Textshot._used_by = os.getpid()
-        return self.engine
 
     def _load(self, path: Path, source: str | None = None) -> Engine:
         """Load the index of a folder; its encoder is loaded when it is needed, and shared."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from textshot._fork import ForkLock
 from textshot.engine import Engine
 from textshot.engine.encoder_identity import Encoders
 from textshot.errors import ConflictError, TextshotError
@@ -55,7 +55,7 @@ class ServedIndex:
         self.load_error: str | None = None
         self.n_load_errors = 0
         self._loaded_signature: Signature = None
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     def snapshot(self) -> Snapshot:
         """Return the current generation.

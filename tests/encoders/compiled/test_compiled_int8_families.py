@@ -80,6 +80,6 @@ def test_a_model_that_8_bits_change_too_much_is_refused(made, family, monkeypatc
     reason = "in int8 its vectors are not those of the reference: the worst of 110 texts"
     with pytest.raises(EncoderError, match=reason):
         load_encoder(folder, backend="openvino", precision="int8")
-    monkeypatch.setattr(load, "_open", None)  # calling it would raise
+    monkeypatch.setattr(load, "open_compiled", None)  # calling it would raise
     with pytest.raises(EncoderError, match=f"{reason}.*from an earlier try; delete "):
         load_encoder(folder, backend="openvino", precision="int8")

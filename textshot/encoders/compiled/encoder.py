@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
+from textshot._fork import ADVICE, mend_after_fork, never_free
 from textshot.encoders.base import Encoder, clean_texts, with_direction
 from textshot.encoders.compiled.backends import INT8, OPENVINO
 from textshot.encoders.compiled.export import INT8_MARK
@@ -23,6 +24,7 @@ from textshot.encoders.long_texts import (
     Windows,
     pool_windows,
 )
+from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
@@ -69,12 +71,11 @@ class CompiledEncoder(Encoder):
         self.backend, self.precision = backend, precision
         self.is_exact = backend == OPENVINO
         self._config, self._prompt = config, config.prompt
-        self._graph, self._tokenizer, self._compiled = graph, tokenizer, compiled
+        self._compiled = compiled
         self._lock = threading.Lock()
-        self._windows = None
-        if compiled.limit is not None and config.long_texts == WINDOWS:
-            self._windows = Windows(tokenizer, compiled.limit, self._prompt)
-        self._counter = TruncationCounter(tokenizer, compiled.limit, self._windows)
+        self._is_child = False
+        self._use(tokenizer, graph)
+        mend_after_fork(self)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the vectors of texts, float32 (n, dim); `batch_size` has no effect.
@@ -84,12 +85,14 @@ class CompiledEncoder(Encoder):
         clean = clean_texts(texts)
         if not clean:
             return np.empty((0, self.dim), dtype=np.float32)
+        self._mend()
         row_of = {text: row for row, text in enumerate(dict.fromkeys(clean))}
         rows = self._encode(list(row_of))
         return rows if len(row_of) == len(clean) else rows[[row_of[text] for text in clean]]
 
     def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Count the texts that are cut off and the words that the encoder does not know."""
+        self._mend()
         prompt = self._prompt if self._windows is None else ""  # windows count it
         return self._counter([prompt + text for text in clean_texts(texts)])
 
@@ -108,6 +111,37 @@ class CompiledEncoder(Encoder):
         from textshot.encoders.compiled.load import load_compiled
 
         return load_compiled, (self._config, self.backend, self.precision)
+
+    def after_fork(self) -> None:
+        """Note in a forked child that the threads of the graph are gone, and free the lock."""
+        self._is_child = True
+        self._lock = threading.Lock()
+        never_free(self._graph)
+
+    def _use(self, tokenizer: Tokenizer, graph: Graph) -> None:
+        self._tokenizer, self._graph = tokenizer, graph
+        limit = self._compiled.limit
+        self._windows = None
+        if limit is not None and self._config.long_texts == WINDOWS:
+            self._windows = Windows(tokenizer, limit, self._prompt)
+        self._counter = TruncationCounter(tokenizer, limit, self._windows)
+
+    def _mend(self) -> None:
+        """Load the graph again in a forked child."""
+        from textshot.encoders.compiled.load import open_compiled
+
+        with self._lock:
+            if not self._is_child:
+                return
+            try:
+                parts = open_compiled(self._compiled, self.backend, self.precision)
+            except (EncoderError, OSError) as error:
+                raise EncoderError(
+                    f"{self.name} cannot be loaded again in a forked process: {error}. {ADVICE}"
+                ) from error
+            self._compiled, tokenizer, graph = parts
+            self._use(tokenizer, graph)
+            self._is_child = False
 
     def _encode(self, texts: list[str]) -> FloatArray:
         parts, owners = (texts, None) if self._windows is None else self._windows(texts)

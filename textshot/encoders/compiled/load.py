@@ -69,20 +69,26 @@ def _ready(folder: Path, config: ModelConfig, backend: str, precision: str) -> _
     model = read_compiled(folder)
     if model is not None:
         with suppress(EncoderError):  # damaged: compiled again below
-            return _open(model, backend, precision)
+            return open_compiled(model, backend, precision)
     try:
         with compilation_lock(folder):
             current = read_compiled(folder)
             if current is None or current == model:  # else another process was first
                 logger.info("compiling %s into %s", config.name, folder)
                 current = _compile(folder, config)
-            return _open(current, backend, precision)
+            return open_compiled(current, backend, precision)
     except NotCompilableError as error:
         write_refusal(folder, backend, precision, str(error))
         raise
 
 
-def _open(model: CompiledModel, backend: str, precision: str) -> _Parts:
+def open_compiled(model: CompiledModel, backend: str, precision: str) -> _Parts:
+    """Return a model of the cache with its tokenizer and its graph, verified.
+
+    Raises:
+        EncoderError: a file is missing or damaged, or the vectors are not those of the reference.
+        OSError: the graph cannot be stored as compiled for this machine.
+    """
     model.read(TOKENIZER)
     tokenizer = Tokenizer(model.folder / TOKENIZER, model.limit, model.unknown)
     return model, tokenizer, verified_graph(model, tokenizer, backend, precision)
