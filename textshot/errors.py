@@ -16,6 +16,8 @@
     └── EncoderError             an encoder that cannot be loaded or used
         ├── EncoderNotFoundError no encoder there, with the ways to get one
         └── EncoderMismatchError an index made with another encoder
+
+`TableWarning` (a `UserWarning`) tells what was assumed of a table that can be read in several ways.
 """
 
 
@@ -33,6 +35,10 @@ class InvalidTextsError(TextshotError, ValueError):
 
 class TableError(TextshotError):
     """A file that cannot be read or written as a table."""
+
+
+class TableWarning(UserWarning):
+    """What was assumed of a table, such as which sheet is read, or what of it is left out."""
 
 
 class IndexFormatError(TextshotError):

@@ -15,6 +15,7 @@ from textshot.batch.options import JobOptions, RowSelection
 from textshot.batch.plan import make_plan
 from textshot.batch.shards import FileEnd, Shard, read_shards
 from textshot.errors import TableError
+from textshot.io import TableOptions
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def _in_a_folder(tmp_path, monkeypatch):
 
 
 def plan_of(*inputs, **options):
-    return make_plan(find_sources(inputs).sources, **options)
+    return make_plan(find_sources(inputs).sources, TableOptions(**options))
 
 
 def rows(plan, **options):

@@ -249,8 +249,8 @@ def test_an_evaluation_leaves_out_what_was_corrected(run, index):
     path = table("labelled.csv", [*COURIER, *new])
     result = run("evaluate", index, path)
     assert result.stderr == (
-        "11 texts left out: the index learned or was calibrated on them (--include-learned counts"
-        " them, --holdout answers them without themselves)\n"
+        "left out, as the index learned or was calibrated on them: 11 texts (--include-learned"
+        " counts them, --holdout answers them without themselves)\n"
     )
     assert "1 text in scope" in result.stdout
     facts = json.loads(run("evaluate", index, path, "--json").stdout)
@@ -259,10 +259,13 @@ def test_an_evaluation_leaves_out_what_was_corrected(run, index):
     assert "12 texts in scope" in included.stdout
     assert included.stderr == ""
     held_out = run("evaluate", index, path, "--holdout")
-    assert held_out.stderr == "11 texts answered by an index that did not learn them\n"
+    assert held_out.stderr == "answered by an index that did not learn them: 11 texts\n"
     assert "12 texts in scope" in held_out.stdout
     alone = run("evaluate", index, "reviewed.csv", code=1)
-    assert "Error: all 11 labelled texts are known to the index" in alone.stderr
+    assert (
+        "Error: the index learned or was calibrated on all labelled texts (11 in all)"
+        in alone.stderr
+    )
     adapted = run("evaluate", index, path, "--holdout", "--adapt", code=2)
     assert "--holdout changes the index for each text; leave out --adapt" in adapted.stderr
 
@@ -272,14 +275,14 @@ def test_a_private_index_knows_what_it_learned(run, categories):
     run("correct", "secret", "--from", table("reviewed.csv", COURIER))
     assert not any("courier number" in p.read_text("latin-1") for p in Path("secret").iterdir())
     path = table("labelled.csv", [*COURIER, ("parcel gone missing", "late parcel")])
-    assert run("evaluate", "secret", path).stderr.startswith("11 texts left out: the index learned")
+    assert "calibrated on them: 11 texts (" in run("evaluate", "secret", path).stderr
 
 
 def test_tune_leaves_out_what_was_learned_and_evaluate_what_was_tuned_on(run, index):
     rows = [(f"money back please number {i}", "refund request") for i in range(40)]
     run("correct", index, "--from", table("reviewed.csv", COURIER))
     result = run("tune", index, table("labelled.csv", [*rows, *COURIER]))
-    assert result.stderr.startswith("11 texts left out: the index learned them\n")
+    assert result.stderr.startswith("left out, as the index learned them: 11 texts\n")
     assert "on these 40 texts: " in result.stdout
     more = table("more.csv", [*rows, ("parcel gone missing", "late parcel")])
-    assert run("evaluate", index, more).stderr.startswith("40 texts left out")
+    assert "calibrated on them: 40 texts (" in run("evaluate", index, more).stderr

@@ -14,6 +14,8 @@ from tiny_learner import TOPICS, easy_rows, write_tiny_model
 
 from textshot import load_encoder
 from textshot.cli import progress
+from textshot.networks import make_network
+from textshot.networks.store import save_network
 from textshot.testing import HashingEncoder
 
 QUICK = ("--ways", "12", "--lr", "0.01", "--layers", "1")
@@ -328,3 +330,15 @@ def test_an_unfinished_run_of_other_options(train, history, monkeypatch):
     one_error(train(history, "-o", "out", "--seed", "1", code=1), "Use --restart to discard it")
     train(history, "-o", "out", "--seed", "1", "--restart")
     assert sorted(p.name for p in Path().iterdir()) == ["history.csv", "out"]
+
+
+def test_index_and_evaluate_say_that_the_encoder_knows_the_categories(run, tmp_path):
+    """As if an encoder was trained on these categories: accuracy is that of known ones."""
+    folder = write_tiny_model(tmp_path / "trained")
+    save_network(folder, make_network("matching"), {"categories": ["a", "c"]})
+    write_rows("categories.csv", [("a", "one"), ("b", "two")])
+    message = "the encoder was trained on 1 of the 2 categories: on these it is more accurate"
+    result = run("index", "categories.csv", "-o", "index", "--encoder", str(folder))
+    assert message in result.stderr
+    write_rows("labelled.csv", [("a", "one more"), ("b", "two more")])
+    assert message in run("evaluate", "index", "labelled.csv").stderr

@@ -70,7 +70,9 @@ def test_learned_texts_are_left_out_of_an_evaluation(engine, stored):
 
 
 def test_where_all_are_learned_there_is_nothing_to_measure(engine):
-    with pytest.raises(InvalidTextsError, match="all 1 labelled texts are known to the index"):
+    with pytest.raises(
+        InvalidTextsError, match=r"was calibrated on all labelled texts \(1 in all\)"
+    ):
         evaluate(engine, ["cannot log in"], ["login"])
     with pytest.raises(InvalidTextsError, match="learned is 'all'; one of 'exclude', 'include'"):
         evaluate(engine, ["cannot log in"], ["login"], learned="all")

@@ -6,8 +6,8 @@ import zipfile
 import openpyxl
 import pytest
 
-from textshot.errors import TableError
-from textshot.io import excel, open_table
+from textshot.errors import TableError, TableWarning
+from textshot.io import excel, excel_writer, open_table
 
 DAY = datetime.datetime(2026, 3, 4, 5, 6, 7)
 
@@ -63,11 +63,12 @@ def test_only_the_first_sheet_is_read(tmp_path, read):
     book.active.append(["first"])
     book.create_sheet("second").append(["second"])
     book.save(tmp_path / "a.xlsx")
-    assert read(tmp_path / "a.xlsx").columns == ("first",)
+    with pytest.warns(TableWarning, match="only the sheet 'Sheet' is read, the first of 2"):
+        assert read(tmp_path / "a.xlsx").columns == ("first",)
 
 
 def test_an_empty_sheet_is_an_error(tmp_path):
-    with pytest.raises(TableError, match="the first sheet is empty"):
+    with pytest.raises(TableError, match="the sheet 'Sheet' is empty"):
         open_table(workbook(tmp_path / "a.xlsx", {}))
 
 
@@ -145,13 +146,13 @@ def test_characters_that_xml_lacks_are_replaced(tmp_path, write, read):
 
 
 def test_more_than_a_sheet_holds_is_an_error_and_no_file(tmp_path, write, monkeypatch):
-    monkeypatch.setattr(excel, "MAX_ROWS", 3)
+    monkeypatch.setattr(excel_writer, "MAX_ROWS", 3)
     write(tmp_path / "fits.xlsx", {"a": ["1", "2", "3"]})
     with pytest.raises(TableError, match="at most 3 rows below its header, and this table has 4"):
         write(tmp_path / "a.xlsx", {"a": ["1", "2", "3", "4"]})
     with pytest.raises(TableError, match="row 1 has a cell of 32,768 characters"):
         write(tmp_path / "a.xlsx", {"a": ["x" * 32_768]})
-    monkeypatch.setattr(excel, "MAX_COLUMNS", 2)
+    monkeypatch.setattr(excel_writer, "MAX_COLUMNS", 2)
     with pytest.raises(TableError, match="at most 2 columns, and this table has 3"):
         write(tmp_path / "a.xlsx", {"a": ["x"], "b": ["x"], "c": ["x"]})
     assert [path.name for path in tmp_path.iterdir()] == ["fits.xlsx"]

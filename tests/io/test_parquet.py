@@ -4,6 +4,7 @@ import datetime
 import decimal
 import json
 import math
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -133,6 +134,46 @@ def test_a_string_that_is_not_utf_8_is_an_error(tmp_path, read):
     pq.write_table(pa.table({"a": data}), tmp_path / "a.parquet")
     with pytest.raises(TableError, match=r"after row 0 \(.*UTF8"):
         read(tmp_path / "a.parquet")
+
+
+def test_a_changed_page_is_an_error_if_the_file_has_checksums(tmp_path, read_until):
+    table = pa.table({"n": [f"text {i}" for i in range(200)]})
+    pq.write_table(
+        table,
+        tmp_path / "a.parquet",
+        row_group_size=100,
+        compression="none",
+        use_dictionary=False,
+        write_page_checksum=True,
+    )
+    damaged = (tmp_path / "a.parquet").read_bytes().replace(b"text 150", b"text 950")
+    (tmp_path / "a.parquet").write_bytes(damaged)
+    found = read_until(tmp_path / "a.parquet", r"after row 100 \(.*CRC")
+    assert len(found.rows) == 100
+
+
+def test_a_name_that_is_not_utf_8_is_an_error(tmp_path):
+    pq.write_table(pa.table({"name": ["a"]}), tmp_path / "a.parquet", store_schema=False)
+    damaged = (tmp_path / "a.parquet").read_bytes().replace(b"name", b"n\xe4me")
+    (tmp_path / "a.parquet").write_bytes(damaged)
+    with pytest.raises(TableError, match=r"a.parquet: cannot be read as Parquet"):
+        open_table(tmp_path / "a.parquet")
+
+
+def test_fewer_rows_than_the_footer_states_are_an_error(tmp_path, read_until, monkeypatch):
+    pq.write_table(pa.table({"n": list(range(10))}), tmp_path / "a.parquet", row_group_size=5)
+    whole = parquet._slices
+    monkeypatch.setattr(parquet, "_slices", lambda *arguments: islice(whole(*arguments), 1))
+    found = read_until(
+        tmp_path / "a.parquet", r"after row 4 \(it should have 10 rows", batch_rows=4
+    )
+    assert len(found.rows) == 4
+
+
+def test_a_file_without_columns_is_an_error(tmp_path):
+    pq.write_table(pa.table({}), tmp_path / "a.parquet")
+    with pytest.raises(TableError, match="the header is empty"):
+        open_table(tmp_path / "a.parquet")
 
 
 def test_columns_of_one_name_are_an_error(tmp_path):

@@ -82,7 +82,7 @@ def estimate(
     if any(is_stream(str(path)) for path in paths):
         raise TableError("a pipe cannot be read ahead for an estimate. Name files")
     sources = find_sources(paths, options.input_format).sources
-    plan = make_plan(sources, options.text_columns, options.encoding)
+    plan = make_plan(sources, options.table)
     shards = _sample(plan)
     n_rows, is_counted = _count_rows(plan, shards)
     rows = min(round(n_rows * options.sample), options.limit or n_rows)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from textshot.batch.options import DEFAULT_SHARD_ROWS, JobOptions
 from textshot.batch.worker import Worker, with_cache
@@ -12,6 +14,7 @@ from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import find_column, text_column
 from textshot.io.batches import check_is_text
+from textshot.io.values import SURROGATES, plain_array, plain_type
 from textshot.types import Threshold
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SOURCE = "the frame"
+_NO_TEXTS = (bytes, bytearray, memoryview, Mapping, Set, list, tuple, np.ndarray)
 
 
 def categorize_frame(
@@ -95,19 +99,32 @@ def _to_arrow(series: nw.Series[Any]) -> pa.ChunkedArray:
     import pyarrow as pa
 
     try:
-        return pa.chunked_array(series.to_arrow())
-    except (pa.ArrowException, TypeError, ValueError):
-        values = series.to_list()
-        nested = [i for i, value in enumerate(values) if isinstance(value, list | tuple | dict)]
-        if nested:
-            kind = type(values[nested[0]]).__name__
-            raise TableError(
-                f"{_SOURCE}: row {nested[0]} of {series.name!r} is a {kind} ({len(nested)} rows of"
-                f" {len(values)}); one text is needed"
-            ) from None
-        pairs = zip(values, series.is_null().to_list(), strict=True)
-        texts = [None if is_null else str(value) for value, is_null in pairs]
-        return pa.chunked_array([pa.array(texts, pa.string())])
+        column = pa.chunked_array(series.to_arrow())
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        column = pa.chunked_array([_texts_of(series)])
+    kind = plain_type(column.type)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type  # a frame may have nulls among the values of a dictionary
+    if pa.types.is_string(kind):
+        kind = pa.large_string()  # all rows become one array, which may be large
+    return pa.chunked_array([plain_array(chunk, kind) for chunk in column.chunks], kind)
+
+
+def _texts_of(series: nw.Series[Any]) -> pa.Array:
+    """Return the values of a column, which are of several types, as texts."""
+    import pyarrow as pa
+
+    values = series.to_list()
+    no_texts = [i for i, value in enumerate(values) if isinstance(value, _NO_TEXTS)]
+    if no_texts:
+        kind = type(values[no_texts[0]]).__name__
+        raise TableError(
+            f"{_SOURCE}: row {no_texts[0]} of {series.name!r} is a {kind} ({len(no_texts)} rows of"
+            f" {len(values)}); one text is needed"
+        )
+    pairs = zip(values, series.is_null().to_list(), strict=True)
+    texts = [None if is_null else SURROGATES.sub("\ufffd", str(value)) for value, is_null in pairs]
+    return pa.array(texts, pa.large_string())
 
 
 def _answer(engine: Engine, data: pa.Table, names: Sequence[str], options: JobOptions) -> pa.Table:

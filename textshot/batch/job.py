@@ -92,7 +92,7 @@ def _run(
         stack.enter_context(_explain_full_disk(path))
         _make_folders(output, stack)
         stack.enter_context(locked(output.run, path))
-        plan = make_plan(sources, options.text_columns, options.encoding)
+        plan = make_plan(sources, options.table)
         _check_rejects(output, plan)
         worker = _make_worker(engine, plan, options, output.run)
         log = RunLog(output.run, identity_of(worker, plan, options))

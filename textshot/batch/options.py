@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from textshot.errors import TableError
-from textshot.io import STDIO, Batch, Format
+from textshot.io import STDIO, Batch, Format, TableOptions
 from textshot.types import Threshold
 
 DEFAULT_SHARD_ROWS = 16_384
@@ -34,6 +34,9 @@ class JobOptions:
         output_format: format of the output; None: by file extension. A folder gets the format of
             the input if all files share one, else CSV.
         encoding: of text files; None: UTF-8, or what a byte order mark says.
+        sheet: sheet of a workbook, by its name or its number from 1; None: the first visible one.
+        header_row: row of a sheet, or line of CSV, with the names of the columns; None: the first
+            that is not empty.
         escape: put an apostrophe before CSV and TSV cells that a spreadsheet would execute.
         metadata: columns of the table of categories to add to each row.
         adapt: adapt category prototypes to the input before classifying (`Engine.adapted`). Files
@@ -61,6 +64,8 @@ class JobOptions:
     input_format: Format | None = None
     output_format: Format | None = None
     encoding: str | None = None
+    sheet: str | int | None = None
+    header_row: int | None = None
     escape: bool = True
     metadata: Sequence[str] = ()
     adapt: bool = False
@@ -96,6 +101,13 @@ class JobOptions:
             raise TableError("rejected rows cannot go to the standard output. Name a file for them")
 
     @property
+    def table(self) -> TableOptions:
+        """How to read the inputs."""
+        return TableOptions(
+            self.text_columns, None, self.input_format, self.encoding, self.sheet, self.header_row
+        )
+
+    @property
     def rows(self) -> RowSelection:
         """Which rows to read."""
         return RowSelection(self.limit, self.sample, self.seed)
@@ -104,6 +116,8 @@ class JobOptions:
         """Return the options that change the output, as JSON."""
         return {
             "output_format": self.output_format,
+            "sheet": self.sheet,
+            "header_row": self.header_row,
             "escape": self.escape,
             "adapt": self.adapt,
             "rejects": None if self.rejects is None else str(self.rejects),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from textshot.batch.inputs import Source
 from textshot.errors import TableError
-from textshot.io import Format, Table, open_table
+from textshot.io import Format, Table, TableOptions
 from textshot.io.categories import text_columns_of
+from textshot.io.table import DEFAULTS
 from textshot.io.values import cell_texts, is_json
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ class Plan:
         schema: the columns of all files, then the columns of Hive partitions.
         text_columns: the columns that hold the text.
         failed: the number of each file that cannot be read, and why.
-        encoding: of text files; None: UTF-8, or what a byte order mark says.
+        options: how to read the files.
     """
 
     sources: tuple[Source, ...]
     schema: pa.Schema
     text_columns: tuple[str, ...]
     failed: dict[int, str]
-    encoding: str | None = None
+    options: TableOptions = DEFAULTS
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
@@ -58,13 +59,9 @@ class Plan:
     def open(self, file: int, batch_rows: int) -> Iterator[Table]:
         """Open a file with the columns it has."""
         source = self.sources[file]
-        with open_table(
-            source.path,
-            format=source.format,
-            encoding=self.encoding,
-            batch_rows=batch_rows,
-            columns=self.schema.names if source.format is Format.JSONL else None,
-        ) as table:
+        columns = self.schema.names if source.format is Format.JSONL else None
+        options = replace(self.options, format=source.format)
+        with options.open(source.path, batch_rows=batch_rows, columns=columns) as table:
             yield table
 
     def conform(self, data: pa.RecordBatch, file: int) -> pa.RecordBatch:
@@ -91,9 +88,7 @@ class Plan:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def make_plan(
-    sources: Sequence[Source], text_columns: Sequence[str] = (), encoding: str | None = None
-) -> Plan:
+def make_plan(sources: Sequence[Source], options: TableOptions = DEFAULTS) -> Plan:
     """Open each file once and read its columns.
 
     A column with different types gets one that holds all of them, or text. A file that cannot be
@@ -105,10 +100,10 @@ def make_plan(
     import pyarrow as pa
 
     fields: dict[str, pa.Field] = {}
-    names, failed = tuple(text_columns), dict[int, str]()
+    names, failed = tuple(options.text_columns), dict[int, str]()
     for file, source in enumerate(sources):
         try:
-            with open_table(source.path, format=source.format, encoding=encoding) as table:
+            with replace(options, format=source.format).open(source.path) as table:
                 own_names = tuple(text_columns_of(table, names))
                 if len(sources) > 1:
                     _check_compatible(table, own_names, names if fields else own_names)
@@ -123,7 +118,7 @@ def make_plan(
     for source in sources:
         for name in source.partition:
             fields.setdefault(name, pa.field(name, pa.string()))
-    return Plan(tuple(sources), pa.schema(list(fields.values())), names, failed, encoding)
+    return Plan(tuple(sources), pa.schema(list(fields.values())), names, failed, options)
 
 
 def _check_compatible(table: Table, own_names: Sequence[str], names: Sequence[str]) -> None:

@@ -18,8 +18,8 @@ from textshot.batch.worker import Worker
 from textshot.errors import TableError
 from textshot.io import STDIO, Format, open_table, text_column
 from textshot.io.delimited import unescaped
-from textshot.io.excel import MAX_CELL_CHARS
 from textshot.io.excel_review import open_review
+from textshot.io.excel_writer import MAX_CELL_CHARS
 from textshot.io.formats import format_of
 from textshot.io.values import cell_texts
 from textshot.types import UNKNOWN

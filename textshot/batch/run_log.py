@@ -54,7 +54,7 @@ def identity_of(worker: Worker, plan: Plan, options: JobOptions) -> dict[str, An
             "text_columns": list(worker.text_columns),
             "threshold": worker.threshold,
             "metadata": list(worker.metadata),
-            "encoding": plan.encoding,
+            "encoding": plan.options.encoding,
             **options.identity(),
         },
         "inputs": [

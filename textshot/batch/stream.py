@@ -14,7 +14,7 @@ from textshot.batch.tally import Tally, count
 from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
-from textshot.io import STDIO, Batch, RejectsFile, Table, open_table, open_writer, text_column
+from textshot.io import STDIO, Batch, RejectsFile, Table, open_writer, text_column
 from textshot.io.categories import text_columns_of
 from textshot.scoring.transduction import MAX_TEXTS
 
@@ -42,7 +42,7 @@ def run_stream(
     _check(inputs, options)
     source = str(inputs[0])
     default = "textshot.rejects.csv" if output == STDIO else f"{output}.rejects.csv"
-    read = partial(open_table, source, format=options.input_format, encoding=options.encoding)
+    read = partial(options.table.open, source)
     with read() as table:
         columns = text_columns_of(table, options.text_columns)
         batches: Iterator[Batch] = table.batches(columns)

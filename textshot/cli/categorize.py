@@ -16,6 +16,7 @@ from textshot.cli.categorize_output import (
     print_estimate,
     print_report,
 )
+from textshot.cli.option_types import FORMATS, split_names
 from textshot.cli.output import counted, note
 from textshot.cli.progress import progress
 
@@ -41,10 +42,11 @@ STDOUT = "-"
 @options.input_format_option
 @click.option(
     "--output-format",
-    type=options.FORMATS,
+    type=FORMATS,
     help="Output format. [default: by the extension, else csv]",
 )
 @options.encoding_option
+@options.layout_options
 @click.option(
     "--no-escape",
     is_flag=True,
@@ -57,7 +59,7 @@ STDOUT = "-"
 )
 @click.option(
     "--metadata",
-    callback=options.split_names,
+    callback=split_names,
     metavar="NAME[,NAME...]",
     help="Columns of the table of categories to add to each row.",
 )

@@ -65,7 +65,7 @@ def check(
       textshot check examples/support/categories.csv
       textshot check my-index --texts inbox.csv
     """
-    engine = _engine(path, engine_options)
+    engine = _engine(path, engine_options, table if texts_path is None else None)
     findings = engine.check()
     diagnostics = [] if texts_path is None else _diagnostics(engine, texts_path, table)
     if as_json:
@@ -78,15 +78,16 @@ def check(
     click.echo(f"{n_issues} found in {categories_text(len(engine.index))}.")
 
 
-def _engine(path: str, engine_options: options.EngineOptions) -> Engine:
+def _engine(path: str, engine_options: options.EngineOptions, table: TableOptions | None) -> Engine:
     """Load an index, or make one of a table of categories."""
     if Path(path).is_dir() or not Path(path).exists():
         return engine_options.load(path)
     from textshot.encoders import load_encoder
     from textshot.engine import Engine
     from textshot.io.categories import read_category_table
+    from textshot.io.table import DEFAULTS
 
-    categories = read_category_table(path).categories
+    categories = read_category_table(path, table or DEFAULTS).categories
     encoder = load_encoder(engine_options.encoder, **engine_options.runtime._asdict())
     return Engine.build(
         categories, encoder=options.cached(encoder) if engine_options.cache else encoder

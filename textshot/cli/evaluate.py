@@ -14,6 +14,7 @@ from textshot.cli.output import (
     counted,
     note,
     note_adapted,
+    note_trained,
     note_truncation,
     percent,
     print_json,
@@ -103,6 +104,7 @@ def evaluate(
     if report_path is not None:
         _write_report(report_path, results, index=index_path, labelled=labelled_path)
     _note_learned(results, engine)
+    note_trained(engine)
     note_truncation(engine.truncation_stats(data.texts))
     if as_json:
         print_json({**evaluation.to_dict(), "rejected": len(data.rejects)})
@@ -120,11 +122,12 @@ def _write_report(path: str, results: LabelledPredictions, *, index: str, labell
 def _note_learned(results: LabelledPredictions, engine: Engine) -> None:
     if results.n_learned:
         note(
-            f"{counted(results.n_learned, 'text')} left out: the index learned or was calibrated on"
-            " them (--include-learned counts them, --holdout answers them without themselves)"
+            f"left out, as the index learned or was calibrated on them:"
+            f" {counted(results.n_learned, 'text')} (--include-learned counts them, --holdout"
+            " answers them without themselves)"
         )
     if results.n_held_out:
-        note(f"{counted(results.n_held_out, 'text')} answered by an index that did not learn them")
+        note(f"answered by an index that did not learn them: {counted(results.n_held_out, 'text')}")
     examples = [e for category in engine.categories for e in category.examples]
     if any(e.text is None and not e.text_hash for e in examples):
         note("this private index was made by an older textshot and does not know what it learned")
@@ -215,7 +218,7 @@ def tune(
         is_new = ~engine.has_learned(data.texts, calibrated=False)
         texts, truths = list(compress(data.texts, is_new)), list(compress(data.truths, is_new))
         if n_learned := len(data.texts) - len(texts):
-            note(f"{counted(n_learned, 'text')} left out: the index learned them")
+            note(f"left out, as the index learned them: {counted(n_learned, 'text')}")
         first = evaluate(engine, texts, truths, learned="include") if texts else None
         engine.tune(data.texts, data.truths, unknown_rate=unknown_rate)
         if first is not None:

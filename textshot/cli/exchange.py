@@ -37,21 +37,25 @@ def import_() -> None:
 @import_.command("setfit")
 @_file
 @_output
+@options.layout_options
 @options.file_option(
     "--names",
     help="Names of numbered labels: the model's config_setfit.json, or a list in JSON. [default:"
     " the column label_text, if there is one]",
 )
-def setfit(path: str, output: str, names: str | None) -> None:
+def setfit(
+    path: str, output: str, names: str | None, sheet: str | None, header_row: int | None
+) -> None:
     """Convert a table of SetFit examples, with the columns text and label.
 
     \b
     Example:
       textshot import setfit train.jsonl --names config_setfit.json -o categories.csv
     """
+    from textshot.io import TableOptions
     from textshot.io.importers import from_setfit
 
-    categories, rejects = from_setfit(path, names)
+    categories, rejects = from_setfit(path, names, TableOptions(sheet=sheet, header_row=header_row))
     warn_rejects(rejects)
     if all(category.name.strip().isdecimal() for category in categories):
         warn("the names are numbers, which say nothing. Name them: --names config_setfit.json")

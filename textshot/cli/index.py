@@ -16,6 +16,7 @@ from textshot.cli.output import (
     categories_text,
     counted,
     note,
+    note_trained,
     note_truncation,
     print_json,
     threshold_text,
@@ -185,8 +186,6 @@ def _read_categories(
 
 def _print_notes(engine: Engine, *, purged: bool) -> None:
     """Print what the user should know about the categories and texts of a new index."""
-    from textshot.networks import trained_categories
-
     info = engine.info
     weight = info.name_weight
     if weight is not None and weight.uninformative:
@@ -197,13 +196,7 @@ def _print_notes(engine: Engine, *, purged: bool) -> None:
         )
     keys = [key for c in engine.categories for key in c.keys(names=info.use_names)]
     note_truncation(engine.truncation_stats([key.text for key in keys if key.text is not None]))
-    folder = engine.encoder.folder
-    trained = trained_categories(folder) & set(info.labels) if folder else ()
-    if trained:
-        note(
-            f"the encoder was trained on {len(trained)} of the {categories_text(len(info.labels))}:"
-            " on these it is more accurate than its model card says for new ones"
-        )
+    note_trained(engine)
     if not purged and info.generation > 1:
         warn("older generations in this folder may still hold texts; --purge deletes them")
 

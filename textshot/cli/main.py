@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from textshot.cli.exchange import hub, import_
 from textshot.cli.index import index
 from textshot.cli.info import info, rollback
 from textshot.cli.labels import labels
+from textshot.cli.output import warn
 from textshot.cli.serve import serve
 from textshot.cli.train import train
-from textshot.errors import TextshotError
+from textshot.errors import TableWarning, TextshotError
 
 
 class _Group(click.Group):
@@ -40,7 +42,9 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                _print_table_warnings()
+                return super().invoke(ctx)
         except BrokenPipeError:  # as from `| head`; click exits quietly
             raise
         except TextshotError as error:
@@ -55,6 +59,21 @@ class _Group(click.Group):
             ) from error
         except MemoryError as error:
             raise click.ClickException("out of memory; try a smaller file or batch") from error
+
+
+def _print_table_warnings() -> None:
+    """Print what is assumed of tables as other warnings are, once: a file may be read twice."""
+    show_other, printed = warnings.showwarning, set[str]()
+
+    def show(message: Any, category: type[Warning], *where: Any, **other: Any) -> None:
+        if not issubclass(category, TableWarning):
+            show_other(message, category, *where, **other)
+        elif str(message) not in printed:
+            printed.add(str(message))
+            warn(str(message))
+
+    warnings.simplefilter("always", TableWarning)
+    warnings.showwarning = show
 
 
 @click.group(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from textshot.cli import option_types
+from textshot.cli.option_types import FORMATS, rate, split_names
 from textshot.cli.output import warn_rejects
 from textshot.types import Threshold
 
@@ -27,19 +29,6 @@ NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
 """The names in `textshot.networks.NETWORKS`, repeated because a help page loads no NumPy."""
 NO_NETWORK = "none"
 
-
-class _FormatName(click.Choice[str]):
-    """The name of a format, passed on as a `Format`."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Format:
-        from textshot.io import Format
-
-        return Format(super().convert(value, param, ctx))
-
-
-FORMATS = _FormatName(["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"])
 
 index_argument = click.argument("index_path", metavar="INDEX", type=click.Path())
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -87,16 +76,10 @@ adapt_option = click.option(
 )
 
 
-def _rate(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0.0 <= value <= 1.0:  # NaN is neither
-        raise click.BadParameter(f"{value} is not between 0 and 1", ctx, param)
-    return value
-
-
 unknown_rate_option = click.option(
     "--unknown-rate",
     type=float,
-    callback=_rate,
+    callback=rate,
     metavar="RATE",
     help="Share of out-of-scope texts that the threshold should reject, 0 to 1, estimated from the"
     " categories or the labelled texts. [default: 0.5]",
@@ -107,11 +90,6 @@ encoding_option = click.option(
 input_format_option = click.option(
     "--format", "input_format", type=FORMATS, help="Input format. [default: by the extension]"
 )
-
-
-def split_names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Split "a, b" into its names."""
-    return tuple(name.strip() for name in value.split(",")) if value else ()
 
 
 text_column_option = click.option(
@@ -190,23 +168,40 @@ def engine_options(function: _Command) -> _Command:
     return command
 
 
+def layout_options(function: _Command) -> _Command:
+    """Add --sheet and --header-row, which the command gets as `sheet` and `header_row`."""
+    sheet = click.option(
+        "--sheet", metavar="NAME|N", help="Sheet of a workbook. [default: the first visible one]"
+    )
+    header_row = click.option(
+        "--header-row",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Row of a sheet, or line of CSV, with the column names. [default: the first used]",
+    )
+    return sheet(header_row(function))
+
+
 def table_options(function: _Command) -> _Command:
-    """Add --text-column, --format and --encoding; the command gets all three as `table`."""
+    """Add the options that say how to read a table; the command gets them as one `table`."""
 
     @text_column_option
     @input_format_option
     @encoding_option
+    @layout_options
     @wraps(function)
     def command(
         *args: Any,
         text_columns: tuple[str, ...],
         input_format: Format | None,
         encoding: str | None,
+        sheet: str | None,
+        header_row: int | None,
         **others: Any,
     ) -> Any:
         from textshot.io import TableOptions
 
-        table = TableOptions(text_columns, None, input_format, encoding)
+        table = TableOptions(text_columns, None, input_format, encoding, sheet, header_row)
         return function(*args, table=table, **others)
 
     return command
@@ -231,7 +226,7 @@ def threshold_options(function: _Command, auto: str = "the threshold of the inde
         "--threshold",
         default="auto",
         show_default=False,
-        callback=_threshold,
+        callback=option_types.threshold,
         metavar="auto|none|COSINE",
         help=f"Answer unknown below this score. [default: auto, {auto}]",
     )
@@ -284,17 +279,3 @@ def cached(encoder: Encoder) -> Encoder:
     from textshot.encoders.compiled.store import cache_folder
 
     return CachedEncoder(encoder, cache_folder=cache_folder() / "vectors")
-
-
-def _threshold(ctx: click.Context, param: click.Parameter, value: str) -> Threshold:
-    if value == "auto":
-        return "auto"
-    if value == "none":
-        return None
-    try:
-        cosine = float(value)
-    except ValueError:
-        cosine = float("nan")
-    if not -1.0 <= cosine <= 1.0:
-        raise click.BadParameter(f"{value!r} is not auto, none or a cosine in -1 to 1", ctx, param)
-    return cosine

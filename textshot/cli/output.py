@@ -127,6 +127,19 @@ def note_truncation(stats: TruncationStats) -> None:
         )
 
 
+def note_trained(engine: Engine) -> None:
+    """Report categories that the encoder was trained on: figures hold less for new ones."""
+    from textshot.networks import trained_categories
+
+    folder, labels = engine.encoder.folder, engine.info.labels
+    trained = trained_categories(folder) & set(labels) if folder else ()
+    if trained:
+        note(
+            f"the encoder was trained on {len(trained)} of the {categories_text(len(labels))}: on"
+            " these it is more accurate than its model card says for new ones"
+        )
+
+
 def print_saved(engine: Engine, path: str, generation: int, before: DecisionSettings) -> None:
     """Print what an index holds after a change, and what became of the threshold `before` it."""
     n_examples = sum(len(c.examples) for c in engine.categories)

@@ -87,8 +87,8 @@ def classify_labelled(
     kept = [i for i in range(len(texts)) if i not in left_out]
     if not kept:
         raise InvalidTextsError(
-            f"all {len(texts)} labelled texts are known to the index: it learned or was calibrated"
-            " on them, so their answers say nothing about others. Label others"
+            f"the index learned or was calibrated on all labelled texts ({len(texts)} in all), so"
+            " their answers say nothing about others. Label others"
             " (--include-learned counts these, --holdout answers them without themselves)"
         )
     rows = [i for i in kept if i not in held_out]

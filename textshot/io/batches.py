@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -49,11 +49,13 @@ class Batch:
         lines: Where each row of `data` begins: its first line in a text file, its row in a sheet,
             its number from 1 in Parquet.
         rejects: Invalid rows that were met while this slice was read.
+        problems: By column, rows of `data` whose cell there is no text or label, and why.
     """
 
     data: pa.RecordBatch
     lines: list[int]
     rejects: list[Reject]
+    problems: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 Reading: TypeAlias = "tuple[pa.Schema, Iterator[Batch]]"
@@ -91,8 +93,8 @@ def move_to_rejects(batch: Batch, reasons: Mapping[int, str], source: str) -> Ba
     )
 
 
-def reject_nested(batch: Batch, columns: Iterable[str], source: str) -> Batch:
-    """Move rows with a list or an object in place of a text to the rejects.
+def reject_no_text(batch: Batch, columns: Iterable[str], source: str) -> Batch:
+    """Move rows without a text where one is needed to the rejects: a list, an object, an error.
 
     Columns of Arrow types are refused as a whole by `check_is_text`.
     """
@@ -105,6 +107,8 @@ def reject_nested(batch: Batch, columns: Iterable[str], source: str) -> Batch:
         is_nested = pc.match_substring_regex(batch.data.column(name), r"^[\[{]")
         for i in pc.indices_nonzero(pc.fill_null(is_nested, False)).to_pylist():
             reasons.setdefault(i, f"{name!r} is a list or an object; one text is needed")
+        for i, reason in batch.problems.get(name, {}).items():
+            reasons.setdefault(i, reason)
     return move_to_rejects(batch, reasons, source)
 
 
@@ -160,11 +164,11 @@ def find_column(columns: Sequence[str], name: str | None, default: str, source: 
     name = default if name is None else name
     if name in columns:
         return name
-    similar = [column for column in columns if _folded(column) == _folded(name)]
+    similar = [column for column in columns if folded(column) == folded(name)]
     if len(similar) == 1:
         return similar[0]
-    close = difflib.get_close_matches(_folded(name), map(_folded, columns), 1)
-    meant = " or ".join(repr(column) for column in columns if [_folded(column)] == close)
+    close = difflib.get_close_matches(folded(name), map(folded, columns), 1)
+    meant = " or ".join(repr(column) for column in columns if [folded(column)] == close)
     hint = f"Did you mean {meant}?" if meant else "Name one of these, or rename it in the file"
     listed = ", ".join(repr(column) for column in columns[:_LISTED_COLUMNS])
     n_more = len(columns) - _LISTED_COLUMNS
@@ -173,18 +177,12 @@ def find_column(columns: Sequence[str], name: str | None, default: str, source: 
 
 
 def check_is_text(field: pa.Field, source: str, option: str = "--text-column") -> None:
-    """Refuse a column of lists, records or bytes; numbers and times can be shown as text.
+    """Refuse a column of lists, records, JSON or bytes; numbers and times can be shown as text.
 
     Raises:
         TableError: The column holds no text.
     """
-    import pyarrow as pa
-
-    kinds, kind = pa.types, field.type
-    if isinstance(kind, pa.DictionaryType):
-        kind = kind.value_type
-    binary = kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_binary_view(kind)
-    if not kinds.is_nested(kind) and not binary and not kinds.is_fixed_size_binary(kind):
+    if _is_text(field.type):
         return
     name = str(field.type)
     name = name if len(name) <= 80 else f"{name[:80]} ..."
@@ -192,6 +190,19 @@ def check_is_text(field: pa.Field, source: str, option: str = "--text-column") -
         f"{source}: the column {field.name!r} holds {name}, which is not text. Name another column"
         f" with {option}, or save it as strings"
     )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if isinstance(kind, pa.DictionaryType | pa.RunEndEncodedType):
+        return _is_text(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        name = kind.extension_name
+        return name == "arrow.uuid" or (name != "arrow.json" and _is_text(kind.storage_type))
+    kinds = pa.types
+    binary = kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_binary_view(kind)
+    return not (kinds.is_nested(kind) or binary or kinds.is_fixed_size_binary(kind))
 
 
 def text_column(data: pa.RecordBatch, columns: Sequence[str]) -> list[str]:
@@ -238,7 +249,8 @@ def with_columns(data: pa.RecordBatch, added: Mapping[str, pa.Array]) -> pa.Reco
     return pa.RecordBatch.from_arrays([*data.columns, *added.values()], schema=schema)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name of a column as names are compared, without case and surrounding blanks."""
     return name.strip().casefold()
 
 

@@ -157,7 +157,7 @@ def read_split(path: str | Path) -> list[tuple[str, str, str]]:
     rows: list[tuple[str, str, str]] = []
     with open_table(path) as table:
         label = _label_column(table)
-        part = find_column(table.columns, None, PART, table.source)
+        part = _find_column(table, table.columns, None, PART)
         for batch in table.batches([label, part]):
             _refuse_rejects(batch)
             rows += [
@@ -183,19 +183,39 @@ def text_columns_of(
     others = [c for c in table.columns if c != beside]
     if not names and len(others) == 1:
         columns = others
+        if len(table.columns) == 1 and others != [TEXT]:
+            _refuse_title(table, TEXT)
     elif not names:
-        columns = [find_column(others, None, TEXT, table.source)]
+        columns = [_find_column(table, others, None, TEXT)]
     else:  # one column, spelt in two ways, counts once
-        columns = list(dict.fromkeys(find_column(others, c, TEXT, table.source) for c in names))
+        columns = list(dict.fromkeys(_find_column(table, others, c, TEXT) for c in names))
     for name in columns:
         check_is_text(table.schema.field(name), table.source)
     return columns
 
 
 def _label_column(table: Table, name: str | None = None, default: str = LABEL) -> str:
-    column = find_column(table.columns, name, default, table.source)
+    column = _find_column(table, table.columns, name, default)
     check_is_text(table.schema.field(column), table.source, "--label-column")
     return column
+
+
+def _find_column(table: Table, columns: Sequence[str], name: str | None, default: str) -> str:
+    """Return the column of a name, see `find_column`."""
+    try:
+        return find_column(columns, name, default, table.source)
+    except TableError:
+        _refuse_title(table, name or default)
+        raise
+
+
+def _refuse_title(table: Table, name: str) -> None:
+    row = table.header_below(name)
+    if row is not None:
+        raise TableError(
+            f"{table.source}: the first row, {', '.join(map(repr, table.columns))}, is no header;"
+            f" the header seems to be in row {row}. Give it with --header-row {row}"
+        )
 
 
 def _text_columns(table: Table, names: Sequence[str], label: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from textshot.errors import TableError
@@ -25,14 +25,16 @@ _FORMULA_STARTS = frozenset("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
-def read_delimited(text: TextInput, format: Format, batch_rows: int) -> Reading:
-    """Read a CSV or TSV file; every column is of strings."""
+def read_delimited(
+    text: TextInput, format: Format, batch_rows: int, header_row: int = 1
+) -> Reading:
+    """Read a CSV or TSV file; every column is of strings. Lines before the header are skipped."""
     import pyarrow as pa
 
     # The limit holds for the whole process: never lower what somebody else has raised.
     csv.field_size_limit(max(csv.field_size_limit(), batches.MAX_ROW_CHARS + 1))
     lines = bounded_lines(text)
-    blank, first = 0, next(lines, "")
+    blank, first = sum(1 for _ in islice(lines, header_row - 1)), next(lines, "")
     while first and not first.rstrip("\r\n"):
         blank, first = blank + 1, next(lines, "")
     if not first:

@@ -1,4 +1,4 @@
-"""Read and write Excel workbooks of one sheet, in which nothing is a formula."""
+"""Read a sheet of an Excel workbook."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import datetime
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from textshot.errors import TableError
+from textshot.errors import TableError, TableWarning
 from textshot.io.batches import Batch, Reading, checked_names, record_batch, rejected
+from textshot.io.formats import MAX_COMPRESSION_RATIO
 from textshot.io.lines import Slice, slices
-from textshot.io.values import MAX_EXACT_INTEGER, Cell, json_field, json_text, sheet_cells
+from textshot.io.values import MAX_EXACT_INTEGER, json_field, json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_ROWS = 1_048_575
 """Rows of a sheet below its header."""
-
-MAX_COLUMNS = 16_384
-MAX_CELL_CHARS = 32_767
 
 MAX_DECOMPRESSED_BYTES = 1 << 30
 """Limit for the parts of a workbook other than its sheets, which are held in memory."""
@@ -32,21 +31,51 @@ _OLE_HEADER = bytes.fromhex("d0cf11e0a1b11ae1")  # of .xls files and of files wi
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 """How a workbook writes a character that XML does not allow (ECMA-376, ST_Xstring)."""
 
-_LIKE_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
 NumberedRow: TypeAlias = tuple[int, Sequence[object]]
 
 
-def read_excel(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
-    """Read the first sheet of a workbook; values are JSON texts."""
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What a cell holds that has no value: an error, or a formula that was never calculated."""
+
+    reason: str
+    shown: str | None = None
+
+
+_NOT_CALCULATED = _Problem("a formula without a saved value")
+
+
+@dataclass(slots=True)
+class _Formulas:
+    """The formulas of a sheet that have no value."""
+
+    count: int = 0
+    first: str = ""
+
+
+def read_excel(
+    stream: BinaryIO,
+    source: str,
+    batch_rows: int,
+    sheet: str | int | None = None,
+    header_row: int | None = None,
+) -> Reading:
+    """Read a sheet of a workbook, or its first visible one; values are JSON texts."""
     import pyarrow as pa
 
     _check_container(stream, source)
-    rows = _sheet_rows(stream, source, batch_rows)
+    with _openpyxl_errors(source):
+        workbook, selected = _open_sheet(stream, source, sheet)
+    rows = _sheet_rows(workbook, selected, source, batch_rows)
+    if header_row is not None:
+        rows = (row for row in rows if row[0] >= header_row)
     header = next(rows, None)
-    if header is None:
-        raise TableError(f"{source}: the first sheet is empty. It needs a header and rows below it")
+    if header is None or header_row not in (None, header[0]):
+        where = "" if header_row is None else f" in row {header_row}"
+        raise TableError(
+            f"{source}: the sheet {selected.title!r} is empty{where}. It needs a header and rows"
+            " below it"
+        )
     names = checked_names(["" if v is None else _name(v) for v in header[1]], source)
     schema = pa.schema([json_field(name) for name in names])
     return schema, _batches(rows, schema, source, batch_rows)
@@ -61,7 +90,7 @@ def _batches(
         for line, row in islice(rows, batch_rows):
             if len(row) > width:
                 reason = f"has {len(row)} cells, the header has {width}"
-                part.rejects.append(rejected(source, line, reason, row))
+                part.rejects.append(rejected(source, line, reason, list(map(_simple, row))))
             else:
                 part.values.append([*row, *[None] * (width - len(row))])
                 part.lines.append(line)
@@ -69,54 +98,142 @@ def _batches(
 
     for part in slices(fill):
         columns = [
-            [None if value is None else json_text(_simple(value)) for value in column]
+            [None if value is None else json_text(value) for value in map(_simple, column)]
             for column in zip(*part.values, strict=True)
         ]
-        yield Batch(record_batch(columns or [()] * width, schema), part.lines, part.rejects)
+        problems: dict[str, dict[int, str]] = {}
+        for i, row in enumerate(part.values):
+            for name, value in zip(schema.names, row, strict=True):
+                if isinstance(value, _Problem):
+                    problems.setdefault(name, {})[i] = f"{name!r} is {value.reason}"
+        data = record_batch(columns or [()] * width, schema)
+        yield Batch(data, part.lines, part.rejects, problems)
 
 
-def _sheet_rows(stream: BinaryIO, source: str, batch_rows: int) -> Iterator[NumberedRow]:
+def _sheet_rows(workbook: Any, sheet: Any, source: str, batch_rows: int) -> Iterator[NumberedRow]:
     """Yield the rows that are not empty, without the empty cells at their ends."""
-    n_read, failure = 0, None
-    with _openpyxl_errors(source):
-        rows = _open_sheet(stream)
+    line, failure, formulas = 0, None, _Formulas()
+    rows = _numbered_rows(workbook, sheet, formulas)
     while failure is None:
-        part: list[Sequence[object]] = []
+        part: list[NumberedRow] = []
         try:
-            with _openpyxl_errors(source, n_read, part):
+            with _openpyxl_errors(source, part, line):
                 part.extend(islice(rows, batch_rows))
         except TableError as error:
             failure = error
-        if not part and failure is None:
-            return
-        for line, row in enumerate(part, n_read + 1):
-            values = _trimmed(row)
-            if values:
-                yield line, values
-        n_read += len(part)
-    raise failure
+        if not part:
+            break
+        yield from ((line, row) for line, row in part if row)
+        line = part[-1][0]
+    if formulas.count:
+        warnings.warn(
+            f"{source}: {formulas.count:,} formulas of the sheet {sheet.title!r} have no saved"
+            f" value, first in {formulas.first}; these cells are empty. Open the file in a"
+            " spreadsheet program and save it",
+            TableWarning,
+            stacklevel=2,
+        )
+    if failure is not None:
+        raise failure
 
 
-def _open_sheet(stream: BinaryIO) -> Iterator[Sequence[object]]:
+def _numbered_rows(workbook: Any, sheet: Any, formulas: _Formulas) -> Iterator[NumberedRow]:
+    """Yield rows with their numbers. Cells that openpyxl would show as empty are noticed."""
+    from openpyxl.worksheet import _reader
+    from openpyxl.xml.functions import iterparse
+
+    with sheet._get_source() as stream:
+        parser = _reader.WorkSheetParser(
+            stream,
+            sheet._shared_strings,
+            data_only=True,
+            epoch=workbook.epoch,
+            date_formats=workbook._date_formats,
+            timedelta_formats=workbook._timedelta_formats,
+        )
+        parse = parser.parse_cell
+
+        def parse_cell(element: Any) -> dict[str, Any]:
+            cell: dict[str, Any] = parse(element)
+            if cell["value"] is None and element.get("t") != "str":
+                if element.find(_reader.FORMULA_TAG) is not None:
+                    cell["value"] = _NOT_CALCULATED
+                    formulas.first = formulas.first or element.get("r", "")
+                    formulas.count += 1
+            elif cell["data_type"] == "e":
+                cell["value"] = _Problem(f"the error {cell['value']}", str(cell["value"]))
+            return cell
+
+        parser.parse_cell = parse_cell
+        # Only rows: what else a sheet has may be broken, and no table needs it.
+        for _, element in iterparse(stream):
+            if element.tag == _reader.ROW_TAG:
+                number, cells = parser.parse_row(element)
+                element.clear()
+                if number > MAX_ROWS + 1:
+                    return
+                yield number, _values(cells)
+
+
+def _values(cells: Sequence[dict[str, Any]]) -> Sequence[object]:
+    """Return the values of a row up to the last one that is not empty."""
+    columns = {cell["column"]: cell["value"] for cell in cells if cell["value"] not in (None, "")}
+    return [columns.get(column) for column in range(1, max(columns, default=0) + 1)]
+
+
+def _open_sheet(stream: BinaryIO, source: str, name: str | int | None) -> tuple[Any, Any]:
+    """Return the workbook and one of its sheets; warn if it was chosen among several."""
     import openpyxl
 
     workbook: Any = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-    sheet = workbook.worksheets[0]
-    sheet.reset_dimensions()  # the size that a file states may be wrong
-    rows: Iterable[Sequence[object]] = sheet.iter_rows(max_row=MAX_ROWS + 1, values_only=True)
-    return iter(rows)
+    sheets = workbook.worksheets
+    if not sheets:
+        raise TableError(f"{source}: has no sheet with cells. Save the table as a sheet, or as CSV")
+    if name is not None:
+        return workbook, _sheet_called(name, sheets, source)
+    visible = [sheet for sheet in sheets if sheet.sheet_state == "visible"] or sheets
+    sheet = visible[0]
+    others = ", ".join(repr(other.title) for other in visible[1:6])
+    if len(visible) > 1:
+        reason = f"the first of {len(visible)} (also {others}{', ...' * (len(visible) > 6)})"
+    elif sheet is not sheets[0]:
+        reason = f"the first, {sheets[0].title!r}, is hidden"
+    else:
+        return workbook, sheet
+    warnings.warn(
+        f"{source}: only the sheet {sheet.title!r} is read, {reason}. Choose with --sheet",
+        TableWarning,
+        stacklevel=2,
+    )
+    return workbook, sheet
+
+
+def _sheet_called(name: str | int, sheets: Sequence[Any], source: str) -> Any:
+    """Return the sheet of a name, whatever its case, or of a number from 1."""
+    for sheet in sheets:
+        if sheet.title == name:
+            return sheet
+    for number, sheet in enumerate(sheets, 1):
+        if str(name).strip().casefold() in (sheet.title.strip().casefold(), str(number)):
+            return sheet
+    titles = ", ".join(f"{number} {sheet.title!r}" for number, sheet in enumerate(sheets[:20], 1))
+    raise TableError(f"{source}: there is no sheet {name!r}; it has {titles}. Name one of these")
 
 
 @contextmanager
-def _openpyxl_errors(source: str, n_read: int = 0, part: Sequence[object] = ()) -> Iterator[None]:
+def _openpyxl_errors(
+    source: str, part: Sequence[NumberedRow] = (), line: int = 0
+) -> Iterator[None]:
     # openpyxl warns of styles, validations and other things that no table needs, and raises
     # exceptions of any type on a damaged file.
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", module="openpyxl")
         try:
             yield
+        except TableError:
+            raise
         except Exception as error:
-            n = n_read + len(part)
+            n = part[-1][0] if part else line
             raise TableError(
                 f"{source}: cannot be read as an Excel workbook{f' after row {n}' if n else ''}"
                 f" ({type(error).__name__}: {error}). Open it in a spreadsheet and save it again,"
@@ -134,7 +251,7 @@ def _check_container(stream: BinaryIO, source: str) -> None:
     try:
         with zipfile.ZipFile(stream) as archive:
             parts = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except Exception as error:  # of any type, by what is damaged
         raise TableError(
             f"{source}: is not an Excel workbook, or a damaged one ({error}). Save it again as"
             " .xlsx, or name another format with --format"
@@ -145,13 +262,14 @@ def _check_container(stream: BinaryIO, source: str) -> None:
             f"{source}: expands to {size:,} bytes besides its sheets; the limit is"
             f" {MAX_DECOMPRESSED_BYTES:,}. Save the table as CSV"
         )
-
-
-def _trimmed(row: Sequence[object]) -> Sequence[object]:
-    end = len(row)
-    while end and row[end - 1] in (None, ""):
-        end -= 1
-    return row[:end]
+    for part in parts:
+        limit = max(MAX_DECOMPRESSED_BYTES, MAX_COMPRESSION_RATIO * part.compress_size)
+        if part.file_size > limit:
+            raise TableError(
+                f"{source}: {part.filename} expands to {part.file_size:,} bytes, more than"
+                f" {MAX_COMPRESSION_RATIO} times its size. If the file is right, save the table as"
+                " CSV"
+            )
 
 
 def _simple(value: object) -> object:
@@ -161,6 +279,8 @@ def _simple(value: object) -> object:
         return int(value)  # Excel has only floats; people see 7
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
+    if isinstance(value, _Problem):
+        return value.shown
     return value
 
 
@@ -176,69 +296,3 @@ def unescaped_cell(text: str) -> str:
 def _name(value: object) -> str:
     name = _simple(value)
     return name if isinstance(name, str) else json_text(name)
-
-
-class ExcelEncoder:
-    """Writes one sheet; openpyxl keeps it in a temporary file until it is complete."""
-
-    def __init__(self, stream: BinaryIO, schema: pa.Schema, name: str) -> None:
-        import openpyxl
-
-        if len(schema.names) > MAX_COLUMNS:
-            raise TableError(
-                f"{name}: a sheet has at most {MAX_COLUMNS:,} columns, and this table has"
-                f" {len(schema.names):,}. Write CSV or Parquet"
-            )
-        self._stream = stream
-        self._name = name
-        self._n_rows = 0
-        self._workbook: Any = openpyxl.Workbook(write_only=True)
-        self._sheet: Any = self._workbook.create_sheet("textshot")
-        self._begin(schema.names)
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Write rows; raise before the sheet has more than Excel can read."""
-        if self._n_rows + batch.num_rows > MAX_ROWS:
-            raise TableError(
-                f"{self._name}: a sheet has at most {MAX_ROWS:,} rows below its header, and this"
-                f" table has {self._n_rows + batch.num_rows:,} or more. Write CSV or Parquet"
-            )
-        columns = [
-            sheet_cells(column, field)
-            for column, field in zip(batch.columns, batch.schema, strict=True)
-        ]
-        for row in zip(*columns, strict=True):
-            self._n_rows += 1
-            self._append(row)
-
-    def close(self) -> None:
-        """Write the workbook."""
-        self._workbook.save(self._stream)
-
-    def discard(self) -> None:
-        """Remove the temporary file, which openpyxl would keep until the process ends."""
-        with suppress(Exception):
-            self._sheet.close()
-        with suppress(Exception):
-            self._sheet._writer.cleanup()
-
-    def _begin(self, names: Sequence[str]) -> None:
-        self._append(names)
-
-    def _append(self, row: Sequence[Cell]) -> None:
-        self._sheet.append([self._cell(v) if isinstance(v, str) else v for v in row])
-
-    def _cell(self, text: str) -> object:
-        from openpyxl.cell import WriteOnlyCell
-
-        if len(text) > MAX_CELL_CHARS:
-            raise TableError(
-                f"{self._name}: row {self._n_rows} has a cell of {len(text):,} characters; a sheet"
-                f" holds {MAX_CELL_CHARS:,} and would lose the rest. Write CSV or Parquet"
-            )
-        text = _LIKE_ESCAPED.sub("_x005F_", _NOT_XML.sub("\ufffd", text))
-        if text[:1] not in ("=", "#"):  # openpyxl would write formulas and error values
-            return text
-        cell: Any = WriteOnlyCell(self._sheet, text)
-        cell.data_type = "s"
-        return cell

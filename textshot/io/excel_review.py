@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from textshot.io.delimited import escaped
-from textshot.io.excel import ExcelEncoder
+from textshot.io.excel_writer import ExcelEncoder
 from textshot.io.formats import STDIO, Format, format_of
 from textshot.io.values import Cell
 from textshot.io.writer import Encoder, Writer, open_writer

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from textshot.errors import InvalidCategoriesError, TableError
-from textshot.io import Reject, TableOptions, open_table
+from textshot.io import Reject, TableOptions
 from textshot.io.batches import rejected
 from textshot.io.categories import read_labelled_texts
+from textshot.io.table import DEFAULTS
 from textshot.types import Category, category_dict
 
 LABEL_TEXT = "label_text"
@@ -60,13 +62,14 @@ def from_classy(path: str | Path) -> list[Category]:
 
 
 def from_setfit(
-    path: str | Path, names: str | Path | None = None
+    path: str | Path, names: str | Path | None = None, options: TableOptions = DEFAULTS
 ) -> tuple[list[Category], list[Reject]]:
     """Read a table of SetFit examples: columns `text`, `label`, and `label_text` if there is one.
 
     Args:
         path: A table of any format.
         names: The names of numbered labels: a model's `config_setfit.json`, or a list in JSON.
+        options: How to read the table; its columns have the names of SetFit.
 
     Returns:
         The categories, and the rows that cannot be used.
@@ -75,9 +78,9 @@ def from_setfit(
         TableError: A file cannot be read, a column or a name is missing.
     """
     label_names = None if names is None else _label_names(names)
-    with open_table(path) as table:
+    with options.open(path) as table:
         label = LABEL_TEXT if LABEL_TEXT in table.columns and label_names is None else "label"
-    data = read_labelled_texts(path, TableOptions(["text"], label))
+    data = read_labelled_texts(path, replace(options, text_columns=["text"], label_column=label))
     texts: dict[str, list[str]] = {}
     for name, text, line in zip(data.cells, data.texts, data.lines, strict=True):
         if not name.strip():

@@ -31,6 +31,13 @@ _BYTE_ORDER_MARKS = (
 )
 
 
+_CONTAINERS = {
+    b"PK\3\4": "a zip file, such as a workbook",
+    bytes.fromhex("d0cf11e0a1b11ae1"): "an old Excel file, or one with a password",
+    b"PAR1": "a Parquet file",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class TextInput:
     """Decoded text. Undecodable bytes are kept as lone surrogates (PEP 383) or as BREAK.
@@ -98,7 +105,9 @@ def decoded(
 ) -> TextInput:
     """Return the text of a stream. Without an encoding: by its byte order mark, else UTF-8."""
     file = stream
-    if compression is not None:
+    if compression is None:
+        _refuse_container(stream, source)
+    else:
         decompressed = DecompressedStream(stream, compression, source)
         stream = stack.enter_context(io.BufferedReader(decompressed))
     name = _codec(encoding) if encoding is not None else _detect_encoding(stream, source)
@@ -117,6 +126,19 @@ def decoded(
 
 def _can_reopen(stream: BinaryIO, source: str) -> bool:
     return stream.seekable() and source != "<stdin>"  # stdin may start in the middle of a file
+
+
+def _refuse_container(stream: BinaryIO, source: str) -> None:
+    """Refuse a workbook or Parquet file that is read as text, by how it begins."""
+    try:
+        head = cast(io.BufferedReader, stream).peek(8)
+    except OSError:  # reading tells
+        return
+    for start, kind in _CONTAINERS.items():
+        if head.startswith(start):
+            raise TableError(
+                f"{source}: is {kind} and no text. Name its format with --format, or save it as CSV"
+            )
 
 
 def _detect_encoding(stream: BinaryIO, source: str) -> str:

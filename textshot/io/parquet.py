@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from textshot._files import AtomicFile
 from textshot.errors import TableError
 from textshot.io.batches import Batch, Reading, checked_names, limit_rows
-from textshot.io.values import cell_texts, is_json
+from textshot.io.values import cell_texts, is_json, plain_array, plain_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,17 +28,20 @@ def read_parquet(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _parquet_errors(source):
         # Unbuffered: pre_buffer would keep all that was read in memory until the end of the file.
-        file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER_BYTES)
-        fields = file.schema_arrow
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(source, error) from error
-    names = checked_names(fields.names, source)
+        file = pq.ParquetFile(
+            stream,
+            pre_buffer=False,
+            buffer_size=_BUFFER_BYTES,
+            page_checksum_verification=True,
+        )
+        fields = list(file.schema_arrow)
+        names = checked_names([field.name for field in fields], source)
     # Without metadata: a file must not pass its strings off as JSON texts, and what pandas wrote
     # about its index no longer holds when rows are rejected or columns added.
     schema = pa.schema(
-        [pa.field(name, field.type) for name, field in zip(names, fields, strict=True)]
+        [pa.field(name, plain_type(field.type)) for name, field in zip(names, fields, strict=True)]
     )
     return schema, _batches(file, schema, source, limit_rows(batch_rows, len(names)))
 
@@ -49,13 +52,10 @@ def count_rows(path: str) -> int:
     Raises:
         TableError: The file cannot be read.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _parquet_errors(path):
         return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
 
 
 def _batches(
@@ -63,27 +63,30 @@ def _batches(
 ) -> Iterator[Batch]:
     import pyarrow as pa
 
-    n_read = 0
-    try:
-        for data in _slices(file, batch_rows):
-            lines = list(range(n_read + 1, n_read + data.num_rows + 1))
-            yield Batch(pa.RecordBatch.from_arrays(data.columns, schema=schema), lines, [])
-            n_read += data.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(source, error, f" after row {n_read}") from error
+    n_read, slices = 0, _slices(file, batch_rows)
+    while True:
+        with _parquet_errors(source, f" after row {n_read}"):
+            data = next(slices, None)
+            if data is None:
+                break
+            columns = [plain_array(*pair) for pair in zip(data.columns, schema.types, strict=True)]
+            rows = pa.RecordBatch.from_arrays(columns, schema=schema)
+        yield Batch(rows, list(range(n_read + 1, n_read + rows.num_rows + 1)), [])
+        n_read += rows.num_rows
+    if n_read != file.metadata.num_rows:
+        reason = f"it should have {file.metadata.num_rows:,} rows"
+        raise _damaged(source, ValueError(reason), f" after row {n_read}")
 
 
 def _slices(file: pq.ParquetFile, batch_rows: int) -> Iterator[pa.RecordBatch]:
     """Yield all rows before the damage; a slice may span several row groups."""
-    import pyarrow as pa
-
     n_read = 0
     try:
         for data in file.iter_batches(batch_size=batch_rows):
             data.validate(full=True)  # fail here on strings that are not UTF-8, and not later
             yield data
             n_read += data.num_rows
-    except (pa.ArrowException, OSError):
+    except Exception:
         yield from _slices_of_groups(file, batch_rows, n_read)
 
 
@@ -102,6 +105,16 @@ def _slices_of_groups(
             if position + data.num_rows > begin:
                 yield data.slice(max(0, begin - position))
             position += data.num_rows
+
+
+@contextmanager
+def _parquet_errors(source: str, position: str = "") -> Iterator[None]:
+    try:
+        yield
+    except TableError:
+        raise
+    except Exception as error:  # of any type: a damaged name is a UnicodeDecodeError
+        raise _damaged(source, error, position) from error
 
 
 def _damaged(source: str, error: Exception, position: str = "") -> TableError:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from textshot.errors import TableError
-from textshot.io.batches import Batch, Reading, reject_nested
+from textshot.io.batches import Batch, Reading, folded, reject_no_text
 from textshot.io.delimited import read_delimited
 from textshot.io.excel import read_excel
-from textshot.io.formats import STDIO, Format, compression_of, format_of, is_binary
+from textshot.io.formats import STDIO, Format, compression_of, format_of
 from textshot.io.inputs import TextInput, decoded, open_bytes, seekable
 from textshot.io.jsonl import read_jsonl
 from textshot.io.lines import read_text
 from textshot.io.parquet import read_parquet
+from textshot.io.values import cell_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 4096
+
+_MAX_TITLE_ROWS = 10
+_WITH_HEADER = {Format.EXCEL, Format.CSV, Format.TSV}
 
 
 class Table:
@@ -58,13 +64,31 @@ class Table:
         """Return the slices of the table, each read on demand.
 
         Args:
-            texts: Columns of texts and labels; a row with a list or an object there is rejected.
+            texts: Columns of texts and labels; a row with something else there is rejected.
         """
         if self._batches is None:
             raise TableError(f"{self.source}: is read only once. Open it again to read it again")
         batches, self._batches = self._batches, None
         columns = list(texts)
-        return (reject_nested(batch, columns, self.source) for batch in batches)
+        return (reject_no_text(batch, columns, self.source) for batch in batches)
+
+    def header_below(self, name: str) -> int | None:
+        """Return which of the next rows is the header if the first is a title; None: none is.
+
+        Args:
+            name: A column. In a sheet with one column, a row of several names counts, too.
+        """
+        batch = None if self._batches is None else next(self._batches, None)
+        if self.format not in _WITH_HEADER or batch is None or self._batches is None:
+            return None
+        self._batches = chain([batch], self._batches)
+        is_title = self.format is Format.EXCEL and len(self.columns) == 1
+        for line, cells in _first_rows(batch):
+            names = {folded(cell) for cell in cells}
+            is_row_of_names = is_title and len(cells) > 1 and len(names - {""}) == len(cells)
+            if folded(name) in names or is_row_of_names:
+                return line
+        return None
 
     def close(self) -> None:
         """Close the file."""
@@ -86,16 +110,34 @@ class TableOptions:
         label_column: The column with the label.
         format: See `open_table`.
         encoding: See `open_table`.
+        sheet: See `open_table`.
+        header_row: See `open_table`.
     """
 
     text_columns: Sequence[str] = ()
     label_column: str | None = None
     format: Format | None = None
     encoding: str | None = None
+    sheet: str | int | None = None
+    header_row: int | None = None
 
-    def open(self, path: str | Path, *, batch_rows: int = BATCH_ROWS) -> Table:
+    def open(
+        self,
+        path: str | Path,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        columns: Sequence[str] | None = None,
+    ) -> Table:
         """Open a table, see `open_table`."""
-        return open_table(path, format=self.format, encoding=self.encoding, batch_rows=batch_rows)
+        return open_table(
+            path,
+            format=self.format,
+            encoding=self.encoding,
+            batch_rows=batch_rows,
+            columns=columns,
+            sheet=self.sheet,
+            header_row=self.header_row,
+        )
 
 
 DEFAULTS = TableOptions()
@@ -108,6 +150,8 @@ def open_table(
     encoding: str | None = None,
     batch_rows: int = BATCH_ROWS,
     columns: Sequence[str] | None = None,
+    sheet: str | int | None = None,
+    header_row: int | None = None,
 ) -> Table:
     """Open a file, or "-" for standard input, and read its header.
 
@@ -118,6 +162,10 @@ def open_table(
             and Excel have their own.
         batch_rows: The maximum number of rows of a slice.
         columns: The keys of JSON Lines, if known: the file is then not read twice.
+        sheet: The sheet of a workbook, by its name or its number from 1; None: the first one that
+            is not hidden.
+        header_row: The row of a sheet, or the line of CSV and TSV, with the names of the columns;
+            None: the first that is not empty.
 
     Raises:
         TableError: It cannot be opened, or has no usable header.
@@ -125,26 +173,59 @@ def open_table(
     name = str(path)
     kind = format_of(name, format, stdio=Format.TEXT)
     source = "<stdin>" if name == STDIO else name
+    _check_layout(source, kind, sheet, header_row)
     with ExitStack() as stack:
         stream = open_bytes(name, stack)
-        if is_binary(kind):
-            read = read_parquet if kind is Format.PARQUET else read_excel
-            reading = read(seekable(stream, source, stack), source, batch_rows)
+        if kind is Format.PARQUET:
+            reading = read_parquet(seekable(stream, source, stack), source, batch_rows)
+        elif kind is Format.EXCEL:
+            file = seekable(stream, source, stack)
+            reading = read_excel(file, source, batch_rows, sheet, header_row)
         else:
             compression = compression_of(name, kind)
             text = decoded(stream, source, compression=compression, encoding=encoding, stack=stack)
-            reading = _read_text_format(text, kind, batch_rows, columns)
+            reading = _read_text_format(text, kind, batch_rows, columns, header_row)
         return Table(source, kind, reading, stream, stack.pop_all())
 
 
+def _check_layout(
+    source: str, format: Format, sheet: str | int | None, header_row: int | None
+) -> None:
+    """Refuse a sheet, or the row of a header, for a format that has none."""
+    if sheet is not None and format is not Format.EXCEL:
+        raise TableError(f"{source}: only a workbook has sheets, and this is {format}. Name none")
+    if header_row is not None and format not in _WITH_HEADER:
+        raise TableError(
+            f"{source}: the header of {format} has no row of its own. Name none (--header-row)"
+        )
+    if header_row is not None and header_row < 1:
+        raise TableError(f"the row of the header is {header_row}; rows are counted from 1")
+
+
+def _first_rows(batch: Batch) -> list[tuple[int, list[str]]]:
+    """Return the first rows as texts, with their lines; those that were rejected, too."""
+    fields = zip(batch.data.columns, batch.data.schema, strict=True)
+    columns = [cell_texts(column[:_MAX_TITLE_ROWS], field) for column, field in fields]
+    cells = ([cell or "" for cell in row] for row in zip(*columns, strict=True))
+    rows = list(zip(batch.lines, cells, strict=False))
+    for reject in batch.rejects[:_MAX_TITLE_ROWS]:
+        with suppress(ValueError):  # it was cut, or is no list
+            rows.append((reject.line, [str(cell or "") for cell in json.loads(reject.row)]))
+    return sorted(rows)[:_MAX_TITLE_ROWS]
+
+
 def _read_text_format(
-    text: TextInput, format: Format, batch_rows: int, columns: Sequence[str] | None
+    text: TextInput,
+    format: Format,
+    batch_rows: int,
+    columns: Sequence[str] | None,
+    header_row: int | None,
 ) -> Reading:
     if format is Format.JSONL:
         return read_jsonl(text, batch_rows, columns)
     if format is Format.TEXT:
         return read_text(text, batch_rows)
-    return read_delimited(text, format, batch_rows)
+    return read_delimited(text, format, batch_rows, header_row or 1)
 
 
 def _size(stream: BinaryIO) -> int:

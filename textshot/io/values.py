@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +69,77 @@ def sheet_cells(array: pa.Array, field: pa.Field) -> list[Cell]:
     return [cell(value) for value in to_python(array)]
 
 
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type that holds the values of a type and that every function of Arrow takes.
+
+    Views and runs become the values themselves, and so do dictionaries but those of strings and
+    numbers that are a whole column. Extension types stay.
+    """
+    import pyarrow as pa
+
+    value = _plain_value_type(kind)
+    is_kept = isinstance(kind, pa.DictionaryType) and value == kind.value_type
+    return kind if is_kept and not pa.types.is_nested(value) else value
+
+
+def plain_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return the values of an array in its `plain_type`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if array.type == kind:
+        return array
+    if isinstance(array, pa.ExtensionArray):
+        return plain_array(array.storage, kind)
+    with suppress(pa.ArrowException):  # a type that it cannot compute with, deep inside
+        if isinstance(array, pa.RunEndEncodedArray):
+            return plain_array(pc.run_end_decode(array), kind)
+        if isinstance(array, pa.DictionaryArray):
+            return plain_array(array.dictionary_decode(), kind)
+        if "list_view" not in str(array.type):  # Arrow 26 makes broken lists of these
+            return array.cast(kind)
+    return pa.array(array.to_pylist(), kind)
+
+
+def _plain_value_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    kinds = pa.types
+    if isinstance(kind, pa.DictionaryType | pa.RunEndEncodedType):
+        return _plain_value_type(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        storage = _plain_value_type(kind.storage_type)
+        return kind if storage == kind.storage_type else storage
+    if kinds.is_string_view(kind):
+        return pa.string()
+    if kinds.is_binary_view(kind):
+        return pa.binary()
+    if kinds.is_nested(kind):
+        return _plain_nested_type(kind)
+    return kind
+
+
+def _plain_nested_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    kinds = pa.types
+    if kinds.is_struct(kind):
+        return pa.struct([_plain_field(field) for field in kind])
+    if kinds.is_map(kind):
+        return pa.map_(_plain_field(kind.key_field), _plain_field(kind.item_field))
+    if kinds.is_fixed_size_list(kind):
+        return pa.list_(_plain_field(kind.value_field), kind.list_size)
+    if kinds.is_large_list(kind) or kinds.is_large_list_view(kind):
+        return pa.large_list(_plain_field(kind.value_field))
+    if kinds.is_list(kind) or kinds.is_list_view(kind):
+        return pa.list_(_plain_field(kind.value_field))
+    return kind
+
+
+def _plain_field(field: pa.Field) -> pa.Field:
+    return field.with_type(_plain_value_type(field.type))
+
+
 def to_python(array: pa.Array) -> list[Any]:
     """Return an Arrow array as str, int, float, bool, Decimal, None, and lists and dicts of these.
 
@@ -78,12 +151,12 @@ def to_python(array: pa.Array) -> list[Any]:
     if isinstance(array, pa.DictionaryArray):
         return to_python(array.dictionary_decode())
     if isinstance(array, pa.ExtensionArray):
-        return to_python(array.storage)
+        return _extension_values(array)
     if kinds.is_string(kind) or kinds.is_large_string(kind):
         return list(array.to_numpy(zero_copy_only=False))  # several times faster than to_pylist
     if kinds.is_floating(kind):
         return [_float(str(value)) for value in array.to_numpy(zero_copy_only=False)]
-    if kinds.is_temporal(kind):
+    if kinds.is_temporal(kind) and not kinds.is_interval(kind):
         return _times(array)
     if isinstance(array, pa.StructArray):
         return _structs(array)
@@ -138,10 +211,25 @@ def _times(array: pa.Array) -> list[str | None]:
         # has no nanoseconds.
         zone = "" if array.type.tz is None else "Z"
         naive = array.cast(pa.int64()).cast(pa.timestamp(array.type.unit))
-        return [value and value.replace(" ", "T") + zone for value in _strings(naive)]
+        return [value and _iso_time(value) + zone for value in _strings(naive)]
     if pa.types.is_duration(array.type):
         return [value and f"{value} {array.type.unit}" for value in _strings(array)]
     return _strings(array)
+
+
+def _iso_time(text: str) -> str:
+    return text if text[0] == "<" else text.replace(" ", "T")  # "<value out of range: 2147483647>"
+
+
+def _extension_values(array: pa.ExtensionArray) -> list[Any]:
+    values = to_python(array.storage)
+    # By name: older versions of Arrow lack these types, and read their storage.
+    if array.type.extension_name == "arrow.bool8":
+        return [None if value is None else value != 0 for value in values]
+    if array.type.extension_name == "arrow.uuid":
+        raw = array.storage.to_pylist()
+        return [None if value is None else str(UUID(bytes=value)) for value in raw]
+    return values
 
 
 def _strings(array: pa.Array) -> list[str | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TypeAlias
 from textshot.errors import TableError
 from textshot.io.batches import Reject
 from textshot.io.delimited import DelimitedEncoder
-from textshot.io.excel import ExcelEncoder
+from textshot.io.excel_writer import ExcelEncoder
 from textshot.io.files import kept, open_output
 from textshot.io.formats import STDIO, Format, compressed, compression_of, format_of, is_binary
 from textshot.io.jsonl import JsonEncoder
