@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -216,23 +215,80 @@ def test_a_file_that_breaks_off_leaves_what_was_there(tmp_path: Path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_a_file_is_sent_again_from_its_beginning(tmp_path: Path):
-    class Echo(Fake):
-        def answer(self, request):
-            return httpx.Response(200, content=request.content)
+class Sending(Fake):
+    """Answers a file with `content`, or the file itself, and then tells its progress."""
 
-    fake: Callable = Echo((429, {"Retry-After": "1"}))
+    content: bytes | None = None
+
+    def answer(self, request):
+        if request.method == "POST":
+            content = request.content if self.content is None else self.content
+            return httpx.Response(200, content=content)
+        if request.url.path != f"/v1/files/{self.asked[-2].headers['X-Request-ID']}":
+            return httpx.Response(404, json={})
+        return httpx.Response(200, json={"rows": 3, "rejected": 1})
+
+
+def test_a_file_is_sent_again_from_its_beginning(tmp_path: Path):
+    fake = Sending((429, {"Retry-After": "1"}))
     (tmp_path / "in.csv").write_text("text\nx\n")
-    fake.client().categorize(
-        tmp_path / "in.csv", tmp_path / "out.csv", text_columns=["a", "b"], output="csv"
+    progress = fake.client().categorize(
+        tmp_path / "in.csv",
+        tmp_path / "out.csv",
+        text_columns=["a", "b"],
+        output="csv",
+        allow_rejected=True,
     )
+    assert progress == {"rows": 3, "rejected": 1}
     assert (tmp_path / "out.csv").read_text() == "text\nx\n"
-    asked = fake.asked[-1].url.params
+    asked = fake.asked[-2].url.params
     assert (asked["name"], asked["output"], asked.get_list("text_column")) == (
         "in.csv",
         "csv",
         ["a", "b"],
     )
+    assert asked["allow_rejected"] == "true"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'"textshot error: the ""file"" is damaged"\n',
+        b'{"error": {"code": "incomplete", "message": "the \\"file\\" is damaged"}}\n',
+    ],
+)
+def test_a_file_whose_last_line_says_that_it_is_not_complete_is_an_error(tmp_path: Path, line):
+    fake = Sending()
+    fake.content = b"text,label\nx,y\n" * 100_000 + line
+    (tmp_path / "in.csv").write_text("text\nx\n")
+    (tmp_path / "out.csv").write_text("before")
+    with pytest.raises(AnswerError, match='nothing was written: the "file" is damaged'):
+        fake.client().categorize(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "before"
+
+
+def test_rows_that_speak_of_errors_are_rows(tmp_path: Path):
+    fake = Sending()
+    (tmp_path / "in.csv").write_text("text\nx\n")
+    for content in (
+        b'text,label\n"a\n""textshot error: b""",other\n',
+        b'{"error": {"message": "b"}, "label": "other"}\n',
+        b'{"error": "b"}\n',
+        b"",
+    ):
+        fake.content = content
+        fake.client().categorize(tmp_path / "in.csv", tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_bytes() == content
+
+
+def test_a_service_that_forgot_the_file_is_no_error(tmp_path: Path):
+    class Forgetful(Sending):
+        def answer(self, request):
+            return super().answer(request) if request.method == "POST" else httpx.Response(404)
+
+    (tmp_path / "in.csv").write_text("text\nx\n")
+    assert Forgetful().client().categorize(tmp_path / "in.csv", tmp_path / "out.csv") == {}
+    assert (tmp_path / "out.csv").exists()
 
 
 def test_examples_are_sent_with_their_source_and_order():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import gzip
 import io
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +16,7 @@ from inside import ask
 from openpyxl import load_workbook
 
 from textshot.cli import main
+from textshot.client.wire import reason_of_last_line
 
 WORDS = ("match", "soup", "court", "train") * 50
 ROWS = [f"{i},the {word} number {i}" for i, word in enumerate(WORDS)]
@@ -128,6 +132,68 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(folder, query, da
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable_file")
     assert message in answer.json()["error"]["message"]
     assert str(folder.parent) not in answer.text
+
+
+def damaged(data: bytes) -> bytes:
+    """Return a compressed file that ends too early."""
+    return gzip.compress(data)[:-4]
+
+
+@pytest.mark.parametrize("output", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
+def test_a_small_file_that_breaks_off_is_refused(folder: Path, output: str):
+    async def body(client, service):
+        answer = await send(client, damaged(CSV), "d1", name="in.csv.gz", output=output)
+        return answer, (await client.get("/v1/files/d1")).json()
+
+    answer, progress = ask({"news": folder}, body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable_file")
+    assert "cannot be read after line 201" in answer.json()["error"]["message"]
+    assert progress["state"] == "failed"
+    assert progress["error"] == answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("output", ["csv", "tsv", "jsonl"])
+def test_the_last_line_of_a_longer_output_says_that_it_is_not_complete(folder: Path, output: str):
+    data = b"id,text\n" + b"\n".join(line.encode() for line in ROWS * 50)
+
+    async def body(client, service):
+        answer = await send(client, damaged(data), "d2", name="in.csv.gz", output=output)
+        return answer, (await client.get("/v1/files/d2")).json()
+
+    answer, progress = ask({"news": folder}, body)
+    assert answer.status_code == 200
+    *rows, last = answer.text.splitlines()
+    assert len(rows) == len(ROWS) * 50 + (output != "jsonl") - 1  # the last row has no line end
+    reason = reason_of_last_line(answer.content)
+    assert "cannot be read after line" in reason
+    assert "rows after this line are missing" in reason
+    assert reason.startswith(progress["error"])
+    if output == "jsonl":
+        assert json.loads(last)["error"]["request_id"] == "d2"
+    else:
+        assert next(csv.reader([last])) == [f"textshot error: {reason}"]
+
+
+@pytest.mark.parametrize("output", ["csv", "jsonl", "parquet", "xlsx"])
+def test_a_file_most_of_whose_rows_are_invalid_is_refused(folder: Path, output: str):
+    data = b"text\nbread and soup\n" + 3 * "caf\u00e9\n".encode("cp1252")
+
+    async def body(client, service):
+        refused = await send(client, data, "m1", name="in.csv", output=output)
+        progress = (await client.get("/v1/files/m1")).json()
+        query = {"name": "in.csv", "output": output, "allow_rejected": True}
+        return refused, progress, await send(client, data, "m2", **query)
+
+    refused, progress, allowed = ask({"news": folder}, body)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (422, "rejected_rows")
+    assert error["message"].startswith(
+        "3 of 4 rows were rejected, most often because: byte 0xe9 is not utf-8; if the file is in"
+        " another encoding give encoding=cp1252. "
+    )
+    assert (progress["state"], progress["rejected"]) == ("failed", 3)
+    assert [problem["line"] for problem in progress["problems"]] == [3, 4, 5]
+    assert allowed.status_code == 200
 
 
 def test_requests_are_answered_beside_a_file(folder: Path):

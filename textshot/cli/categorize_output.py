@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -64,18 +63,10 @@ def print_report(report: Report, output: str, *, as_json: bool) -> None:
 
 
 def check_rejected(report: Report) -> None:
-    """Fail with the most frequent reason if most rows were rejected: the options are wrong."""
-    from textshot.io import open_table, text_column
-
-    if report.rejects_path is None or report.rejected <= report.written:
-        return
-    with open_table(report.rejects_path) as table:
-        reasons = Counter(text_column(next(table.batches()).data, ["reason"]))
-    [(reason, _)] = reasons.most_common(1)
-    raise click.ClickException(
-        f"{report.rejected:,} of {report.read:,} rows were rejected, most often because: {reason}."
-        f" {report.rejects_path} lists them all"
-    )
+    """Fail with the most frequent reason if most rows were rejected."""
+    problem = report.describe_rejects()
+    if problem is not None:
+        raise click.ClickException(f"{problem}. {report.rejects_path} lists them all")
 
 
 def format_counts(counts: Mapping[str, int]) -> str:

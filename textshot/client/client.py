@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -142,7 +143,8 @@ class Client:
         *,
         text_columns: Sequence[str] = (),
         output: str | None = None,
-    ) -> None:
+        allow_rejected: bool = False,
+    ) -> dict[str, Any]:
         """Upload a table, and write its rows with label, score and margin to another file.
 
         The target is replaced when the output is complete; after a failure it is unchanged.
@@ -152,15 +154,32 @@ class Client:
             target: a file; its extension tells the format unless `output` does.
             text_columns: the columns that hold the text.
             output: csv, tsv, jsonl, parquet or xlsx.
+            allow_rejected: accept a table most of whose rows are invalid.
+
+        Returns:
+            The numbers of rows, of rejected rows and of unknown answers, and the first hundred
+            rejected rows with line and reason, as `GET /v1/files/{request_id}` gives them; empty
+            if the service does not know them any more.
+
+        Raises:
+            AnswerError: the service refuses the file, or its answer is not complete.
         """
         source, target = Path(source), Path(target)
         query = {
             "name": source.name,
             "output": output or target.suffix.lstrip("."),
             "text_column": list(text_columns),
+            "allow_rejected": allow_rejected,
         }
+        request_id = secrets.token_hex(16)
         with AtomicFile(target) as file:
-            self._upload(source, query, file.stream.write)
+            self._upload(source, query, request_id, file.stream.write)
+        try:
+            path = f"{self._base}/files/{request_id}"
+            progress: dict[str, Any] = self._request("GET", path, idempotent=True)
+        except wire.AnswerError:  # another process of the service has it, say
+            return {}
+        return progress
 
     def info(self) -> dict[str, Any]:
         """Return the description of the service: limits, indexes, generations, encoders."""
@@ -205,7 +224,11 @@ class Client:
         return wire.check_response(self._send(send, idempotent=idempotent)).json()
 
     def _upload(
-        self, source: Path, query: Mapping[str, Any], write: Callable[[bytes], int]
+        self,
+        source: Path,
+        query: Mapping[str, Any],
+        request_id: str,
+        write: Callable[[bytes], int],
     ) -> None:
         def send() -> httpx.Response:
             with source.open("rb") as file:  # every attempt reads it from the start
@@ -215,21 +238,28 @@ class Client:
                     f"{self._base}/files",
                     params=query,
                     content=iter(lambda: file.read(_CHUNK), b""),
-                    headers={"Content-Type": "application/octet-stream"},
+                    headers={
+                        "Content-Type": "application/octet-stream",
+                        "X-Request-ID": request_id,
+                    },
                     timeout=None,
                 )
                 return http.send(request, stream=True)
 
-        response = self._send(send, idempotent=False)
+        response, end, broken = self._send(send, idempotent=False), b"", ""
         try:
             if response.is_error:
                 response.read()
             for chunk in wire.check_response(response).iter_bytes():
                 write(chunk)
+                end = (end + chunk)[-wire.MAX_LAST_LINE :]
         except httpx.TransportError as error:
-            reason = f"the response broke off ({type(error).__name__}), and nothing was written"
-            raise wire.AnswerError(
-                f"{self._send.url}: {reason}. See the log of the service"
-            ) from None
+            broken = f"{type(error).__name__}. See the log of the service"
         finally:
             response.close()
+        # The line is there even where a proxy makes the answer look complete.
+        reason = wire.reason_of_last_line(end) or broken
+        if reason:
+            raise wire.AnswerError(
+                f"{self._send.url}: the response broke off, and nothing was written: {reason}"
+            )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from time import sleep
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +15,10 @@ import httpx
 from textshot.errors import InvalidCategoriesError, ServiceError
 from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
 
+MAX_LAST_LINE = 1 << 14
+"""More bytes than the line has that says why a table is not complete."""
+
+_LAST_LINE = re.compile('"textshot error: ((?:[^"]|"")*)"')
 _RETRY_STATUSES = {429, 503}
 _MAX_WAIT = 60.0
 _FIRST_WAIT = 0.5
@@ -88,6 +95,25 @@ def check_response(response: httpx.Response) -> httpx.Response:
         message, code, request_id = "no reason. Check that this is a textshot service", "", ""
     status = response.status_code
     raise AnswerError(f"the service answered {status}: {message}", status, code, request_id)
+
+
+def reason_of_last_line(end: bytes) -> str | None:
+    """Return why a table is not complete, if its last line says so.
+
+    No line of answers is like that: it has more columns, and the keys of a row.
+    """
+    line = end.rstrip(b"\r\n").rpartition(b"\n")[2].decode("utf-8", "replace")
+    if match := _LAST_LINE.fullmatch(line):
+        return match[1].replace('""', '"')
+    with suppress(ValueError):
+        value = json.loads(line)
+        if (
+            isinstance(value, dict)
+            and value.keys() == {"error"}
+            and isinstance(value["error"], dict)
+        ):
+            return str(value["error"].get("message", "no reason"))
+    return None
 
 
 def split_texts(texts: Sequence[str], limits: Mapping[str, Any]) -> Iterator[Sequence[str]]:

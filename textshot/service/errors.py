@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,6 +76,29 @@ def not_ready(reason: str) -> APIError:
     """Return the error while indexes load ("loading") or the service stops ("draining")."""
     state = "loading its indexes" if reason == "loading" else "shutting down"
     return APIError(503, reason, f"the service is {state}. Try again in 1 s", retry_after=1)
+
+
+def last_line(reason: str, request_id: str, *, is_json: bool) -> bytes:
+    """Return the last bytes of a table that is sent back and is not complete."""
+    message = f"{reason}. The rows after this line are missing"
+    if is_json:
+        return APIError(422, "incomplete", message).body(request_id) + b"\n"
+    quoted = f"textshot error: {message}".replace('"', '""')
+    return f'"{quoted}"\n'.encode()
+
+
+def in_terms_of_http(message: str) -> str:
+    """Return a message of the batch job with parameters for options, and without any text."""
+    message = re.sub(r"--(format|encoding) (?=utf|cp)", r"\1=", message)
+    for option in ("text-column", "format", "encoding"):
+        message = message.replace(f"--{option}", option.replace("-", "_") + "=")
+    return redacted(message)
+
+
+def redacted(message: str) -> str:
+    """Remove what is quoted or in brackets from a message: it may come from the file."""
+    message = re.sub(r"\s*\([^()]*\)", "", message)
+    return re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
-import re
+import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -21,11 +21,12 @@ from textshot.batch.stream import run_stream
 from textshot.encoders import Encoder
 from textshot.engine import Engine
 from textshot.errors import TextshotError
+from textshot.io import Format
+from textshot.io.formats import is_binary
 from textshot.service.answers import Task
 from textshot.service.batcher import Batcher
-from textshot.service.errors import APIError
+from textshot.service.errors import APIError, in_terms_of_http, last_line, redacted
 from textshot.service.served_index import Snapshot
-from textshot.types import UNKNOWN
 
 PROGRESS_SECONDS = 600.0
 """Seconds for which the progress of a finished file is kept."""
@@ -33,6 +34,7 @@ PROGRESS_SECONDS = 600.0
 _MAX_JOBS = 1000
 _MAX_INVALID_ROWS = 100
 _CHUNK = 1 << 16
+"""Up to this size an output is sent when it is complete, so that a failure has its own status."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class FileJob:
     unknown: int | None = None
     rejected: int = 0
     problems: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
     ended: float | None = None
 
     def on_progress(self, rows: int, fraction: float | None) -> None:
@@ -149,10 +152,21 @@ class FileRun:
         job: receives the progress.
         options: options of the batch job.
         extension: extension of the file name, which tells the compression.
+        request_id: of the request, for the record of an error.
+        allow_rejected: whether most rows may be rejected.
     """
 
-    def __init__(self, job: FileJob, options: JobOptions, extension: str) -> None:
-        self._job, self._options = job, options
+    def __init__(
+        self,
+        job: FileJob,
+        options: JobOptions,
+        extension: str,
+        request_id: str,
+        *,
+        allow_rejected: bool = False,
+    ) -> None:
+        self._job, self._options, self._request_id = job, options, request_id
+        self._allow_rejected = allow_rejected
         self._folder = TemporaryDirectory(prefix="textshot-")
         self.path = Path(self._folder.name, f"in{extension}")
         self._rejects = Path(self._folder.name, "rejects.csv")
@@ -162,7 +176,7 @@ class FileRun:
         """Classify the rows; return the chunks of the output once the first one is there.
 
         Raises:
-            APIError: 422, the file cannot be read.
+            APIError: 422, the file cannot be read, or most rows are invalid.
         """
         loop = asyncio.get_running_loop()
         engine = Engine(QueuedEncoder(snapshot, batcher, loop), snapshot.engine.index)
@@ -183,11 +197,23 @@ class FileRun:
     async def _chunks(
         self, reader: asyncio.StreamReader, transport: asyncio.BaseTransport
     ) -> AsyncIterator[bytes]:
+        """Yield the output; if it fails after the first chunk, an error as the last bytes."""
         assert self._work is not None
         try:
-            while chunk := await reader.read(_CHUNK):
-                yield chunk
-            await self._work
+            first = await _read_chunk(reader)
+            if len(first) < _CHUNK:  # all of a small output: a failure has its own status
+                await self._work
+            if first:
+                yield first
+            try:
+                while chunk := await reader.read(_CHUNK):
+                    yield chunk
+                await self._work
+            except Exception:
+                reason = self._job.error or "an internal error"
+                is_json = self._options.output_format is Format.JSONL
+                yield last_line(reason, self._request_id, is_json=is_json)
+                raise
             self._job.end("done")
         finally:
             transport.close()  # a thread that is still writing gets a broken pipe, and ends
@@ -200,15 +226,35 @@ class FileRun:
     def _classify(self, engine: Engine, write_end: int) -> None:
         """Run the batch job, in a thread."""
         try:
-            options = replace(self._options, rejects=self._rejects)
-            output = f"/dev/fd/{write_end}"
-            report = run_stream(engine, [self.path], output, options, self._job.on_progress)
-            self._job.unknown = report.tally.counts.get(UNKNOWN, 0)
-            self._read_rejects()
+            self._run_job(engine, write_end)
         except TextshotError as error:
-            raise APIError(422, "unreadable_file", self._message(str(error))) from None
+            self._job.error = self._message(str(error))
+            raise APIError(422, "unreadable_file", self._job.error) from None
+        except APIError as error:
+            self._job.error = error.message
+            raise
+        except Exception:
+            self._job.error = "an internal error. The log of the service has the details"
+            raise
         finally:
             os.close(write_end)
+
+    def _run_job(self, engine: Engine, write_end: int) -> None:
+        pipe = f"/dev/fd/{write_end}"
+        # A format that is complete only at its end is sent when there is no error any more.
+        is_whole = is_binary(self._options.output_format or Format.CSV)
+        output = str(Path(self._folder.name, "out")) if is_whole else pipe
+        options = replace(self._options, rejects=self._rejects)
+        report = run_stream(engine, [self.path], output, options, self._job.on_progress)
+        self._job.unknown = report.unknown
+        self._read_rejects()
+        problem = report.describe_rejects()
+        if problem is not None and not self._allow_rejected:
+            advice = "GET /v1/files/{request_id} lists the first, allow_rejected=true ignores them"
+            raise APIError(422, "rejected_rows", f"{self._message(problem)}. {advice}")
+        if is_whole:
+            with Path(output).open("rb") as file, Path(pipe).open("wb") as target:
+                shutil.copyfileobj(file, target, _CHUNK)
 
     def _read_rejects(self) -> None:
         if not self._rejects.is_file():
@@ -217,15 +263,12 @@ class FileRun:
             rows = [(int(row["line"]), row["reason"]) for row in csv.DictReader(file)]
         self._job.rejected = len(rows)
         self._job.problems = [
-            {"line": line, "reason": _redacted(reason)} for line, reason in rows[:_MAX_INVALID_ROWS]
+            {"line": line, "reason": redacted(reason)} for line, reason in rows[:_MAX_INVALID_ROWS]
         ]
 
     def _message(self, message: str) -> str:
         """Return a message of the batch job in terms of the HTTP request."""
-        message = message.replace(str(self.path), "the file")
-        for option in ("text-column", "format", "encoding"):
-            message = message.replace(f"--{option}", option.replace("-", "_") + "=")
-        return _redacted(message)
+        return in_terms_of_http(message.replace(str(self.path), "the file"))
 
     def discard(self) -> None:
         """Give up a file that was not started."""
@@ -233,10 +276,12 @@ class FileRun:
         self._folder.cleanup()
 
 
-def _redacted(message: str) -> str:
-    """Remove what is quoted or in brackets from a message: it may come from the file."""
-    message = re.sub(r"\s*\([^()]*\)", "", message)
-    return re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
+async def _read_chunk(reader: asyncio.StreamReader) -> bytes:
+    """Read a whole chunk, or what is left of the output."""
+    try:
+        return await reader.readexactly(_CHUNK)
+    except asyncio.IncompleteReadError as end:
+        return end.partial
 
 
 async def _prepend(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

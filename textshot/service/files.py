@@ -76,19 +76,22 @@ def _add_upload(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None
         threshold: Annotated[
             float | Literal["auto", "none"], Query(description="A cosine, auto or none.")
         ] = "auto",
+        allow_rejected: Annotated[
+            bool, Query(description="Answer the other rows even if most are invalid.")
+        ] = False,
     ) -> StreamingResponse:
         """Add label, score and margin to the rows of a table.
 
         The body is the file itself. GET /v1/files/{request_id} tells the progress and the invalid
         rows; the id is the X-Request-ID that the file was sent with. A failure after the response
-        has started breaks it off.
+        has started breaks it off, after a last line that says why.
         """
         options = replace(
             _job_options(name, format, output, threshold),
             text_columns=text_column or [],
             encoding=encoding or None,
         )
-        return await _categorize(request, served, name, options)
+        return await _categorize(request, served, name, options, allow_rejected=allow_rejected)
 
 
 def _add_progress(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None:
@@ -106,7 +109,7 @@ def _add_progress(router: APIRouter, index_of: Callable[..., ServedIndex]) -> No
 
 
 async def _categorize(
-    request: Request, served: ServedIndex, name: str, options: JobOptions
+    request: Request, served: ServedIndex, name: str, options: JobOptions, *, allow_rejected: bool
 ) -> StreamingResponse:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type in _FORM_TYPES:
@@ -114,8 +117,14 @@ async def _categorize(
         raise APIError(415, "wrong_content_type", message)
     service, file_name = service_of(request), _safe_name(name)
     snapshot = served.snapshot()
-    job = service.files.start(request.scope["state"]["request_id"])
-    run = FileRun(job, options, "".join(PurePath(file_name).suffixes[-2:]))
+    request_id = request.scope["state"]["request_id"]
+    run = FileRun(
+        service.files.start(request_id),
+        options,
+        "".join(PurePath(file_name).suffixes[-2:]),
+        request_id,
+        allow_rejected=allow_rejected,
+    )
     try:
         with run.path.open("wb") as file:
             async for chunk in request.stream():

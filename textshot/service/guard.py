@@ -152,9 +152,9 @@ class _Exchange:
         await self._send(message)
 
     async def _refuse(self, error: APIError) -> None:
-        if self._status:
-            raise error
         self._code = error.code
+        if self._status:  # started: break it off, so that it does not look complete
+            raise error
         self._closing = error.status == 413  # the rest of the body is discarded
         await error.response(self._id)(self._scope, self._receive, self._send_response)
 

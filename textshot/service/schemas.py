@@ -221,6 +221,7 @@ class FileProgress(_Response):
     unknown: int | None = Field(description="Known at the end.")
     rejected: int
     problems: list[InvalidRow] = Field(description="The first hundred.")
+    error: str | None = Field(description="Why it failed.")
 
 
 class EncoderInfo(_Response):

@@ -60,7 +60,8 @@ async function upload(file, options, view, { path, limits }, signal) {
     throw new RequestError(`the file has ${size} bytes; the limit is ${limit}. Split it`);
   }
   const id = newId();
-  const query = new URLSearchParams({ name: file.name, ...options });
+  // The page shows the invalid rows, also if they are most of them.
+  const query = new URLSearchParams({ name: file.name, allow_rejected: true, ...options });
   const headers = { "X-Request-ID": id, "Content-Type": "application/octet-stream" };
   const done = new AbortController();
   const following = followProgress(`${path}/files/${id}`, view, done.signal);
@@ -77,7 +78,7 @@ async function upload(file, options, view, { path, limits }, signal) {
   }
 }
 
-/** Return the content of a response; if it breaks off, say after how many rows. */
+/** Return the content of a response; if it breaks off, say after how many rows, and why. */
 async function readAll(response, view, path) {
   try {
     return await response.blob();
@@ -86,9 +87,9 @@ async function readAll(response, view, path) {
     const progress = await getJson(path, { once: true }).catch(() => ({ rows: 0, problems: [] }));
     view.showInvalidRows(progress);
     const rows = plural(progress.rows, "row");
+    const reason = progress.error ?? "the service was stopped";
     throw new RequestError(
-      `the response broke off after ${rows}: the rest of the file cannot be read, or the service` +
-        " was stopped. No result was saved",
+      `the response broke off after ${rows}: ${reason}. No result was saved`,
     );
   }
 }
