@@ -178,6 +178,8 @@ class Prediction:
         )
         return {**asdict(self), "matches": matches}
 
+    toDict = to_dict  # what srsly calls, and spaCy with it
+
 
 @dataclass(frozen=True, slots=True)
 class DecisionSettings:

@@ -131,6 +131,65 @@ def test_documents_are_written_with_their_predictions(folder):
     assert isinstance(again[0]._.textshot, Prediction)
 
 
+def test_a_component_that_is_renamed_answers_under_its_new_name(folder, tmp_path):
+    nlp = pipeline(folder)
+    expected = nlp(TEXTS[0])._.textshot
+    nlp.rename_pipe("textshot", "topic_renamed")
+    doc = nlp(TEXTS[0])
+    assert (doc._.topic_renamed, doc._.textshot) == (expected, None)
+    assert [d._.topic_renamed for d in nlp.pipe(TEXTS[:1] * 4, n_process=2)] == [expected] * 4
+    nlp.to_disk(tmp_path / "nlp")
+    assert spacy.load(tmp_path / "nlp")(TEXTS[0])._.topic_renamed == expected
+    nlp.rename_pipe("topic_renamed", "textshot")
+    assert nlp(TEXTS[0])._.textshot == expected
+
+
+def test_a_component_of_two_pipelines_answers_under_the_name_in_each(folder):
+    first, second = pipeline(folder, name="mine"), spacy.blank("en")
+    expected = first(TEXTS[0])._.mine
+    second.add_pipe("mine", source=first, name="taken_over")
+    doc = second(TEXTS[0])
+    assert (doc._.taken_over, doc._.mine) == (expected, None)
+    second.rename_pipe("taken_over", "renamed_there")
+    assert second(TEXTS[0])._.renamed_there == expected
+    assert first(TEXTS[0])._.mine == expected
+
+
+@pytest.mark.parametrize("text", ["my parcel is not here ", "quartz", ""])
+def test_the_answer_for_a_document_goes_where_the_document_goes(folder, text):
+    import srsly
+
+    doc = pipeline(folder)(text)
+    answer = doc._.textshot
+    assert answer is not None
+    vocab = spacy.blank("en").vocab
+    assert doc.copy()._.textshot == answer
+    assert Doc(vocab).from_bytes(doc.to_bytes())._.textshot == answer
+    data = srsly.json_loads(srsly.json_dumps(doc.to_json(underscore=["textshot"])))
+    assert data["_"]["textshot"]["label"] == answer.label
+    from_json = Doc(vocab).from_json(data)
+    assert from_json._.textshot.label == answer.label
+    assert from_json._.textshot.score == pytest.approx(answer.score)
+    assert [m.key for m in from_json._.textshot.matches] == [m.key for m in answer.matches]
+    assert Doc(vocab).from_bytes(from_json.to_bytes())._.textshot == from_json._.textshot
+    assert Doc(vocab).from_json(doc.to_json(underscore=["textshot"]))._.textshot == answer
+
+
+@pytest.mark.filterwarnings("error")
+def test_joined_documents_keep_their_answers_as_spans(folder):
+    docs = list(pipeline(folder).pipe(TEXTS[:2]))
+    joined = Doc.from_docs(docs)
+    bounds = [(0, len(docs[0])), (len(docs[0]), len(joined))]
+    assert [joined[a:b]._.textshot for a, b in bounds] == [doc._.textshot for doc in docs]
+    assert joined._.textshot is None
+
+
+def test_the_only_sentence_does_not_answer_for_its_document(folder):
+    doc = pipeline(folder, "sentencizer", scope="sentences")("My parcel is late.")
+    assert doc[:]._.textshot.label == "late parcel"
+    assert doc._.textshot is None
+
+
 def test_the_garbage_collector_lets_go_of_what_is_stored(folder):
     doc = pipeline(folder)(TEXTS[0])
     for _ in range(3):  # each finds out of one more level that it holds numbers and texts alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,12 +11,14 @@ from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self
+from weakref import WeakSet
 
 import numpy as np
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import minibatch, raise_error
+from spacy.vocab import Vocab
 
 from textshot.encoders import Encoder
 from textshot.engine import Engine
@@ -77,7 +80,9 @@ def make(
         cats: Whether to fill `doc.cats` with the score of every category: of the document, or of
             the sentence with the highest score.
     """
-    return Textshot(name, Settings(index, encoder, scope, threshold, k, cats))  # type: ignore[arg-type]
+    made = Textshot(name, Settings(index, encoder, scope, threshold, k, cats))  # type: ignore[arg-type]
+    made.pipelines.add(nlp)
+    return made
 
 
 class Textshot:
@@ -90,10 +95,38 @@ class Textshot:
 
     def __init__(self, name: str, settings: Settings) -> None:
         """Take settings; `make` is what spaCy calls."""
-        self.name, self.settings = name, settings
+        self.settings = settings
+        self.pipelines: WeakSet[Language] = WeakSet()
+        self._name = name
         self._engine: Engine | None = None
         self._on_error: Callable[..., Any] = raise_error
         PredictionExtension.register(name)
+
+    @property
+    def name(self) -> str:
+        """The name of the component; of one that several pipelines share, that of the last one."""
+        return self._names()[-1]
+
+    @name.setter
+    def name(self, name: str) -> None:
+        # spaCy tells a component its name when another pipeline takes it over, and not which
+        # pipeline; `rename_pipe` tells it nothing. So it looks itself up in them.
+        self._name = name
+        for value in gc.get_objects():
+            if issubclass(type(value), Language):
+                self.pipelines.add(value)
+        PredictionExtension.register(name)
+
+    def _names(self, vocab: Vocab | None = None) -> list[str]:
+        """Return its names, in the pipelines that share a vocabulary or in all of them."""
+        names = [
+            name
+            for nlp in self.pipelines
+            if vocab is None or nlp.vocab is vocab
+            for name, component in nlp.components
+            if component is self
+        ]
+        return sorted(set(names), key=lambda name: name == self._name) or [self._name]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -159,8 +192,10 @@ class Textshot:
             options: dict[str, Any] = {"threshold": settings.threshold, "blank": blank[chunk]}
             classified = engine.classify_vectors(vectors[chunk], settings.k, **options)
             predictions += map(to_tuple, classified)
-        for _, part, row in parts:
-            store(part, self.name, predictions[row])
+        for name in self._names(docs[0].vocab):
+            PredictionExtension.register(name)
+            for _, part, row in parts:
+                store(part, name, predictions[row])
         if settings.cats and engine.index.labels:
             scores = engine.score_vectors(vectors)
             for doc, group in groupby(parts, itemgetter(0)):

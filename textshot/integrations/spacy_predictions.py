@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ from spacy.tokens import Doc, Span
 
 from textshot.errors import InvalidTextsError
 from textshot.types import Key, KeyKind, Match, Prediction
+
+_WHOLE = "doc"
+"""The end of the values of a document, which may have the bounds of its only sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,43 @@ class PredictionExtension:
                         ' under another name: nlp.add_pipe("textshot", name="topic", ...)'
                     )
             else:
-                kind.set_extension(name, getter=cls(name))
+                extension = cls(name)
+                kind.set_extension(name, getter=extension, setter=extension.set)
 
     def __call__(self, part: Doc | Span) -> Prediction | None:
         """Return the prediction of a document or a span."""
-        values = part.doc.user_data.get(_key(part, self.name))
+        data = part.doc.user_data
+        if isinstance(part, Span):
+            values = data.get(_key(self.name, part.start_char, part.end_char))
+        else:
+            values = data.get(_key(self.name))
+            if values is None and len(part):
+                values = data.get(_whole_key(part, self.name))
+                # Or it is the answer for the only sentence.
+                values = values if values is not None and values[-1] == _WHOLE else None
         return None if values is None else _from_tuple(values)
+
+    def set(self, part: Doc | Span, value: Any) -> None:
+        """Store a prediction, also one that comes out of JSON, as `Doc.from_json` does."""
+        if isinstance(value, Mapping):
+            value = _from_mapping(value)
+        values = to_tuple(value) if isinstance(value, Prediction) else value
+        at = (part.start_char, part.end_char) if isinstance(part, Span) else ()
+        part.doc.user_data[_key(self.name, *at)] = values
 
 
 def store(part: Doc | Span, name: str, values: tuple[Any, ...]) -> None:
-    """Store what `to_tuple` returned, for a document or a span and a component."""
-    part.doc.user_data[_key(part, name)] = values
+    """Store what `to_tuple` returned, for a document or a span and a component.
+
+    That of a document is stored as the one of its only span, which `Doc.from_docs` keeps.
+    """
+    if isinstance(part, Span):
+        key = _key(name, part.start_char, part.end_char)
+    elif len(part):
+        key, values = _whole_key(part, name), (*values, _WHOLE)
+    else:
+        key = _key(name)
+    part.doc.user_data[key] = values
 
 
 def to_tuple(prediction: Prediction) -> tuple[Any, ...]:
@@ -66,7 +95,7 @@ def to_tuple(prediction: Prediction) -> tuple[Any, ...]:
 
 def _from_tuple(values: Sequence[Any]) -> Prediction:
     """Undo `to_tuple`; a Doc that was serialised holds lists."""
-    label, score, probability, margin, threshold, matches = values
+    label, score, probability, margin, threshold, matches = values[:6]
     return Prediction(
         label=label,
         labels=() if label is None else (label,),
@@ -80,8 +109,20 @@ def _from_tuple(values: Sequence[Any]) -> Prediction:
     )
 
 
-def _key(part: Doc | Span, name: str) -> Any:
+def _from_mapping(data: Mapping[str, Any]) -> Prediction:
+    """Undo `Prediction.to_dict`."""
+    names = ("label", "score", "probability", "margin", "threshold")
+    fields = ("kind", "text", "source", "written")
+    matches = [
+        (m["label"], m["score"], *(m["key"][field] for field in fields)) for m in data["matches"]
+    ]
+    return _from_tuple([*(data[name] for name in names), matches])
+
+
+def _key(name: str, start: int | None = None, end: int | None = None) -> Any:
     """Return spaCy's key of an extension's value: Span.as_doc and Doc.from_docs copy it."""
-    if isinstance(part, Doc):
-        return ("._.", name, None, None)
-    return ("._.", name, part.start_char, part.end_char)
+    return ("._.", name, start, end)
+
+
+def _whole_key(doc: Doc, name: str) -> Any:
+    return _key(name, 0, doc[-1].idx + len(doc[-1]))
