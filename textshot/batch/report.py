@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from textshot.batch.tally import Tally
 from textshot.batch.worker import Worker
 from textshot.encoders import TruncationStats
 from textshot.io import Format, open_table, text_column
+from textshot.io.batches import most_rejected
 from textshot.types import UNKNOWN, Adaptation
 
 
@@ -84,13 +84,11 @@ class Report:
 
     def describe_rejects(self) -> str | None:
         """Return why most rows were rejected: the options are wrong then. None: most were not."""
-        if self.rejects_path is None or self.rejected <= self.written:
+        if self.rejects_path is None:
             return None
         with open_table(self.rejects_path, format=Format.CSV) as table:
-            reasons = Counter(text_column(next(table.batches()).data, ["reason"]))
-        [(reason, _)] = reasons.most_common(1)
-        rows = f"{self.rejected:,} of {self.read:,} rows were rejected"
-        return f"{rows}, most often because: {reason}"
+            reasons = text_column(next(table.batches()).data, ["reason"])
+        return most_rejected(reasons, self.rejected, self.written)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON: the same for the same run, however often it stopped."""

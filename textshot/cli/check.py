@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, tables
 from textshot.cli.classify import prediction_json
 from textshot.cli.output import (
     categories_text,
@@ -99,7 +99,7 @@ def _diagnostics(engine: Engine, path: str, table: TableOptions) -> list[Finding
     from textshot.batch.diagnostics import diagnose_texts
 
     with progress("reading texts") as on_progress:
-        texts = options.read_texts(path, table)
+        texts = tables.read_texts(path, table)
         tally, findings = diagnose_texts(engine, texts, on_progress=on_progress)
     note_truncation(tally.truncation_stats)
     return findings
@@ -171,7 +171,7 @@ def suggest(
             f"{output} exists, perhaps with labels in it. Name another file, or move it"
         )
     engine = engine_options.load(index_path)
-    texts = options.read_texts(unlabelled_path, table)
+    texts = tables.read_texts(unlabelled_path, table)
     picked = engine.suggest(texts, n_texts or max(1, len(engine.index)), seed=seed)
     note_truncation(engine.truncation_stats(picked))
     answers = list(zip(picked, engine.classify(picked, 3), strict=True))
@@ -267,7 +267,7 @@ def map_(
     check_page(output)
     # The vectors of categories are stored: without texts no encoder is needed.
     engine = engine_options.load(index_path, lazy=texts_path is None)
-    texts = options.read_texts(texts_path, table) if texts_path is not None else ()
+    texts = tables.read_texts(texts_path, table) if texts_path is not None else ()
     note("computing the layout; with thousands of texts this takes half a minute")
     page = index_map(engine, texts, index=index_path, source=texts_path or "", seed=seed)
     write_page(output, page)

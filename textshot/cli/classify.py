@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, tables
 from textshot.cli.output import counted, note, note_truncation, print_json, print_table
 from textshot.types import UNKNOWN
 
@@ -59,10 +59,10 @@ def classify(
     if texts and path is not None:
         raise click.UsageError("give texts as arguments or with --file, not both")
     engine = engine_options.load(index_path)
-    source = iter(texts) if texts else options.read_texts(path or "-", table)
+    source = iter(texts) if texts else tables.read_texts(path or "-", table)
     rows: list[tuple[str, ...]] = []
     stats = TruncationStats()
-    while part := list(islice(source, options.STDIN_ROWS)):
+    while part := list(islice(source, tables.STDIN_ROWS)):
         stats += engine.truncation_stats(part)
         predictions = engine.classify(part, k, threshold=threshold)
         for text, prediction in zip(part, predictions, strict=True):
@@ -133,7 +133,7 @@ def explain(
         raise click.UsageError("no text. Give texts as arguments, or pipe them in")
     engine = engine_options.load(index_path)
     stats = TruncationStats()
-    for i, text in enumerate(texts or options.read_texts("-")):
+    for i, text in enumerate(texts or tables.read_texts("-")):
         stats += engine.truncation_stats([text])
         explanation = engine.explain(text, k, threshold=threshold)
         if explanation.n_left:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, tables
 from textshot.cli.output import note, print_json
 
 
@@ -57,7 +57,7 @@ def distill(
         raise EncoderError(
             f"the encoder {loaded.name!r} cannot be distilled. Take a sentence-transformers one"
         )
-    texts = sample_texts(options.read_texts(texts_path, skip_empty=True)) if texts_path else []
+    texts = sample_texts(tables.read_texts(texts_path, skip_empty=True)) if texts_path else []
     if texts_path and not texts:
         raise EncoderError(f"{texts_path} has no text to fit the encoder to")
     n_tokens, dim = distill_encoder(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, tables
 from textshot.cli.output import (
     check_page,
     counted,
@@ -88,7 +88,7 @@ def evaluate(
     check_page(report_path)
     if adapt and learned == "hold out":
         raise click.UsageError("--holdout changes the index for each text; leave out --adapt")
-    data = options.read_labelled_texts(labelled_path, table)
+    data = tables.read_labelled_texts(labelled_path, table)
     engine = engine_options.load(index_path)
     before = engine.decision.threshold if threshold == "auto" else None
     if adapt:
@@ -214,7 +214,7 @@ def tune(
     else:
         from textshot.evaluation import evaluate
 
-        data = options.read_labelled_texts(labelled_path, table)
+        data = tables.read_labelled_texts(labelled_path, table)
         is_new = ~engine.has_learned(data.texts, calibrated=False)
         texts, truths = list(compress(data.texts, is_new)), list(compress(data.truths, is_new))
         if n_learned := len(data.texts) - len(texts):

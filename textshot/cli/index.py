@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot.cli import options, reindexing
+from textshot.cli import options, reindexing, tables
 from textshot.cli.info import index_facts, keys_text, network_text
 from textshot.cli.output import (
     categories_text,
@@ -158,7 +158,7 @@ def _add_out_of_scope(engine: Engine, examples: Sequence[Example]) -> None:
 
 
 def _texts(path: str | None) -> Sequence[str]:
-    return list(options.read_texts(path, skip_empty=True)) if path else []
+    return list(tables.read_texts(path, skip_empty=True)) if path else []
 
 
 def _read_categories(
@@ -167,7 +167,7 @@ def _read_categories(
     """Read categories; refuse what cannot be meant, and warn of what may not be."""
     from textshot.io.categories import read_category_table
 
-    options.need_format(path, table.format)
+    tables.need_format(path, table.format)
     categories, out_of_scope = read_category_table(path, table)
     if len(categories) == 1 and threshold == "auto":
         raise click.ClickException(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,19 +11,14 @@ import click
 
 from textshot.cli import option_types
 from textshot.cli.option_types import FORMATS, rate, split_names
-from textshot.cli.output import warn_rejects
 from textshot.types import Threshold
 
 if TYPE_CHECKING:
     from textshot.encoders import Encoder
     from textshot.engine import Engine
     from textshot.io import Format, TableOptions
-    from textshot.io.categories import LabelledTexts
 
 _Command = Callable[..., Any]
-
-STDIN_ROWS = 256
-"""A command answers that many rows of a pipe at a time."""
 
 NETWORK_NAMES = ("matching", "prototypical", "siamese", "memory", "linear")
 """The names in `textshot.networks.NETWORKS`, repeated because a help page loads no NumPy."""
@@ -236,41 +231,6 @@ def threshold_options(function: _Command, auto: str = "the threshold of the inde
         return function(*args, threshold=None if no_unknown else threshold, **others)
 
     return command
-
-
-def need_format(path: str, format: Format | None) -> None:
-    """Require --format for stdin, which has no extension."""
-    if path == "-" and format is None:
-        raise click.UsageError("name the format of stdin: --format csv, tsv, jsonl or txt")
-
-
-def read_labelled_texts(path: str, table: TableOptions) -> LabelledTexts:
-    """Read texts with their true labels, and warn of each row that cannot be used."""
-    from textshot.io.categories import read_labelled_texts as read
-
-    need_format(path, table.format)
-    data = read(path, table)
-    warn_rejects(data.rejects)
-    return data
-
-
-def read_texts(
-    path: str, table: TableOptions | None = None, *, skip_empty: bool = False
-) -> Iterator[str]:
-    """Yield the texts of a table, and warn of each row that cannot be used."""
-    from textshot.io import TableOptions, rejected, text_column
-    from textshot.io.categories import text_columns_of
-
-    options = table or TableOptions()
-    with options.open(path, batch_rows=STDIN_ROWS) as opened:
-        columns = text_columns_of(opened, options.text_columns)
-        for batch in opened.batches(columns):
-            warn_rejects(batch.rejects)
-            for text, line in zip(text_column(batch.data, columns), batch.lines, strict=True):
-                if text.strip() or not skip_empty:
-                    yield text
-                else:
-                    warn_rejects([rejected(opened.source, line, "the text is empty", text)])
 
 
 def cached(encoder: Encoder) -> Encoder:

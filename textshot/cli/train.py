@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, tables
 from textshot.cli.output import note, print_json, warn
 from textshot.cli.progress import progress
 from textshot.errors import InvalidTextsError
@@ -160,7 +160,7 @@ def _read_splits(
     from textshot.training.corpus import Splits, join, split_lists
 
     for path in history:
-        options.need_format(path, table.format)
+        tables.need_format(path, table.format)
     lists = split_lists(read_split(split_path)) if split_path else None
     paths = list(dict.fromkeys(history))
     domains = [(p, _read_domain(p, lists, len(paths) == 1, config, table)) for p in paths]
@@ -175,6 +175,7 @@ def _read_domain(
     config: TrainConfig,
     table: TableOptions,
 ) -> Splits:
+    from textshot.io.batches import check_rejected
     from textshot.io.categories import read_training_rows
     from textshot.training.corpus import split_categories
     from textshot.training.corpus_preparation import prepare_corpus
@@ -183,6 +184,7 @@ def _read_domain(
     history = read_training_rows(path, table)
     for reject in history.rejects:
         warn(f"{reject.source}:{reject.line}: {reject.reason}; left out")
+    check_rejected(history.rejects, len(history.rows), path)
     try:
         corpus, report = prepare_corpus(
             history.rows, descriptions=history.descriptions, min_texts=config.texts_needed

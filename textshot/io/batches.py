@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -110,6 +111,35 @@ def reject_no_text(batch: Batch, columns: Iterable[str], source: str) -> Batch:
         for i, reason in batch.problems.get(name, {}).items():
             reasons.setdefault(i, reason)
     return move_to_rejects(batch, reasons, source)
+
+
+def check_rejected(rejects: Iterable[Reject], n_used: int, source: str) -> None:
+    """Refuse a table if most of its rows were rejected.
+
+    Raises:
+        TableError: The most frequent reason.
+    """
+    reasons = [reject.reason for reject in rejects]
+    problem = most_rejected(reasons, len(reasons), n_used)
+    if problem is not None:
+        raise TableError(f"{source}: {problem}")
+
+
+def most_rejected(reasons: Iterable[str], n_rejected: int, n_used: int) -> str | None:
+    """Return why most rows were rejected, such as a wrong encoding; None: most were not.
+
+    Args:
+        reasons: Why rows were rejected; of all, or of the first ones.
+        n_rejected: The number of rejected rows.
+        n_used: The number of all others.
+    """
+    if n_rejected <= n_used:
+        return None
+    [(reason, _)] = Counter(reasons).most_common(1)
+    return (
+        f"{n_rejected:,} of {n_rejected + n_used:,} rows were rejected, most often because:"
+        f" {reason}"
+    )
 
 
 def limit_rows(batch_rows: int, n_columns: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.io import Reject, TableOptions
-from textshot.io.batches import rejected
+from textshot.io.batches import check_rejected, rejected
 from textshot.io.categories import read_labelled_texts
 from textshot.io.table import DEFAULTS
 from textshot.types import Category, category_dict
@@ -81,6 +81,7 @@ def from_setfit(
     with options.open(path) as table:
         label = LABEL_TEXT if LABEL_TEXT in table.columns and label_names is None else "label"
     data = read_labelled_texts(path, replace(options, text_columns=["text"], label_column=label))
+    check_rejected(data.rejects, len(data.texts), str(path))
     texts: dict[str, list[str]] = {}
     for name, text, line in zip(data.cells, data.texts, data.lines, strict=True):
         if not name.strip():
