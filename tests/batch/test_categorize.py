@@ -193,8 +193,8 @@ def test_cells_that_a_spreadsheet_would_run_are_escaped_unless_switched_off(engi
     Path("in.csv").write_text('id,text\n=1+1,my money\n-5,"@cmd my parcel"\n')
     categorize(engine, "in.csv", "out.csv", rejects="bad.csv")
     assert [row[:2] for row in csv.reader(Path("out.csv").read_text().splitlines())][1:] == [
-        ["'=1+1", "my money"],
-        ["-5", "'@cmd my parcel"],
+        ["' =1+1", "my money"],
+        ["-5", "' @cmd my parcel"],
     ]
     categorize(engine, "in.csv", "plain.csv", rejects="bad.csv", escape=False)
     assert rows("plain.csv")[1][0] == "=1+1"
@@ -210,7 +210,8 @@ def test_a_category_that_looks_like_a_formula_is_escaped_too(compass):
     )
     Path("in.txt").write_text("0\n")
     categorize(engine, "in.txt", "out.csv", rejects="bad.csv")
-    assert rows("out.csv")[1][1] == "'=HYPERLINK()"
+    assert "\n0,' =HYPERLINK()," in Path("out.csv").read_text()
+    assert rows("out.csv")[1][1] == "=HYPERLINK()"
 
 
 def test_encodings_can_be_said(engine):

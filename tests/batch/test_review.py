@@ -169,7 +169,7 @@ def test_the_sheet_has_a_list_to_choose_from_and_nothing_in_it_is_run(engine):
     engine.add([Category("=1+1", examples=["two"])])
     Path("in.csv").write_text("text\n=cmd()\n+1 two\n@x\nmy parcel\n007\n")
     categorize(engine, "in.csv", "out.csv", review="review.xlsx")
-    assert "'=cmd()" in Path("out.csv").read_text()
+    assert "' =cmd()" in Path("out.csv").read_text()
     workbook = openpyxl.load_workbook("review.xlsx")
     sheet, hidden = workbook.worksheets
     assert (sheet.freeze_panes, hidden.sheet_state) == ("A2", "hidden")

@@ -54,7 +54,7 @@ def fill_in(path):
         with Path(path).open(newline="") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
-            row["label"] = SAID.get(row["text"].removeprefix("'"), "")
+            row["label"] = SAID.get(row["text"].removeprefix("' "), "")
         with Path(path).open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
@@ -94,7 +94,7 @@ def test_a_review_goes_there_and_back(run, categories, inbox, review):
     run("categorize", "made", inbox, "-o", "two.csv")
     after = answers("two.csv")
     assert after["when is the courier open"] == "late parcel"
-    assert after["'=money()"] == "refund request"
+    assert after["' =money()"] == "refund request"
     changed = [text for text in before if after[text] != before[text]]
     assert "when is the courier open" in changed
 

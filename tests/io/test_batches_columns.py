@@ -102,7 +102,7 @@ def test_rejects_are_written_where_they_can_be_mended(tmp_path, read):
     assert rejects.path == tmp_path / "r.csv"
     assert (tmp_path / "r.csv").read_text() == (
         'source,line,reason,row\nin.csv,3,has 1 field,"[""a""]"\n'
-        'in.csv,5,is bad,\'=1+1\nb,6,x,"a\nb"\n'
+        'in.csv,5,is bad,\' =1+1\nb,6,x,"a\nb"\n'
     )
 
 

@@ -48,12 +48,13 @@ def test_rows_of_another_width_are_rejected_with_both_numbers(read_bytes):
     assert found.rejects[0].source.endswith("a.csv")
 
 
-def test_an_unclosed_quote_is_rejected_where_it_began(read_bytes):
+def test_an_unclosed_quote_costs_the_row_where_it_began(read_bytes):
     found = read_bytes("a.csv", b'a,b\n1,2\n3,"open\n5,6\n7,8\n')
-    assert found.rows == [("1", "2")]
+    assert found.rows == [("1", "2"), ("5", "6"), ("7", "8")]
+    assert found.lines == [2, 4, 5]
     [reject] = found.rejects
     assert reject.line == 3
-    assert "never closed (lines 3 to 5 were taken for it)" in reject.reason
+    assert "never closed. Close it" in reject.reason
     assert reject.row == '3,"open\n'
 
 

@@ -31,14 +31,14 @@ HARMLESS = ["", "a=1", "'=1", " =1", "a@b.c", "-5", "+3.2e4", "-.5", "-5.", "+0"
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
-def test_cells_that_would_run_get_an_apostrophe(tmp_path, write, name):
+def test_cells_that_would_run_get_an_apostrophe_and_a_blank(tmp_path, write, name):
     path = write(tmp_path / name, {"=head": PAYLOADS, "n": [-1] * len(PAYLOADS)})
     import csv
 
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file, delimiter="," if name == "a.csv" else "\t"))
-    assert rows[0] == ["'=head", "n"]
-    assert rows[1:] == [[f"'{payload}", "-1"] for payload in PAYLOADS]
+    assert rows[0] == ["' =head", "n"]
+    assert rows[1:] == [[f"' {payload}", "-1"] for payload in PAYLOADS]
 
 
 def test_numbers_and_ordinary_texts_stay(tmp_path, write, read):

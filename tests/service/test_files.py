@@ -79,6 +79,7 @@ def test_a_file_can_be_sent_in_any_format(folder: Path):
         assert '"food"' in answer.text
 
 
+@pytest.mark.filterwarnings("ignore::textshot.errors.TableWarning")
 def test_options_are_those_of_the_command(folder: Path):
     data = b"subject;message\nhello;bread and soup\n"
 

@@ -93,6 +93,7 @@ def _run(
         _make_folders(output, stack)
         stack.enter_context(locked(output.run, path))
         plan = make_plan(sources, options.table)
+        output.dialect = plan.dialect
         _check_rejects(output, plan)
         worker = _make_worker(engine, plan, options, output.run)
         log = RunLog(output.run, identity_of(worker, plan, options))

@@ -37,7 +37,8 @@ class JobOptions:
         sheet: sheet of a workbook, by its name or its number from 1; None: the first visible one.
         header_row: row of a sheet, or line of CSV, with the names of the columns; None: the first
             that is not empty.
-        escape: put an apostrophe before CSV and TSV cells that a spreadsheet would execute.
+        escape: put an apostrophe and a blank before CSV and TSV cells that a spreadsheet would
+            execute; reading removes them.
         metadata: columns of the table of categories to add to each row.
         adapt: adapt category prototypes to the input before classifying (`Engine.adapted`). Files
             are read twice; of a pipe the first 5,000 texts are used.

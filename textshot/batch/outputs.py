@@ -7,6 +7,7 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from textshot.batch.options import JobOptions
 from textshot.batch.run_log import RUN, Key
 from textshot.errors import TableError
 from textshot.io import Format, Reject, RejectsFile, Writer, files, open_writer
+from textshot.io.dialect import Dialect
 from textshot.io.files import is_url, open_output, remove_temporary
 from textshot.io.parquet import read_arrow, write_arrow
 from textshot.io.writer import output_format
@@ -38,6 +40,7 @@ class Output(ABC):
         rejects: file of the invalid rows.
         folder: folder of the parts on this machine; None: they are at a URL.
         format: of the output; None: by file extension.
+        dialect: how to write CSV and TSV; None: as usual. Set when the input is known.
         replaces: whether the output of another run is replaced at once, so that nobody sees a
             mixture of two.
     """
@@ -45,6 +48,7 @@ class Output(ABC):
     replaces: bool
     format: Format | None
     folder: Path | None
+    dialect: Dialect | None = None
 
     def __init__(self, path: str, run: Path, rejects: Path, *, escape: bool) -> None:
         self.path, self.run, self.rejects, self.escape = path, run, rejects, escape
@@ -94,7 +98,7 @@ class Output(ABC):
 
     def close_rejects(self, keys: Iterable[Key]) -> int:
         """Write the file of all rejects; return how many there are."""
-        with RejectsFile(self.rejects) as file:
+        with RejectsFile(self.rejects, self.dialect) as file:
             for path in map(self._rejects_of, keys):
                 if path.exists():
                     file.write(*(Reject(*reject) for reject in json.loads(path.read_bytes())))
@@ -126,8 +130,8 @@ class Output(ABC):
         self.finish()
 
     def _open(self, path: str, schema: pa.Schema, fingerprint: str) -> Writer:
-        metadata = {RUN_METADATA: fingerprint}
-        return open_writer(path, schema, format=self.format, escape=self.escape, metadata=metadata)
+        write = partial(open_writer, format=self.format, escape=self.escape, dialect=self.dialect)
+        return write(path, schema, metadata={RUN_METADATA: fingerprint})
 
     def _rejects_of(self, key: Key) -> Path:
         return self.run / "rejects" / f"{_name(key)}.json"

@@ -13,6 +13,7 @@ from textshot.batch.inputs import Source
 from textshot.errors import TableError
 from textshot.io import Format, Table, TableOptions
 from textshot.io.categories import text_columns_of
+from textshot.io.dialect import Dialect
 from textshot.io.table import DEFAULTS
 from textshot.io.values import cell_texts, is_json
 
@@ -34,6 +35,7 @@ class Plan:
         text_columns: the columns that hold the text.
         failed: the number of each file that cannot be read, and why.
         options: how to read the files.
+        dialect: how all files are written, if they are CSV or TSV and share one; None: they do not.
     """
 
     sources: tuple[Source, ...]
@@ -41,6 +43,7 @@ class Plan:
     text_columns: tuple[str, ...]
     failed: dict[int, str]
     options: TableOptions = DEFAULTS
+    dialect: Dialect | None = None
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
@@ -100,7 +103,8 @@ def make_plan(sources: Sequence[Source], options: TableOptions = DEFAULTS) -> Pl
     import pyarrow as pa
 
     fields: dict[str, pa.Field] = {}
-    names, failed = tuple(options.text_columns), dict[int, str]()
+    names, dialects = tuple(options.text_columns), set[Dialect | None]()
+    failed: dict[int, str] = {}
     for file, source in enumerate(sources):
         try:
             with replace(options, format=source.format).open(source.path) as table:
@@ -108,6 +112,7 @@ def make_plan(sources: Sequence[Source], options: TableOptions = DEFAULTS) -> Pl
                 if len(sources) > 1:
                     _check_compatible(table, own_names, names if fields else own_names)
                 names = own_names
+                dialects.add(table.dialect)
                 for field in table.schema:
                     fields[field.name] = _common_field(fields.get(field.name, field), field)
         except TableError as error:
@@ -118,7 +123,9 @@ def make_plan(sources: Sequence[Source], options: TableOptions = DEFAULTS) -> Pl
     for source in sources:
         for name in source.partition:
             fields.setdefault(name, pa.field(name, pa.string()))
-    return Plan(tuple(sources), pa.schema(list(fields.values())), names, failed, options)
+    schema, dialect = pa.schema(list(fields.values())), dialects.pop()
+    common = None if dialects else dialect
+    return Plan(tuple(sources), schema, names, failed, options, common)
 
 
 def _check_compatible(table: Table, own_names: Sequence[str], names: Sequence[str]) -> None:

@@ -17,11 +17,9 @@ from textshot.batch.tally import CLOSE_MARGIN
 from textshot.batch.worker import Worker
 from textshot.errors import TableError
 from textshot.io import STDIO, Format, open_table, text_column
-from textshot.io.delimited import unescaped
 from textshot.io.excel_review import open_review
 from textshot.io.excel_writer import MAX_CELL_CHARS
 from textshot.io.formats import format_of
-from textshot.io.values import cell_texts
 from textshot.types import UNKNOWN
 
 if TYPE_CHECKING:
@@ -160,15 +158,13 @@ def _review_table(rows: Sequence[ReviewRow], worker: Worker) -> pa.RecordBatch:
 def _output_rows(
     output: Output, columns: Sequence[str], worker: Worker, options: JobOptions
 ) -> Iterator[ReviewRow]:
-    """Read a finished output; `columns` are its names before any was escaped."""
+    """Read a finished output with its columns."""
     thresholds = _thresholds(worker)
     for path in output.files():
         with open_table(path, format=options.output_format, columns=columns) as table:
-            is_escaped = options.escape and table.format in (Format.CSV, Format.TSV)
             for batch in table.batches():
-                # By position: a name may be escaped too.
                 cells = {
-                    name: _cells(batch.data, columns.index(name), is_escaped=is_escaped)
+                    name: text_column(batch.data, [name])
                     for name in [*worker.text_columns, *worker.names.values()]
                 }
                 names = worker.names
@@ -193,11 +189,6 @@ def _output_rows(
                         source=table.source,
                         line=line,
                     )
-
-
-def _cells(data: pa.RecordBatch, i: int, *, is_escaped: bool) -> list[str]:
-    cells = [value or "" for value in cell_texts(data.column(i), data.schema.field(i))]
-    return unescaped(cells) if is_escaped else cells
 
 
 def _thresholds(worker: Worker) -> dict[str, float]:

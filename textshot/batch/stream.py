@@ -94,9 +94,15 @@ def _write(
     tally, columns = Tally(), worker.text_columns
     with (
         open_writer(
-            output, worker.schema(table.schema), format=options.output_format, escape=options.escape
+            output,
+            worker.schema(table.schema),
+            format=options.output_format,
+            escape=options.escape,
+            dialect=table.dialect,
         ) as writer,
-        RejectsFile(rejects) as rejects_file,  # closed first: no output without its rejects
+        RejectsFile(
+            rejects, table.dialect
+        ) as rejects_file,  # closed first: no output without its rejects
     ):
         for batch in options.rows.selected(batches):
             valid = reject_blank(batch, columns, table.source)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, tables
 from textshot.cli.categorize_output import (
     check_rejected,
     format_counts,
@@ -50,7 +50,7 @@ STDOUT = "-"
 @click.option(
     "--no-escape",
     is_flag=True,
-    help="Do not put an apostrophe before CSV cells that a spreadsheet would execute (=1+1).",
+    help="Do not escape CSV cells that a spreadsheet would execute (=1+1, written ' =1+1).",
 )
 @click.option(
     "--rejects",
@@ -149,7 +149,7 @@ def categorize(
     from textshot.batch import JobOptions, estimate
 
     for path in inputs:
-        options.need_format(path, fields["input_format"])
+        tables.need_format(path, fields["input_format"])
     if fields["ray_address"] is not None and fields["runner"] != "ray":
         raise click.UsageError("--ray-address needs --runner ray")
     engine = engine_options.load(index_path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from textshot.cli import options
+from textshot.cli import options, tables
 from textshot.cli.output import counted, note, print_json, print_saved, print_table, warn
 from textshot.errors import InvalidCategoriesError
 from textshot.types import UNKNOWN, parse_truth
@@ -133,10 +133,10 @@ def _read_corrections(
     engine: Engine, path: str, table: TableOptions
 ) -> tuple[list[tuple[str, str]], int, int]:
     """Return texts with labels, and how many rows were skipped and rejected."""
-    data = options.read_labelled_texts(path, table)
+    data = tables.read_labelled_texts(path, table)
     source, n_rejected = "<stdin>" if path == "-" else path, len(data.rejects)
     pairs: list[tuple[str, str]] = []
-    texts, names = _corrections(data, path, table)
+    texts, names = _corrections(data)
     for text, name, line in zip(texts, names, data.lines, strict=True):
         try:
             if name is not None and name != UNKNOWN:
@@ -149,18 +149,11 @@ def _read_corrections(
     return pairs, names.count(None), n_rejected
 
 
-def _corrections(
-    data: LabelledTexts, path: str, table: TableOptions
-) -> tuple[Sequence[str], Sequence[str | None]]:
+def _corrections(data: LabelledTexts) -> tuple[Sequence[str], Sequence[str | None]]:
     """Return texts and labels; only in a review did a person write "unknown"."""
     from textshot.batch.review import is_review
-    from textshot.io import Format
-    from textshot.io.delimited import unescaped
-    from textshot.io.formats import format_of
 
     if not is_review(data.columns):
         return data.texts, data.truths
-    texts, cells = data.texts, data.cells
-    if format_of(path, table.format, stdio=Format.TEXT) in (Format.CSV, Format.TSV):
-        texts, cells = unescaped(texts), unescaped(cells)
-    return texts, [parse_truth(cell) or (UNKNOWN if cell.strip() else None) for cell in cells]
+    labels = [parse_truth(cell) or (UNKNOWN if cell.strip() else None) for cell in data.cells]
+    return data.texts, labels

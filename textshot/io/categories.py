@@ -13,9 +13,12 @@ from textshot.io.category_rows import (
     CategoryRows,
     CategoryTable,
 )
+from textshot.io.dialect import looks_like_text
 from textshot.io.formats import Format
 from textshot.io.table import DEFAULTS, Table, TableOptions, open_table
 from textshot.types import UNKNOWN, Category, clean_name, parse_truth
+
+_MAX_SHOWN_NAME = 60
 
 LABEL, TEXT, DESCRIPTION, PART = "label", "text", "description", "part"
 
@@ -185,6 +188,8 @@ def text_columns_of(
         columns = others
         if len(table.columns) == 1 and others != [TEXT]:
             _refuse_title(table, TEXT)
+        if beside is None:
+            _refuse_text_as_name(table, others[0])
     elif not names:
         columns = [_find_column(table, others, None, TEXT)]
     else:  # one column, spelt in two ways, counts once
@@ -192,6 +197,18 @@ def text_columns_of(
     for name in columns:
         check_is_text(table.schema.field(name), table.source)
     return columns
+
+
+def _refuse_text_as_name(table: Table, name: str) -> None:
+    """Refuse a guess that the first row is a header if it looks like a text itself."""
+    if table.format in (Format.CSV, Format.TSV, Format.EXCEL) and looks_like_text(name):
+        shown = name if len(name) <= _MAX_SHOWN_NAME else f"{name[:_MAX_SHOWN_NAME]}…"
+        raise TableError(
+            f"{table.source}: the only column is called {shown!r}, which looks like a text. If the"
+            " header is missing, write one into the first row, such as text; if columns are not"
+            " separated as they should be, name the separator in a line before the header, such as"
+            " sep=; and if this is the header, confirm it with --text-column"
+        )
 
 
 def _label_column(table: Table, name: str | None = None, default: str = LABEL) -> str:

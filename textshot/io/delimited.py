@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
 
-from textshot.errors import TableError
 from textshot.io import batches
-from textshot.io.batches import Batch, Reading, checked_names, limit_rows, record_batch, rejected
+from textshot.io.batches import Batch, Reading, checked_names, limit_rows, record_batch
+from textshot.io.delimited_rows import RowReader
+from textshot.io.dialect import Dialect, find_dialect, needs_quotes
 from textshot.io.formats import Format
 from textshot.io.inputs import TextInput
-from textshot.io.lines import Slice, bounded_lines, damage, slices, too_long
+from textshot.io.lines import bounded_lines
 from textshot.io.values import cell_texts
 
 if TYPE_CHECKING:
@@ -21,160 +21,66 @@ if TYPE_CHECKING:
 
 # A cell that begins with one of these is a formula to some spreadsheet (OWASP, "CSV injection");
 # the last four are the full-width forms of the first four.
-_FORMULA_STARTS = frozenset("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_STARTS = "=+\\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20"
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_FORMULA = rf"(?!{_NUMBER}\Z)[{_STARTS}]"
+
+# With a blank, so that cells which people begin with an apostrophe are not taken for ours.
+_ESCAPE = "' "
+_ESCAPED = re.compile(rf"(?:{_ESCAPE})+{_FORMULA}")
+_TO_ESCAPE = re.compile(rf"(?:{_ESCAPE})*{_FORMULA}")
+_SUSPECTS = frozenset("'=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_delimited(
     text: TextInput, format: Format, batch_rows: int, header_row: int = 1
-) -> Reading:
+) -> tuple[Reading, Dialect]:
     """Read a CSV or TSV file; every column is of strings. Lines before the header are skipped."""
     import pyarrow as pa
 
     # The limit holds for the whole process: never lower what somebody else has raised.
     csv.field_size_limit(max(csv.field_size_limit(), batches.MAX_ROW_CHARS + 1))
     lines = bounded_lines(text)
-    blank, first = sum(1 for _ in islice(lines, header_row - 1)), next(lines, "")
-    while first and not first.rstrip("\r\n"):
-        blank, first = blank + 1, next(lines, "")
-    if not first:
-        raise TableError(f"{text.source}: the file is empty. It needs a header and rows below it")
-    delimiter = "\t" if format is Format.TSV else _delimiter(first)
-    rows = _RowReader(text, chain([first], lines), blank, delimiter)
-    schema = pa.schema([pa.field(name, pa.string()) for name in rows.header()])
-    return schema, _batches(rows, schema, limit_rows(batch_rows, len(schema)))
+    dialect, n_before, lines = find_dialect(lines, format, text.byte_order_mark, header_row)
+    rows = RowReader(text, lines, n_before, dialect)
+    names = checked_names(unescaped(rows.header()), text.source)
+    schema = pa.schema([pa.field(name, pa.string()) for name in names])
+    return (schema, _batches(rows, schema, limit_rows(batch_rows, len(schema)))), dialect
 
 
-def _delimiter(header: str) -> str:
-    """Return ";" for a header that only it splits, as in European spreadsheets, else ","."""
-
-    def width(delimiter: str) -> int:
-        return len(next(csv.reader([header], delimiter=delimiter)))
-
-    return ";" if width(",") == 1 < width(";") else ","
-
-
-def _batches(rows: _RowReader, schema: pa.Schema, batch_rows: int) -> Iterator[Batch]:
+def _batches(rows: RowReader, schema: pa.Schema, batch_rows: int) -> Iterator[Batch]:
     width = len(schema.names)
     for part in rows.slices(width, batch_rows):
-        columns = list(zip(*part.values, strict=True)) or [()] * width
+        columns = [unescaped(column) for column in zip(*part.values, strict=True)] or [[]] * width
         yield Batch(record_batch(columns, schema), part.lines, part.rejects)
-
-
-class _RowReader:
-    """Parses lines into rows, with a limit on the length of one row.
-
-    csv.reader asks for lines until a row is complete. `_feed` counts what it takes for one row. If
-    that is too much, or the file ends inside a quote, it yields None: csv.reader then raises
-    csv.Error, drops the row, and starts again on the next line.
-    """
-
-    def __init__(self, text: TextInput, lines: Iterator[str], number: int, delimiter: str) -> None:
-        self._text = text
-        self._lines = lines
-        self._number = number  # of the line that csv.reader took last
-        self._row_chars = 0  # what it took for this row
-        self._first_line = ""  # of this row
-        self._problem = ""
-        self._reader = csv.reader(cast("Iterator[str]", self._feed()), delimiter=delimiter)
-
-    def header(self) -> list[str]:
-        """Read the names of the columns."""
-        source, line = self._text.source, self._number + 1
-        try:
-            names = next(self._reader)
-        except csv.Error:
-            raise TableError(f"{source}, line {line}: the header {self._problem}") from None
-        problem = damage("\n".join(names), self._text.encoding)
-        if problem is not None:
-            raise TableError(f"{source}, line {line}: the header cannot be read: {problem}")
-        return checked_names(names, source)
-
-    def slices(self, width: int, batch_rows: int) -> Iterator[Slice[list[str]]]:
-        """Yield slices of rows of `width` fields."""
-
-        def fill(part: Slice[list[str]]) -> bool:
-            return self._fill(part, width, batch_rows)
-
-        return map(self._reject_damaged, slices(fill))
-
-    def _fill(self, part: Slice[list[str]], width: int, batch_rows: int) -> bool:
-        chars = 0
-        for _ in range(batch_rows):
-            self._row_chars = 0
-            line = self._number + 1
-            try:
-                fields = next(self._reader)
-            except StopIteration:
-                return False
-            except csv.Error:
-                self._reject(part, line, self._problem, self._first_line)
-                continue
-            if len(fields) == width:
-                part.values.append(fields)
-                part.lines.append(line)
-            elif fields:  # a blank line has none
-                count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
-                self._reject(part, line, f"has {count}, the header has {width}", fields)
-            chars += self._row_chars
-            if chars > batches.MAX_BATCH_CHARS:
-                break
-        return True
-
-    def _reject_damaged(self, part: Slice[list[str]]) -> Slice[list[str]]:
-        encoding = self._text.encoding
-        if damage("\n".join(map("\n".join, part.values)), encoding) is None:  # one check for all
-            return part
-        valid = Slice[list[str]](rejects=part.rejects)
-        for line, fields in zip(part.lines, part.values, strict=True):
-            reason = damage("\n".join(fields), encoding)
-            if reason is None:
-                valid.values.append(fields)
-                valid.lines.append(line)
-            else:
-                self._reject(valid, line, reason, fields)
-        valid.rejects.sort(key=lambda reject: reject.line)
-        return valid
-
-    def _reject(self, part: Slice[list[str]], line: int, reason: str, row: str | list[str]) -> None:
-        part.rejects.append(rejected(self._text.source, line, reason, row))
-
-    def _feed(self) -> Iterator[str | None]:
-        begin = 0
-        for line in self._lines:
-            self._number += 1
-            if not self._row_chars:
-                begin, self._first_line = self._number, line
-            self._row_chars += len(line)
-            if self._row_chars <= batches.MAX_ROW_CHARS:
-                yield line
-            else:
-                self._problem = f"{too_long()}{self._line_range(begin)}"
-                yield None
-        if self._row_chars:  # csv.reader asks for more of a row at the end of the file
-            self._problem = (
-                f"opens a quote that is never closed{self._line_range(begin)}. Close it, or double"
-                ' it if it is part of the text ("")'
-            )
-            yield None
-
-    def _line_range(self, begin: int) -> str:
-        end = self._number
-        return f" (lines {begin} to {end} were taken for it)" if end > begin else ""
 
 
 class DelimitedEncoder:
     """Writes CSV and TSV: a header and rows, LF line ends, UTF-8."""
 
-    def __init__(self, stream: BinaryIO, schema: pa.Schema, format: Format, escape: bool) -> None:
+    def __init__(
+        self, stream: BinaryIO, schema: pa.Schema, dialect: Dialect, *, escape: bool
+    ) -> None:
         self._stream = stream
         self._escape = escape
         self._lines: list[str] = []
+        if dialect.byte_order_mark:
+            self._lines.append(_BYTE_ORDER_MARK)
+        if dialect.sep_line:
+            self._lines.append(f"sep={dialect.separator}\n")
         # csv quotes a field with CR in it only if CR is part of the line end, and without quotes
         # it would be read as two lines: so ask for CR LF and write LF.
-        delimiter = "\t" if format is Format.TSV else ","
-        self._writer = csv.writer(_LineFeeds(self._lines), delimiter=delimiter)
-        self._write_rows([self._cells(schema.names)])
+        lines, separator = _LineFeeds(self._lines), dialect.separator
+        header = self._cells(schema.names)
+        is_quoted = needs_quotes(header, dialect)
+        csv.writer(
+            lines,
+            delimiter=separator,
+            quoting=csv.QUOTE_ALL if is_quoted else csv.QUOTE_MINIMAL,
+        ).writerow(header)
+        self._writer = csv.writer(lines, delimiter=separator)
+        self._write_rows([])
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows."""
@@ -191,7 +97,7 @@ class DelimitedEncoder:
         """Do nothing: no rows are buffered."""
 
     def _cells(self, values: list[str]) -> list[str]:
-        return escaped(values) if self._escape else values
+        return escaped(values) if self._escape else escaped(values, formulas=False)
 
     def _write_rows(self, rows: Iterable[Iterable[str]]) -> None:
         self._writer.writerows(rows)
@@ -199,26 +105,28 @@ class DelimitedEncoder:
         self._lines.clear()
 
 
-def escaped(values: list[str]) -> list[str]:
-    """Return cells with an apostrophe before those that a spreadsheet would run as a formula.
+def escaped(values: Sequence[str], *, formulas: bool = True) -> list[str]:
+    """Return cells with an apostrophe and a blank before those that a spreadsheet would run.
 
-    Numbers stay numbers.
+    Numbers stay numbers. A cell that looks as if it were escaped is escaped, too, so that
+    `unescaped` gives back every string.
+
+    Args:
+        values: The cells.
+        formulas: Whether to escape formulas; if not, only cells that look as if they were.
     """
+    pattern = _TO_ESCAPE if formulas else _ESCAPED
     return [
-        value if value[:1] not in _FORMULA_STARTS or _NUMBER.fullmatch(value) else f"'{value}"
+        f"{_ESCAPE}{value}" if value[:1] in _SUSPECTS and pattern.match(value) else value
         for value in values
     ]
 
 
-def unescaped(values: list[str]) -> list[str]:
-    """Undo `escaped`.
-
-    An apostrophe that the cell itself had before a formula goes, too: the two look the same.
-    """
-    bare = [value[1:] if value[:1] == "'" else value for value in values]
+def unescaped(values: Sequence[str]) -> list[str]:
+    """Return what `escaped` was given."""
     return [
-        inner if again == value else value
-        for value, inner, again in zip(values, bare, escaped(bare), strict=True)
+        value[len(_ESCAPE) :] if value[:1] == "'" and _ESCAPED.match(value) else value
+        for value in values
     ]
 
 

@@ -28,6 +28,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
 )
 
 
@@ -46,12 +47,14 @@ class TextInput:
         source: The file, as messages name it.
         encoding: Its encoding.
         stream: The text.
+        byte_order_mark: Whether the file begins with one.
         reopen: Goes back to the start and returns the text again; None for a pipe.
     """
 
     source: str
     encoding: str
     stream: io.TextIOWrapper
+    byte_order_mark: bool
     reopen: Callable[[], TextInput] | None
 
 
@@ -102,15 +105,21 @@ def decoded(
     compression: Compression | None,
     encoding: str | None,
     stack: ExitStack,
+    is_marked: bool | None = None,
 ) -> TextInput:
-    """Return the text of a stream. Without an encoding: by its byte order mark, else UTF-8."""
+    """Return the text of a stream. Without an encoding: by its byte order mark, else UTF-8.
+
+    `is_marked` tells whether it has such a mark, if that is known.
+    """
     file = stream
     if compression is None:
         _refuse_container(stream, source)
     else:
         decompressed = DecompressedStream(stream, compression, source)
         stream = stack.enter_context(io.BufferedReader(decompressed))
-    name = _codec(encoding) if encoding is not None else _detect_encoding(stream, source)
+    marked = _marked_encoding(stream, source) if is_marked is None else None
+    name = (marked or "utf-8") if encoding is None else _codec(encoding)
+    has_mark = marked is not None if is_marked is None else is_marked
     # The byte order mark of UTF-8 must not become part of the first column's name.
     codec = "utf-8-sig" if name == "utf-8" else name
     text = io.TextIOWrapper(stream, codec, errors=_ERROR_HANDLER, newline="")
@@ -119,9 +128,17 @@ def decoded(
     def reopen() -> TextInput:
         # From the file: a decompressor that holds a small file in memory cannot be rewound.
         file.seek(0)
-        return decoded(file, source, compression=compression, encoding=name, stack=stack)
+        return decoded(
+            file,
+            source,
+            compression=compression,
+            encoding=name,
+            stack=stack,
+            is_marked=has_mark,
+        )
 
-    return TextInput(source, name, text, reopen if _can_reopen(file, source) else None)
+    can_reopen = _can_reopen(file, source)
+    return TextInput(source, name, text, has_mark, reopen if can_reopen else None)
 
 
 def _can_reopen(stream: BinaryIO, source: str) -> bool:
@@ -141,14 +158,15 @@ def _refuse_container(stream: BinaryIO, source: str) -> None:
             )
 
 
-def _detect_encoding(stream: BinaryIO, source: str) -> str:
+def _marked_encoding(stream: BinaryIO, source: str) -> str | None:
+    """Return the encoding that a byte order mark tells, if there is one."""
     try:
         head = cast(io.BufferedReader, stream).peek(4)
     except OSError as error:
         raise TableError(
             f"{source}: cannot be read ({error}). Check that the file is complete"
         ) from error
-    return next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), "utf-8")
+    return next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), None)
 
 
 def _peekable(stdin: BinaryIO, stack: ExitStack) -> BinaryIO:

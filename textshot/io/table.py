@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from textshot.errors import TableError
+from textshot.errors import TableError, TableWarning
 from textshot.io.batches import Batch, Reading, folded, reject_no_text
 from textshot.io.delimited import read_delimited
+from textshot.io.dialect import Dialect
 from textshot.io.excel import read_excel
 from textshot.io.formats import STDIO, Format, compression_of, format_of
 from textshot.io.inputs import TextInput, decoded, open_bytes, seekable
@@ -39,15 +41,23 @@ class Table:
         format: The format it is read as.
         schema: Its columns, with their types.
         columns: The names of its columns.
+        dialect: How a CSV or TSV file is written; None: another format.
     """
 
     def __init__(
-        self, source: str, format: Format, reading: Reading, stream: BinaryIO, stack: ExitStack
+        self,
+        source: str,
+        format: Format,
+        reading: Reading,
+        stream: BinaryIO,
+        stack: ExitStack,
+        dialect: Dialect | None = None,
     ) -> None:
         self.source = source
         self.format = format
         self.schema: pa.Schema = reading[0]
         self.columns: tuple[str, ...] = tuple(self.schema.names)
+        self.dialect = dialect
         self._batches: Iterator[Batch] | None = reading[1]
         self._stream = stream
         self._stack = stack
@@ -128,8 +138,8 @@ class TableOptions:
         batch_rows: int = BATCH_ROWS,
         columns: Sequence[str] | None = None,
     ) -> Table:
-        """Open a table, see `open_table`."""
-        return open_table(
+        """Open a table, see `open_table`, and warn of an unusual separator."""
+        table = open_table(
             path,
             format=self.format,
             encoding=self.encoding,
@@ -138,6 +148,13 @@ class TableOptions:
             sheet=self.sheet,
             header_row=self.header_row,
         )
+        with ExitStack() as undo:  # a warning may be an error
+            undo.enter_context(table)
+            if table.dialect is not None and table.dialect.name:
+                message = f"{table.source}: the columns are separated by {table.dialect.name}"
+                warnings.warn(message, TableWarning, stacklevel=2)
+            undo.pop_all()
+        return table
 
 
 DEFAULTS = TableOptions()
@@ -175,7 +192,7 @@ def open_table(
     source = "<stdin>" if name == STDIO else name
     _check_layout(source, kind, sheet, header_row)
     with ExitStack() as stack:
-        stream = open_bytes(name, stack)
+        stream, dialect = open_bytes(name, stack), None
         if kind is Format.PARQUET:
             reading = read_parquet(seekable(stream, source, stack), source, batch_rows)
         elif kind is Format.EXCEL:
@@ -184,8 +201,8 @@ def open_table(
         else:
             compression = compression_of(name, kind)
             text = decoded(stream, source, compression=compression, encoding=encoding, stack=stack)
-            reading = _read_text_format(text, kind, batch_rows, columns, header_row)
-        return Table(source, kind, reading, stream, stack.pop_all())
+            reading, dialect = _read_text_format(text, kind, batch_rows, columns, header_row)
+        return Table(source, kind, reading, stream, stack.pop_all(), dialect)
 
 
 def _check_layout(
@@ -220,11 +237,11 @@ def _read_text_format(
     batch_rows: int,
     columns: Sequence[str] | None,
     header_row: int | None,
-) -> Reading:
+) -> tuple[Reading, Dialect | None]:
     if format is Format.JSONL:
-        return read_jsonl(text, batch_rows, columns)
+        return read_jsonl(text, batch_rows, columns), None
     if format is Format.TEXT:
-        return read_text(text, batch_rows)
+        return read_text(text, batch_rows), None
     return read_delimited(text, format, batch_rows, header_row or 1)
 
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TypeAlias
 from textshot.errors import TableError
 from textshot.io.batches import Reject
 from textshot.io.delimited import DelimitedEncoder
+from textshot.io.dialect import Dialect, dialect_of
 from textshot.io.excel_writer import ExcelEncoder
 from textshot.io.files import kept, open_output
 from textshot.io.formats import STDIO, Format, compressed, compression_of, format_of, is_binary
 from textshot.io.jsonl import JsonEncoder
 from textshot.io.parquet import ParquetEncoder
+from textshot.io.table import open_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,6 +119,7 @@ def open_writer(
     format: Format | None = None,
     escape: bool = True,
     metadata: Mapping[str, str] | None = None,
+    dialect: Dialect | None = None,
 ) -> Writer:
     """Return a writer to a file, or to "-", standard output.
 
@@ -124,8 +127,11 @@ def open_writer(
         path: The file. It may be the one that the rows are read from.
         schema: The columns; the file has them even if no row follows.
         format: The format; None: by the extension, and CSV for "-".
-        escape: Whether CSV and TSV cells that a spreadsheet would run get an apostrophe in front.
+        escape: Whether CSV and TSV cells that a spreadsheet would run get an apostrophe and a blank
+            in front, which reading removes.
         metadata: Metadata of a Parquet file; other formats have no place for it.
+        dialect: How to write CSV or TSV, such as `Table.dialect` of the input; used for a file of
+            the same format. None: the usual separator, without a byte order mark.
     """
     name = str(path)
     kind = output_format(name, format)
@@ -138,7 +144,7 @@ def open_writer(
             return ExcelEncoder(stream, schema, title)
         if kind is Format.JSONL:
             return JsonEncoder(stream, schema)
-        return DelimitedEncoder(stream, schema, kind, escape)
+        return DelimitedEncoder(stream, schema, dialect_of(kind, dialect), escape=escape)
 
     return Writer(name, kind, schema, new_encoder)
 
@@ -172,10 +178,15 @@ class RejectsFile:
     Attributes:
         path: The file.
         count: The number of rejected rows.
+
+    Args:
+        path: The file.
+        dialect: How to write it, see `open_writer`.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, dialect: Dialect | None = None) -> None:
         self.path = Path(path)
+        self._dialect = dialect
         self.count = 0
         self._writer: Writer | None = None
         self._stack = ExitStack()
@@ -193,7 +204,7 @@ class RejectsFile:
         }
         batch = pa.RecordBatch.from_pydict(columns)
         if self._writer is None:
-            writer = open_writer(self.path, batch.schema, format=Format.CSV)
+            writer = open_writer(self.path, batch.schema, format=Format.CSV, dialect=self._dialect)
             self._writer = self._stack.enter_context(writer)
         self._writer.write(batch)
         self.count += len(rejects)
@@ -208,7 +219,7 @@ class RejectsFile:
 
     def _is_of_earlier_run(self) -> bool:
         try:
-            with self.path.open("rb") as file:
-                return file.readline(100).strip() == ",".join(REJECT_COLUMNS).encode()
-        except OSError:
+            with open_table(self.path, format=Format.CSV) as table:
+                return table.columns == REJECT_COLUMNS
+        except TableError:
             return False

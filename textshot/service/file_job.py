@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import os
 import shutil
 from collections import OrderedDict
@@ -21,7 +20,7 @@ from textshot.batch.stream import run_stream
 from textshot.encoders import Encoder
 from textshot.engine import Engine
 from textshot.errors import TextshotError
-from textshot.io import Format
+from textshot.io import Format, open_table, text_column
 from textshot.io.formats import is_binary
 from textshot.service.answers import Task
 from textshot.service.batcher import Batcher
@@ -259,12 +258,15 @@ class FileRun:
     def _read_rejects(self) -> None:
         if not self._rejects.is_file():
             return
-        with self._rejects.open(encoding="utf-8", newline="") as file:
-            rows = [(int(row["line"]), row["reason"]) for row in csv.DictReader(file)]
-        self._job.rejected = len(rows)
-        self._job.problems = [
-            {"line": line, "reason": redacted(reason)} for line, reason in rows[:_MAX_INVALID_ROWS]
-        ]
+        with open_table(self._rejects) as table:
+            for batch in table.batches():
+                lines, reasons = (text_column(batch.data, [name]) for name in ("line", "reason"))
+                self._job.rejected += len(lines)
+                self._job.problems += [
+                    {"line": int(line), "reason": redacted(reason)}
+                    for line, reason in zip(lines, reasons, strict=True)
+                ]
+        del self._job.problems[_MAX_INVALID_ROWS:]
 
     def _message(self, message: str) -> str:
         """Return a message of the batch job in terms of the HTTP request."""

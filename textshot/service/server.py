@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from textshot.errors import ServiceError
+from textshot.errors import ServiceError, TableWarning
 from textshot.service.access import is_loopback
 from textshot.service.app import make_app
 from textshot.service.errors import APIError
@@ -58,6 +59,7 @@ def serve(service: Service, host: str, port: int) -> None:
         TextshotError: an index cannot be loaded.
     """
     _log_to_stderr()
+    warnings.simplefilter("ignore", TableWarning)  # of uploads, about temporary files
     listener = _bind(service, host, port)
     config = uvicorn.Config(
         make_app(service),
