@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from textshot.cli.exchange import hub, import_
 from textshot.cli.index import index
 from textshot.cli.info import info, rollback
 from textshot.cli.labels import labels
+from textshot.cli.option_types import require_utf8
 from textshot.cli.output import warn
 from textshot.cli.serve import serve
 from textshot.cli.train import train
@@ -34,7 +37,9 @@ class _Group(click.Group):
     """Prints an error as one line and exits with 1; a user never sees a traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; replace streams that are closed, as under cron or in a daemon."""
+        """Run in UTF-8; replace streams that are closed, as under cron or in a daemon."""
+        if not args and "args" not in kwargs:  # those of the command line
+            _use_utf8()
         for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
             if getattr(sys, name) is None:  # stays open until the process ends
                 setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
@@ -59,6 +64,24 @@ class _Group(click.Group):
             ) from error
         except MemoryError as error:
             raise click.ClickException("out of memory; try a smaller file or batch") from error
+
+
+def _use_utf8() -> None:
+    """Start again in the UTF-8 mode of Python if the locale is another one, such as C.
+
+    Names of files are encoded as arguments are decoded, and both only once, at the start. So this
+    is the one way in which texts are right, and files are still found.
+    """
+    is_program = Path(sys.argv[0]).stem in ("textshot", "__main__")  # not another one that calls it
+    if sys.getfilesystemencoding() != "utf-8" and is_program and sys.executable:
+        words = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+        with suppress(OSError):
+            # The variable is for the processes that this one starts.
+            os.execve(sys.executable, words, os.environ | {"PYTHONUTF8": "1"})
+    if "PYTHONIOENCODING" not in os.environ:  # a pipe on Windows has the code page otherwise
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")
 
 
 def _print_table_warnings() -> None:
@@ -99,9 +122,13 @@ def main(verbose: bool) -> None:
         logging.getLogger("textshot").setLevel(logging.INFO)
 
 
-def _name_variables(command: click.Command, prefix: str) -> None:
-    """Let each option be set by a variable called after it: TEXTSHOT_INDEX_TEXT_COLUMN."""
+def _prepare(command: click.Command, prefix: str) -> None:
+    """Let each option be set by a variable called after it: TEXTSHOT_INDEX_TEXT_COLUMN.
+
+    Values that are not UTF-8 are refused.
+    """
     for option in command.params:
+        require_utf8(option)
         if isinstance(option, click.Option) and not option.is_eager:  # no TEXTSHOT_VERSION
             flag = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
             shared = [option.envvar] if isinstance(option.envvar, str) else []
@@ -109,7 +136,7 @@ def _name_variables(command: click.Command, prefix: str) -> None:
     if isinstance(command, click.Group):
         for name, member in command.commands.items():
             word = name.replace("-", "_").upper()
-            _name_variables(member, f"{prefix}_{word}")
+            _prepare(member, f"{prefix}_{word}")
 
 
 def _stop_on_sigterm() -> None:
@@ -148,4 +175,4 @@ for _command in (
     hub,
 ):
     main.add_command(_command)
-_name_variables(main, "TEXTSHOT")
+_prepare(main, "TEXTSHOT")

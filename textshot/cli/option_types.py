@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,9 @@ from textshot.types import Threshold
 
 if TYPE_CHECKING:
     from textshot.io import Format
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # as Python keeps a byte that is not UTF-8
+_FILE_WORDS = re.compile("FILE|FOLDER|INDEX|ENCODER|EARLIER")  # what help texts call them
 
 
 class _FormatName(click.Choice[str]):
@@ -24,6 +28,23 @@ class _FormatName(click.Choice[str]):
 
 
 FORMATS = _FormatName(["csv", "tsv", "jsonl", "parquet", "xlsx", "txt"])
+
+
+class _Text(click.types.StringParamType):
+    """A text, a label or another word, which is UTF-8 or is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = super().convert(value, param, ctx)
+        if _SURROGATE.search(text):
+            self.fail(f"{text!r} is not UTF-8. Type it in a UTF-8 terminal", param, ctx)
+        return text
+
+
+def require_utf8(option: click.Parameter) -> None:
+    """Refuse a value that is not UTF-8; names of files can be any bytes."""
+    is_file = _FILE_WORDS.search(option.metavar or "") is not None
+    if option.type is click.STRING and not is_file:
+        option.type = _Text()
 
 
 def rate(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:

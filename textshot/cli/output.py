@@ -42,7 +42,7 @@ def note(message: str) -> None:
 def print_json(value: Any, *, err: bool = False) -> None:
     """Print one JSON value on one line."""
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    # Arguments that are not UTF-8 hold lone surrogates: no stream takes them, JSON escapes do.
+    # Names of files that are not UTF-8 hold lone surrogates: no stream takes them, JSON does.
     click.echo(_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", line), err=err)
 
 
