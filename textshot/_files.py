@@ -52,6 +52,11 @@ def write_atomic(path: Path, data: bytes, *, sync_parent: bool = True) -> None:
             sync_folder(path.parent)
 
 
+def real_path(path: str | Path) -> Path:
+    """Return a path without links. `Path.resolve` would raise for a link to itself."""
+    return Path(os.path.realpath(path))
+
+
 class AtomicFile:
     """A file to write piece by piece; `commit` puts it in place, `discard` leaves what was there.
 
@@ -60,7 +65,7 @@ class AtomicFile:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._target = Path(os.path.realpath(path))
+        self._target = real_path(path)
         self._temporary = self._target.with_name(f".{self._target.name}{TEMPORARY}{_unique()}")
         self.stream: BinaryIO = self._temporary.open("xb")
 

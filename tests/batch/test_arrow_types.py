@@ -139,6 +139,13 @@ def test_plain_arrays_hold_the_same_values(array):
         assert not any(word in str(plain.type) for word in ("view", "run_end"))
 
 
+def test_a_frame_with_strings_that_are_not_utf_8_is_refused():
+    damaged = pa.array([b"my parcel", b"\xff"]).view(pa.string())
+    for array in (damaged, damaged.dictionary_encode()):
+        with pytest.raises(TableError, match="the column 'text' is damaged"):
+            categorize_frame(pa.table({"text": array}), toy_engine())
+
+
 def test_times_beyond_the_calendar_are_said():
     assert to_python(pa.array([2**62], pa.timestamp("s"))) == [f"<value out of range: {2**62}>"]
 

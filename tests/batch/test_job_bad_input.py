@@ -415,3 +415,13 @@ def test_an_output_that_is_an_input_is_refused_under_any_name(engine, name, link
         categorize(engine, ["in.*"], output)
     assert Path(name).read_bytes() == before
     assert {path.name for path in Path().iterdir()} <= {name, output}
+
+
+def test_a_link_to_itself_is_an_error_wherever_it_stands(engine):
+    write_rows("in.csv", 3)
+    Path("loop.csv").symlink_to("loop.csv")
+    with pytest.raises(TableError, match=r"loop.csv: there is no such file"):
+        categorize(engine, "loop.csv", "out.csv")
+    with pytest.raises(TableError, match=r"loop.csv: cannot be written \(Too many levels"):
+        categorize(engine, "in.csv", "loop.csv")
+    assert categorize(engine, "in.csv", "out.csv", rejects="loop.csv").written == 3

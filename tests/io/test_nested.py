@@ -57,6 +57,14 @@ def test_a_column_of_lists_is_refused(tmp_path, read):
         read(tmp_path / "a.parquet")
 
 
+@pytest.mark.parametrize("column", ["text", "description"])
+def test_a_table_of_categories_with_a_column_of_lists_is_refused(tmp_path, column):
+    columns = {"label": ["refund"], "text": ["my money"], "description": ["Money."]}
+    pq.write_table(pa.table(columns | {column: [["my money"]]}), tmp_path / "a.parquet")
+    with pytest.raises(TableError, match=rf"the column '{column}' holds list<"):
+        read_categories(tmp_path / "a.parquet")
+
+
 def test_texts_that_only_look_like_lists_stay_and_so_do_lists_elsewhere(tmp_path):
     rows = [{"text": "[urgent] my money", "tags": ["a"]}, {"text": "{{name}}"}, {"text": None}]
     with open_table(write_json(tmp_path / "a.jsonl", *rows)) as table:

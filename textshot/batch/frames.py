@@ -102,6 +102,12 @@ def _to_arrow(series: nw.Series[Any]) -> pa.ChunkedArray:
         column = pa.chunked_array(series.to_arrow())
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         column = pa.chunked_array([_texts_of(series)])
+    try:
+        column.validate(full=True)
+    except pa.ArrowException as error:
+        raise TableError(
+            f"{_SOURCE}: the column {series.name!r} is damaged ({error}). Make it again"
+        ) from error
     kind = plain_type(column.type)
     if pa.types.is_dictionary(kind):
         kind = kind.value_type  # a frame may have nulls among the values of a dictionary

@@ -10,6 +10,7 @@ from os.path import relpath
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote
 
+from textshot._files import real_path
 from textshot.errors import TableError
 from textshot.io import Format
 from textshot.io.files import FileInfo, file_info, is_url, list_files, match_files
@@ -75,7 +76,7 @@ def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> 
             if root is not None and format is None and format_by_extension(path) is None:
                 skipped[path] = None
                 continue
-            identity = path if is_url(path) else str(Path(path).resolve())
+            identity = path if is_url(path) else str(real_path(path))
             sources.setdefault(identity, _source(path, root, format))
     if not sources:
         raise TableError(_no_files(names, list(skipped)))

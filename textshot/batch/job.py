@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from textshot._files import make_folder, write_atomic
+from textshot._files import make_folder, real_path, write_atomic
 from textshot.batch import local
 from textshot.batch.inputs import Source, find_sources
 from textshot.batch.local import Run
@@ -267,8 +267,8 @@ def _check_output_is_no_input(output: Output, sources: Sequence[Source]) -> None
 
 
 def _check_rejects(output: Output, plan: Plan) -> None:
-    used = {Path(source.path).resolve() for source in plan.sources} | {Path(output.path).resolve()}
-    if output.rejects.resolve() in used:
+    used = {*(source.path for source in plan.sources), output.path}
+    if real_path(output.rejects) in set(map(real_path, used)):
         raise TableError(
             f"{output.rejects}: the rejected rows would replace the input or the output. Name"
             " another file"

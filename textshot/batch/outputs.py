@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textshot._files import write_atomic
+from textshot._files import real_path, write_atomic
 from textshot.batch.inputs import Source
 from textshot.batch.options import JobOptions
 from textshot.batch.run_log import RUN, Key
@@ -118,7 +118,7 @@ class Output(ABC):
             if folder is not None and folder.is_dir():
                 remove_temporary(folder)
         for file in (self.rejects, *([] if is_url(self.path) else [Path(self.path)])):
-            target = Path(os.path.realpath(file))
+            target = real_path(file)
             remove_temporary(target.parent, target.name)
 
     def finish(self) -> None:

@@ -10,6 +10,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textshot._files import real_path
 from textshot.batch.options import JobOptions
 from textshot.batch.outputs import Output
 from textshot.batch.report import category_thresholds
@@ -220,8 +221,8 @@ def check_review_path(path: Path, used: Iterable[str | Path]) -> None:
         raise TableError("a review cannot go to the standard output. Name a file for it")
     if format_of(str(path), None, stdio=Format.CSV, output=True) is Format.TEXT:
         raise TableError(f"{path}: a review is a table. Name a file that ends in .xlsx or .csv")
-    target = path.resolve()
-    if {target, *target.parents} & {Path(name).resolve() for name in used}:
+    target = real_path(path)
+    if {target, *target.parents} & set(map(real_path, used)):
         raise TableError(
             f"{path}: the review would replace the input or the output, or be in its folder. Name"
             " another file"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from pathlib import Path
 
-from textshot._files import write_atomic
+from textshot._files import real_path, write_atomic
 from textshot.batch.comparison import compare
 from textshot.batch.diagnostics import diagnose
 from textshot.batch.outputs import run_folders
@@ -41,7 +41,7 @@ def read_summary(path: str | Path, own_run: Path) -> Report:
         TableError: there is none, it is damaged, or it is that of the run itself.
     """
     file = _find_summary(Path(path))
-    if file.resolve() == (own_run / SUMMARY).resolve():
+    if real_path(file) == real_path(own_run / SUMMARY):
         raise TableError(
             f"{path}: this run writes there and replaces the earlier summary. Name another output,"
             f" or copy {file} and compare with the copy"

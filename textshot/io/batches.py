@@ -200,7 +200,7 @@ def find_column(columns: Sequence[str], name: str | None, default: str, source: 
     close = difflib.get_close_matches(folded(name), map(folded, columns), 1)
     meant = " or ".join(repr(column) for column in columns if [folded(column)] == close)
     hint = f"Did you mean {meant}?" if meant else "Name one of these, or rename it in the file"
-    listed = ", ".join(repr(column) for column in columns[:_LISTED_COLUMNS])
+    listed = ", ".join(repr(column) for column in columns[:_LISTED_COLUMNS]) or "no columns"
     n_more = len(columns) - _LISTED_COLUMNS
     more = f" and {n_more} more" if n_more > 0 else ""
     raise TableError(f"{source}: there is no column {name!r}; it has {listed}{more}. {hint}")

@@ -86,6 +86,8 @@ def read_category_table(path: str | Path, options: TableOptions = DEFAULTS) -> C
         label_column = _label_column(table, options.label_column, default)
         texts = _text_columns(table, options.text_columns, label_column)
         description = _optional_column(table, DESCRIPTION, {label_column, *texts})
+        for name in filter(None, [*texts, description]):
+            check_is_text(table.schema.field(name), table.source)
         exported = [column for column in EXPORTED if column in table.columns]
         used = {label_column, *texts, description, *exported}
         others = [c for c in table.columns if c not in used]
