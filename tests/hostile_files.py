@@ -144,6 +144,10 @@ def hostile_files() -> list[HostileFile]:
 def separators() -> Iterator[HostileFile]:
     yield HostileFile("comma.csv", table().encode())
     yield HostileFile("semicolon.csv", table(separator=";").encode())
+    yield HostileFile("tab.csv", table(separator="\t").encode())
+    yield HostileFile("pipe.csv", table(separator="|").encode())
+    yield HostileFile("sep-line.csv", b"sep=;\n" + table(separator=";").encode())
+    yield HostileFile("comma.tsv", table().encode())
     yield HostileFile("tab.tsv", table(separator="\t").encode())
     commas = [(f'"{text}, please"', label) for text, label in ROWS]
     texts = [f"{text}, please" for text in TEXTS]
@@ -191,6 +195,10 @@ def quotes() -> Iterator[HostileFile]:
     yield HostileFile(
         "inch.csv", table([*ROWS, ('a 5" parcel', "late parcel")]).encode(), [*TEXTS, 'a 5" parcel']
     )
+    stray = [*ROWS * 20, ('"my parcel', "late parcel"), *ROWS * 20, ('it came"', "late parcel")]
+    kept = [*ROWS * 20, *ROWS * 20, ('it came"', "late parcel"), *ROWS]
+    texts = [text for text, _ in kept]
+    yield HostileFile("stray-quote.csv", table([*stray, *ROWS]).encode(), texts, rejected=1)
     yield HostileFile("unclosed-at-end.csv", **with_reject(b'"my parcel,late parcel'))
 
 
@@ -252,6 +260,10 @@ def wrong_formats() -> Iterator[HostileFile]:
     yield HostileFile(
         "picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, refused="header cannot be read"
     )
+    page = b"\n<!DOCTYPE html>\n<html><body>404</body></html>\n"
+    yield HostileFile("page.csv", page, refused="web page")
+    yield HostileFile("page.txt", page, refused="web page")
+    yield HostileFile("document.csv", b"%PDF-1.7\n1 0 obj\n", refused="PDF")
     yield HostileFile("comma.parquet", table().encode(), refused="cannot be read as Parquet")
     yield HostileFile("comma.xlsx", table().encode(), refused="not an Excel workbook")
     yield HostileFile("workbook.parquet", book, refused="cannot be read as Parquet")

@@ -36,6 +36,9 @@ _CONTAINERS = {
     b"PK\3\4": "a zip file, such as a workbook",
     bytes.fromhex("d0cf11e0a1b11ae1"): "an old Excel file, or one with a password",
     b"PAR1": "a Parquet file",
+    b"%PDF-": "a PDF document",
+    b"<!doctype html": "a web page",  # of a download that needed a login, say
+    b"<html": "a web page",
 }
 
 
@@ -146,13 +149,14 @@ def _can_reopen(stream: BinaryIO, source: str) -> bool:
 
 
 def _refuse_container(stream: BinaryIO, source: str) -> None:
-    """Refuse a workbook or Parquet file that is read as text, by how it begins."""
+    """Refuse a workbook, a web page and the like that is read as text, by how it begins."""
     try:
-        head = cast(io.BufferedReader, stream).peek(8)
+        head = cast(io.BufferedReader, stream).peek(64)
     except OSError:  # reading tells
         return
+    head = head[:64].removeprefix(codecs.BOM_UTF8).lstrip().lower()
     for start, kind in _CONTAINERS.items():
-        if head.startswith(start):
+        if head.startswith(start.lower()):
             raise TableError(
                 f"{source}: is {kind} and no text. Name its format with --format, or save it as CSV"
             )
