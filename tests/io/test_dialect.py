@@ -124,6 +124,33 @@ def test_a_first_text_is_not_taken_for_a_header(tmp_path, name, header):
         assert text_columns_of(table, [header]) == [header]
 
 
+def test_a_missing_header_is_one_reason_for_a_missing_column(tmp_path):
+    (tmp_path / "a.csv").write_text("where is my parcel?,late\nsecond,late\n")
+    message = "no column 'text'.* If the header is missing, write one above the first row"
+    with open_table(tmp_path / "a.csv") as table, pytest.raises(TableError, match=message):
+        text_columns_of(table)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_title_above_the_header_is_seen(tmp_path, separator):
+    rows = ["Tickets", "id{s}text", "1{s}where is it", "2{s}my card"]
+    (tmp_path / "a.csv").write_text("\n".join(rows).replace("{s}", separator))
+    message = "the header seems to be in row 2. Give it with --header-row 2"
+    with open_table(tmp_path / "a.csv") as table, pytest.raises(TableError, match=message):
+        text_columns_of(table)
+    with open_table(tmp_path / "a.csv", header_row=2) as table:
+        assert text_columns_of(table) == ["text"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.txt"])
+def test_looking_for_a_header_loses_no_row(tmp_path, name):
+    line = '{"body": "hello"}\n' if name == "a.jsonl" else "hello\n"
+    (tmp_path / name).write_text("body\n" * (name == "a.csv") + line * 5)
+    with open_table(tmp_path / name, batch_rows=2) as table:
+        text_columns_of(table)
+        assert sum(batch.data.num_rows for batch in table.batches()) == 5
+
+
 @pytest.mark.parametrize("header", ["text", "Customer comment", "body", "Freitext (DE)"])
 def test_a_name_is_taken_for_a_header(tmp_path, header):
     (tmp_path / "a.csv").write_text(f"{header}\nsecond\n")

@@ -11,6 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from textshot.errors import TableError
+from textshot.io.dialect import looks_like_text
 from textshot.io.values import cell_texts, is_json, to_python
 
 if TYPE_CHECKING:
@@ -200,6 +201,8 @@ def find_column(columns: Sequence[str], name: str | None, default: str, source: 
     close = difflib.get_close_matches(folded(name), map(folded, columns), 1)
     meant = " or ".join(repr(column) for column in columns if [folded(column)] == close)
     hint = f"Did you mean {meant}?" if meant else "Name one of these, or rename it in the file"
+    if any(map(looks_like_text, columns)):
+        hint += ". If the header is missing, write one above the first row"
     listed = ", ".join(repr(column) for column in columns[:_LISTED_COLUMNS]) or "no columns"
     n_more = len(columns) - _LISTED_COLUMNS
     more = f" and {n_more} more" if n_more > 0 else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from textshot.errors import TableError, TableWarning
 from textshot.io.batches import Batch, Reading, folded, reject_no_text
 from textshot.io.delimited import read_delimited
-from textshot.io.dialect import Dialect
+from textshot.io.dialect import SEPARATORS, Dialect
 from textshot.io.excel import read_excel
 from textshot.io.formats import STDIO, Format, compression_of, format_of
 from textshot.io.inputs import TextInput, decoded, open_bytes, seekable
@@ -88,12 +89,16 @@ class Table:
         Args:
             name: A column. In a sheet with one column, a row of several names counts, too.
         """
-        batch = None if self._batches is None else next(self._batches, None)
-        if self.format not in _WITH_HEADER or batch is None or self._batches is None:
+        if self.format not in _WITH_HEADER or self._batches is None:
+            return None
+        batch = next(self._batches, None)
+        if batch is None:
             return None
         self._batches = chain([batch], self._batches)
         is_title = self.format is Format.EXCEL and len(self.columns) == 1
         for line, cells in _first_rows(batch):
+            if self.dialect is not None and len(cells) == 1:  # its separator was not looked for
+                cells = re.split(f"[{''.join(SEPARATORS)}]", cells[0])
             names = {folded(cell) for cell in cells}
             is_row_of_names = is_title and len(cells) > 1 and len(names - {""}) == len(cells)
             if folded(name) in names or is_row_of_names:
