@@ -23,6 +23,7 @@ def table_of(n: int, rows: dict[int, str], header: str = "id,text,label") -> byt
         {30: '30,"the card is lost,card', 170: '170,a 5" pipe,late'},
         {30: '30,"the card is lost,card', 170: '170,5",late'},
         {30: '30,"the card" is lost,card'},
+        {30: '30,"the card is lost,card', 34: '34,5",late'},
     ],
 )
 def test_a_quote_too_many_costs_one_row(read_bytes, rows):
@@ -32,6 +33,19 @@ def test_a_quote_too_many_costs_one_row(read_bytes, rows):
     assert found.lines == [i for i in range(2, 202) if i != 30]
     assert [row[0] for row in found.rows] == [str(i) for i in found.lines]
     assert "quote" in found.reasons[0]
+
+
+def test_rows_without_numbers_are_found_where_they_are_many(read_bytes):
+    lines = ["text,label", *["my card,card"] * 30, '"my, parcel"x,late', "x"]
+    lines[5], lines[25] = '"open,card', '5",card'
+    found = read_bytes("a.csv", "\n".join(lines).encode())
+    assert [reject.line for reject in found.rejects] == [6, 32, 33]
+    assert len(found.rows) == 29
+
+
+def test_a_row_of_several_lines_and_another_width_says_which_lines_are_lost(read_bytes):
+    [reason] = read_bytes("a.csv", b'text,label\n"Dear\nSir",a,b\n').reasons
+    assert reason == "has 3 fields, the header has 2 (lines 2 to 3 were taken for it)"
 
 
 def test_the_rows_are_the_same_however_large_the_slices(tmp_path, read):
@@ -57,6 +71,14 @@ def test_letters_of_many_lines_are_texts(read_bytes):
     found = read_bytes("a.csv", table_of(30, rows))  # a warning would be an error
     assert found.rejects == []
     assert [row[1] for row in found.rows] == [letter] * 28
+
+
+def test_a_table_in_a_text_is_part_of_it(read_bytes):
+    order = "Please send:\n2, pipes\n5, taps"
+    data = f'id,text\n1,hello\n2,"{order}"\n3,"{order}\n6, nuts\n7, bolts\n8, saws"\n'
+    found = read_bytes("a.csv", data.encode())
+    assert [row[0] for row in found.rows] == ["1", "2", "3"]
+    assert found.rejects == []
 
 
 def test_a_short_text_whose_lines_look_like_rows_is_a_text(read_bytes):

@@ -13,6 +13,8 @@ from textshot.io.categories import read_labelled_texts
 from textshot.io.delimited import escaped, unescaped
 from textshot.io.dialect import SEPARATORS, Dialect
 
+pytestmark = pytest.mark.filterwarnings("ignore::textshot.errors.TableWarning")
+
 fixed = settings(
     derandomize=True,
     database=None,

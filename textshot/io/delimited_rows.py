@@ -22,10 +22,13 @@ MAX_READ_AGAIN = 10
 _MIN_ROWS_IN_ROW = 12
 """Lines of one row from which a text cannot have as many separators in each of them by chance."""
 
-_MIN_ROWS_IN_BAD_ROW = 5
-"""The same if the row has another number of fields than the header."""
+_MIN_SHARE_OF_ROWS = 0.9
 
-_MIN_LONG_CELL = 10
+_MIN_ROWS_IN_SUSPECT = 5
+"""The same if the row has another number of fields than the header, or if no row above it has
+several lines and each line has numbers where the table has them."""
+
+_MIN_LONG_CELL = 5
 """Lines of a cell from which it is worth a look, if hardly another one has more than one line."""
 
 _LONG_CELL_SHARE = 0.01
@@ -55,6 +58,7 @@ class RowReader:
         self._n_lines = self._row_chars = 0
         self._problem = ""
         self._n_rows = self._n_long = 0
+        self._last_row: list[str] = []
         self._longest = (0, 0)  # number of lines of a row, and the first of them
         self._separator = dialect.separator
         self._reader = csv.reader(
@@ -99,17 +103,18 @@ class RowReader:
             except csv.Error:
                 self._reject_quote(part, line, self._problem)
                 continue
-            if self._holds_rows(width, len(fields) == width):
-                n = self._n_lines - 1
-                reason = f"opens a quote that is closed {n} lines below, and those read as rows"
+            if self._n_lines > 1 and self._holds_rows(width, len(fields) == width):
+                reason = "opens a quote, and the lines up to the next quote are rows themselves"
                 self._reject_quote(part, line, f"{reason}. Remove it, or double it")
             elif len(fields) == width:
                 part.values.append(fields)
                 part.lines.append(line)
                 self._count(line)
+                self._last_row = fields
             elif fields:  # a blank line has none
                 count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
-                self._reject(part, line, f"has {count}, the header has {width}", fields)
+                reason = f"has {count}, the header has {width}{self._line_range(line)}"
+                self._reject(part, line, reason, fields)
             chars += self._row_chars
             if chars > batches.MAX_BATCH_CHARS:
                 break
@@ -125,13 +130,20 @@ class RowReader:
         return self._number + 1
 
     def _holds_rows(self, width: int, is_as_wide: bool) -> bool:
-        """Tell whether each line of a row could be a row itself, as after a quote too many."""
-        if width < 2 or self._n_lines < (_MIN_ROWS_IN_ROW if is_as_wide else _MIN_ROWS_IN_BAD_ROW):
+        """Tell whether the lines of a row could be rows themselves, as after a quote too many."""
+        if width < 2:
+            return False
+        numbers = [i for i, cell in enumerate(self._last_row) if cell.isdecimal()]
+        is_suspect = not is_as_wide or (numbers and not self._n_long)
+        if self._n_lines < (_MIN_ROWS_IN_SUSPECT if is_suspect else _MIN_ROWS_IN_ROW):
             return False
         rows = csv.reader(
             self._taken_lines(), delimiter=self._separator, quoting=csv.QUOTE_NONE, strict=True
         )
-        return all(len(row) == width for row in rows)
+        n_alike = sum(
+            len(row) == width and all(row[i].isdecimal() for i in numbers) for row in rows
+        )
+        return n_alike >= _MIN_SHARE_OF_ROWS * self._n_lines
 
     def _taken_lines(self) -> Iterable[str]:
         return chain.from_iterable(io.StringIO(chunk, newline="") for chunk in self._taken)
@@ -141,7 +153,7 @@ class RowReader:
         row = self._first_line
         if self._n_lines > 1:
             if self._again_chars > MAX_READ_AGAIN * batches.MAX_ROW_CHARS:
-                reason += f" (lines {line} to {self._number} were taken for it)"
+                reason += self._line_range(line)
             else:
                 self._again_chars += self._row_chars
                 others = iter(self._taken_lines())
@@ -149,6 +161,10 @@ class RowReader:
                 self._again.append(others)
                 self._number = line
         self._reject(part, line, reason, row)
+
+    def _line_range(self, line: int) -> str:
+        is_long = self._n_lines > 1
+        return f" (lines {line} to {self._number} were taken for it)" if is_long else ""
 
     def _reject_damaged(self, part: Slice[list[str]]) -> Slice[list[str]]:
         encoding = self._text.encoding
