@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,10 +26,15 @@ def test_an_engine_answers_in_every_kind_of_forked_process(model, backend, tmp_p
     words = [sys.executable, str(SCRIPT), str(model), backend, str(tmp_path / "cache")]
     # More than one thread, or there is none to wait for.
     env = os.environ | {"OMP_NUM_THREADS": "2", "TOKENIZERS_PARALLELISM": "true"}
-    done = subprocess.run(
-        words, check=True, stdout=subprocess.PIPE, text=True, timeout=LIMIT, env=env
-    )
-    answers = dict(map(json.loads, done.stdout.splitlines()))
+    pipe = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(words, env=env, **pipe) as process:
+        try:
+            output, _ = process.communicate(timeout=LIMIT)
+        finally:
+            with suppress(ProcessLookupError):  # its children too, if they wait
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0
+    answers = dict(map(json.loads, output.splitlines()))
     labels = answers.pop("parent")
     assert answers == {
         "in_pool": [labels] * 2,
