@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import secrets
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -67,7 +69,7 @@ class AtomicFile:
     def __init__(self, path: str | Path) -> None:
         self._target = real_path(path)
         self._temporary = self._target.with_name(f".{self._target.name}{TEMPORARY}{_unique()}")
-        self.stream: BinaryIO = self._temporary.open("xb")
+        self.stream: BinaryIO = self._temporary.open("x+b")
 
     def commit(self) -> None:
         """Sync what was written and replace the file of that name."""
@@ -95,6 +97,31 @@ class AtomicFile:
                 self.commit()
         finally:
             self.discard()
+
+
+def keep_copy(path: Path) -> Path:
+    """Keep what a file holds under another name beside it (`a.backup.csv`), and return that name.
+
+    No other file is replaced; one that holds the same is taken for the copy.
+    """
+    for number in count(1):
+        suffix = "" if number == 1 else f"-{number}"
+        copy = path.with_name(f"{path.stem}.backup{suffix}{path.suffix}")
+        if copy.exists():
+            if filecmp.cmp(copy, path, shallow=False):
+                return copy
+            continue
+        try:
+            system.link(os.path.realpath(path), copy)  # at once, and complete
+        except FileExistsError:
+            continue
+        except OSError:  # the file system has no hard links, or the file is a link into another
+            with path.open("rb") as file, AtomicFile(copy) as target:
+                shutil.copyfileobj(file, target.stream, 1 << 20)
+        with suppress(OSError):
+            sync_folder(copy.parent)
+        return copy
+    raise AssertionError
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from textshot.batch.inputs import Source, find_sources
 from textshot.batch.options import JobOptions
-from textshot.batch.outputs import FolderOutput, open_job_output
+from textshot.batch.outputs import FolderOutput
 from textshot.batch.plan import Plan, make_plan
 from textshot.batch.shards import Shard, read_file
 from textshot.batch.stream import is_stream
+from textshot.batch.workbook import open_job_output
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError

@@ -16,7 +16,7 @@ from textshot.batch import local
 from textshot.batch.inputs import Source, find_sources
 from textshot.batch.local import Run
 from textshot.batch.options import JobOptions, OnCounts, OnProgress
-from textshot.batch.outputs import Output, open_job_output
+from textshot.batch.outputs import Output
 from textshot.batch.plan import Plan, make_plan
 from textshot.batch.report import Report, facts_of
 from textshot.batch.review import check_review_path, review_output
@@ -25,6 +25,7 @@ from textshot.batch.shards import Shard, read_shards
 from textshot.batch.stream import is_stream, run_stream
 from textshot.batch.summary import delete_page, read_summary, summarize
 from textshot.batch.tally import Tally
+from textshot.batch.workbook import open_job_output
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
@@ -67,7 +68,7 @@ def categorize(
     """
     options = replace(options or JobOptions(), **changes)
     paths = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    if any(is_stream(str(path)) for path in (*paths, output)):
+    if any(is_stream(str(path)) for path in (*paths, output)) and not options.in_place:
         return run_stream(engine, paths, str(output), options, on_progress)
     return _run(engine, paths, str(output), options, on_progress, on_counts)
 
@@ -84,7 +85,8 @@ def _run(
     sources = find_sources(inputs, options.input_format).sources
     output = open_job_output(path, options, sources)
     before = None if options.compare is None else read_summary(options.compare, output.run)
-    _check_output_is_no_input(output, sources)
+    if not options.in_place:
+        _check_output_is_no_input(output, sources)
     output.check()
     if options.review is not None:
         check_review_path(Path(options.review), [*inputs, *(s.path for s in sources), path])
@@ -92,7 +94,7 @@ def _run(
         stack.enter_context(_explain_full_disk(path))
         _make_folders(output, stack)
         stack.enter_context(locked(output.run, path))
-        plan = make_plan(sources, options.table)
+        plan = output.adjust(make_plan(sources, options.table))
         output.dialect = plan.dialect
         _check_rejects(output, plan)
         worker = _make_worker(engine, plan, options, output.run)
@@ -177,6 +179,7 @@ def _finish(run: Run, n_resumed: int) -> Report:
         fingerprint=log.fingerprint,
         n_resumed=n_resumed,
         run=log.folder,
+        backup=output.backup,
         facts=facts_of(run.worker, log.identity),
     )
     log.finish(report.to_dict() | output.state())

@@ -51,6 +51,8 @@ class JobOptions:
         run: folder of the run log; None: beside the output. Required if the output is a URL.
         runner: "local", or "ray" (extra `ray`).
         ray_address: of a Ray cluster; "auto": the one this machine belongs to; None: start one.
+        in_place: write the answers into the workbook that is the input, which is the output, too.
+            The original is kept as `NAME.backup.xlsx`.
         restart: discard what an earlier run left in the output.
         compare: output or `summary.json` of an earlier run to compare with.
         review: file for the most uncertain rows, for people to label.
@@ -79,6 +81,7 @@ class JobOptions:
     run: str | Path | None = None
     runner: Literal["local", "ray"] = "local"
     ray_address: str | None = None
+    in_place: bool = False
     restart: bool = False
     compare: str | Path | None = None
     review: str | Path | None = None

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from textshot._files import real_path, write_atomic
 from textshot.batch.inputs import Source
 from textshot.batch.options import JobOptions
+from textshot.batch.plan import Plan
 from textshot.batch.run_log import RUN, Key
 from textshot.errors import TableError
-from textshot.io import Format, Reject, RejectsFile, Writer, files, open_writer
+from textshot.io import Format, Reject, RejectsFile, Table, Writer, files, open_table, open_writer
 from textshot.io.dialect import Dialect
 from textshot.io.files import is_url, open_output, remove_temporary
 from textshot.io.parquet import read_arrow, write_arrow
@@ -43,9 +44,11 @@ class Output(ABC):
         dialect: how to write CSV and TSV; None: as usual. Set when the input is known.
         replaces: whether the output of another run is replaced at once, so that nobody sees a
             mixture of two.
+        backup: where the original is, after it was edited in place.
     """
 
     replaces: bool
+    backup: Path | None = None
     format: Format | None
     folder: Path | None
     dialect: Dialect | None = None
@@ -103,6 +106,14 @@ class Output(ABC):
                 if path.exists():
                     file.write(*(Reject(*reject) for reject in json.loads(path.read_bytes())))
         return file.count
+
+    def adjust(self, plan: Plan) -> Plan:
+        """Return the plan of a job that writes here."""
+        return plan
+
+    def open(self, path: str, columns: Sequence[str]) -> Table:
+        """Open a file of the complete output; `columns` are its names before any was escaped."""
+        return open_table(path, format=self.format, columns=columns)
 
     def state(self) -> dict[str, Any]:
         """Return what `is_intact` needs, to be kept in the summary."""
@@ -251,26 +262,6 @@ class FileOutput(Output):
         """Delete the parts too."""
         super().finish()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def open_job_output(path: str, options: JobOptions, sources: Sequence[Source] = ()) -> Output:
-    """Return the output of a name: a folder if it is one, ends in a slash or has no extension.
-
-    Raises:
-        TableError: no name, or a URL without a folder for the run log.
-    """
-    if not path:
-        raise TableError('the name of the output is empty. Give a file, a folder, or "-"')
-    if is_url(path) and options.run is None:
-        raise TableError(
-            f"{path} is a URL, and the run log is kept on this machine. Name its folder with --run"
-        )
-    target = Path(path)
-    is_new_folder = not target.suffix and options.output_format is None and not target.exists()
-    beside, inside = run_folders(path)
-    if target.is_dir() or path.endswith(("/", os.sep)) or is_new_folder:
-        return FolderOutput(path, options, Path(options.run or inside), sources)
-    return FileOutput(path, options, Path(options.run or beside))
 
 
 def run_folders(path: str) -> tuple[Path, Path]:

@@ -33,6 +33,7 @@ class Report:
         fingerprint: of the run; empty for a pipe.
         n_resumed: shards that an earlier process had finished.
         run: folder of the run log; None for a pipe.
+        backup: where the original is that was edited in place. Not part of `to_dict`.
         facts: what was run, see `facts_of`; empty for a pipe.
         drift: comparison with an earlier run; None: not requested. Not part of `to_dict`.
         n_review: rows written for review.
@@ -49,6 +50,7 @@ class Report:
     fingerprint: str = ""
     n_resumed: int = 0
     run: Path | None = None
+    backup: Path | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     drift: Drift | None = None
     n_review: int = 0

@@ -162,7 +162,7 @@ def _output_rows(
     """Read a finished output with its columns."""
     thresholds = _thresholds(worker)
     for path in output.files():
-        with open_table(path, format=options.output_format, columns=columns) as table:
+        with output.open(path, columns) as table:
             for batch in table.batches():
                 cells = {
                     name: text_column(batch.data, [name])
@@ -174,19 +174,21 @@ def _output_rows(
                 for part, answer, score, margin, probability, line in zip(
                     parts,
                     cells[names["label"]],
-                    map(float, cells[names["score"]]),
-                    map(float, cells[names["margin"]]),
+                    cells[names["score"]],
+                    cells[names["margin"]],
                     probabilities,
                     batch.lines,
                     strict=False,
                 ):
+                    if not score:  # a rejected row that a workbook kept
+                        continue
                     yield ReviewRow(
                         text="\n".join(filter(None, part)),
                         answer=answer,
-                        score=score,
-                        margin=margin,
+                        score=float(score),
+                        margin=float(margin),
                         probability=float(probability) if probability else None,
-                        distance=abs(score - thresholds.get(answer, inf)),
+                        distance=abs(float(score) - thresholds.get(answer, inf)),
                         source=table.source,
                         line=line,
                     )

@@ -33,9 +33,14 @@ STDOUT = "-"
 @click.option(
     "-o",
     "--output",
-    default=STDOUT,
     metavar="FILE|FOLDER",
-    help="Output file, or folder of parts (exists, ends in / or has no extension); - for stdout.",
+    help="Output file, or folder of parts (exists, ends in / or has no extension); - for stdout."
+    " [default: -]",
+)
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="Add the columns to the workbook itself; the original is kept as NAME.backup.xlsx.",
 )
 @options.text_column_option
 @options.threshold_options
@@ -126,7 +131,7 @@ STDOUT = "-"
 def categorize(
     index_path: str,
     inputs: tuple[str, ...],
-    output: str,
+    output: str | None,
     no_escape: bool,
     engine_options: options.EngineOptions,
     dry_run: bool,
@@ -152,6 +157,7 @@ def categorize(
         tables.need_format(path, fields["input_format"])
     if fields["ray_address"] is not None and fields["runner"] != "ray":
         raise click.UsageError("--ray-address needs --runner ray")
+    output = _output(inputs, output, in_place=fields["in_place"])
     engine = engine_options.load(index_path)
     job = JobOptions(escape=not no_escape, **fields)
     if dry_run:
@@ -167,6 +173,15 @@ def categorize(
     check_rejected(report)
     if report.failed:
         raise click.exceptions.Exit(1)
+
+
+def _output(inputs: tuple[str, ...], output: str | None, *, in_place: bool) -> str:
+    """Return where the rows go."""
+    if not in_place:
+        return STDOUT if output is None else output
+    if output is not None or len(inputs) != 1:
+        raise click.UsageError("--in-place edits one INPUT; leave out --output")
+    return inputs[0]
 
 
 def _run(engine: Engine, inputs: tuple[str, ...], output: str, job: JobOptions) -> Report:

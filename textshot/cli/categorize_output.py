@@ -58,6 +58,8 @@ def print_report(report: Report, output: str, *, as_json: bool) -> None:
         _print_counts(report, output, to_stderr)
         if report.drift is not None:
             _print_drift(report.drift)
+    if report.backup is not None:
+        note(f"the original is kept in {report.backup}")
     if report.run is not None:
         note(f"summary: {report.run / PAGE}")
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from textshot.errors import TableError, TableWarning
 from textshot.io.batches import Batch, Reading, checked_names, record_batch, rejected
+from textshot.io.excel_xml import unescaped_cell
 from textshot.io.formats import MAX_COMPRESSION_RATIO
 from textshot.io.lines import Slice, slices
 from textshot.io.values import MAX_EXACT_INTEGER, json_field, json_text
@@ -28,8 +29,6 @@ MAX_DECOMPRESSED_BYTES = 1 << 30
 """Limit for the parts of a workbook other than its sheets, which are held in memory."""
 
 _OLE_HEADER = bytes.fromhex("d0cf11e0a1b11ae1")  # of .xls files and of files with a password
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-"""How a workbook writes a character that XML does not allow (ECMA-376, ST_Xstring)."""
 
 NumberedRow: TypeAlias = tuple[int, Sequence[object]]
 
@@ -64,21 +63,25 @@ def read_excel(
     import pyarrow as pa
 
     _check_container(stream, source)
-    with _openpyxl_errors(source):
-        workbook, selected = _open_sheet(stream, source, sheet)
-    rows = _sheet_rows(workbook, selected, source, batch_rows)
-    if header_row is not None:
-        rows = (row for row in rows if row[0] >= header_row)
-    header = next(rows, None)
+    with excel_errors(source):
+        workbook, selected = open_sheet(stream, source, sheet)
+    rows = sheet_rows(workbook, selected, source, batch_rows)
+    _, names = read_header(rows, source, selected.title, header_row)
+    schema = pa.schema([json_field(name) for name in names])
+    return schema, _batches(rows, schema, source, batch_rows)
+
+
+def read_header(
+    rows: Iterator[NumberedRow], source: str, title: str, header_row: int | None
+) -> tuple[int, list[str]]:
+    """Return the row of the header, and the names in it."""
+    header = next((row for row in rows if header_row is None or row[0] >= header_row), None)
     if header is None or header_row not in (None, header[0]):
         where = "" if header_row is None else f" in row {header_row}"
         raise TableError(
-            f"{source}: the sheet {selected.title!r} is empty{where}. It needs a header and rows"
-            " below it"
+            f"{source}: the sheet {title!r} is empty{where}. It needs a header and rows below it"
         )
-    names = checked_names(["" if v is None else _name(v) for v in header[1]], source)
-    schema = pa.schema([json_field(name) for name in names])
-    return schema, _batches(rows, schema, source, batch_rows)
+    return header[0], checked_names(["" if v is None else _name(v) for v in header[1]], source)
 
 
 def _batches(
@@ -110,14 +113,14 @@ def _batches(
         yield Batch(data, part.lines, part.rejects, problems)
 
 
-def _sheet_rows(workbook: Any, sheet: Any, source: str, batch_rows: int) -> Iterator[NumberedRow]:
+def sheet_rows(workbook: Any, sheet: Any, source: str, batch_rows: int) -> Iterator[NumberedRow]:
     """Yield the rows that are not empty, without the empty cells at their ends."""
     line, failure, formulas = 0, None, _Formulas()
     rows = _numbered_rows(workbook, sheet, formulas)
     while failure is None:
         part: list[NumberedRow] = []
         try:
-            with _openpyxl_errors(source, part, line):
+            with excel_errors(source, part, line):
                 part.extend(islice(rows, batch_rows))
         except TableError as error:
             failure = error
@@ -181,7 +184,7 @@ def _values(cells: Sequence[dict[str, Any]]) -> Sequence[object]:
     return [columns.get(column) for column in range(1, max(columns, default=0) + 1)]
 
 
-def _open_sheet(stream: BinaryIO, source: str, name: str | int | None) -> tuple[Any, Any]:
+def open_sheet(stream: BinaryIO, source: str, name: str | int | None) -> tuple[Any, Any]:
     """Return the workbook and one of its sheets; warn if it was chosen among several."""
     import openpyxl
 
@@ -221,11 +224,9 @@ def _sheet_called(name: str | int, sheets: Sequence[Any], source: str) -> Any:
 
 
 @contextmanager
-def _openpyxl_errors(
-    source: str, part: Sequence[NumberedRow] = (), line: int = 0
-) -> Iterator[None]:
-    # openpyxl warns of styles, validations and other things that no table needs, and raises
-    # exceptions of any type on a damaged file.
+def excel_errors(source: str, part: Sequence[NumberedRow] = (), line: int = 0) -> Iterator[None]:
+    """Raise TableError for whatever a damaged workbook raises: openpyxl has any type."""
+    # It also warns of styles, validations and other things that no table needs.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="openpyxl")
         try:
@@ -233,6 +234,8 @@ def _openpyxl_errors(
         except TableError:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
+                raise  # of a copy that is written
             n = part[-1][0] if part else line
             raise TableError(
                 f"{source}: cannot be read as an Excel workbook{f' after row {n}' if n else ''}"
@@ -282,15 +285,6 @@ def _simple(value: object) -> object:
     if isinstance(value, _Problem):
         return value.shown
     return value
-
-
-def unescaped_cell(text: str) -> str:
-    """Return a text without the escapes of a workbook: `_x000D_` is a carriage return."""
-    if "_x" not in text:
-        return text
-    plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-    # Two escapes may be the halves of one character.
-    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _name(value: object) -> str:

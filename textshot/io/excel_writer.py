@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from textshot.errors import TableError
@@ -19,6 +22,45 @@ MAX_CELL_CHARS = 32_767
 
 _LIKE_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip file knows
+_WRITTEN = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
+
+
+class _Archive(zipfile.ZipFile):
+    """A zip file without the time at which it is written."""
+
+    def writestr(self, zinfo_or_arcname: Any, data: Any, *_: Any, **__: Any) -> None:
+        """Add a part."""
+        content = data.encode() if isinstance(data, str) else bytes(data)
+        if zinfo_or_arcname == "docProps/core.xml":
+            content = _WRITTEN.sub(rb"\g<1>1980-01-01T00:00:00Z", content)
+        super().writestr(self._part(zinfo_or_arcname), content)
+
+    def write(self, filename: Any, arcname: Any = None, *_: Any, **__: Any) -> None:
+        """Add a file as a part."""
+        with Path(filename).open("rb") as file, self.open(self._part(arcname), "w") as part:
+            shutil.copyfileobj(file, part, 1 << 20)
+
+    def _part(self, name: str) -> zipfile.ZipInfo:
+        part = zipfile.ZipInfo(name, _TIME)
+        part.compress_type, part.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+        return part
+
+
+def cell_text(text: str, position: str) -> str:
+    """Return a text as a workbook holds it.
+
+    Raises:
+        TableError: It is too long.
+    """
+    if len(text) > MAX_CELL_CHARS:
+        raise TableError(
+            f"{position} has a cell of {len(text):,} characters; a sheet holds {MAX_CELL_CHARS:,}"
+            " and would lose the rest. Write CSV or Parquet"
+        )
+    return _LIKE_ESCAPED.sub("_x005F_", _NOT_XML.sub("\ufffd", text))
 
 
 class ExcelEncoder:
@@ -55,8 +97,11 @@ class ExcelEncoder:
             self._append(row)
 
     def close(self) -> None:
-        """Write the workbook."""
-        self._workbook.save(self._stream)
+        """Write the workbook: equal rows give equal bytes, whenever they are written."""
+        from openpyxl.writer.excel import ExcelWriter
+
+        with _Archive(self._stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            ExcelWriter(self._workbook, archive).write_data()
 
     def discard(self) -> None:
         """Remove the temporary file, which openpyxl would keep until the process ends."""
@@ -74,12 +119,7 @@ class ExcelEncoder:
     def _cell(self, text: str) -> object:
         from openpyxl.cell import WriteOnlyCell
 
-        if len(text) > MAX_CELL_CHARS:
-            raise TableError(
-                f"{self._name}: row {self._n_rows} has a cell of {len(text):,} characters; a sheet"
-                f" holds {MAX_CELL_CHARS:,} and would lose the rest. Write CSV or Parquet"
-            )
-        text = _LIKE_ESCAPED.sub("_x005F_", _NOT_XML.sub("\ufffd", text))
+        text = cell_text(text, f"{self._name}: row {self._n_rows}")
         if text[:1] not in ("=", "#"):  # openpyxl would write formulas and error values
             return text
         cell: Any = WriteOnlyCell(self._sheet, text)

@@ -1,0 +1,206 @@
+"""Choose the output of a job; a workbook is copied with the answers, or edited in place."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, BinaryIO
+
+from textshot._files import keep_copy
+from textshot.batch.inputs import Source
+from textshot.batch.options import JobOptions
+from textshot.batch.outputs import FileOutput, FolderOutput, Output, run_folders
+from textshot.batch.plan import Plan, make_plan
+from textshot.batch.run_log import Key
+from textshot.batch.shards import FileEnd, read_shards
+from textshot.batch.worker import ANSWER_COLUMNS
+from textshot.errors import TableError, TableWarning
+from textshot.io import Format, Table
+from textshot.io.excel_copy import WorkbookCopy, plan_copy
+from textshot.io.files import is_url, open_output
+from textshot.io.inputs import open_bytes, seekable
+from textshot.io.parquet import read_arrow
+from textshot.io.values import Cell, sheet_cells
+from textshot.io.writer import output_format
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BLOCK = 1 << 20
+
+
+class WorkbookOutput(FileOutput):
+    """A workbook with the sheets and formats of the input; rejected rows stay as they are."""
+
+    def __init__(self, path: str, options: JobOptions, run: Path, source: Source) -> None:
+        super().__init__(path, options, run)
+        self.source, self.options = source, options
+        self._replaced: Sequence[str] = ()
+
+    def adjust(self, plan: Plan) -> Plan:
+        """Leave out the answers of an earlier run in place; refuse what cannot be edited."""
+        if not self.options.in_place:
+            return plan
+        columns = plan.schema.names
+        self._replaced = earlier_answers(columns, self.options.metadata)
+        used = [name for name in self._replaced if name in plan.text_columns]
+        if used:
+            raise TableError(
+                f"{self.path}: the column {used[0]!r} is an answer of an earlier run and would be"
+                " replaced. Name another output"
+            )
+        if self._replaced:
+            names = ", ".join(map(repr, self._replaced))
+            message = f"{self.path}: the columns {names} of an earlier run are replaced"
+            warnings.warn(message, TableWarning, stacklevel=2)
+        with ExitStack() as stack:
+            self._plan_copy(self._input(stack), self._replaced or ANSWER_COLUMNS)
+        for name in self._replaced:
+            plan = replace(plan, schema=plan.schema.remove(plan.schema.get_field_index(name)))
+        return plan
+
+    def close(self, parts: Sequence[Key], schema: pa.Schema, fingerprint: str) -> None:
+        """Write the copy; if there cannot be one, say so and write a workbook of one sheet."""
+        plan = make_plan([self.source], self.options.table)
+        names = schema.names[len(plan.schema) - len(self._replaced) :]
+        try:
+            self._write_copy(plan, parts, names)
+        except TableError as error:
+            if self.options.in_place:
+                raise
+            warnings.warn(
+                f"{self.path}: is a plain workbook without the formats and other sheets of the"
+                f" input, because {error}",
+                TableWarning,
+                stacklevel=2,
+            )
+            super().close(parts, schema, fingerprint)
+
+    def open(self, path: str, columns: Sequence[str]) -> Table:
+        """Open the same sheet as in the input."""
+        options = replace(self.options.table, format=Format.EXCEL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TableWarning)  # said of the input already
+            return options.open(path)
+
+    def _write_copy(self, plan: Plan, parts: Sequence[Key], names: Sequence[str]) -> None:
+        with ExitStack() as stack:
+            stream = self._input(stack)
+            copy = self._plan_copy(stream, names)
+            output = open_output(self.path, seekable=True)
+            stack.callback(output.discard)
+            copy.write(stream, output.stream, self._rows(plan, parts, names))
+            if not self.source.is_unchanged():
+                raise TableError(
+                    f"{self.source.path}: changed while the job ran. Run the same command again"
+                )
+            if self.options.in_place:
+                if _are_equal(stream, output.stream):
+                    return
+                self.backup = keep_copy(Path(self.path))
+            output.commit()
+
+    def _plan_copy(self, stream: BinaryIO, names: Sequence[str]) -> WorkbookCopy:
+        extension = PurePath(self.path).suffix
+        path, options = self.source.path, self.options.table
+        return plan_copy(stream, path, options, names, self._replaced, extension=extension)
+
+    def _input(self, stack: ExitStack) -> BinaryIO:
+        return seekable(open_bytes(self.source.path, stack), self.source.path, stack)
+
+    def _rows(
+        self, plan: Plan, parts: Sequence[Key], names: Sequence[str]
+    ) -> Iterator[tuple[int, Sequence[Cell]]]:
+        """Yield the row and the answer of each text: the parts do not hold the rows."""
+        wanted = set(parts)
+        for event in read_shards(plan, self.options.shard_rows):
+            if isinstance(event, FileEnd):
+                if event.error:
+                    raise TableError(event.error)
+                continue
+            if event.key in wanted:
+                lines = iter(event.lines)
+                for batch in read_arrow(Path(self.part(event.key))):
+                    fields = [batch.schema.field(name) for name in names]
+                    columns = [sheet_cells(batch.column(f.name), f) for f in fields]
+                    yield from zip(lines, zip(*columns, strict=True), strict=False)
+
+
+def open_job_output(path: str, options: JobOptions, sources: Sequence[Source] = ()) -> Output:
+    """Return the output of a name: a folder if it is one, ends in a slash or has no extension.
+
+    Raises:
+        TableError: no name, or a URL without a folder for the run log.
+    """
+    if not path:
+        raise TableError('the name of the output is empty. Give a file, a folder, or "-"')
+    if is_url(path) and options.run is None:
+        raise TableError(
+            f"{path} is a URL, and the run log is kept on this machine. Name its folder with --run"
+        )
+    target = Path(path)
+    is_new_folder = not target.suffix and options.output_format is None and not target.exists()
+    beside, inside = run_folders(path)
+    if target.is_dir() or path.endswith(("/", os.sep)) or is_new_folder:
+        return FolderOutput(path, options, Path(options.run or inside), sources)
+    run = Path(options.run or beside)
+    if _is_workbook_copy(path, options, sources):
+        return WorkbookOutput(path, options, run, sources[0])
+    return FileOutput(path, options, run)
+
+
+def _is_workbook_copy(path: str, options: JobOptions, sources: Sequence[Source]) -> bool:
+    """Tell whether the output is a copy of the input.
+
+    Raises:
+        TableError: the input is to be edited in place, and cannot be.
+    """
+    is_one = len(sources) == 1 and sources[0].format is Format.EXCEL
+    is_whole = options.limit is None and options.sample == 1.0
+    if options.in_place and not (is_one and is_whole and sources[0].path == path):
+        raise TableError(
+            f"{path}: only one whole workbook (.xlsx) on this machine can be edited in place, and"
+            " without a limit or a sample. Name an output"
+        )
+    if options.in_place and is_url(path):
+        raise TableError(f"{path}: is a URL and cannot be edited in place. Name an output")
+    if not is_one or output_format(path, options.output_format) is not Format.EXCEL:
+        return False
+    if not is_whole:
+        message = f"{path}: is a plain workbook, because only a part of the rows is read"
+        warnings.warn(message, TableWarning, stacklevel=2)
+    return is_whole
+
+
+def earlier_answers(columns: Sequence[str], metadata: Sequence[str]) -> list[str]:
+    """Return the columns that a run before has added: label, score, margin, one beside the other.
+
+    A suffix that a run gives to a name that is taken counts as well.
+    """
+    for start in range(len(columns) - len(ANSWER_COLUMNS) + 1):
+        end = start + len(ANSWER_COLUMNS)
+        if all(map(_is_name, columns[start:end], ANSWER_COLUMNS)):
+            for name in ("probability", *metadata):
+                if end < len(columns) and _is_name(columns[end], name):
+                    end += 1
+            return list(columns[start:end])
+    return []
+
+
+def _is_name(column: str, name: str) -> bool:
+    return re.fullmatch(rf"{re.escape(name)}(_textshot\d*)?", column) is not None
+
+
+def _are_equal(first: BinaryIO, second: BinaryIO) -> bool:
+    first.seek(0)
+    second.flush()
+    second.seek(0)
+    while block := first.read(_BLOCK):
+        if second.read(len(block)) != block:
+            return False
+    return not second.read(1)
