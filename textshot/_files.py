@@ -69,7 +69,7 @@ class AtomicFile:
     def __init__(self, path: str | Path) -> None:
         self._target = real_path(path)
         self._temporary = self._target.with_name(f".{self._target.name}{TEMPORARY}{_unique()}")
-        self.stream: BinaryIO = self._temporary.open("x+b")
+        self.stream: BinaryIO = self._temporary.open("xb")
 
     def commit(self) -> None:
         """Sync what was written and replace the file of that name."""

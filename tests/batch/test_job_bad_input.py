@@ -395,7 +395,7 @@ def test_a_full_disk_at_any_moment_and_then_room(engine, monkeypatch, output):
         assert content(folder) == content(top / "whole")
 
 
-@pytest.mark.parametrize("link", ["same", "dotted", "symbolic", "hard"])
+@pytest.mark.parametrize("link", ["same", "dotted", "symbolic", "hard", "case"])
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet"])
 def test_an_output_that_is_an_input_is_refused_under_any_name(engine, name, link):
     if name == "in.csv":
@@ -407,6 +407,8 @@ def test_an_output_that_is_an_input_is_refused_under_any_name(engine, name, link
         Path(output).symlink_to(name)
     elif link == "hard":
         os.link(name, output)
+    elif link == "case":
+        output = name.upper().replace("IN.", "In.")
     else:
         output = name if link == "same" else f"./{name}"
     with pytest.raises(TableError, match=f"is the input {name}, which would be replaced"):

@@ -33,3 +33,9 @@ def test_a_file_that_is_something_else_is_reported_without_a_traceback(run):
         "Error: data.json: is no .json file"
     )
     assert not Path("c.csv").exists()
+
+
+def test_the_file_that_is_imported_is_not_replaced(run):
+    Path("train.csv").write_text("text,label\na,b\n")
+    told = run("import", "setfit", "train.csv", "-o", "TRAIN.csv", code=1).stderr
+    assert "TRAIN.csv is the input, which would be replaced" in told

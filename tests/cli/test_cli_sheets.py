@@ -40,8 +40,28 @@ def test_every_command_reads_the_sheet_and_the_header_that_are_named(run, report
     run("categorize", "ix", path, *options, "-o", "out.jsonl")
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert [row["text"] for row in rows] == ["I want my money back", "my parcel has not come yet"]
-    assert run("classify", "ix", "--from", path, *options).stdout.count("\n") == 3
+    assert run("classify", "ix", "--file", path, *options).stdout.count("\n") == 3
     run("import", "setfit", *report, "-o", "c.csv")
+
+
+def test_a_workbook_is_edited_in_place_and_the_copy_named(run, report, index):
+    for _ in range(2):
+        result = run("categorize", index, *report, "--in-place")
+        assert openpyxl.load_workbook("report.xlsx").sheetnames == ["Cover", "Data"]
+        rows = list(openpyxl.load_workbook("report.xlsx")["Data"].iter_rows(values_only=True))
+        assert rows[2] == ("label", "text", "label_textshot", "score", "margin")
+        assert rows[3][2] == "refund request"
+    assert sorted(path.name for path in Path().glob("report*.xlsx")) == [
+        "report.backup.xlsx",
+        "report.xlsx",
+    ]
+    assert "of an earlier run are replaced" in result.stderr
+
+
+@pytest.mark.parametrize("extra", [["-o", "out.xlsx"], ["other.xlsx"]])
+def test_in_place_takes_one_input_and_no_output(run, report, index, extra):
+    result = run("categorize", index, "report.xlsx", *extra, "--in-place", code=2)
+    assert "--in-place edits one INPUT; leave out --output" in result.stderr
 
 
 def test_a_sheet_left_out_is_named_once_and_the_header_is_looked_for(run, report, index):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from textshot._files import make_folder, real_path, write_atomic
+from textshot._files import make_folder, write_atomic
 from textshot.batch import local
 from textshot.batch.inputs import Source, find_sources
 from textshot.batch.local import Run
@@ -30,6 +30,7 @@ from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import text_column
+from textshot.io.files import is_same_file
 from textshot.scoring.transduction import sample_texts
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -259,10 +260,7 @@ def _delete_if_empty(log: RunLog, output: Output) -> None:
 def _check_output_is_no_input(output: Output, sources: Sequence[Source]) -> None:
     """Refuse an output that is one of the inputs, under whatever name."""
     for source in sources:
-        is_same = source.path == output.path
-        with suppress(OSError):  # one of them does not exist, or is a URL
-            is_same = is_same or Path(source.path).samefile(output.path)
-        if is_same:
+        if is_same_file(source.path, output.path):
             raise TableError(
                 f"{output.path}: is the input {source.path}, which would be replaced. Name another"
                 " output"
@@ -270,8 +268,8 @@ def _check_output_is_no_input(output: Output, sources: Sequence[Source]) -> None
 
 
 def _check_rejects(output: Output, plan: Plan) -> None:
-    used = {*(source.path for source in plan.sources), output.path}
-    if real_path(output.rejects) in set(map(real_path, used)):
+    used = [*(source.path for source in plan.sources), output.path]
+    if any(is_same_file(output.rejects, path) for path in used):
         raise TableError(
             f"{output.rejects}: the rejected rows would replace the input or the output. Name"
             " another file"

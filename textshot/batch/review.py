@@ -20,6 +20,7 @@ from textshot.errors import TableError
 from textshot.io import STDIO, Format, open_table, text_column
 from textshot.io.excel_review import open_review
 from textshot.io.excel_writer import MAX_CELL_CHARS
+from textshot.io.files import is_same_file
 from textshot.io.formats import format_of
 from textshot.types import UNKNOWN
 
@@ -224,7 +225,7 @@ def check_review_path(path: Path, used: Iterable[str | Path]) -> None:
     if format_of(str(path), None, stdio=Format.CSV, output=True) is Format.TEXT:
         raise TableError(f"{path}: a review is a table. Name a file that ends in .xlsx or .csv")
     target = real_path(path)
-    if {target, *target.parents} & set(map(real_path, used)):
+    if any(is_same_file(place, name) for name in used for place in (target, *target.parents)):
         raise TableError(
             f"{path}: the review would replace the input or the output, or be in its folder. Name"
             " another file"

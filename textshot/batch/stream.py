@@ -16,6 +16,7 @@ from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import STDIO, Batch, RejectsFile, Table, open_writer, text_column
 from textshot.io.categories import text_columns_of
+from textshot.io.files import is_same_file
 from textshot.scoring.transduction import MAX_TEXTS
 
 
@@ -57,6 +58,8 @@ def run_stream(
             with_cache(engine), table.columns, columns, options, calibrated=calibrated
         )
         rejects = Path(options.rejects or default)
+        if any(is_same_file(rejects, name) for name in (source, output)):
+            raise TableError(f"{rejects}: is the input or the output. Name another file")
         tally = _write(worker, table, batches, output, rejects, options, on_progress)
         info = engine.info
         return Report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import warnings
@@ -30,8 +31,6 @@ from textshot.io.writer import output_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_BLOCK = 1 << 20
 
 
 class WorkbookOutput(FileOutput):
@@ -100,7 +99,8 @@ class WorkbookOutput(FileOutput):
                     f"{self.source.path}: changed while the job ran. Run the same command again"
                 )
             if self.options.in_place:
-                if _are_equal(stream, output.stream):
+                output.stream.flush()
+                if filecmp.cmp(output.stream.name, self.path, shallow=False):
                     return
                 self.backup = keep_copy(Path(self.path))
             output.commit()
@@ -194,13 +194,3 @@ def earlier_answers(columns: Sequence[str], metadata: Sequence[str]) -> list[str
 
 def _is_name(column: str, name: str) -> bool:
     return re.fullmatch(rf"{re.escape(name)}(_textshot\d*)?", column) is not None
-
-
-def _are_equal(first: BinaryIO, second: BinaryIO) -> bool:
-    first.seek(0)
-    second.flush()
-    second.seek(0)
-    while block := first.read(_BLOCK):
-        if second.read(len(block)) != block:
-            return False
-    return not second.read(1)

@@ -59,7 +59,7 @@ def setfit(
     warn_rejects(rejects)
     if all(category.name.strip().isdecimal() for category in categories):
         warn("the names are numbers, which say nothing. Name them: --names config_setfit.json")
-    _write_categories(output, categories)
+    _write_categories(path, output, categories)
 
 
 @import_.command("semantic-router")
@@ -76,7 +76,7 @@ def semantic_router(path: str, output: str) -> None:
     """
     from textshot.io.importers import from_semantic_router
 
-    _write_categories(output, from_semantic_router(path))
+    _write_categories(path, output, from_semantic_router(path))
 
 
 @import_.command("classy")
@@ -91,12 +91,15 @@ def classy(path: str, output: str) -> None:
     """
     from textshot.io.importers import from_classy
 
-    _write_categories(output, from_classy(path))
+    _write_categories(path, output, from_classy(path))
 
 
-def _write_categories(output: str, categories: Sequence[Category]) -> None:
+def _write_categories(path: str, output: str, categories: Sequence[Category]) -> None:
     from textshot.io.category_rows import write_categories
+    from textshot.io.files import is_same_file
 
+    if is_same_file(path, output):
+        raise click.ClickException(f"{output} is the input, which would be replaced")
     write_categories(output, categories)
     n_examples = sum(len(category.examples) for category in categories)
     note(f"{categories_text(len(categories))}, {counted(n_examples, 'example')}")

@@ -16,13 +16,19 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import IO, BinaryIO
 from xml.etree import ElementTree
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import quoteattr, unescape
 
 from textshot.errors import TableError, TableWarning
 from textshot.io.excel import excel_errors, open_sheet, read_header, sheet_rows
 from textshot.io.excel_splice import spliced
 from textshot.io.excel_writer import MAX_COLUMNS
-from textshot.io.excel_xml import NewColumns, split_reference, used_columns, widened
+from textshot.io.excel_xml import (
+    NewColumns,
+    column_letters,
+    split_reference,
+    used_columns,
+    widened,
+)
 from textshot.io.table import TableOptions
 from textshot.io.values import Cell
 
@@ -31,6 +37,11 @@ _FILTER = re.compile(rb"<(?:\w+:)?autoFilter\s[^>]*>")
 _COLUMNS = re.compile(rb"(<(?:\w+:)?tableColumns\s[^>]*count\s*=\s*[\"'])([0-9]+)")
 _COLUMNS_END = re.compile(rb"</((?:\w+:)?)tableColumns>")
 _COLUMN = re.compile(rb"<(?:\w+:)?tableColumn\s[^>]*>")
+_FILTER_NAME = re.compile(
+    rb"(<(?:\w+:)?definedName\s[^>]*_xlnm\._FilterDatabase[^>]*>)([^<]*)!"
+    rb"\$([A-Z]+)\$([0-9]+):\$([A-Z]+)\$([0-9]+)(?=<)"
+)
+_WORKBOOK = "xl/workbook.xml"
 _ATTRIBUTE = rb"\s%s\s*=\s*(\"[^\"]*\"|'[^']*')"
 
 
@@ -43,14 +54,14 @@ class WorkbookCopy:
         part: The sheet in the file.
         header_row: The row of its header.
         columns: The new columns.
-        tables: The tables that become wider: their parts, and their new XML.
+        changed: Other parts that change, and their new content: tables that become wider.
     """
 
     source: str
     part: str
     header_row: int
     columns: NewColumns
-    tables: Mapping[str, bytes]
+    changed: Mapping[str, bytes]
 
     def write(
         self, stream: BinaryIO, target: BinaryIO, rows: Iterable[tuple[int, Sequence[Cell]]]
@@ -75,8 +86,8 @@ class WorkbookCopy:
                 new = zipfile.ZipInfo(name, part.date_time)
                 new.compress_type, new.external_attr = zipfile.ZIP_DEFLATED, part.external_attr
                 with copy.open(new, "w", force_zip64=part.file_size > 1 << 30) as output:
-                    if name in self.tables:
-                        output.write(self.tables[name])
+                    if name in self.changed:
+                        output.write(self.changed[name])
                         continue
                     with archive.open(name) as sheet:
                         if name != self.part:
@@ -115,41 +126,49 @@ def plan_copy(
     """
     with excel_errors(source), zipfile.ZipFile(stream) as archive:
         _check_parts(archive, source, extension)
-        part, header_row, header = _layout(stream, source, options)
+        part, title, header_row, header = _layout(stream, source, options)
         with archive.open(part) as sheet:
             taken = used_columns(sheet, header_row, source)
         tables = dict(_tables(archive, part))
+        workbook = archive.read(_WORKBOOK) if _WORKBOOK in archive.namelist() else b""
     cleared = {number for number, name in enumerate(header, 1) if name in replaced}
-    taken -= cleared
     for table in tables.values():
-        if table.last_row < header_row:
-            continue
-        if cleared & set(table.columns) and list(replaced) != list(names):
-            raise TableError(
-                f"{source}: the table {table.name} holds the columns {', '.join(replaced)}, and now"
-                f" there are {', '.join(names)}. Delete these columns first"
-            )
-        taken |= set(table.columns) - cleared
-    last = max((n for n in range(1, len(header) + 1) if n not in cleared), default=0)
-    first = min(cleared, default=last + 1)
-    while taken & set(range(first, first + len(names))):
-        first += 1
-    columns = NewColumns(first, names, frozenset(cleared), last)
+        if table.last_row >= header_row:
+            if cleared & set(table.columns) and list(replaced) != list(names):
+                raise TableError(
+                    f"{source}: the table {table.name} holds the columns {', '.join(replaced)}, and"
+                    f" now there are {', '.join(names)}. Delete these columns first"
+                )
+            taken |= set(table.columns)
+    columns = _free_columns(names, len(header), taken, cleared)
     if columns.last > MAX_COLUMNS:
         raise TableError(f"{source}: there is no room for {len(names)} columns more. Remove some")
-    wider = {n: t.widened(columns, header_row, source) for n, t in tables.items()}
-    return WorkbookCopy(
-        source, part, header_row, columns, {name: xml for name, xml in wider.items() if xml}
-    )
+    changed = {n: t.widened(columns, header_row, source) for n, t in tables.items()}
+    changed[_WORKBOOK] = _with_wider_filter(workbook, title, columns, header_row)
+    parts = {name: xml for name, xml in changed.items() if xml}
+    return WorkbookCopy(source, part, header_row, columns, parts)
 
 
-def _layout(stream: BinaryIO, source: str, options: TableOptions) -> tuple[str, int, Sequence[str]]:
-    """Return the part of the sheet, the row of its header, and the names in it."""
+def _free_columns(
+    names: Sequence[str], width: int, taken: set[int], cleared: set[int]
+) -> NewColumns:
+    last = max((column for column in range(1, width + 1) if column not in cleared), default=0)
+    first = min(cleared, default=last + 1)
+    while (taken - cleared) & set(range(first, first + len(names))):
+        first += 1
+    return NewColumns(first, names, frozenset(cleared), last)
+
+
+def _layout(
+    stream: BinaryIO, source: str, options: TableOptions
+) -> tuple[str, str, int, Sequence[str]]:
+    """Return the part of the sheet, its title, the row of its header, and the names in it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # given when it was read
         workbook, sheet = open_sheet(stream, source, options.sheet)
     rows = sheet_rows(workbook, sheet, source, 1)
-    return sheet._worksheet_path, *read_header(rows, source, sheet.title, options.header_row)
+    part, title = sheet._worksheet_path, sheet.title
+    return part, title, *read_header(rows, source, sheet.title, options.header_row)
 
 
 def _check_parts(archive: zipfile.ZipFile, source: str, extension: str) -> None:
@@ -224,6 +243,22 @@ def _tables(archive: zipfile.ZipFile, sheet: str) -> Iterator[tuple[str, _Table]
         (top, begin), (bottom, end) = split_reference(first), split_reference(last or first)
         title = root.get("displayName") or root.get("name") or name
         yield name, _Table(title, top, bottom, range(begin, end + 1), xml)
+
+
+def _with_wider_filter(workbook: bytes, title: str, new: NewColumns, header_row: int) -> bytes:
+    """Return the XML of the workbook; Excel keeps the range of a filter there as well."""
+
+    def widen(match: re.Match[bytes]) -> bytes:
+        tag, sheet, first, top, last, bottom = match.groups()
+        name = unescape(sheet.decode("utf-8"), {"&apos;": "'", "&quot;": '"'})
+        column = split_reference(f"{last.decode()}1")[1]
+        is_ours = name in (title, "'" + title.replace("'", "''") + "'")
+        if not is_ours or int(top) != header_row or column != new.first - 1:
+            return match[0]
+        end = column_letters(new.last).encode()
+        return tag + sheet + b"!$%s$%s:$%s$%s" % (first, top, end, bottom)
+
+    return _FILTER_NAME.sub(widen, workbook)
 
 
 def _attribute(tag: bytes, name: bytes) -> str:

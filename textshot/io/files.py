@@ -43,6 +43,19 @@ def is_url(name: str) -> bool:
     return _URL.match(name) is not None
 
 
+def is_same_file(first: str | Path, second: str | Path) -> bool:
+    """Return whether two names mean one file, by links as well.
+
+    Names that differ only in case count as one: on many file systems, and shares, they are.
+    """
+    if is_url(str(first)) or is_url(str(second)):
+        return str(first) == str(second)
+    with suppress(OSError, ValueError):
+        if Path(first).samefile(second):
+            return True
+    return os.path.realpath(first).casefold() == os.path.realpath(second).casefold()
+
+
 def file_info(url: str) -> FileInfo | None:
     """Return size and time of a file, or None if it does not exist.
 
