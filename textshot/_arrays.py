@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from textshot.errors import InvalidTextsError
 
 FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 _BLOCK = 8192

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal
-from unicodedata import normalize
 
+from textshot._characters import clean_name, is_blank
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 
 UNKNOWN = "unknown"
 """What tables and `predict` print where a Prediction has no label; no category is called so."""
+
+UNREADABLE = "unreadable"
+"""Why a text is unknown that says nothing to the encoder, see `Encoder.unreadable`."""
 
 MAX_UNKNOWN_SCORE = 1e4
 """The largest score, of either sign, that "fits none" may count as."""
@@ -161,6 +164,8 @@ class Prediction:
     runner-up (-1 where there is none), `threshold` the score to reach (None: abstaining was off).
     `probability` is that of this answer being right, "unknown" included; None where the engine is
     not calibrated (`Engine.tune`). `matches` are the nearest categories, best first.
+    `unknown_because` is "unreadable" (see `Encoder.unreadable`), "below_threshold", "near_nothing"
+    (an out-of-scope text is nearer) or "no_categories".
     """
 
     label: str | None
@@ -170,6 +175,7 @@ class Prediction:
     margin: float
     threshold: float | None
     matches: tuple[Match, ...]
+    unknown_because: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON has it."""
@@ -217,12 +223,7 @@ def parse_truth(cell: str | None) -> str | None:
     if not isinstance(cell, str | None):
         raise InvalidTextsError(f"a truth is a string or None, not {cell!r}")
     name = clean_name(cell or "")
-    return None if name.casefold() in ("", UNKNOWN) else name
-
-
-def clean_name(name: str) -> str:
-    """Return a name as a category keeps it: no blanks around it, composed (NFC)."""
-    return normalize("NFC", name.strip())
+    return None if is_blank(name) or name.casefold() == UNKNOWN else name
 
 
 def spoken_name(name: str) -> str:
@@ -284,7 +285,7 @@ def _check_strings(name: str, texts: tuple[str | None, ...], metadata: Mapping[s
 def _check_name(name: str) -> None:
     if not isinstance(name, str):
         raise InvalidCategoriesError(f"a category name is a string, not {name!r}")
-    if not name.strip():
+    if is_blank(name):
         raise InvalidCategoriesError("a category has an empty name. Give it one")
     if name.strip().casefold() == UNKNOWN:
         raise InvalidCategoriesError(

@@ -77,3 +77,22 @@ def test_another_language_is_noticed_once(run, made):
 
 def test_an_encoder_that_cannot_tell_says_nothing(run, index):
     assert run("classify", index, "money back " * 1000).stderr == ""
+
+
+def test_texts_without_a_known_word_are_reported_by_each_command(run, made):
+    result = run("classify", made, "👍", "I want my money back")
+    assert "1 text says nothing to the encoder" in result.stderr
+    assert result.stdout.splitlines()[1].startswith("unknown")
+    [record] = map(json.loads, run("classify", made, "👍", "--json").stdout.splitlines())
+    assert (record["label"], record["unknown_because"]) == (None, "unreadable")
+    result = run("correct", made, "👍", "refund request")
+    assert "warning: 1 of 1 texts say nothing to the encoder" in result.stderr
+    assert "the encoder knows no word of the text" in run("explain", made, "👍").stdout
+
+
+def test_an_index_warns_of_examples_that_say_nothing(run, tmp_path):
+    table = tmp_path / "c.csv"
+    table.write_text("label,text\npraise,great work\nother,👍\nother,\u200b\n", encoding="utf-8")
+    result = run("index", str(table), "-o", "made")
+    assert "warning: 1 of 2 examples say nothing to the encoder" in result.stderr
+    assert "Says nothing to the encoder" in run("check", "made").stdout

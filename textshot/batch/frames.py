@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from textshot._characters import is_blank
 from textshot.batch.options import DEFAULT_SHARD_ROWS, JobOptions
 from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
@@ -139,7 +140,7 @@ def _answer(engine: Engine, data: pa.Table, names: Sequence[str], options: JobOp
 
     [batch] = data.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], data.schema)]
     columns = data.column_names
-    rows = [i for i, text in enumerate(text_column(batch, columns)) if text.strip()]
+    rows = [i for i, text in enumerate(text_column(batch, columns)) if not is_blank(text)]
     with_text = batch.take(pa.array(rows, pa.int64()))
     calibrated = engine.calibrated
     if options.adapt:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from textshot._characters import is_blank
 from textshot.batch.inputs import Source
 from textshot.batch.options import DEFAULT_SHARD_ROWS, RowSelection, first_rows
 from textshot.batch.plan import Plan
@@ -181,5 +182,5 @@ def reject_blank(batch: Batch, columns: Sequence[str], source: str) -> Batch:
     """Move rows without text to the rejects."""
     texts = text_column(batch.data, columns)
     reason = f"the text is empty ({', '.join(columns)})"
-    blank = {i: reason for i, text in enumerate(texts) if not text.strip()}
+    blank = {i: reason for i, text in enumerate(texts) if is_blank(text)}
     return move_to_rejects(batch, blank, source)

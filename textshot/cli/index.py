@@ -195,7 +195,8 @@ def _print_notes(engine: Engine, *, purged: bool) -> None:
             " ignore them with --no-names"
         )
     keys = [key for c in engine.categories for key in c.keys(names=info.use_names)]
-    note_truncation(engine.truncation_stats([key.text for key in keys if key.text is not None]))
+    texts = [key.text for key in keys if key.text is not None]
+    note_truncation(engine.encoder.truncation_stats(texts))
     note_trained(engine)
     if not purged and info.generation > 1:
         warn("older generations in this folder may still hold texts; --purge deletes them")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from textshot._characters import clean_name
 from textshot.cli import options
 from textshot.cli.output import (
     categories_text,
@@ -17,7 +18,7 @@ from textshot.cli.output import (
     print_saved,
     print_table,
 )
-from textshot.types import DEFAULT_REJECTION_RATE, UNKNOWN, Category, clean_name
+from textshot.types import DEFAULT_REJECTION_RATE, UNKNOWN, Category
 
 if TYPE_CHECKING:
     from textshot.engine import EngineInfo

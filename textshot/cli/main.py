@@ -117,9 +117,22 @@ def main(verbose: bool) -> None:
     --encoder`. Exit codes: 0 success, 1 failure, 2 wrong usage.
     """
     _stop_on_sigterm()
+    logger = logging.getLogger("textshot")
     if verbose:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")
-        logging.getLogger("textshot").setLevel(logging.INFO)
+        logger.setLevel(logging.INFO)
+    else:
+        handler = _Warnings(logging.WARNING)
+        logger.addHandler(handler)
+        click.get_current_context().call_on_close(lambda: logger.removeHandler(handler))
+
+
+class _Warnings(logging.Handler):
+    """Prints the warnings of the library as those of the commands."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one."""
+        warn(record.getMessage())
 
 
 def _prepare(command: click.Command, prefix: str) -> None:

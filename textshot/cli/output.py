@@ -112,13 +112,16 @@ def note_adapted(
 
 
 def note_truncation(stats: TruncationStats) -> None:
-    """Report texts that are truncated, and a high rate of subwords."""
+    """Report texts that are truncated or say nothing, and a high rate of subwords."""
     if stats.n_truncated:
         texts = counted(stats.n_truncated, "text is", "texts are")
         note(
             f"{texts} longer than the {stats.limit} tokens that the encoder reads (about"
             f" {round(0.75 * (stats.limit or 0))} words); the rest was ignored"
         )
+    if stats.n_unreadable:
+        texts = counted(stats.n_unreadable, "text says", "texts say")
+        note(f"{texts} nothing to the encoder, which knows no word there: the answer is unknown")
     if stats.high_subword_rate is not None:
         note(
             f"{percent(stats.high_subword_rate)} of the tokens are parts of words that the encoder"

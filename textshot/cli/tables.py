@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from textshot._characters import is_blank
 from textshot.cli.output import note, warn_rejects
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def read_texts(
             warn_rejects(batch.rejects)
             rejects += batch.rejects
             for text, line in zip(text_column(batch.data, columns), batch.lines, strict=True):
-                if text.strip() or not skip_empty:
+                if not (skip_empty and is_blank(text)):
                     n_used += 1
                     yield text
                 else:

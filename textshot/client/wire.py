@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from textshot.errors import InvalidCategoriesError, ServiceError
-from textshot.types import Category, Example, Key, KeyKind, Match, Prediction
+from textshot.types import UNREADABLE, Category, Example, Key, KeyKind, Match, Prediction
 
 MAX_LAST_LINE = 1 << 14
 """More bytes than the line has that says why a table is not complete."""
@@ -183,7 +183,7 @@ def _parse_key(data: Mapping[str, Any]) -> Key:
 
 def parse_prediction(data: Mapping[str, Any]) -> Prediction:
     """Return the prediction of a response."""
-    label = data["label"]
+    label, reason = data["label"], data["unknown_because"]
     matches = (Match(m["label"], m["score"], _parse_key(m["key"])) for m in data["matches"])
     return Prediction(
         label=label,
@@ -193,4 +193,6 @@ def parse_prediction(data: Mapping[str, Any]) -> Prediction:
         margin=data["margin"],
         threshold=data["threshold"],
         matches=tuple(matches),
+        # The service knows the text, and tells a blank one apart.
+        unknown_because=UNREADABLE if reason == "empty" else reason,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray
+from textshot._characters import is_blank
 from textshot._fork import one_thread_of_torch
 from textshot.encoders.long_texts import TruncationStats
 from textshot.errors import EncoderError, InvalidTextsError
@@ -112,6 +113,16 @@ class Encoder(ABC):
         By default: the number of texts, and nothing about them.
         """
         return TruncationStats(len(texts))
+
+    def unreadable(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell which texts say nothing to the encoder, bool (n,): their vectors mean nothing.
+
+        By default: blank ones, see `is_blank`. An encoder with a vocabulary adds those of which it
+        knows no word (docs/adr/0028).
+        """
+        if self.uncached is not self:
+            return self.uncached.unreadable(texts)
+        return np.array([is_blank(text) for text in texts], dtype=bool)
 
     def reference(self) -> SentenceTransformerEncoder | None:
         """Return the same encoder in torch, to train or distill; None where there is none."""

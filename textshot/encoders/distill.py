@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from textshot._arrays import FloatArray, IntArray
+from textshot._characters import is_blank
 from textshot._files import atomic_folder, write_atomic
 from textshot.encoders.base import clean_texts
 from textshot.encoders.compiled.static import mean_rows
@@ -70,7 +71,8 @@ def distill(
     """
     if output.exists():
         raise EncoderError(f"{output} exists already. Name another folder, or delete it")
-    different = list(dict.fromkeys(text for text in clean_texts(texts) if text.strip()))[:MAX_TEXTS]
+    different = [text for text in dict.fromkeys(clean_texts(texts)) if not is_blank(text)]
+    different = different[:MAX_TEXTS]
     dim = _dim(encoder, dims, len(different), fitted=len(texts) > 0)
     pooling = _pooling(encoder)
     if find_spec("model2vec") is None or find_spec("skeletoken") is None:

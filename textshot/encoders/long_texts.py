@@ -49,6 +49,7 @@ class TruncationStats:
         limit: tokens of a text that are encoded, in all of its windows together; None: all.
         n_tokens: tokens of the sampled texts, MAX_SAMPLED_TEXTS different ones at most.
         n_subwords: how many of these are parts of words that the encoder does not know, or unknown.
+        n_unreadable: texts that say nothing to the encoder, see `Encoder.unreadable`.
     """
 
     n_texts: int = 0
@@ -56,6 +57,7 @@ class TruncationStats:
     limit: int | None = None
     n_tokens: int = 0
     n_subwords: int = 0
+    n_unreadable: int = 0
 
     def __add__(self, other: TruncationStats) -> TruncationStats:
         return TruncationStats(
@@ -64,6 +66,7 @@ class TruncationStats:
             self.limit if other.limit is None else other.limit,
             self.n_tokens + other.n_tokens,
             self.n_subwords + other.n_subwords,
+            self.n_unreadable + other.n_unreadable,
         )
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, unit_rows
 from textshot._fork import ADVICE, mend_after_fork, one_thread_of_torch
@@ -16,6 +17,7 @@ from textshot.encoders.adapter import Adapter
 from textshot.encoders.base import Encoder, clean_texts, with_direction
 from textshot.encoders.fingerprint import ModelConfig, effective_max_length
 from textshot.encoders.hub import no_telemetry, quiet_libraries
+from textshot.encoders.known_words import KnownWords, unknown_token
 from textshot.encoders.long_texts import (
     WINDOWS,
     TruncationCounter,
@@ -86,6 +88,12 @@ class SentenceTransformerEncoder(Encoder):
             prompt = self._prompt if self._windows is None else ""  # windows count it
             return self._counter([prompt + text for text in clean_texts(texts)])
 
+    def unreadable(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell which texts are blank, or have no word that the encoder knows; bool (n,)."""
+        with self._ready():
+            words = self._words
+            return super().unreadable(texts) if words is None else words.unreadable(texts)
+
     def reference(self) -> Self:
         """Return itself."""
         return self
@@ -134,6 +142,9 @@ class SentenceTransformerEncoder(Encoder):
         tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
         self._windows: Windows | None = None
         self._counter: TruncationCounter | None = None
+        self._words = (
+            KnownWords(tokenizer) if is_fast(tokenizer) else _words_of_static(self._config)
+        )
         if is_fast(tokenizer):
             if limit is not None and self._config.long_texts == WINDOWS:
                 self._windows = Windows(tokenizer, limit, self._prompt)
@@ -155,6 +166,17 @@ class SentenceTransformerEncoder(Encoder):
 def is_fast(tokenizer: Any) -> bool:
     """Tell whether a tokenizer is one of the Rust library; that of a static model has no mark."""
     return bool(getattr(tokenizer, "is_fast", False))
+
+
+def _words_of_static(config: ModelConfig) -> KnownWords | None:
+    """Return the known words of a static model, whose tokenizer is none of transformers."""
+    from textshot.encoders.compiled.tokens import Tokenizer
+
+    first = read_modules(config.folder)[0]
+    path = first.folder / "tokenizer.json"
+    if first.kind != "StaticEmbedding" or not path.exists():
+        return None
+    return KnownWords(Tokenizer(path, None, unknown_token(path), special=False))
 
 
 def _check_device(device: str | None) -> None:

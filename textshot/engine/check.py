@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import compress
 
 import numpy as np
 
-from textshot.encoders import TruncationStats
+from textshot.encoders import Encoder, TruncationStats
 from textshot.engine.category_geometry import MIN_CATEGORIES, CategoryGeometry, best_other
 from textshot.index import State
 from textshot.types import Key, KeyKind
@@ -23,6 +24,7 @@ class FindingKind(StrEnum):
     OVERLAP = "overlap"
     WIDE = "wide"
     LONG = "long"
+    UNREADABLE = "unreadable"
     LANGUAGE = "language"
     UNKNOWN = "unknown"
     LARGE = "large"
@@ -38,6 +40,7 @@ TITLES = {
     FindingKind.OVERLAP: "Two categories are near each other",
     FindingKind.WIDE: "The examples have little in common",
     FindingKind.LONG: "Longer than the encoder reads",
+    FindingKind.UNREADABLE: "Says nothing to the encoder",
     FindingKind.LANGUAGE: "Not what the encoder was made for",
     FindingKind.UNKNOWN: "Most texts are unknown",
     FindingKind.LARGE: "Far more than its share",
@@ -61,6 +64,9 @@ REMEDIES = {
     " there: textshot labels add INDEX LABEL TEXT.",
     FindingKind.LONG: "Take the part that decides as the example. textshot index --long-texts"
     " windows reads more of a text, --max-length as much as the encoder was made for.",
+    FindingKind.UNREADABLE: "Such a text is unknown in any case. Leave it out, or say it in words"
+    " that the encoder knows. For another language try a multilingual encoder: textshot index"
+    " --encoder NAME.",
     FindingKind.LANGUAGE: "Try an encoder of that language, or a multilingual one: textshot index"
     " --encoder NAME.",
     FindingKind.UNKNOWN: "Read some of them. Add those that belong to a category as its"
@@ -117,6 +123,12 @@ WIDE_SHARE = 0.3
 
 OVERLAP_SHARE = 0.75
 """Two categories this far on the way from a usual cosine of two categories to 1 get mixed up."""
+
+
+def check_index(state: State, encoder: Encoder) -> list[Finding]:
+    """Return the findings in the keys of the categories, and in their texts."""
+    texts = check_texts(state, encoder.truncation_stats)
+    return [*check_categories(state), *_unreadable(state, encoder), *texts]
 
 
 def check_categories(state: State) -> list[Finding]:
@@ -241,3 +253,16 @@ def check_texts(
         )
         findings.append(Finding(FindingKind.LANGUAGE, None, reason))
     return findings
+
+
+def _unreadable(state: State, encoder: Encoder) -> Iterator[Finding]:
+    """Yield the descriptions and examples that say nothing to the encoder."""
+    keys = [
+        (entry.category.name, key.text)
+        for entry in state.entries
+        for key in entry.keys
+        if key.kind is not KeyKind.NAME and key.text is not None
+    ]
+    for label, text in compress(keys, encoder.unreadable([text for _, text in keys])):
+        reason = "the encoder knows no word of it"
+        yield Finding(FindingKind.UNREADABLE, label, reason, text=text)

@@ -16,8 +16,9 @@ from textshot._arrays import FloatArray, unit_rows
 from textshot.engine.decision import decision_of
 from textshot.engine.leave_out import without_corrections
 from textshot.engine.predict import answer, scorer, supports
-from textshot.errors import EncoderError, InvalidCategoriesError
+from textshot.errors import EncoderError, InvalidCategoriesError, InvalidTextsError
 from textshot.index import Entry, State
+from textshot.networks import Network
 from textshot.scoring.prototypes import correction_influence
 from textshot.scoring.threshold import GIVEN, MIN_CATEGORIES, TUNED, derive
 from textshot.scoring.transduction import MIN_IN_SCOPE_RATE, MIN_TEXTS, adapt
@@ -169,6 +170,16 @@ def adapt_prototypes(state: State, vectors: FloatArray, background: Background) 
     shift = 0.0 if first is None or second is None else second - first
     threshold = min(max(decision.threshold + shift, -1.0), 1.0)
     return replace(adapted, decision=replace(decision, threshold=threshold, stale=is_tuned))
+
+
+def check_adaptable(network: Network) -> None:
+    """Raise InvalidTextsError unless a network compares texts with prototypes alone."""
+    if not network.nearest_prototype:
+        raise InvalidTextsError(
+            f"the {network.name} network (settings: {dict(network.settings)}) reads more than one"
+            " vector of a category, so there is none to move. Index with --network matching to"
+            " adapt"
+        )
 
 
 def put_entries(state: State, entries: Mapping[str, Entry], drop: Iterable[str] = ()) -> State:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textshot._characters import clean_name, is_blank
 from textshot.encoders import clean_texts
 from textshot.engine import editing, example_editing, leave_out
 from textshot.engine.decision import requested_settings, settings_at_rate, tuned_settings
 from textshot.engine.encoder_identity import identify
 from textshot.engine.predict import predict, score
 from textshot.engine.predictor import Predictor
+from textshot.engine.unreadable import check_readable, warn_of_examples, warn_of_unlearned
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index import State
 from textshot.index.entries import text_hash
@@ -25,7 +28,6 @@ from textshot.types import (
     Prediction,
     Threshold,
     category_dict,
-    clean_name,
     parse_truth,
 )
 
@@ -47,11 +49,13 @@ class Editor(Predictor):
         """Add new categories; the keys of the others stay as they are."""
         new = list(category_dict(categories).values())
         vectors = self._encode(self._key_texts(new), on_progress)
+        check_readable(self.encoder, new, use_names=self.index.state.use_names)
         self._edit(lambda state: editing.add_categories(state, new, vectors))
 
     def replace(self, category: Category) -> None:
         """Replace the category of that name."""
         vectors = self._encode(self._key_texts([category]))
+        check_readable(self.encoder, [category], use_names=self.index.state.use_names)
         self._edit(lambda state: editing.replace_category(state, category, vectors))
 
     def remove(self, *names: str) -> None:
@@ -81,6 +85,7 @@ class Editor(Predictor):
         """Add examples to existing categories, `texts[i]` to `labels[i]`, as one edit."""
         cleaned = clean_texts(texts)
         self._check_labelled(cleaned, labels)
+        warn_of_examples(self.encoder, cleaned, labels)
         vectors = self._encode(cleaned)
         self._edit(lambda s: example_editing.label_texts(s, cleaned, labels, vectors, source))
 
@@ -92,6 +97,7 @@ class Editor(Predictor):
         """Replace one example of a category by another text."""
         [text] = clean_texts([new])
         self._check_labelled([text], [label])
+        warn_of_examples(self.encoder, [text], [label])
         [vector] = self._encode([text])
         example = Example(text)
         self._edit(lambda s: example_editing.replace_example(s, label, old, example, vector))
@@ -102,7 +108,8 @@ class Editor(Predictor):
         It is one more example, marked as a correction: the category moves towards it, and this
         text itself, and what is all but the same, gets this label from the next answer on. Where
         the text is an example of another category it stays there; the newest correction holds.
-        None, or "unknown", says that it fits no category, see `add_out_of_scope`.
+        None, or "unknown", says that it fits no category, see `add_out_of_scope`. A text that says
+        nothing to the encoder (`unreadable`) stays unknown, and is not learned.
         """
         return self.correct_all([text], [label])[0]
 
@@ -112,22 +119,29 @@ class Editor(Predictor):
         self._check_lengths(cleaned, labels)
         truths = [parse_truth(label) for label in labels]
         self._check_labelled(cleaned, truths)
-        vectors = self._encode(cleaned)
-        state = self._edit(lambda s: example_editing.label_texts(s, cleaned, truths, vectors))
-        return predict(state, vectors, 3, "auto", np.zeros(len(cleaned), dtype=bool))
+        vectors, blank = self._encode(cleaned), self.encoder.unreadable(cleaned)
+        warn_of_unlearned(self.encoder, int(blank.sum()), len(blank))
+        kept = np.flatnonzero(~blank)
+        learned, names = [cleaned[i] for i in kept], [truths[i] for i in kept]
+        state = self._edit(lambda s: example_editing.label_texts(s, learned, names, vectors[kept]))
+        return predict(state, vectors, 3, "auto", blank)
 
     def add_out_of_scope(self, texts: Sequence[str], *, source: str = "example") -> None:
         """Add texts that fit no category: "none of these".
 
         From then on what is clearly nearer to one of them than to its best category is unknown
         (`textshot.scoring.threshold.OOS_MARGIN`). Each counts alone: such texts have nothing in
-        common. Abstaining that is switched off stays so.
+        common. Abstaining that is switched off stays so. Texts that say nothing to the encoder are
+        unknown in any case, and not learned.
 
         Raises:
             InvalidTextsError: an empty text.
         """
-        unique = list(dict.fromkeys(clean_texts(texts)))
-        self._check_labelled(unique, [None] * len(unique))
+        cleaned = list(dict.fromkeys(clean_texts(texts)))
+        self._check_labelled(cleaned, [None] * len(cleaned))
+        blank = self.encoder.unreadable(cleaned)
+        warn_of_unlearned(self.encoder, int(blank.sum()), len(blank))
+        unique = list(compress(cleaned, ~blank))
         vectors = self._encode(unique)
         examples = [Example(text, source) for text in unique]
         self._edit(lambda state: example_editing.add_out_of_scope(state, examples, vectors))
@@ -183,17 +197,17 @@ class Editor(Predictor):
         cleaned = clean_texts(texts)
         self._check_lengths(cleaned, truths)
         hashes = [text_hash(text) for text in cleaned]
-        vectors = self._encode(cleaned)
+        vectors, blank = self._encode(cleaned), self.encoder.unreadable(cleaned)
 
         def tuned(state: State) -> State:
             learned = leave_out.learned_hashes(state)
-            kept = [i for i, each in enumerate(hashes) if each not in learned]
+            kept = [i for i, each in enumerate(hashes) if each not in learned and not blank[i]]
             settings = tuned_settings(
                 state,
                 score(state, vectors[kept]),
                 [truths[i] for i in kept],
                 unknown_rate,
-                n_learned=len(cleaned) - len(kept),
+                n_learned=sum(each in learned for each in hashes),
             )
             calibrated = frozenset(hashes[i] for i in kept)
             return state.updated(decision=settings, calibrated=calibrated)
@@ -225,12 +239,13 @@ class Editor(Predictor):
         tenth of them is left out and answered by the others (`leave_out.predict_held_out`).
         """
         cleaned = clean_texts(texts)
-        vectors, state = self._encode(cleaned), self.index.state
+        vectors, blank = self._encode(cleaned), self.encoder.unreadable(cleaned)
+        state = self.index.state
 
         def derive(reduced: State) -> State:
             return editing.with_decision(reduced, reduced.decision, self._background)
 
-        return leave_out.predict_held_out(state, cleaned, vectors, derive, k, threshold)
+        return leave_out.predict_held_out(state, cleaned, vectors, blank, derive, k, threshold)
 
     def _edit(self, edit: Callable[[State], State]) -> State:
         """Commit the state that an edit makes of the present one, with its threshold; return it."""
@@ -265,7 +280,7 @@ class Editor(Predictor):
             if label is not None:
                 _check_examples([replace(state.entry(label).category, examples=(Example(text),))])
         unfit = [text for text, label in zip(texts, labels, strict=True) if label is None]
-        if empty := sum(not text.strip() for text in unfit):
+        if empty := sum(map(is_blank, unfit)):
             raise InvalidTextsError(
                 f"{empty} of {len(unfit)} out-of-scope texts are empty. Leave them out; such a text"
                 " is unknown by itself"
@@ -275,7 +290,7 @@ class Editor(Predictor):
 def _check_examples(categories: Iterable[Category]) -> None:
     for category in categories:
         for example in category.examples:
-            if isinstance(example.text, str) and not example.text.strip():
+            if isinstance(example.text, str) and is_blank(example.text):
                 raise InvalidCategoriesError(
                     f"category {category.name!r} has an empty example. Leave it out"
                 )

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from weakref import WeakValueDictionary
 
+import numpy as np
+from numpy.typing import NDArray
+
 from textshot._arrays import FloatArray
 from textshot._fork import ForkLock
-from textshot.encoders import Encoder, load_encoder
+from textshot.encoders import Encoder, TruncationStats, load_encoder
 from textshot.encoders.base import ADAPTER_KEY, OWN_PREFIX, check_encoder
 from textshot.encoders.long_texts import CUT
 from textshot.errors import (
@@ -110,6 +113,14 @@ class LazyEncoder(Encoder):
         """Return float32 unit rows (n, dim), as the encoder does."""
         rows: FloatArray = self._loaded.encode(texts, batch_size=batch_size)
         return rows
+
+    def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
+        """Count as the encoder does."""
+        return self._loaded.truncation_stats(texts)
+
+    def unreadable(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell which texts say nothing to the encoder."""
+        return self._loaded.unreadable(texts)
 
     @cached_property
     def _loaded(self) -> Encoder:

@@ -12,7 +12,7 @@ from textshot._arrays import FloatArray, unit_rows
 from textshot.engine.editing import make_entry, newest, one_row, put_entries
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index import Entry, OutOfScope, State
-from textshot.index.entries import SAME_VECTOR
+from textshot.index.entries import SAME_VECTOR, hash_of
 from textshot.types import CORRECTION, Example
 
 
@@ -176,8 +176,11 @@ def _positions(state: State, entry: Entry, text: str) -> list[int]:
 
 
 def _is_same(entry: Entry, i: int, example: Example, row: FloatArray) -> bool:
-    """Tell whether key `i` is that example; where a text is not known, whether its vector is."""
-    key = entry.keys[i]
-    if key.text is None or example.text is None:
-        return bool(entry.vectors[i] @ row[0] > 1 - SAME_VECTOR)
-    return key.text == example.text
+    """Tell whether key `i` is that example: by text, else by hash, else by vector."""
+    existing = entry.category.examples[i - len(entry.keys)]
+    if existing.text is not None and example.text is not None:
+        return existing.text == example.text
+    hashes = hash_of(existing), hash_of(example)
+    if all(hashes):
+        return hashes[0] == hashes[1]
+    return bool(entry.vectors[i] @ row[0] > 1 - SAME_VECTOR)

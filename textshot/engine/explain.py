@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from textshot._arrays import FloatArray
+from textshot.encoders import Encoder
 from textshot.engine.predict import predict, score
+from textshot.engine.unreadable import why_unreadable
 from textshot.index import State
-from textshot.types import Prediction, Threshold
+from textshot.types import UNREADABLE, Prediction, Threshold
 
 MAX_WORDS = 256
 """So many different words of a text are left out in turn; each costs encoding the text once."""
@@ -19,8 +20,6 @@ MAX_WORDS = 256
 # A word of most languages; where they are written without blanks between them, one sign.
 _CHARACTER = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
 _WORD = re.compile(rf"{_CHARACTER}|(?:(?!{_CHARACTER})\w)+(?:['\u2019-](?:(?!{_CHARACTER})\w)+)*")
-
-Encode = Callable[[Sequence[str]], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Explanation:
     n_left: int
 
 
-def explain(state: State, encode: Encode, text: str, k: int, threshold: Threshold) -> Explanation:
+def explain(state: State, encoder: Encoder, text: str, k: int, threshold: Threshold) -> Explanation:
     """Answer a text, and the same text without each of its words, in one batch.
 
     Leaving one out (Li, Monroe and Jurafsky 2016, arXiv 1612.08220) on whole words. Words that say
@@ -68,15 +67,16 @@ def explain(state: State, encode: Encode, text: str, k: int, threshold: Threshol
 
     Args:
         state: the categories; there may be none.
-        encode: gives unit rows, float32 (n, dim).
+        encoder: a text that says nothing to it is answered without its words.
         text: one text, clean.
         k: how many matches the prediction has, 2 at least.
         threshold: see `Threshold`.
     """
-    spans = _spans(text)
+    blank = encoder.unreadable([text])
+    spans = {} if blank[0] else _spans(text)
     tried = list(spans)[:MAX_WORDS] if len(spans) > 1 and state.entries else []
-    rows = encode([text, *(_without(text, spans[word]) for word in tried)])
-    [prediction] = predict(state, rows[:1], k, threshold, np.array([not text.strip()]))
+    rows = encoder.encode([text, *(_without(text, spans[word]) for word in tried)])
+    [prediction] = predict(state, rows[:1], k, threshold, blank)
     words: list[Word] = []
     if tried:
         best, *others = [state.labels.index(match.label) for match in prediction.matches[:2]]
@@ -125,8 +125,8 @@ def _reason(text: str, prediction: Prediction) -> str:
         if limit is None:
             return "abstaining is off, so the best category is the answer"
         return f"its score {score:.3f} reaches the threshold {limit:.3f}"
-    if not text.strip():
-        return "the text says nothing"
+    if prediction.unknown_because == UNREADABLE:
+        return why_unreadable(text)
     if limit is not None and score < limit:
         return f"the best score {score:.3f} is below the threshold {limit:.3f}"
     return "it is nearer to a text that is known to fit no category"

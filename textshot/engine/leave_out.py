@@ -32,6 +32,7 @@ def predict_held_out(
     state: State,
     texts: Sequence[str],
     vectors: FloatArray,
+    blank: NDArray[np.bool_],
     derive: Callable[[State], State],
     k: int = 1,
     threshold: Threshold = "auto",
@@ -43,8 +44,9 @@ def predict_held_out(
 
     Args:
         state: learned the texts, or some of them.
-        texts: n texts with some content.
+        texts: n texts.
         vectors: float32 (n, dim), unit rows.
+        blank: bool (n,), texts that say nothing to the encoder.
         derive: derives the threshold of a state again.
         k: the number of matches.
         threshold: see `Threshold`.
@@ -61,8 +63,7 @@ def predict_held_out(
             return hash_of(example) in left_out
 
         reduced = derive(without_examples(state, is_left_out))
-        blank: NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
-        answers = predict(reduced, vectors[rows], k, threshold, blank)
+        answers = predict(reduced, vectors[rows], k, threshold, blank[rows])
         predictions |= zip(rows.tolist(), answers, strict=True)
     return [predictions[i] for i in range(len(texts))]
 

@@ -54,7 +54,7 @@ def answer(
         queries: float32 (n, dim), unit rows.
         k: how many categories for each text; its margin takes two of them in any case.
         threshold: see `Threshold`.
-        blank: bool (n,), texts without content.
+        blank: bool (n,), texts that say nothing to the encoder.
 
     Raises:
         InvalidTextsError: k is below 1, or a threshold that is none.
@@ -65,7 +65,7 @@ def answer(
     if not state.entries:
         empty = np.empty((n, 0), np.float32)
         none, zeros = np.zeros(n, dtype=bool), np.zeros(n, np.float32)
-        return PredictionArrays(empty, empty.astype(np.int64), none, zeros, None, [None] * n)
+        return PredictionArrays(empty, empty.astype(np.int64), none, zeros, None, [None] * n, blank)
     scores, rows = _best(state, queries, max(k, 2))
     thresholds = _thresholds(state, rows[:, 0], threshold)
     in_scope = is_in_scope(scores[:, 0], thresholds)
@@ -77,7 +77,8 @@ def answer(
     for i in np.flatnonzero(rejected & ~in_scope):
         likely[i] = None
     margins = scores[:, 0] - runner_up
-    return PredictionArrays(scores[:, :k], rows[:, :k], in_scope, margins, thresholds, likely)
+    best, rows = scores[:, :k], rows[:, :k]
+    return PredictionArrays(best, rows, in_scope, margins, thresholds, likely, blank)
 
 
 def predict(
@@ -129,13 +130,27 @@ def _calibration(state: State) -> Calibration | None:
     return Calibration(decision.temperature, decision.unknown)
 
 
-def category_probabilities(state: State, queries: FloatArray) -> NDArray[np.float64] | None:
-    """Return the probability of each category, float64 (n, n_categories); None: not known."""
+def category_probabilities(
+    state: State, queries: FloatArray, blank: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the probability of each category, float64 (n, n_categories).
+
+    Zeros for texts that say nothing (`blank`), unless abstaining is off.
+
+    Raises:
+        InvalidTextsError: the scores are not calibrated.
+    """
     calibration = _calibration(state)
     if calibration is None:
-        return None
+        raise InvalidTextsError(
+            "the scores of this index are not calibrated, so there are no probabilities. Tune it on"
+            " 30 labelled texts or more: textshot tune, Engine.tune"
+        )
     parts = [probabilities(_scores(state, block), calibration) for block in _blocks(state, queries)]
-    return np.concatenate([np.empty((0, len(state.entries))), *parts])
+    shares = np.concatenate([np.empty((0, len(state.entries))), *parts])
+    if decision_of(state).threshold is not None:
+        shares[blank] = 0.0
+    return shares
 
 
 def score(state: State, queries: FloatArray) -> FloatArray:

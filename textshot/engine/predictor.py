@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import compress
 from typing import Self
 
 import numpy as np
@@ -14,9 +16,9 @@ from textshot.encoders import Encoder, TruncationStats, clean_texts
 from textshot.encoders.base import check_encoder
 from textshot.encoders.general_texts import GENERAL_TEXTS
 from textshot.engine import predict
-from textshot.engine.check import Finding, check_categories, check_texts
+from textshot.engine.check import Finding, check_index
 from textshot.engine.decision import decision_of
-from textshot.engine.editing import adapt_prototypes
+from textshot.engine.editing import adapt_prototypes, check_adaptable
 from textshot.engine.explain import Explanation, explain
 from textshot.engine.results import (
     EngineInfo,
@@ -112,8 +114,8 @@ class Predictor:
     ) -> list[Prediction]:
         """Return one prediction for each text, in their order.
 
-        The answer for a text does not depend on the others, except with `adapt`. A text without
-        content (empty, blanks) is unknown, unless abstaining is off.
+        The answer for a text does not depend on the others, except with `adapt`. A text that says
+        nothing (see `unreadable`) is unknown, unless abstaining is off.
 
         Args:
             texts: a list of strings; a bare string is a TypeError.
@@ -141,7 +143,10 @@ class Predictor:
         threshold: Threshold = "auto",
         blank: NDArray[np.bool_] | None = None,
     ) -> list[Prediction]:
-        """Do as `classify` for embeddings of your own, (n, dim); `blank`: of empty texts, (n,)."""
+        """Do as `classify` for embeddings of your own, (n, dim).
+
+        `blank`, bool (n,), tells which are of texts that say nothing, see `unreadable`.
+        """
         state = self.index.state
         queries = state.queries(vectors)
         return predict.predict(state, queries, k, threshold, blank_mask(blank, len(queries)))
@@ -188,28 +193,26 @@ class Predictor:
         """Return the probability of each category, float64 (n_texts, n_categories).
 
         Columns are in the order of `info.labels`. A row adds up to one, or to one less the
-        probability that the text fits none where `tune` saw such texts.
+        probability that the text fits none where `tune` saw such texts; of a text that says nothing
+        it is zeros, unless abstaining is off.
 
         Raises:
             InvalidTextsError: the engine is not calibrated, see `tune`.
         """
-        state = self.index.state
-        shares = predict.category_probabilities(state, self._encode(clean_texts(texts)))
-        if shares is None:
-            raise InvalidTextsError(
-                "the scores of this index are not calibrated, so there are no probabilities. Tune"
-                " it on 30 labelled texts or more: textshot tune, Engine.tune"
-            )
-        return shares
+        state, cleaned = self.index.state, clean_texts(texts)
+        queries, blank = self._encode(cleaned), self.encoder.unreadable(cleaned)
+        return predict.category_probabilities(state, queries, blank)
+
+    def unreadable(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell which texts say nothing to the encoder, bool (n,); see `Encoder.unreadable`."""
+        return self.encoder.unreadable(clean_texts(texts))
 
     def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
-        """Tell how many texts the encoder truncates, and how familiar their words are.
-
-        An encoder that cannot tell returns only their number.
-        """
+        """Tell how many texts the encoder truncates, and how many of their words it knows."""
         stats = self.encoder.truncation_stats
         parts = (stats(texts[start : start + WINDOW]) for start in range(0, len(texts), WINDOW))
-        return sum(parts, TruncationStats())
+        n_unreadable = int(self.unreadable(texts).sum())
+        return replace(sum(parts, TruncationStats()), n_unreadable=n_unreadable)
 
     def explain(self, text: str, k: int = 3, *, threshold: Threshold = "auto") -> Explanation:
         """Explain the answer for a text: the keys that decided, and what each word contributes.
@@ -219,7 +222,7 @@ class Predictor:
         if k < 2:
             raise InvalidTextsError(f"k is {k}; at least 2 is needed, the best and the runner-up")
         [cleaned] = clean_texts([text])
-        return explain(self.index.state, self._encode, cleaned, k, threshold)
+        return explain(self.index.state, self.encoder, cleaned, k, threshold)
 
     def check(self) -> list[Finding]:
         """Return what will cost accuracy in these categories, as far as their keys tell.
@@ -227,8 +230,7 @@ class Predictor:
         Overlaps, examples nearer to another category, uninformative names, truncated texts; each
         with its remedy.
         """
-        state = self.index.state
-        return [*check_categories(state), *check_texts(state, self.truncation_stats)]
+        return check_index(self.index.state, self.encoder)
 
     def suggest(self, texts: Iterable[str], n: int = 10, *, seed: int = 0) -> list[str]:
         """Return the n texts whose labels would help most, the most helpful first.
@@ -242,7 +244,8 @@ class Predictor:
             TypeError: a single string in place of a list.
             InvalidTextsError: n is below 1.
         """
-        return suggest(self.index.state, self._encode, clean_stream(texts), n, int(seed))
+        encode, unreadable = self._encode, self.encoder.unreadable
+        return suggest(self.index.state, encode, unreadable, clean_stream(texts), n, int(seed))
 
     def adapted(self, texts: Iterable[str], *, seed: int = 0) -> Self:
         """Return an engine whose prototypes are adapted to unlabelled texts (transductive).
@@ -256,13 +259,9 @@ class Predictor:
             TypeError: a single string in place of a list.
             InvalidTextsError: a network that compares texts with more than prototypes.
         """
-        if not self.network.nearest_prototype:
-            raise InvalidTextsError(
-                f"the {self.network.name} network (settings: {dict(self.network.settings)}) reads"
-                " more than one vector of a category, so there is none to move. Index with"
-                " --network matching to adapt"
-            )
-        vectors = self._encode(sample_texts(clean_stream(texts), seed=int(seed)))
+        check_adaptable(self.network)
+        sample = sample_texts(clean_stream(texts), seed=int(seed))
+        vectors = self._encode(list(compress(sample, ~self.encoder.unreadable(sample))))
         # The state is read after encoding, so that a change in the meantime counts.
         adapted = adapt_prototypes(self.index.state, vectors, self._background)
         return type(self)(self.encoder, Index(adapted, generation=self.index.generation))
@@ -270,11 +269,11 @@ class Predictor:
     def _batches(
         self, texts: Sequence[str], batch_size: int
     ) -> Iterator[tuple[FloatArray, NDArray[np.bool_]]]:
-        """Yield the vectors of a few texts at a time, and which of these have no content."""
+        """Yield the vectors of a few texts at a time, and which of these say nothing."""
         for start in range(0, len(texts), WINDOW):
             window = texts[start : start + WINDOW]
             vectors = self.encoder.encode(window, batch_size=batch_size)
-            blank = np.array([not text.strip() for text in window], dtype=bool)
+            blank = self.encoder.unreadable(window)
             for i in range(0, len(window), CHUNK):  # a network's scores are of every category
                 yield vectors[i : i + CHUNK], blank[i : i + CHUNK]
 
@@ -295,6 +294,5 @@ class Predictor:
         return self._general_vectors
 
     @cached_property
-    def _general_vectors(self) -> FloatArray | None:
-        # A table of precomputed vectors has none for our sentences.
+    def _general_vectors(self) -> FloatArray | None:  # precomputed vectors have no such sentences
         return None if self.encoder.is_precomputed else self.encoder.encode(GENERAL_TEXTS)

@@ -16,7 +16,7 @@ from textshot.errors import InvalidTextsError
 from textshot.index import EncoderIdentity, Index, State
 from textshot.networks import Network
 from textshot.scoring.name_weight import NameWeight
-from textshot.types import Adaptation, DecisionSettings, Key, Match, Prediction
+from textshot.types import UNREADABLE, Adaptation, DecisionSettings, Key, Match, Prediction
 
 NEVER_ABSTAINS = -np.inf
 """The threshold of a category without one, where another category has its own."""
@@ -34,6 +34,7 @@ class PredictionArrays:
         thresholds: float32 (n,), the score that had to be reached, -inf where abstaining was off
             for the best category; None where it was off for all.
         probabilities: of each answer to be right; None where it is not known.
+        unreadable: bool (n,), the texts that say nothing to the encoder.
     """
 
     scores: FloatArray
@@ -42,6 +43,7 @@ class PredictionArrays:
     margins: FloatArray
     thresholds: FloatArray | None
     probabilities: list[float | None]
+    unreadable: NDArray[np.bool_]
 
     def take(self, indices: IntArray) -> PredictionArrays:
         """Return the predictions of these texts, int64 (m,); one may come several times."""
@@ -52,6 +54,7 @@ class PredictionArrays:
             self.margins[indices],
             None if self.thresholds is None else self.thresholds[indices],
             [self.probabilities[i] for i in indices],
+            self.unreadable[indices],
         )
 
 
@@ -65,6 +68,7 @@ def concatenate(parts: Sequence[PredictionArrays]) -> PredictionArrays:
         np.concatenate([part.margins for part in parts]),
         np.concatenate(thresholds) if thresholds else None,
         [probability for part in parts for probability in part.probabilities],
+        np.concatenate([part.unreadable for part in parts]),
     )
 
 
@@ -77,11 +81,13 @@ def records(state: State, queries: FloatArray, arrays: PredictionArrays) -> Iter
             for score, row in zip(arrays.scores[i], arrays.rows[i], strict=True)
         )
         if not matches:
-            yield Prediction(None, (), -1.0, None, 0.0, None, ())
+            yield Prediction(None, (), -1.0, None, 0.0, None, (), "no_categories")
             continue
         threshold = None if thresholds is None else float(thresholds[i])
         threshold = None if threshold == NEVER_ABSTAINS else threshold
         label = matches[0].label if arrays.in_scope[i] else None
+        is_below = threshold is not None and matches[0].score < threshold
+        reason = "below_threshold" if is_below else "near_nothing"
         yield Prediction(
             label=label,
             labels=() if label is None else (label,),
@@ -90,6 +96,7 @@ def records(state: State, queries: FloatArray, arrays: PredictionArrays) -> Iter
             margin=float(arrays.margins[i]),
             threshold=threshold,
             matches=matches,
+            unknown_because=None if label else UNREADABLE if arrays.unreadable[i] else reason,
         )
 
 
@@ -106,7 +113,7 @@ def clean_stream(texts: Iterable[str]) -> Iterator[str]:
 
 
 def blank_mask(blank: NDArray[np.bool_] | None, n: int) -> NDArray[np.bool_]:
-    """Return which of n texts have no content; None: each has some."""
+    """Return which of n texts say nothing; None: each says something."""
     if blank is None:
         return np.zeros(n, dtype=bool)
     if blank.shape != (n,):

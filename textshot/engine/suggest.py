@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
 from textshot.engine.decision import decision_of
@@ -31,6 +33,7 @@ _ENOUGH = 1e-6  # float32 sums of a few thousand cosines differ by less
 def suggest(
     state: State,
     encode: Callable[[Sequence[str]], FloatArray],
+    unreadable: Callable[[Sequence[str]], NDArray[np.bool_]],
     texts: Iterable[str],
     n: int,
     seed: int,
@@ -46,6 +49,7 @@ def suggest(
     Args:
         state: the categories; there may be none, and then all texts count alike.
         encode: gives unit rows, float32 (n, dim).
+        unreadable: tells which texts say nothing to the encoder, bool (n,).
         texts: without labels. Of more than `MAX_TEXTS` different ones some are looked at, chosen
             by the hash of each and the seed: their order makes no difference.
         n: how many; all of them, where there are fewer.
@@ -59,6 +63,7 @@ def suggest(
     known = {e.text for entry in state.entries for e in entry.category.examples}
     known |= set() if state.out_of_scope is None else {e.text for e in state.out_of_scope.examples}
     pool = sample_texts((text for text in texts if text not in known), MAX_TEXTS, seed)
+    pool = list(compress(pool, ~unreadable(pool)))
     if not pool:
         return []
     vectors = encode(pool)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
+from textshot._characters import clean_name, is_blank
 from textshot.encoders import DEFAULT_ENCODER, clean_texts
 from textshot.encoders.base import ADAPTER_KEY
 from textshot.engine import Engine
@@ -17,7 +18,7 @@ from textshot.engine.encoder_identity import NO_NETWORK
 from textshot.errors import InvalidTextsError
 from textshot.index import PLAIN
 from textshot.networks import Memory, Network, make_network
-from textshot.types import UNKNOWN, Category, Threshold, clean_name
+from textshot.types import UNKNOWN, Category, Threshold
 
 
 def texts_of(X: Any) -> list[str]:
@@ -147,7 +148,7 @@ def in_class_order(
 
 def extend(engine: Engine, texts: list[str], y: NDArray[Any], classes: NDArray[Any]) -> None:
     """Add texts to an engine: new classes first, then new texts of known ones."""
-    blank = [i for i, text in enumerate(texts) if not text.strip()]
+    blank = [i for i, text in enumerate(texts) if is_blank(text)]
     if blank:
         raise InvalidTextsError(f"text {blank[0]} is empty. Leave it out")
     remembers, known = isinstance(engine.network, Memory), set(engine.info.labels)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textshot._arrays import FloatArray, IntArray, are_unit_rows, unit_rows
+from textshot._characters import clean_name
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.entries import (
     PLAIN,
@@ -28,7 +29,7 @@ from textshot.scoring.attention import Attention, find_attention_share
 from textshot.scoring.exemplars import Exemplars, select_exemplars
 from textshot.scoring.name_weight import NameWeight, estimate_name_weight
 from textshot.scoring.prototypes import category_prototypes, key_weights
-from textshot.types import Adaptation, DecisionSettings, Key, clean_name
+from textshot.types import Adaptation, DecisionSettings, Key
 
 DERIVED_FROM_ENTRIES = (
     *("key_vectors", "key_rows", "key_kinds", "keys", "key_correction_orders"),

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self
 from weakref import WeakSet
 
-import numpy as np
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -185,7 +184,7 @@ class Textshot:
             for part in self._parts(doc)
         ]
         vectors = engine.encoder.encode(list(rows))
-        blank = np.array([not text.strip() for text in rows], dtype=bool)
+        blank = engine.unreadable(list(rows))
         predictions: list[tuple[Any, ...]] = []
         for i in range(0, len(rows), _CHUNK):
             chunk = slice(i, i + _CHUNK)

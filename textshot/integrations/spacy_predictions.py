@@ -90,12 +90,13 @@ def to_tuple(prediction: Prediction) -> tuple[Any, ...]:
         prediction.margin,
         prediction.threshold,
         tuple(matches),
+        prediction.unknown_because,
     )
 
 
 def _from_tuple(values: Sequence[Any]) -> Prediction:
     """Undo `to_tuple`; a Doc that was serialised holds lists."""
-    label, score, probability, margin, threshold, matches = values[:6]
+    label, score, probability, margin, threshold, matches, reason = values[:7]
     return Prediction(
         label=label,
         labels=() if label is None else (label,),
@@ -106,6 +107,7 @@ def _from_tuple(values: Sequence[Any]) -> Prediction:
         matches=tuple(
             Match(name, score, Key(KeyKind(kind), *rest)) for name, score, kind, *rest in matches
         ),
+        unknown_because=reason,
     )
 
 
@@ -116,7 +118,7 @@ def _from_mapping(data: Mapping[str, Any]) -> Prediction:
     matches = [
         (m["label"], m["score"], *(m["key"][field] for field in fields)) for m in data["matches"]
     ]
-    return _from_tuple([*(data[name] for name in names), matches])
+    return _from_tuple([*(data[name] for name in names), matches, data["unknown_because"]])
 
 
 def _key(name: str, start: int | None = None, end: int | None = None) -> Any:

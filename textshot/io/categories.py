@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from textshot._characters import clean_name, is_blank
 from textshot.errors import TableError
 from textshot.io.batches import Batch, Reject, check_is_text, find_column, rejected, text_column
 from textshot.io.category_rows import (
@@ -16,7 +17,7 @@ from textshot.io.category_rows import (
 from textshot.io.dialect import looks_like_text
 from textshot.io.formats import Format
 from textshot.io.table import DEFAULTS, Table, TableOptions, open_table
-from textshot.types import UNKNOWN, Category, clean_name, parse_truth
+from textshot.types import UNKNOWN, Category, parse_truth
 
 _MAX_SHOWN_NAME = 60
 
@@ -116,7 +117,7 @@ def read_labelled_texts(path: str | Path, options: TableOptions = DEFAULTS) -> L
         for batch in table.batches([label_column, *columns]):
             data.rejects.extend(batch.rejects)
             for value, truth, line in _labelled_rows(batch, columns, label_column):
-                if not value.strip():
+                if is_blank(value):
                     data.rejects.append(rejected(table.source, line, "the text is empty", truth))
                     continue
                 data.lines.append(line)
@@ -148,7 +149,7 @@ def read_training_rows(path: str | Path, options: TableOptions = DEFAULTS) -> Tr
             data.rows.extend((value, name, f"{table.source}:{line}") for value, name, line in rows)
             words = text_column(batch.data, [description]) if description else []
             for (_, name, _), about in zip(rows, words, strict=bool(words)):
-                if about.strip():
+                if not is_blank(about):
                     data.descriptions.setdefault(clean_name(name), about.strip())
     return data
 

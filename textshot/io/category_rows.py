@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from textshot._characters import clean_name, is_blank
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.io.batches import record_batch
 from textshot.io.writer import open_writer
-from textshot.types import UNKNOWN, Category, Example, clean_name
+from textshot.types import UNKNOWN, Category, Example
 
 SOURCE, CORRECTION_ORDER, PARENT, THRESHOLD = EXPORTED = (
     *("_source", "_correction", "_parent", "_threshold"),
@@ -83,7 +84,9 @@ class CategoryRows:
         position = f"{self._source}:{line}"
         details = _exported(exported, position)
         if not name:
-            remedy = ". Name its category" if text.strip() else ", and no text either. Remove it"
+            remedy = (
+                ". Name its category" if not is_blank(text) else ", and no text either. Remove it"
+            )
             raise TableError(f"{position}: the row has no label{remedy}")
         draft = self._drafts.setdefault(name, _Draft(line))
         if description and draft.description not in ("", description):
@@ -92,7 +95,7 @@ class CategoryRows:
                 f" {draft.line}. Keep one of them"
             )
         draft.description = draft.description or description
-        if text.strip():
+        if not is_blank(text):
             draft.examples[text] = Example(text, details.source, details.correction_order)
         if draft.exported is NOT_EXPORTED:
             draft.exported = details

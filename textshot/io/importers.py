@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from textshot._characters import is_blank
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.io import Reject, TableOptions
 from textshot.io.batches import check_rejected, rejected
@@ -134,7 +135,7 @@ def _category(
     if not isinstance(texts, list):
         raise TableError(f"{path}: {name!r} has no list of examples, but {type(texts).__name__}")
     for i, text in enumerate(texts, 1):
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str) or is_blank(text):
             raise TableError(f"{path}: example {i} of {name!r} is no text. Fix or remove it")
     return Category(name, description, examples=[*dict.fromkeys(texts)])
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
+from textshot._characters import is_blank
 
 MAX_TEXTS = 5000
 """Maximum number of texts of an input to use."""
@@ -43,7 +44,7 @@ def sample_texts(texts: Iterable[str], most: int = MAX_TEXTS, seed: int = 0) -> 
     kept: dict[str, int] = {}
     heap: list[tuple[int, str]] = []  # the largest hash first
     for text in texts:
-        if text in kept or not text.strip():
+        if text in kept or is_blank(text):
             continue
         hashed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=key)
         rank = -int.from_bytes(hashed.digest(), "little")

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
+from textshot._characters import is_blank
 from textshot.service.batcher import Batch, Job
 from textshot.service.served_index import Snapshot
-from textshot.types import Example, Key, Match, Prediction, Threshold
+from textshot.types import UNREADABLE, Example, Key, Match, Prediction, Threshold
 
 Results = list[tuple[Job, Any]]
 
@@ -56,7 +57,7 @@ class BatchClassifier:
         vectors = [np.stack([job.vectors[i] for i in range(len(job.texts))]) for job in jobs]
         if task.k == 0:
             return list(zip(jobs, vectors, strict=True))
-        blank = np.array([not text.strip() for job in jobs for text in job.texts])
+        blank = task.snapshot.engine.unreadable([text for job in jobs for text in job.texts])
         predictions = task.snapshot.engine.classify_vectors(
             np.concatenate(vectors), task.k, threshold=task.threshold, blank=blank
         )
@@ -105,15 +106,8 @@ def _body(snapshot: Snapshot, texts: Sequence[str], predictions: Sequence[Predic
 
 
 def _unknown_because(text: str, prediction: Prediction) -> str | None:
-    if prediction.label is not None:
-        return None
-    if not prediction.matches:
-        return "no_categories"
-    if not text.strip():
-        return "empty"
-    threshold = prediction.threshold
-    is_below = threshold is not None and prediction.score < threshold
-    return "below_threshold" if is_below else "near_nothing"
+    reason = prediction.unknown_because
+    return "empty" if reason == UNREADABLE and is_blank(text) else reason
 
 
 def _encode(batch: Batch) -> Results:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from textshot._characters import clean_name
 from textshot.encoders import clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
 from textshot.service.answers import example_json, prediction_json
 from textshot.service.errors import APIError
 from textshot.service.schemas import CategoryBody, Corrections
-from textshot.types import CORRECTION, Category, Example, clean_name, parse_truth
+from textshot.types import CORRECTION, Category, Example, parse_truth
 
 Edit = Callable[[Engine], tuple[dict[str, Any], bool]]
 """Changes an engine; returns the JSON of the answer, and whether anything changed."""
@@ -47,7 +48,10 @@ def put(category: Category, *, replace: bool) -> Edit:
         changed = not exists or _differs(engine, category)
         if changed:
             _apply(lambda: engine.replace(category) if exists else engine.add([category]))
-        return {"category": category_json(find_category(engine, category.name))}, changed
+        texts = [e.text for e in category.examples if e.text is not None]
+        unreadable = int(engine.unreadable(texts).sum())
+        json = category_json(find_category(engine, category.name))
+        return {"category": json, "unreadable": unreadable}, changed
 
     return edit
 

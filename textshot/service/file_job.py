@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
-from textshot._arrays import FloatArray
+from textshot._arrays import BoolArray, FloatArray
 from textshot.batch.options import JobOptions
 from textshot.batch.stream import run_stream
 from textshot.encoders import Encoder
@@ -120,13 +120,13 @@ class QueuedEncoder(Encoder):
     def __init__(
         self, snapshot: Snapshot, batcher: Batcher, loop: asyncio.AbstractEventLoop
     ) -> None:
-        inner: Encoder = snapshot.engine.encoder
+        self._inner: Encoder = snapshot.engine.encoder
         super().__init__(
-            inner.name,
-            dim=inner.dim,
-            fingerprint=inner.fingerprint,
-            source=inner.source,
-            spec=inner.spec,
+            self._inner.name,
+            dim=self._inner.dim,
+            fingerprint=self._inner.fingerprint,
+            source=self._inner.source,
+            spec=self._inner.spec,
         )
         self._snapshot, self._batcher, self._loop = snapshot, batcher, loop
 
@@ -137,6 +137,10 @@ class QueuedEncoder(Encoder):
         future = asyncio.run_coroutine_threadsafe(self._encode(list(texts)), self._loop)
         vectors: FloatArray = future.result()
         return vectors
+
+    def unreadable(self, texts: Sequence[str]) -> BoolArray:
+        """Tell which texts say nothing to the encoder."""
+        return self._inner.unreadable(texts)
 
     async def _encode(self, texts: list[str]) -> FloatArray:
         task = Task(self._snapshot, k=0)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from textshot._characters import is_invisible
 from textshot.service.access import Role
 from textshot.types import KeyKind
 
@@ -21,16 +22,31 @@ _BODY: dict[str, Any] = {"description": "", "examples": [_TEXT]}
 _WRITTEN = "Order of a correction; 0: not a correction."
 _CORRECTION: dict[str, Any] = {"text": _TEXT, "label": "double charge"}
 
-UnknownBecause = Literal["empty", "below_threshold", "near_nothing", "no_categories"]
-"""Why a text is unknown: it is blank; its best score is below the threshold; an out-of-scope
-example is nearer than any category; the index has no categories."""
+UnknownBecause = Literal["empty", "unreadable", "below_threshold", "near_nothing", "no_categories"]
+"""Why a text is unknown: it is blank; the encoder knows no word of it; its best score is below the
+threshold; an out-of-scope example is nearer than any category; the index has no categories."""
 
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
-NAME = r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$"
+
+
+def _class_of_invisible() -> str:
+    """Return the invisible characters as ranges of a regular expression."""
+    codes = {c for c in (*range(0x1E000), *range(0xE0000, 0xE0200)) if is_invisible(chr(c))}
+    firsts = sorted(c for c in codes if c - 1 not in codes)
+    lasts = sorted(c for c in codes if c + 1 not in codes)
+    return "".join(f"{_escaped(a)}-{_escaped(b)}" for a, b in zip(firsts, lasts, strict=True))
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code <= 0xFFFF else chr(code)
+
+
+_INVISIBLE = _class_of_invisible()
+NAME = rf"^[^\x00-\x1f]*[^{_INVISIBLE}][^\x00-\x1f]*$"
 """A category name: one line, not blank."""
 
 Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH, pattern=NAME)]
-NotBlank = Annotated[str, Field(pattern=r"\S", description="Not blank.")]
+NotBlank = Annotated[str, Field(pattern=rf"[^{_INVISIBLE}]", description="Not blank.")]
 
 
 def _integer(value: Any) -> Any:
@@ -181,6 +197,7 @@ class ChangedCategory(_IndexResponse):
 
     category: Category | None
     changed: bool = Field(description="False: it was in this state before.")
+    unreadable: int = Field(0, description="Examples that say nothing to the encoder.")
 
 
 class Correction(_Request):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from textshot._arrays import IntArray
+from textshot._characters import clean_name
 from textshot.errors import InvalidTextsError
-from textshot.types import clean_name
 
 _MAX_SHOWN = 5
 _PARTS = ("train", "valid", "test")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot._fork import ADVICE, mend_after_fork, never_free
@@ -17,6 +18,7 @@ from textshot.encoders.compiled.graphs import Graph
 from textshot.encoders.compiled.store import CompiledModel
 from textshot.encoders.compiled.tokens import Tokenizer, batches, prefetch
 from textshot.encoders.fingerprint import ModelConfig
+from textshot.encoders.known_words import KnownWords
 from textshot.encoders.long_texts import (
     WINDOWS,
     TruncationCounter,
@@ -96,6 +98,11 @@ class CompiledEncoder(Encoder):
         prompt = self._prompt if self._windows is None else ""  # windows count it
         return self._counter([prompt + text for text in clean_texts(texts)])
 
+    def unreadable(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell which texts are blank, or have no word that the encoder knows; bool (n,)."""
+        self._mend()
+        return self._words.unreadable(texts)
+
     def reference(self) -> SentenceTransformerEncoder:
         """Return the encoder in torch."""
         from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
@@ -125,6 +132,7 @@ class CompiledEncoder(Encoder):
         if limit is not None and self._config.long_texts == WINDOWS:
             self._windows = Windows(tokenizer, limit, self._prompt)
         self._counter = TruncationCounter(tokenizer, limit, self._windows)
+        self._words = KnownWords(tokenizer)
 
     def _mend(self) -> None:
         """Load the graph again in a forked child."""

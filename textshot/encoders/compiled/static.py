@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot.encoders.base import Encoder, clean_texts, with_direction
 from textshot.encoders.compiled.tokens import Tokenizer
 from textshot.encoders.fingerprint import ModelConfig, effective_max_length
+from textshot.encoders.known_words import KnownWords, unknown_token
 from textshot.encoders.model_folder import read_modules, read_settings
 from textshot.errors import EncoderError
 
@@ -53,6 +55,7 @@ class StaticEncoder(Encoder):
         self._tokenizer = _read_tokenizer(
             first.folder, effective_max_length(first), len(self._table)
         )
+        self._words = KnownWords(self._tokenizer)
         cut = read_settings(config.folder / "config_sentence_transformers.json").get("truncate_dim")
         if isinstance(cut, int):
             self._table = np.ascontiguousarray(self._table[:, :cut])
@@ -73,6 +76,10 @@ class StaticEncoder(Encoder):
             chunk = [self._prompt + text for text in clean[start : start + CHUNK]]
             rows[start : start + CHUNK] = mean_rows(self._table, self._tokenizer.tokenize(chunk))
         return unit_rows(with_direction(rows))
+
+    def unreadable(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell which texts are blank, or have no word that the encoder knows; bool (n,)."""
+        return self._words.unreadable(texts)
 
     def reference(self) -> SentenceTransformerEncoder:
         """Return the encoder in torch."""
@@ -129,7 +136,7 @@ def _read_table(folder: Path) -> FloatArray:
 def _read_tokenizer(folder: Path, limit: int | None, n_rows: int) -> Tokenizer:
     path = folder / "tokenizer.json"
     try:
-        tokenizer = Tokenizer(path, limit, special=False)
+        tokenizer = Tokenizer(path, limit, unknown_token(path), special=False)
     except Exception as error:  # tokenizers raises nothing more precise
         raise EncoderError(f"{path} cannot be read as a tokenizer: {error}") from error
     largest = max(tokenizer.get_vocab().values(), default=-1)

@@ -1,7 +1,7 @@
 // The answers: a card for each text. A card and its focus stay when its text is classified again.
 
 import { element, fixed, named, plural, setStatus } from "./dom.js";
-import { confidence, difference, evidence, reasonUnknown } from "./words.js";
+import { confidence, difference, evidence, reasonUnknown, saysNothing } from "./words.js";
 
 const MAX_LENGTH = 600;
 let cards = [];
@@ -50,14 +50,14 @@ class Card {
 }
 
 function* answerView(prediction, changes) {
-  const { label, threshold, matches, unknown_because: reason } = prediction;
+  const { label, threshold, matches } = prediction;
   const title = label === null ? "unknown" : named(label);
   const mark = changes && element("span", { class: "mark" }, ...changes);
   const heading = element("h2", {}, element("span", { class: "label" }, title), mark);
   const details = element("p", { class: "muted confidence" }, confidence(prediction).join(" · "));
   yield element("div", { class: "head" }, heading, details);
   if (label === null) yield element("p", {}, ...reasonUnknown(prediction));
-  if (reason !== "empty" && matches.length) yield bars(matches, threshold, label);
+  if (!saysNothing(prediction) && matches.length) yield bars(matches, threshold, label);
   const words = evidence(prediction);
   if (words.length) yield element("p", { class: "muted" }, ...words);
 }

@@ -2,10 +2,15 @@
 
 import { distinct, fixed, named, percent, quoted } from "./dom.js";
 
+/** Whether a text is blank, or the encoder knows no word of it. */
+export function saysNothing({ unknown_because: reason }) {
+  return reason === "empty" || reason === "unreadable";
+}
+
 /** Score, margin and probability of an answer. */
 export function confidence(prediction) {
   const { label, score, margin, probability, matches } = prediction;
-  if (prediction.unknown_because === "empty" || !matches.length) return [];
+  if (saysNothing(prediction) || !matches.length) return [];
   const parts = label === null ? [] : [`score ${fixed(score)}`];
   if (matches.length > 1) parts.push(`${fixed(margin)} ahead of the next`);
   if (probability !== null) parts.push(`${percent(probability)} likely to be right`);
@@ -14,7 +19,7 @@ export function confidence(prediction) {
 
 /** The text that decided the answer, or the nearest one if it is unknown. */
 export function evidence({ label, unknown_because: reason, matches }) {
-  if (!matches.length || reason === "empty") return [];
+  if (!matches.length || saysNothing({ unknown_because: reason })) return [];
   const [{ label: nearest, key }] = matches;
   const isUnknown = label === null;
   const start = isUnknown ? "Nearest is " : "Decided by ";
@@ -32,6 +37,8 @@ export function reasonUnknown({ unknown_because: reason, score, threshold, match
   switch (reason) {
     case "empty":
       return ["The text is empty."];
+    case "unreadable":
+      return ["The encoder knows no word of the text."];
     case "no_categories":
       return ["There are no categories yet."];
     case "near_nothing":
