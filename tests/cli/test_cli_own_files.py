@@ -2,9 +2,12 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from textshot.engine import Engine
 
@@ -55,6 +58,39 @@ def test_texts_are_the_same_after_any_way_through_our_files(run, own):
     with Path("out.csv").open(newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert {cell for cell in cells if cell[:1] in ("=", "@", "+", "-")} <= {"-5"}
+
+
+STARTS = ["=", "-", "+", "@", "'", "' =", "\n", "\t", '"', ";", ",", "|", "sep=;"]
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+
+
+@settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=12,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@pytest.mark.filterwarnings("ignore::textshot.errors.TableWarning")
+@given(
+    texts=st.lists(
+        st.tuples(st.sampled_from(STARTS), st.text(CHARACTERS)).map("".join).filter(str.strip),
+        min_size=2,
+        max_size=6,
+        unique=True,
+    )
+)
+def test_any_texts_are_the_same_after_a_way_through_our_files(run, texts):
+    for folder in ("ix", "two", "three"):
+        shutil.rmtree(folder, ignore_errors=True)
+    rows = [{"label": f"{'-='[i % 2]}{i % 2}", "text": text} for i, text in enumerate(texts)]
+    Path("in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    run("index", "in.jsonl", "-o", "ix", "--encoder", "hashing")
+    run("categorize", "ix", "in.jsonl", "-o", "out.csv", "--no-unknown")
+    run("index", "out.csv", "-o", "two", "--encoder", "hashing")
+    run("labels", "export", "two", "-o", "exported.tsv")
+    run("index", "exported.tsv", "-o", "three", "--encoder", "hashing")
+    assert examples("ix") == examples("two") == examples("three")
 
 
 def test_two_columns_of_an_output_are_read_as_they_were(run, own):
