@@ -94,8 +94,8 @@ def test_a_correction_that_comes_in_the_meantime_is_not_lost(
 TABLE = (
     "label,text,description,team\n"
     'late parcel,"where, then, is it",The parcel has not come,\n'
-    "late parcel,SUM(A1),,Goods\n"
-    "login,5 quoted,,\n"
+    "late parcel,=SUM(A1),,Goods\n"
+    "login,'-quoted,,\n"
     "login,two\nlines,,\n".replace("two\nlines", '"two\nlines"')
     + "refund,,Money back,\n"
     "opening hours,wann habt ihr geöffnet 🧥,,\n"
@@ -119,7 +119,7 @@ def test_the_same_index_is_made_of_an_export(run, name, options):
     Path("table.csv").write_text(TABLE.replace("refund,,", "refund,money,"), encoding="utf-8")
     run("index", "table.csv", "-o", "index", "--encoder", "hashing", *options)
     run("correct", "index", "the cat, it sat", "login")
-    run("correct", "index", "HYPERLINK()", "late parcel")
+    run("correct", "index", "=HYPERLINK()", "late parcel")
     run("labels", "add", "index", "unknown", "the weather")
     run("correct", "index", "moon", "unknown")
     line = run("labels", "export", "index", "-o", name).stderr.splitlines()[-1]

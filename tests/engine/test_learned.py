@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from textshot import Category, Engine, evaluate
+from textshot import Category, Engine, FunctionEncoder, evaluate
 from textshot.engine.leave_out import without_examples
 from textshot.errors import IndexFormatError, InvalidTextsError
 from textshot.evaluation import classify_labelled
@@ -165,3 +165,19 @@ def test_a_hash_is_that_of_the_text_that_is_gone(engine, tmp_path):
     engine.save(tmp_path / "index", private=True)
     examples = Engine.load(tmp_path / "index").category("login").examples
     assert [(e.text, hash_of(e)) for e in examples] == [(None, text_hash("cannot log in"))]
+
+
+def test_equal_vectors_are_not_equal_out_of_scope_texts(tmp_path):
+    """An encoder that knows neither text gives both one vector."""
+    encoder = FunctionEncoder(lambda texts: [[1.0, 0.0]] * len(texts), name="one direction")
+    engine = Engine.build([Category("a", examples=["one"])], encoder=encoder, threshold=0.5)
+    engine.add_out_of_scope(["first text", "second text"])
+    engine.add_out_of_scope(["third text"])
+    assert [e.text for e in engine.out_of_scope] == ["first text", "second text", "third text"]
+    engine.save(tmp_path / "index", private=True)
+    private = Engine.load(tmp_path / "index", encoder=encoder)
+    private.remove_out_of_scope("second text")
+    hashes = [e.text_hash for e in private.out_of_scope]
+    assert hashes == [text_hash("first text"), text_hash("third text")]
+    with pytest.raises(InvalidTextsError, match="this is none of the texts that are known"):
+        private.remove_out_of_scope("fourth text")

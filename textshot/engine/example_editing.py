@@ -133,7 +133,9 @@ def forget_out_of_scope(state: State, text: str, vectors: ArrayLike | None = Non
         InvalidTextsError: it is not known to be out of scope.
     """
     changed = remove_out_of_scope(state, [text])
-    if changed is state and vectors is not None:
+    known = state.out_of_scope
+    nameless = known is not None and not all(map(hash_of, known.examples))
+    if changed is state and vectors is not None and nameless:
         changed = remove_out_of_scope(state, [], vectors)
     if changed is state:
         n = len(state.out_of_scope.examples) if state.out_of_scope else 0

@@ -112,17 +112,24 @@ class OutOfScope:
 
     def with_examples(self, examples: Sequence[Example], vectors: FloatArray) -> OutOfScope:
         """Return these and more; a text that is known already is replaced."""
-        old = self.without([e.text for e in examples], vectors)
+        # Two texts may have one vector; only where no text and no hash is known does it tell.
+        nameless = not all(map(hash_of, self.examples))
+        old = self.without([e.text for e in examples], vectors if nameless else vectors[:0])
         both = np.concatenate([old.vectors, vectors])
         return OutOfScope((*old.examples, *examples), both)
 
     def without(self, texts: Iterable[str | None], vectors: FloatArray) -> OutOfScope:
         """Return these without some texts, and without those that have one of these vectors."""
         gone = set(texts) - {None}
+        hashes = {text_hash(text) for text in gone if text is not None}
         same = np.zeros(len(self.examples), bool)
         if len(vectors) and len(self.examples):
             same = (self.vectors @ vectors.T).max(axis=1) > 1 - SAME_VECTOR
-        kept = [i for i, e in enumerate(self.examples) if e.text not in gone and not same[i]]
+        kept = [
+            i
+            for i, e in enumerate(self.examples)
+            if not (same[i] or e.text in gone or (e.text is None and e.text_hash in hashes))
+        ]
         return OutOfScope(tuple(self.examples[i] for i in kept), self.vectors[kept])
 
 
