@@ -182,7 +182,8 @@ def encodings() -> Iterator[HostileFile]:
     yield HostileFile(
         "right-to-left.csv", **with_text("\u202eparcel\u202c \u05d7\u05d1\u05d9\u05dc\u05d4")
     )
-    yield HostileFile("zero-width.csv", **with_text("\u200b\u200d\ufeff\u2060"))
+    blank = "\u200b\u200d\ufeff\u2060,late parcel"
+    yield HostileFile("zero-width.csv", **with_reject(blank.encode()))
 
 
 def quotes() -> Iterator[HostileFile]:

@@ -20,6 +20,13 @@
 `TableWarning` (a `UserWarning`) tells what was assumed of a table that can be read in several ways.
 """
 
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 
 class TextshotError(Exception):
     """The root: catching it catches everything that textshot raises on purpose."""
@@ -39,6 +46,29 @@ class TableError(TextshotError):
 
 class TableWarning(UserWarning):
     """What was assumed of a table, such as which sheet is read, or what of it is left out."""
+
+
+_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
+
+def warn_of_table(message: str) -> None:
+    """Issue a `TableWarning`, or add it to those that are collected in this context."""
+    collected = _collected.get()
+    if collected is None:
+        warnings.warn(message, TableWarning, stacklevel=3)
+    elif message not in collected:
+        collected.append(message)
+
+
+@contextmanager
+def collect_table_warnings() -> Iterator[list[str]]:
+    """Collect the warnings of tables that are read in this thread; other threads are not met."""
+    collected: list[str] = []
+    token = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(token)
 
 
 class IndexFormatError(TextshotError):

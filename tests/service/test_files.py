@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from inside import ask
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from textshot.cli import main
 from textshot.client.wire import reason_of_last_line
@@ -195,6 +195,34 @@ def test_a_file_most_of_whose_rows_are_invalid_is_refused(folder: Path, output: 
     assert (progress["state"], progress["rejected"]) == ("failed", 3)
     assert [problem["line"] for problem in progress["problems"]] == [3, 4, 5]
     assert allowed.status_code == 200
+
+
+def test_what_is_assumed_of_a_file_is_said_and_can_be_chosen(folder: Path):
+    book, stream = Workbook(), io.BytesIO()
+    for title, text in (("first", "bread and soup"), ("second sheet", "the match")):
+        sheet = book.create_sheet(title)
+        sheet.append(["text"])
+        sheet.append([text])
+    del book["Sheet"]
+    book.save(stream)
+
+    async def body(client, service):
+        query = {"name": "in.xlsx", "output": "jsonl"}
+        first = await send(client, stream.getvalue(), "s1", **query)
+        assumed = (await client.get("/v1/files/s1")).json()
+        second = await send(client, stream.getvalue(), "s2", sheet="second sheet", **query)
+        chosen = (await client.get("/v1/files/s2")).json()
+        header = await send(client, b"A list\ntext\nthe match\n", name="in.csv", header_row=2)
+        return first, assumed, second, chosen, header
+
+    first, assumed, second, chosen, header = ask({"news": folder}, body)
+    assert '"bread and soup"' in first.text
+    assert assumed["warnings"] == [
+        "the file: only the sheet '...' is read, the first of 2. Choose with sheet="
+    ]
+    assert '"the match"' in second.text
+    assert chosen["warnings"] == []
+    assert header.text.startswith("text,label,score,margin\nthe match,sport,")
 
 
 def test_requests_are_answered_beside_a_file(folder: Path):

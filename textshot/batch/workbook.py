@@ -5,7 +5,6 @@ from __future__ import annotations
 import filecmp
 import os
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,7 +19,7 @@ from textshot.batch.plan import Plan, make_plan
 from textshot.batch.run_log import Key
 from textshot.batch.shards import FileEnd, read_shards
 from textshot.batch.worker import ANSWER_COLUMNS
-from textshot.errors import TableError, TableWarning
+from textshot.errors import TableError, collect_table_warnings, warn_of_table
 from textshot.io import Format, Table
 from textshot.io.excel_copy import WorkbookCopy, plan_copy
 from textshot.io.files import is_url, open_output
@@ -56,7 +55,7 @@ class WorkbookOutput(FileOutput):
         if self._replaced:
             names = ", ".join(map(repr, self._replaced))
             message = f"{self.path}: the columns {names} of an earlier run are replaced"
-            warnings.warn(message, TableWarning, stacklevel=2)
+            warn_of_table(message)
         with ExitStack() as stack:
             self._plan_copy(self._input(stack), self._replaced or ANSWER_COLUMNS)
         for name in self._replaced:
@@ -72,19 +71,16 @@ class WorkbookOutput(FileOutput):
         except TableError as error:
             if self.options.in_place:
                 raise
-            warnings.warn(
+            warn_of_table(
                 f"{self.path}: is a plain workbook without the formats and other sheets of the"
-                f" input, because {error}",
-                TableWarning,
-                stacklevel=2,
+                f" input, because {error}"
             )
             super().close(parts, schema, fingerprint)
 
     def open(self, path: str, columns: Sequence[str]) -> Table:
         """Open the same sheet as in the input."""
         options = replace(self.options.table, format=Format.EXCEL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TableWarning)  # said of the input already
+        with collect_table_warnings():  # said of the input already
             return options.open(path)
 
     def _write_copy(self, plan: Plan, parts: Sequence[Key], names: Sequence[str]) -> None:
@@ -173,7 +169,7 @@ def _is_workbook_copy(path: str, options: JobOptions, sources: Sequence[Source])
         return False
     if not is_whole:
         message = f"{path}: is a plain workbook, because only a part of the rows is read"
-        warnings.warn(message, TableWarning, stacklevel=2)
+        warn_of_table(message)
     return is_whole
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import warnings
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import cast
 
-from textshot.errors import TableError, TableWarning
+from textshot.errors import TableError, warn_of_table
 from textshot.io import batches
 from textshot.io.batches import rejected
 from textshot.io.dialect import Dialect
@@ -200,7 +199,7 @@ class RowReader:
                 f"{self._text.source}:{line}: one row has {n_lines} lines, where others have one."
                 " Check whether a quote is missing there"
             )
-            warnings.warn(message, TableWarning, stacklevel=2)
+            warn_of_table(message)
 
     def _feed(self) -> Iterator[str | None]:
         while True:

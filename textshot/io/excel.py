@@ -12,7 +12,7 @@ from errno import EDQUOT, ENOSPC
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from textshot.errors import TableError, TableWarning
+from textshot.errors import TableError, TableWarning, warn_of_table
 from textshot.io.batches import Batch, Reading, checked_names, record_batch, rejected
 from textshot.io.excel_xml import unescaped_cell
 from textshot.io.formats import MAX_COMPRESSION_RATIO
@@ -129,12 +129,10 @@ def sheet_rows(workbook: Any, sheet: Any, source: str, batch_rows: int) -> Itera
         yield from ((line, row) for line, row in part if row)
         line = part[-1][0]
     if formulas.count:
-        warnings.warn(
+        warn_of_table(
             f"{source}: {formulas.count:,} formulas of the sheet {sheet.title!r} have no saved"
             f" value, first in {formulas.first}; these cells are empty. Open the file in a"
-            " spreadsheet program and save it",
-            TableWarning,
-            stacklevel=2,
+            " spreadsheet program and save it"
         )
     if failure is not None:
         raise failure
@@ -203,10 +201,8 @@ def open_sheet(stream: BinaryIO, source: str, name: str | int | None) -> tuple[A
         reason = f"the first, {sheets[0].title!r}, is hidden"
     else:
         return workbook, sheet
-    warnings.warn(
-        f"{source}: only the sheet {sheet.title!r} is read, {reason}. Choose with --sheet",
-        TableWarning,
-        stacklevel=2,
+    warn_of_table(
+        f"{source}: only the sheet {sheet.title!r} is read, {reason}. Choose with --sheet"
     )
     return workbook, sheet
 
@@ -231,7 +227,7 @@ def excel_errors(source: str, part: Sequence[NumberedRow] = (), line: int = 0) -
         warnings.filterwarnings("ignore", module="openpyxl")
         try:
             yield
-        except TableError:
+        except (TableError, TableWarning):
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):

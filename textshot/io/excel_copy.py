@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import IO, BinaryIO
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr, unescape
 
-from textshot.errors import TableError, TableWarning
+from textshot.errors import TableError, collect_table_warnings, warn_of_table
 from textshot.io.excel import excel_errors, open_sheet, read_header, sheet_rows
 from textshot.io.excel_splice import spliced
 from textshot.io.excel_writer import MAX_COLUMNS
@@ -163,8 +162,7 @@ def _layout(
     stream: BinaryIO, source: str, options: TableOptions
 ) -> tuple[str, str, int, Sequence[str]]:
     """Return the part of the sheet, its title, the row of its header, and the names in it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TableWarning)  # given when it was read
+    with collect_table_warnings():  # given when it was read
         workbook, sheet = open_sheet(stream, source, options.sheet)
     rows = sheet_rows(workbook, sheet, source, 1)
     part, title = sheet._worksheet_path, sheet.title
@@ -203,11 +201,9 @@ class _Table:
         tags = _COLUMN.findall(self.xml)
         names = {_attribute(tag, b"name").casefold() for tag in tags}
         if names & {quoteattr(name)[1:-1].casefold() for name in new.names}:
-            warnings.warn(
+            warn_of_table(
                 f"{source}: the new columns are beside the table {self.name} and not part of it, as"
-                " it has columns of these names. Sort both together",
-                TableWarning,
-                stacklevel=2,
+                " it has columns of these names. Sort both together"
             )
             return None
         highest = max(int(_attribute(tag, b"id")) for tag in tags)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from textshot.errors import TableError, TableWarning
+from textshot.errors import TableError, warn_of_table
 from textshot.io.batches import Batch, Reading, folded, reject_no_text
 from textshot.io.delimited import read_delimited
 from textshot.io.dialect import SEPARATORS, Dialect
@@ -157,7 +156,7 @@ class TableOptions:
             undo.enter_context(table)
             if table.dialect is not None and table.dialect.name:
                 message = f"{table.source}: the columns are separated by {table.dialect.name}"
-                warnings.warn(message, TableWarning, stacklevel=2)
+                warn_of_table(message)
             undo.pop_all()
         return table
 

@@ -1,7 +1,8 @@
-"""Classify a batch of several requests and write the answers as JSON; runs in a thread."""
+"""Classify a batch of several requests and write the answers as JSON; threads run this."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
+from textshot._arrays import BoolArray, FloatArray
 from textshot._characters import is_blank
-from textshot.service.batcher import Batch, Job
+from textshot.encoders import Encoder
+from textshot.service.batcher import Batch, Batcher, Job
 from textshot.service.served_index import Snapshot
 from textshot.types import UNREADABLE, Example, Key, Match, Prediction, Threshold
 
@@ -26,6 +29,43 @@ class Task:
     snapshot: Snapshot
     k: int
     threshold: Threshold = "auto"
+
+
+class QueuedEncoder(Encoder):
+    """The encoder of a snapshot, for a thread: its texts wait in the queue of the batcher.
+
+    So an uploaded file gets the share of one request, and other requests proceed beside it.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, batcher: Batcher, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._inner: Encoder = snapshot.engine.encoder
+        super().__init__(
+            self._inner.name,
+            dim=self._inner.dim,
+            fingerprint=self._inner.fingerprint,
+            source=self._inner.source,
+            spec=self._inner.spec,
+        )
+        self._snapshot, self._batcher, self._loop = snapshot, batcher, loop
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
+        """Return the vectors of texts, float32 of shape (n_texts, dim)."""
+        if not texts:
+            return self._snapshot.engine.encoder.encode(texts)
+        future = asyncio.run_coroutine_threadsafe(self._encode(list(texts)), self._loop)
+        vectors: FloatArray = future.result()
+        return vectors
+
+    def unreadable(self, texts: Sequence[str]) -> BoolArray:
+        """Tell which texts say nothing to the encoder."""
+        return self._inner.unreadable(texts)
+
+    async def _encode(self, texts: list[str]) -> FloatArray:
+        task = Task(self._snapshot, k=0)
+        vectors: FloatArray = await self._batcher.submit(texts, task, background=True)
+        return vectors
 
 
 class BatchClassifier:

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
+_OPTION = re.compile(r"--(text-column|format|encoding|sheet|header-row)(?: (?=utf|cp|[0-9]))?")
+
 
 class ErrorBody(BaseModel):
     """What is wrong, for programs and for people."""
@@ -89,9 +91,7 @@ def last_line(reason: str, request_id: str, *, is_json: bool) -> bytes:
 
 def in_terms_of_http(message: str) -> str:
     """Return a message of the batch job with parameters for options, and without any text."""
-    message = re.sub(r"--(format|encoding) (?=utf|cp)", r"\1=", message)
-    for option in ("text-column", "format", "encoding"):
-        message = message.replace(f"--{option}", option.replace("-", "_") + "=")
+    message = _OPTION.sub(lambda option: option[1].replace("-", "_") + "=", message)
     return redacted(message)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,15 +14,13 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
-from textshot._arrays import BoolArray, FloatArray
 from textshot.batch.options import JobOptions
 from textshot.batch.stream import run_stream
-from textshot.encoders import Encoder
 from textshot.engine import Engine
-from textshot.errors import TextshotError
+from textshot.errors import TextshotError, collect_table_warnings
 from textshot.io import Format, open_table, text_column
 from textshot.io.formats import is_binary
-from textshot.service.answers import Task
+from textshot.service.answers import QueuedEncoder
 from textshot.service.batcher import Batcher
 from textshot.service.errors import APIError, in_terms_of_http, last_line, redacted
 from textshot.service.served_index import Snapshot
@@ -46,6 +44,7 @@ class FileJob:
     unknown: int | None = None
     rejected: int = 0
     problems: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     error: str | None = None
     ended: float | None = None
 
@@ -109,43 +108,6 @@ class FileJobs:
             message = "no file has that X-Request-ID, or it finished more than ten minutes ago"
             raise APIError(404, "unknown_file", message)
         return self._jobs[request_id]
-
-
-class QueuedEncoder(Encoder):
-    """The encoder of a snapshot, for a thread: its texts wait in the queue of the batcher.
-
-    So an uploaded file gets the share of one request, and other requests proceed beside it.
-    """
-
-    def __init__(
-        self, snapshot: Snapshot, batcher: Batcher, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self._inner: Encoder = snapshot.engine.encoder
-        super().__init__(
-            self._inner.name,
-            dim=self._inner.dim,
-            fingerprint=self._inner.fingerprint,
-            source=self._inner.source,
-            spec=self._inner.spec,
-        )
-        self._snapshot, self._batcher, self._loop = snapshot, batcher, loop
-
-    def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> FloatArray:
-        """Return the vectors of texts, float32 of shape (n_texts, dim)."""
-        if not texts:
-            return self._snapshot.engine.encoder.encode(texts)
-        future = asyncio.run_coroutine_threadsafe(self._encode(list(texts)), self._loop)
-        vectors: FloatArray = future.result()
-        return vectors
-
-    def unreadable(self, texts: Sequence[str]) -> BoolArray:
-        """Tell which texts say nothing to the encoder."""
-        return self._inner.unreadable(texts)
-
-    async def _encode(self, texts: list[str]) -> FloatArray:
-        task = Task(self._snapshot, k=0)
-        vectors: FloatArray = await self._batcher.submit(texts, task, background=True)
-        return vectors
 
 
 class FileRun:
@@ -229,7 +191,11 @@ class FileRun:
     def _classify(self, engine: Engine, write_end: int) -> None:
         """Run the batch job, in a thread."""
         try:
-            self._run_job(engine, write_end)
+            with collect_table_warnings() as warnings:
+                try:
+                    self._run_job(engine, write_end)
+                finally:
+                    self._job.warnings = [self._message(warning) for warning in warnings]
         except TextshotError as error:
             self._job.error = self._message(str(error))
             raise APIError(422, "unreadable_file", self._job.error) from None

@@ -72,6 +72,12 @@ def _add_upload(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None
         encoding: Annotated[
             str | None, Query(max_length=50, description="Of a text table.")
         ] = None,
+        sheet: Annotated[
+            str | None, Query(max_length=100, description="Name or number of a sheet.")
+        ] = None,
+        header_row: Annotated[
+            int | None, Query(ge=1, description="Row of a sheet, or line of CSV, of the names.")
+        ] = None,
         text_column: Annotated[list[str] | None, Query(max_length=100)] = None,
         threshold: Annotated[
             float | Literal["auto", "none"], Query(description="A cosine, auto or none.")
@@ -90,6 +96,8 @@ def _add_upload(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None
             _job_options(name, format, output, threshold),
             text_columns=text_column or [],
             encoding=encoding or None,
+            sheet=sheet or None,
+            header_row=header_row,
         )
         return await _categorize(request, served, name, options, allow_rejected=allow_rejected)
 

@@ -14,8 +14,7 @@ from textshot.types import KeyKind
 MAX_MATCHES = 100
 MAX_NAME_LENGTH = 1000
 MAX_EXAMPLES = 1000
-MAX_WRITTEN = 1 << 52
-"""Half of the library's maximum, which leaves numbers for later corrections."""
+MAX_WRITTEN = 1 << 52  # half of the library's maximum, which leaves numbers for later corrections
 
 _TEXT = "they took the money twice"
 _BODY: dict[str, Any] = {"description": "", "examples": [_TEXT]}
@@ -238,6 +237,7 @@ class FileProgress(_Response):
     unknown: int | None = Field(description="Known at the end.")
     rejected: int
     problems: list[InvalidRow] = Field(description="The first hundred.")
+    warnings: list[str] = Field(description="What was assumed of the table, such as its sheet.")
     error: str | None = Field(description="Why it failed.")
 
 

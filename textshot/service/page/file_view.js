@@ -29,7 +29,7 @@ export class FileView {
     this.words.textContent = rows ? `${plural(rows, "row")}${part}` : waiting;
   }
 
-  showResult(data, fileName, { rows, unknown, rejected, problems }) {
+  showResult(data, fileName, { rows, unknown, rejected, problems, warnings }) {
     objectUrl = URL.createObjectURL(data);
     const counts = [plural(rows, "row")];
     if (unknown !== null && rows) counts.push(`${integer(unknown)} unknown (${percent(unknown / rows)})`);
@@ -40,6 +40,7 @@ export class FileView {
     const download = element("a", attributes, ...words);
     this.words.after(element("p", {}, download));
     this.finish(download);
+    for (const words of warnings) this.add(element("p", {}, words));
     this.showInvalidRows({ rejected, problems });
     setStatus("The result is ready to download.");
   }
