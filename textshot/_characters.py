@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from unicodedata import category, normalize
 
 # Letters, marks and a symbol that show nothing.
@@ -37,3 +38,23 @@ def name_key(name: str) -> str:
     folded = normalize("NFKC", normalize("NFKC", name).casefold())
     seen = (" " if c.isspace() else c for c in folded if c.isspace() or not is_invisible(c))
     return " ".join("".join(seen).split())
+
+
+def group_names(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return similar names together, by `name_key`."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name_key(name), []).append(name)
+    return groups
+
+
+def invisible_class() -> str:
+    """Return the invisible characters as ranges of a regular expression."""
+    codes = {c for c in (*range(0x1E000), *range(0xE0000, 0xE0200)) if is_invisible(chr(c))}
+    firsts = sorted(c for c in codes if c - 1 not in codes)
+    lasts = sorted(c for c in codes if c + 1 not in codes)
+    return "".join(f"{_escaped(a)}-{_escaped(b)}" for a, b in zip(firsts, lasts, strict=True))
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code <= 0xFFFF else chr(code)

@@ -259,6 +259,7 @@ def test_embeddings_cannot_be_tuned():
 def test_parameters_are_kept_as_given_and_cloned(encoder):
     made = OneShotClassifier(encoder, use_names=False, threshold=0.5)
     assert made.get_params() == {
+        "allow_similar": False,
         "encoder": encoder,
         "key_attention": "auto",
         "use_names": False,

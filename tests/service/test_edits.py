@@ -265,3 +265,25 @@ def test_a_private_index_shows_no_text_and_takes_new_ones(tmp_path: Path):
     ] * 2
     match = answer["predictions"][0]["matches"][0]
     assert (match["label"], match["key"]["text"]) == ("law", None)
+
+
+def test_a_similar_name_is_refused_and_finds_the_category_that_is_meant(folder: Path):
+    async def body(client, service):
+        refused = [
+            await client.post("/v1/categories", json={"name": "Food "}),
+            await client.put(at("FOOD"), json={}),
+        ]
+        read = await client.get(at("FOOD"))
+        correction = {"text": "who won the cup", "label": "SPORT"}
+        corrected = await client.post("/v1/corrections", json={"corrections": [correction]})
+        added = await client.post("/v1/categories", json={"name": "Food", "allow_similar": True})
+        return refused, read, corrected, added
+
+    refused, read, corrected, added = write(folder, body)
+    assert {(r.status_code, r.json()["error"]["code"]) for r in refused} == {
+        (409, "similar_category")
+    }
+    assert read.json()["category"]["name"] == "food"
+    assert corrected.json()["predictions"][0]["label"] == "sport"
+    assert added.status_code == 201
+    assert Engine.load(folder).index.labels == ("Food", "food", "sport")

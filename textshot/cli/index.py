@@ -12,6 +12,7 @@ import click
 
 from textshot.cli import options, reindexing, tables
 from textshot.cli.info import index_facts, keys_text, network_text
+from textshot.cli.option_types import allow_similar_option
 from textshot.cli.output import (
     categories_text,
     counted,
@@ -96,6 +97,7 @@ def _new_encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Table of out-of-scope texts (column text): texts nearer to these are unknown.",
 )
 @reindexing.correction_options
+@allow_similar_option
 @click.option("--private", is_flag=True, help="Store vectors only, no example texts.")
 @click.option("--purge", is_flag=True, help="Delete the files of older generations at once.")
 @options.labelled_table_options
@@ -110,6 +112,7 @@ def index(
     unknown_rate: float | None,
     out_of_scope_path: str | None,
     corrections: reindexing.Choice | None,
+    allow_similar: bool,
     private: bool,
     purge: bool,
     table: TableOptions,
@@ -134,8 +137,7 @@ def index(
     categories, out_of_scope = update.merged(corrections)
     out_of_scope += [Example(text) for text in _texts(out_of_scope_path)]
     loaded = encoder.load(adapter=None if network == options.NO_NETWORK else "auto")
-    n_keys = sum(len(c.keys(names=not no_names)) for c in categories)
-    with progress("encoding", n_keys) as on_progress:
+    with progress("encoding", sum(len(c.keys(names=not no_names)) for c in categories)) as step:
         engine = Engine.build(
             categories,
             encoder=loaded,
@@ -144,12 +146,12 @@ def index(
             threshold=threshold,
             unknown_rate=DEFAULT_REJECTION_RATE if unknown_rate is None else unknown_rate,
             private=private,
-            on_progress=on_progress,
+            allow_similar=allow_similar,
+            on_progress=step,
         )
     _add_out_of_scope(engine, out_of_scope)
     update.save(engine, purge=purge)
-    _print_notes(engine, purged=purge or not private)
-    _print_index(engine, output, as_json)
+    _print_index(engine, output, as_json, purged=purge or not private)
 
 
 def _add_out_of_scope(engine: Engine, examples: Sequence[Example]) -> None:
@@ -202,7 +204,8 @@ def _print_notes(engine: Engine, *, purged: bool) -> None:
         warn("older generations in this folder may still hold texts; --purge deletes them")
 
 
-def _print_index(engine: Engine, output: str, as_json: bool) -> None:
+def _print_index(engine: Engine, output: str, as_json: bool, *, purged: bool) -> None:
+    _print_notes(engine, purged=purged)
     info = engine.info
     decision, size = info.decision, categories_text(len(info.labels))
     n_examples = sum(len(c.examples) for c in engine.categories)

@@ -10,6 +10,7 @@ import click
 
 from textshot._characters import clean_name
 from textshot.cli import options
+from textshot.cli.option_types import allow_similar_option
 from textshot.cli.output import (
     categories_text,
     counted,
@@ -130,12 +131,14 @@ def _options(about: EngineInfo) -> str:
 @click.option(
     "--description", default="", help="One sentence about a new category.", show_default=False
 )
+@allow_similar_option
 @options.engine_options
 def add(
     index_path: str,
     label: str,
     texts: tuple[str, ...],
     description: str,
+    allow_similar: bool,
     engine_options: options.EngineOptions,
 ) -> None:
     """Add a category, or examples to an existing one.
@@ -154,7 +157,8 @@ def add(
             raise click.UsageError(f"{UNKNOWN} takes out-of-scope texts, and no description")
         engine.add_out_of_scope(texts)
     elif label not in engine.index.labels:
-        engine.add([Category(label, description, examples=[*dict.fromkeys(texts)])])
+        category = Category(label, description, examples=[*dict.fromkeys(texts)])
+        engine.add([category], allow_similar=allow_similar)
     elif description:
         raise click.UsageError(f"category {label!r} exists; --description is for a new one")
     elif not texts:
@@ -205,8 +209,11 @@ def remove(
 @options.index_argument
 @click.argument("old")
 @click.argument("new")
+@allow_similar_option
 @options.engine_options
-def rename(index_path: str, old: str, new: str, engine_options: options.EngineOptions) -> None:
+def rename(
+    index_path: str, old: str, new: str, allow_similar: bool, engine_options: options.EngineOptions
+) -> None:
     """Rename a category.
 
     \b
@@ -215,7 +222,7 @@ def rename(index_path: str, old: str, new: str, engine_options: options.EngineOp
     """
     engine = engine_options.load(index_path)
     before = engine.decision
-    engine.rename(old, new)
+    engine.rename(old, new, allow_similar=allow_similar)
     print_saved(engine, index_path, engine.save(index_path), before)
 
 
@@ -235,7 +242,7 @@ def merge(
     """
     engine = engine_options.load(index_path, lazy=True)
     before = engine.decision
-    merged = set(map(clean_name, names)) - {clean_name(into)}
+    merged = {engine.find_name(name) for name in names} - {engine.find_name(into)}
     bare = [c.name for c in engine.categories if c.name in merged and not c.examples]
     engine.merge(names, into)
     if bare:

@@ -72,3 +72,10 @@ def threshold(ctx: click.Context, param: click.Parameter, value: str) -> Thresho
     if not -1.0 <= cosine <= 1.0:
         raise click.BadParameter(f"{value!r} is not auto, none or a cosine in -1 to 1", ctx, param)
     return cosine
+
+
+allow_similar_option = click.option(
+    "--allow-similar",
+    is_flag=True,
+    help="Allow names that differ only in case, blanks or form, such as Council Tax, Council tax.",
+)

@@ -106,20 +106,25 @@ class Client:
             if not answer["categories"] or len(categories) >= answer["total"]:
                 return tuple(categories)
 
-    def add(self, category: Category, *, generation: int | None = None) -> int:
+    def add(
+        self, category: Category, *, allow_similar: bool = False, generation: int | None = None
+    ) -> int:
         """Add a category and return the new generation of the index.
 
         Args:
             category: the category.
+            allow_similar: allow a name that differs from another one only in case, blanks or form.
             generation: refuse the change unless this generation is current.
         """
-        body = {"name": category.name, **wire.category_body(category)}
+        body = {"name": category.name, **wire.category_body(category, allow_similar)}
         return self._change("POST", "/categories", body, generation)
 
-    def put(self, category: Category, *, generation: int | None = None) -> int:
+    def put(
+        self, category: Category, *, allow_similar: bool = False, generation: int | None = None
+    ) -> int:
         """Add a category or replace the one of the same name; see `add`."""
         path = wire.category_path(category.name)
-        return self._change("PUT", path, wire.category_body(category), generation)
+        return self._change("PUT", path, wire.category_body(category, allow_similar), generation)
 
     def remove(self, name: str, *, generation: int | None = None) -> int:
         """Remove a category; see `add`."""

@@ -142,7 +142,7 @@ def category_path(name: str) -> str:
     return "/categories/" + (name.replace(".", "%2E") if name in (".", "..") else quote(name, ""))
 
 
-def category_body(category: Category) -> dict[str, Any]:
+def category_body(category: Category, allow_similar: bool = False) -> dict[str, Any]:
     """Return a category as JSON, without its name.
 
     Raises:
@@ -159,6 +159,7 @@ def category_body(category: Category) -> dict[str, Any]:
         "parent": category.parent,
         "threshold": category.threshold,
         "metadata": dict(category.metadata),
+        **({"allow_similar": True} if allow_similar else {}),
     }
 
 

@@ -98,7 +98,8 @@ def _truth_rows(state: State, truths: Sequence[str | None], n_texts: int) -> Int
     """Return the row of each truth, int64 (n,); -1 where a text fits none."""
     if len(truths) != n_texts:
         raise InvalidTextsError(f"{n_texts} texts but {len(truths)} truths")
-    labels = [parse_truth(truth) for truth in truths]
+    parsed = [parse_truth(truth) for truth in truths]
+    labels = [None if name is None else state.find_name(name) or name for name in parsed]
     unknown = sorted({name for name in labels if name is not None} - set(state.labels))
     if unknown:
         raise InvalidTextsError(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from textshot._arrays import FloatArray, unit_rows
+from textshot._characters import group_names, name_key
 from textshot.engine.decision import decision_of
 from textshot.engine.leave_out import without_corrections
 from textshot.engine.predict import answer, scorer, supports
@@ -35,7 +36,13 @@ Background = Callable[[], FloatArray | None]
 """Returns vectors of general texts, which stand in for categories where there are few; or None."""
 
 
-def add_categories(state: State, categories: Sequence[Category], vectors: ArrayLike) -> State:
+def add_categories(
+    state: State,
+    categories: Sequence[Category],
+    vectors: ArrayLike,
+    *,
+    allow_similar: bool = False,
+) -> State:
     """Return the state with new categories.
 
     Args:
@@ -43,19 +50,22 @@ def add_categories(state: State, categories: Sequence[Category], vectors: ArrayL
         categories: n of them.
         vectors: numbers (total number of keys, dim), the keys of all categories one after
             another, in the order of `Category.keys`; scaled to unit rows.
+        allow_similar: allow names that differ only in case, blanks or form (`name_key`).
 
     Raises:
-        InvalidCategoriesError: a name that exists, a name twice, or vectors of another shape.
+        InvalidCategoriesError: a name twice or similar to another one, or vectors of another shape.
     """
     entries = _entries(state, categories, vectors)
     for name in entries:
         _check_free(state, name)
+    if not allow_similar:
+        check_similar(entries, state.labels)
     return put_entries(state, entries)
 
 
 def replace_category(state: State, category: Category, vectors: ArrayLike) -> State:
     """Return the state with `category` instead of the one of that name; see `add_categories`."""
-    state.entry(category.name)
+    category = replace(category, name=state.entry(category.name).category.name)
     return put_entries(state, _entries(state, [category], vectors))
 
 
@@ -66,8 +76,15 @@ def remove_categories(state: State, names: Iterable[str]) -> State:
     return put_entries(state, {}, drop={state.entry(name).category.name for name in names})
 
 
-def rename_category(state: State, old: str, new: str, vector: ArrayLike | None = None) -> State:
-    """Return the state with another name for a category.
+def rename_category(
+    state: State,
+    old: str,
+    new: str,
+    vector: ArrayLike | None = None,
+    *,
+    allow_similar: bool = False,
+) -> State:
+    """Return the state with another name for a category; `allow_similar`: see `add_categories`.
 
     `vector` (dim,) embeds the new name; it is needed where names are keys.
     """
@@ -76,6 +93,8 @@ def rename_category(state: State, old: str, new: str, vector: ArrayLike | None =
     old, new, vectors = entry.category.name, category.name, entry.vectors
     if new != old:
         _check_free(state, new)
+        if not allow_similar:
+            check_similar([new], [name for name in state.labels if name != old])
     if state.use_names:
         if vector is None:
             raise InvalidCategoriesError(f"names are keys here: give the vector of {new!r}")
@@ -234,6 +253,19 @@ def _check_free(state: State, name: str) -> None:
         raise InvalidCategoriesError(
             f"category {name!r} is there already. Remove it first, or merge into it"
         )
+
+
+def check_similar(new: Iterable[str], existing: Iterable[str]) -> None:
+    """Raise InvalidCategoriesError where a new name is similar to another one."""
+    groups = group_names(existing)
+    for name in new:
+        similar = groups.setdefault(name_key(name), [])
+        if similar:
+            raise InvalidCategoriesError(
+                f"category {name!r} differs from {similar[0]!r} only in case, blanks or form. Use"
+                " one name, or allow both: --allow-similar, allow_similar=True"
+            )
+        similar.append(name)
 
 
 def _derive_steadily(state: State, rate: float, background: Background) -> DecisionSettings:

@@ -16,7 +16,12 @@ from textshot.engine.decision import requested_settings, settings_at_rate, tuned
 from textshot.engine.encoder_identity import identify
 from textshot.engine.predict import predict, score
 from textshot.engine.predictor import Predictor
-from textshot.engine.unreadable import check_readable, warn_of_examples, warn_of_unlearned
+from textshot.engine.unreadable import (
+    check_not_empty,
+    key_texts,
+    warn_of_examples,
+    warn_of_unlearned,
+)
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index import State
 from textshot.index.entries import text_hash
@@ -44,32 +49,40 @@ class Editor(Predictor):
         self,
         categories: Iterable[Category],
         *,
+        allow_similar: bool = False,
         on_progress: Callable[[int], None] = lambda done: None,
     ) -> None:
-        """Add new categories; the keys of the others stay as they are."""
+        """Add new categories; the keys of the others stay as they are.
+
+        A name that differs from another one only in case, blanks or form needs `allow_similar`.
+        """
         new = list(category_dict(categories).values())
         vectors = self._encode(self._key_texts(new), on_progress)
-        check_readable(self.encoder, new, use_names=self.index.state.use_names)
-        self._edit(lambda state: editing.add_categories(state, new, vectors))
+        self._edit(
+            lambda state: editing.add_categories(state, new, vectors, allow_similar=allow_similar)
+        )
 
     def replace(self, category: Category) -> None:
         """Replace the category of that name."""
         vectors = self._encode(self._key_texts([category]))
-        check_readable(self.encoder, [category], use_names=self.index.state.use_names)
         self._edit(lambda state: editing.replace_category(state, category, vectors))
 
     def remove(self, *names: str) -> None:
         """Remove categories; needs no encoder."""
         self._edit(lambda state: editing.remove_categories(state, names))
 
-    def rename(self, old: str, new: str) -> None:
-        """Give a category another name."""
+    def rename(self, old: str, new: str, *, allow_similar: bool = False) -> None:
+        """Give a category another name; `allow_similar` as for `add`."""
         key = Category(new).keys()[0]
         state = self.index.state
         if clean_name(new) == state.entry(old).category.name:
             raise InvalidCategoriesError(f"category {old!r} has that name already")
-        vector = self._encode([key.text])[0] if state.use_names else None
-        self._edit(lambda state: editing.rename_category(state, old, new, vector))
+        vector = self._encode([key.text or new])[0] if state.use_names else None
+        self._edit(
+            lambda state: editing.rename_category(
+                state, old, new, vector, allow_similar=allow_similar
+            )
+        )
 
     def merge(self, names: Sequence[str], into: str) -> None:
         """Move the examples of `names` into the category `into`, which keeps its own name."""
@@ -261,10 +274,8 @@ class Editor(Predictor):
             self.index.commit(after)
             return after
 
-    def _key_texts(self, categories: Iterable[Category]) -> list[str | None]:
-        _check_examples(categories)
-        use_names = self.index.state.use_names
-        return [key.text for category in categories for key in category.keys(names=use_names)]
+    def _key_texts(self, categories: Sequence[Category]) -> list[str]:
+        return key_texts(self.encoder, categories, use_names=self.index.state.use_names)
 
     @staticmethod
     def _check_lengths(texts: Sequence[str], labels: Sequence[str | None]) -> None:
@@ -278,19 +289,10 @@ class Editor(Predictor):
         state = self.index.state
         for text, label in zip(texts, labels, strict=True):
             if label is not None:
-                _check_examples([replace(state.entry(label).category, examples=(Example(text),))])
+                check_not_empty([replace(state.entry(label).category, examples=(Example(text),))])
         unfit = [text for text, label in zip(texts, labels, strict=True) if label is None]
         if empty := sum(map(is_blank, unfit)):
             raise InvalidTextsError(
                 f"{empty} of {len(unfit)} out-of-scope texts are empty. Leave them out; such a text"
                 " is unknown by itself"
             )
-
-
-def _check_examples(categories: Iterable[Category]) -> None:
-    for category in categories:
-        for example in category.examples:
-            if isinstance(example.text, str) and is_blank(example.text):
-                raise InvalidCategoriesError(
-                    f"category {category.name!r} has an empty example. Leave it out"
-                )

@@ -40,6 +40,7 @@ class Engine(Editor):
         threshold: Threshold = "auto",
         unknown_rate: float = DEFAULT_REJECTION_RATE,
         private: bool = False,
+        allow_similar: bool = False,
         on_progress: Callable[[int], None] = lambda done: None,
     ) -> Engine:
         """Make an engine from categories.
@@ -55,6 +56,7 @@ class Engine(Editor):
             threshold: see `Threshold`.
             unknown_rate: the share of out-of-scope texts that an "auto" threshold rejects.
             private: leave texts out of what `save` writes.
+            allow_similar: allow names that differ only in case, blanks or form.
             on_progress: called with the number of keys encoded since the last call.
 
         Raises:
@@ -75,7 +77,7 @@ class Engine(Editor):
         state = State.empty(encoder.dim, use_names=use_names, network=chosen, **options)
         requested = requested_settings(threshold) or settings_at_rate(unknown_rate)
         engine = cls(encoder, Index(state.updated(decision=requested, private=private)))
-        engine.add(unique, on_progress=on_progress)
+        engine.add(unique, allow_similar=allow_similar, on_progress=on_progress)
         return engine
 
     @classmethod

@@ -31,7 +31,7 @@ from textshot.engine.results import (
     unique,
 )
 from textshot.engine.suggest import suggest
-from textshot.errors import EncoderMismatchError, InvalidCategoriesError, InvalidTextsError
+from textshot.errors import EncoderMismatchError, InvalidTextsError
 from textshot.index import Index
 from textshot.networks import Network
 from textshot.scoring.transduction import sample_texts
@@ -72,6 +72,10 @@ class Predictor:
     def category(self, name: str) -> Category:
         """Return a category; InvalidCategoriesError names the nearest where there is none."""
         return self.index.state.entry(name).category
+
+    def find_name(self, name: str) -> str | None:
+        """Return the name of a category, from one that may differ in case, blanks or form."""
+        return self.index.state.find_name(name)
 
     @property
     def out_of_scope(self) -> tuple[Example, ...]:
@@ -211,8 +215,9 @@ class Predictor:
         """Tell how many texts the encoder truncates, and how many of their words it knows."""
         stats = self.encoder.truncation_stats
         parts = (stats(texts[start : start + WINDOW]) for start in range(0, len(texts), WINDOW))
-        n_unreadable = int(self.unreadable(texts).sum())
-        return replace(sum(parts, TruncationStats()), n_unreadable=n_unreadable)
+        return replace(
+            sum(parts, TruncationStats()), n_unreadable=int(self.unreadable(texts).sum())
+        )
 
     def explain(self, text: str, k: int = 3, *, threshold: Threshold = "auto") -> Explanation:
         """Explain the answer for a text: the keys that decided, and what each word contributes.
@@ -221,8 +226,7 @@ class Predictor:
         """
         if k < 2:
             raise InvalidTextsError(f"k is {k}; at least 2 is needed, the best and the runner-up")
-        [cleaned] = clean_texts([text])
-        return explain(self.index.state, self.encoder, cleaned, k, threshold)
+        return explain(self.index.state, self.encoder, clean_texts([text])[0], k, threshold)
 
     def check(self) -> list[Finding]:
         """Return what will cost accuracy in these categories, as far as their keys tell.
@@ -278,13 +282,10 @@ class Predictor:
                 yield vectors[i : i + CHUNK], blank[i : i + CHUNK]
 
     def _encode(
-        self, texts: Sequence[str | None], on_progress: Callable[[int], None] = lambda done: None
+        self, texts: Sequence[str], on_progress: Callable[[int], None] = lambda done: None
     ) -> FloatArray:
         """Return unit rows, float32 (n, dim)."""
-        known = [text for text in texts if text is not None]
-        if len(known) < len(texts):
-            raise InvalidCategoriesError("a category of a private index has no texts to encode")
-        cleaned, parts = clean_texts(known), [np.empty((0, self.index.dim), np.float32)]
+        cleaned, parts = clean_texts(texts), [np.empty((0, self.index.dim), np.float32)]
         for start in range(0, len(cleaned), CHUNK):
             parts.append(self.encoder.encode(cleaned[start : start + CHUNK]))
             on_progress(len(parts[-1]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import compress
 
 from textshot._characters import is_blank
 from textshot.encoders import Encoder, clean_texts
@@ -48,26 +49,37 @@ def warn_of_unlearned(encoder: Encoder, n: int, n_texts: int) -> None:
         )
 
 
-def check_readable(encoder: Encoder, categories: Sequence[Category], *, use_names: bool) -> None:
-    """Warn of examples and descriptions that say nothing.
+def check_not_empty(categories: Iterable[Category]) -> None:
+    """Raise InvalidCategoriesError where an example is blank."""
+    for category in categories:
+        for example in category.examples:
+            if isinstance(example.text, str) and is_blank(example.text):
+                raise InvalidCategoriesError(
+                    f"category {category.name!r} has an empty example. Leave it out"
+                )
+
+
+def key_texts(encoder: Encoder, categories: Sequence[Category], *, use_names: bool) -> list[str]:
+    """Return the texts of all keys, and warn of examples and descriptions that say nothing.
 
     Raises:
-        InvalidCategoriesError: a category for which nothing else stands.
+        InvalidCategoriesError: a blank example, a text that a private index left out, or a
+            category for which nothing stands that the encoder can read.
     """
-    keys = [
-        (category.name, key.kind, text)
-        for category in categories
-        for key in category.keys(names=use_names)
-        for text in clean_texts([key.text] if key.text is not None else [])
-    ]
-    mask = encoder.unreadable([text for _, _, text in keys])
-    readable = {name for (name, _, _), bad in zip(keys, mask, strict=True) if not bad}
-    for name, _, _ in keys:
+    check_not_empty(categories)
+    keys = [(c.name, key) for c in categories for key in c.keys(names=use_names)]
+    texts = clean_texts([key.text for _, key in keys if key.text is not None])
+    if len(texts) < len(keys):
+        raise InvalidCategoriesError("a category of a private index has no texts to encode")
+    names = [name for name, _ in keys]
+    readable = set(compress(names, ~encoder.unreadable(texts)))
+    for name in names:
         if name not in readable:
             raise InvalidCategoriesError(
                 f"category {name!r}: the encoder {encoder.name} knows no word of what stands for"
                 " it. Add an example or a description in words that it knows, or take an encoder"
                 " for this language"
             )
-    examples = [(name, text) for name, kind, text in keys if kind is not KeyKind.NAME]
-    warn_of_examples(encoder, [text for _, text in examples], [name for name, _ in examples])
+    rows = [i for i, (_, key) in enumerate(keys) if key.kind is not KeyKind.NAME]
+    warn_of_examples(encoder, [texts[i] for i in rows], [names[i] for i in rows])
+    return texts

@@ -14,7 +14,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
     validate_data,
 )
 
@@ -26,12 +25,13 @@ from textshot.estimators.conversion import (
     check_classes,
     classes_of,
     extend,
+    fold,
     in_class_order,
-    is_missing,
     name_of,
     network_parameter,
     texts_by_class,
     texts_of,
+    truths_of,
     union,
 )
 from textshot.index import Index
@@ -57,6 +57,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "precomputed".
         key_attention: "auto" or "off", as for `Engine.build`.
         threshold: "auto" derives when to abstain from the classes; a cosine; None never abstains.
+        allow_similar: allow classes that differ only in case, blanks or form.
 
     Attributes:
         classes_: the classes, sorted, shape (n_classes,). A class without a key yet (from the
@@ -79,12 +80,14 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         use_names: bool = True,
         key_attention: Literal["auto", "off"] = "auto",
         threshold: Threshold = "auto",
+        allow_similar: bool = False,
     ) -> None:
         self.encoder = encoder
         self.network = network
         self.use_names = use_names
         self.key_attention = key_attention
         self.threshold = threshold
+        self.allow_similar = allow_similar
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from texts and their classes.
@@ -103,7 +106,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise InvalidTextsError("a mapping {class: [texts]} needs texts, not embeddings")
             return self._fit(texts_by_class(X, y), self.encoder)
         X = self._check_inputs(X, reset=True)
-        y = self._checked_classes(X, y)
+        y = fold(self._checked_classes(X, y))
         texts, encoder = self._texts_of(X, 0)
         return self._fit(by_class(texts, y), encoder)
 
@@ -125,7 +128,9 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X = self._check_inputs(X, reset=first)
         y = self._checked_classes(X, y)
         batch = [y] if classes is None else [y, classes_of(classes)]
-        all_classes = union(*batch, *([] if first else [self.classes_]))
+        known = [] if first else [self.classes_]
+        all_classes = np.unique(fold(union(*batch, *known), *known))
+        y = fold(y, all_classes)
         n_seen = 0 if first else sum(len(c.examples) for c in self.engine_.categories)
         texts, encoder = self._texts_of(X, n_seen)
         if first:
@@ -139,7 +144,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                         f" {engine.info.dim}"
                     )
                 engine.encoder = encoder
-        extend(engine, texts, y, all_classes)
+        extend(engine, texts, y, all_classes, allow_similar=self.allow_similar)
         self.engine_, self.classes_ = engine, all_classes
         return self
 
@@ -171,12 +176,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self._precomputed:
             raise InvalidTextsError("tuning needs texts; an encoder of 'precomputed' has none")
         X = self._check_inputs(X, reset=False)
-        known = {label: name_of(label) for label in self.classes_.tolist()}
-        truths = [
-            None if is_missing(label) else known.get(label, str(label))
-            for label in (y if isinstance(y, list | tuple) else column_or_1d(y).tolist())
-        ]
-        self.engine_.tune(list(X), truths)
+        self.engine_.tune(list(X), truths_of(y, self.classes_))
         return self
 
     @available_if(_is_calibrated)  # type: ignore[untyped-decorator]
@@ -273,6 +273,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             use_names=self.use_names and strings and not self._precomputed,
             key_attention=self.key_attention,
             threshold=self.threshold,
+            allow_similar=self.allow_similar,
         )
 
     def _checked_classes(self, X: Any, y: Any) -> NDArray[Any]:

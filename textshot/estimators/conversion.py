@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,12 +62,30 @@ def texts_by_class(X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:
             raise InvalidTextsError(f"class {label!r} is a {kind}; a string or a number is needed")
         if isinstance(texts, str):
             raise InvalidTextsError(f"class {label!r} has a string; give a list: [{texts!r}]")
-    return {label: clean_texts(texts) for label, texts in X.items()}
+    classes = np.empty(len(X), object)
+    classes[:] = list(X)
+    members: dict[Any, list[str]] = {}
+    for label, texts in zip(fold(classes), X.values(), strict=True):
+        members.setdefault(label, []).extend(clean_texts(texts))
+    return members
 
 
 def name_of(label: Any) -> str:
     """Return the name of the category of a class."""
     return clean_name(str(label))
+
+
+def fold(classes: NDArray[Any], known: Iterable[Any] = ()) -> NDArray[Any]:
+    """Return classes where all that name one category (`name_of`) are the same object.
+
+    That is one of `known`, or the first in order.
+    """
+    if not len(classes) or not _are_strings(classes):
+        return classes
+    first: dict[str, Any] = {}
+    for label in [*known, *sorted(set(classes.tolist()))]:
+        first.setdefault(name_of(label), label)
+    return np.array([first[name_of(label)] for label in classes], classes.dtype)
 
 
 def _are_strings(classes: Sequence[Any] | NDArray[Any]) -> bool:
@@ -146,7 +164,14 @@ def in_class_order(
     return ordered
 
 
-def extend(engine: Engine, texts: list[str], y: NDArray[Any], classes: NDArray[Any]) -> None:
+def extend(
+    engine: Engine,
+    texts: list[str],
+    y: NDArray[Any],
+    classes: NDArray[Any],
+    *,
+    allow_similar: bool,
+) -> None:
     """Add texts to an engine: new classes first, then new texts of known ones."""
     blank = [i for i, text in enumerate(texts) if is_blank(text)]
     if blank:
@@ -158,10 +183,20 @@ def extend(engine: Engine, texts: list[str], y: NDArray[Any], classes: NDArray[A
         new = {c: [] if engine.info.use_names else some[:1] for c, some in new.items()}
     standing = {c: some for c, some in new.items() if some or engine.info.use_names}
     if standing:
-        engine.add([Category(str(c), examples=[*some]) for c, some in standing.items()])
+        added = [Category(str(c), examples=[*some]) for c, some in standing.items()]
+        engine.add(added, allow_similar=allow_similar)
     rest = [i for i, c in enumerate(y) if remembers or c not in new]
     learn = engine.correct_all if remembers else engine.add_examples
     learn([texts[i] for i in rest], [str(y[i]) for i in rest])
+
+
+def truths_of(y: Any, classes: NDArray[Any]) -> list[str | None]:
+    """Return what `Engine.tune` takes for n classes; None: missing, for texts out of scope."""
+    known = {label: name_of(label) for label in classes.tolist()}
+    return [
+        None if is_missing(label) else known.get(label, str(label))
+        for label in (y if isinstance(y, list | tuple) else column_or_1d(y).tolist())
+    ]
 
 
 def network_parameter(engine: Engine) -> Network | str | None:

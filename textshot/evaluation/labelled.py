@@ -141,6 +141,7 @@ def parse_truths(
     parsed = [parse_truth(truth) for truth in truths]
     if not parsed:
         raise InvalidTextsError("there is nothing to evaluate: no labelled text was read")
+    parsed = [None if name is None else engine.find_name(name) or name for name in parsed]
     missing = sorted({t for t in parsed if t is not None} - set(engine.index.labels))
     if missing:
         names = ", ".join(map(repr, missing[:5])) + (", ..." if missing[5:] else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from hashlib import blake2b
 from unicodedata import normalize
 
@@ -131,6 +132,15 @@ class OutOfScope:
             if not (same[i] or e.text in gone or (e.text is None and e.text_hash in hashes))
         ]
         return OutOfScope(tuple(self.examples[i] for i in kept), self.vectors[kept])
+
+
+def unknown_category(name: str, labels: Sequence[str]) -> InvalidCategoriesError:
+    """Return the error for a name that no category has, with the nearest one there is."""
+    near = get_close_matches(name, labels, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return InvalidCategoriesError(
+        f"no category {name!r} among the {len(labels)} of this index{hint}"
+    )
 
 
 def check_network(network: Network, dim: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textshot._arrays import FloatArray, IntArray, are_unit_rows, unit_rows
-from textshot._characters import clean_name
+from textshot._characters import clean_name, group_names, name_key
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.index.entries import (
     PLAIN,
@@ -21,6 +20,7 @@ from textshot.index.entries import (
     OutOfScope,
     check_network,
     kind_numbers,
+    unknown_category,
 )
 from textshot.index.search import VectorSearch, make_search
 from textshot.networks import Network
@@ -152,19 +152,23 @@ class State:
         return self
 
     def entry(self, name: str) -> Entry:
-        """Return a category with its vectors.
+        """Return a category with its vectors, see `find_name`.
 
         Raises:
             InvalidCategoriesError: no such category, with the nearest name there is.
         """
+        found = self.find_name(name)
+        if found is None:
+            raise unknown_category(clean_name(name), self.labels)
+        return self.entries[self.rows[found]]
+
+    def find_name(self, name: str) -> str | None:
+        """Return the name of a category as it is here, from that or from the only similar one."""
         name = clean_name(name)
         if name in self.rows:
-            return self.entries[self.rows[name]]
-        near = get_close_matches(name, self.labels, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InvalidCategoriesError(
-            f"no category {name!r} among the {len(self.labels)} of this index{hint}"
-        )
+            return name
+        similar = self.similar_names.get(name_key(name), ())
+        return similar[0] if len(similar) == 1 else None
 
     def queries(self, vectors: ArrayLike) -> FloatArray:
         """Return vectors from outside, numbers (n, dim), as float32 unit rows.
@@ -200,6 +204,11 @@ class State:
     def rows(self) -> Mapping[str, int]:
         """The row of each name."""
         return {name: row for row, name in enumerate(self.labels)}
+
+    @cached_property
+    def similar_names(self) -> Mapping[str, list[str]]:
+        """The names by what similar ones have in common."""
+        return group_names(self.labels)
 
     @cached_property
     def vectors(self) -> FloatArray:

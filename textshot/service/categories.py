@@ -79,7 +79,9 @@ def _add_post(router: APIRouter, index_of: IndexOf) -> None:
         generation: Generation = None,
     ) -> Any:
         """Add a category, which counts from the next answer on; 409 if there is one already."""
-        edit = edits.put(edits.new_category(body.name, body), replace=False)
+        edit = edits.put(
+            edits.new_category(body.name, body), replace=False, allow_similar=body.allow_similar
+        )
         check_lengths([e.text for e in body.examples], service_of(request).options)
         return await _change(request, served, edit, generation)
 
@@ -103,7 +105,8 @@ def _add_put_and_delete(router: APIRouter, index_of: IndexOf) -> None:
         category = edits.new_category(name, body)
         check_lengths([e.text for e in body.examples], service_of(request).options)
         exists = category.name in served.snapshot().engine.info.labels
-        answer = await _change(request, served, edits.put(category, replace=True), generation)
+        edit = edits.put(category, replace=True, allow_similar=body.allow_similar)
+        answer = await _change(request, served, edit, generation)
         response.status_code = 200 if exists else 201
         return answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from textshot._characters import clean_name
+from textshot._characters import group_names, name_key
 from textshot.encoders import clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
@@ -37,7 +37,7 @@ def new_category(name: str, body: CategoryBody) -> Category:
         raise APIError(422, "invalid_categories", message) from None
 
 
-def put(category: Category, *, replace: bool) -> Edit:
+def put(category: Category, *, replace: bool, allow_similar: bool = False) -> Edit:
     """Return the edit that adds a category, or replaces the one of the same name."""
 
     def edit(engine: Engine) -> tuple[dict[str, Any], bool]:
@@ -45,9 +45,21 @@ def put(category: Category, *, replace: bool) -> Edit:
         if exists and not replace:
             message = "there is a category of that name. Use PUT to replace it"
             raise APIError(409, "category_exists", message)
+        if not exists and not allow_similar and _has_similar(engine, category.name):
+            message = (
+                "there is a category whose name differs only in case, blanks or form. Use its name,"
+                " or send allow_similar: true"
+            )
+            raise APIError(409, "similar_category", message)
         changed = not exists or _differs(engine, category)
         if changed:
-            _apply(lambda: engine.replace(category) if exists else engine.add([category]))
+            _apply(
+                lambda: (
+                    engine.replace(category)
+                    if exists
+                    else engine.add([category], allow_similar=True)
+                )
+            )
         texts = [e.text for e in category.examples if e.text is not None]
         unreadable = int(engine.unreadable(texts).sum())
         json = category_json(find_category(engine, category.name))
@@ -88,12 +100,16 @@ def find_category(engine: Engine, name: str) -> Category:
     Raises:
         APIError: 404.
     """
-    categories = {category.name: category for category in engine.categories}
-    cleaned, n = clean_name(name), len(categories)
-    if cleaned not in categories:
+    try:
+        return engine.category(name)
+    except InvalidCategoriesError:
+        n = len(engine.info.labels)
         message = f"there is no category of that name among {n}. GET /v1/categories lists them"
-        raise APIError(404, "unknown_category", message)
-    return categories[cleaned]
+        raise APIError(404, "unknown_category", message) from None
+
+
+def _has_similar(engine: Engine, name: str) -> bool:
+    return name_key(name) in group_names(engine.info.labels)
 
 
 def category_json(category: Category) -> dict[str, Any]:

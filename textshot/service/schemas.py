@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from textshot._characters import is_invisible
+from textshot._characters import invisible_class
 from textshot.service.access import Role
 from textshot.types import KeyKind
 
@@ -27,20 +27,7 @@ threshold; an out-of-scope example is nearer than any category; the index has no
 
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
-
-def _class_of_invisible() -> str:
-    """Return the invisible characters as ranges of a regular expression."""
-    codes = {c for c in (*range(0x1E000), *range(0xE0000, 0xE0200)) if is_invisible(chr(c))}
-    firsts = sorted(c for c in codes if c - 1 not in codes)
-    lasts = sorted(c for c in codes if c + 1 not in codes)
-    return "".join(f"{_escaped(a)}-{_escaped(b)}" for a, b in zip(firsts, lasts, strict=True))
-
-
-def _escaped(code: int) -> str:
-    return f"\\u{code:04x}" if code <= 0xFFFF else chr(code)
-
-
-_INVISIBLE = _class_of_invisible()
+_INVISIBLE = invisible_class()
 NAME = rf"^[^\x00-\x1f]*[^{_INVISIBLE}][^\x00-\x1f]*$"
 """A category name: one line, not blank."""
 
@@ -149,6 +136,9 @@ class CategoryBody(_Request):
     parent: Name | None = None
     threshold: Cosine | None = None
     metadata: dict[str, str] = Field(default={}, max_length=100)
+    allow_similar: bool = Field(
+        False, description="Add it beside a name that differs only in case, blanks or form."
+    )
 
 
 class NewCategory(CategoryBody):
