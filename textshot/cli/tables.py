@@ -65,8 +65,7 @@ def read_texts(
                     n_used += 1
                     yield text
                 else:
-                    rejects.append(rejected(opened.source, line, "the text is empty", text))
-                    warn_rejects(rejects[-1:])
+                    warn_rejects([rejected(opened.source, line, "the text is empty", text)])
         check_rejected(rejects, n_used, opened.source)
 
 
