@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 import zipfile
@@ -15,6 +16,7 @@ from textshot import Engine, _files
 from textshot.batch import categorize
 from textshot.batch.workbook import earlier_answers
 from textshot.errors import TableError, TableWarning
+from textshot.io import Format
 from textshot.testing import toy_engine
 from textshot.types import Category
 
@@ -246,3 +248,10 @@ def test_a_workbook_of_other_tables_has_equal_bytes_for_equal_rows(engine, monke
 )
 def test_answers_of_an_earlier_run_are_known_by_their_order(columns, metadata, earlier):
     assert earlier_answers(columns, metadata) == earlier
+
+
+def test_a_copy_goes_to_standard_output_too(engine, monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr("sys.stdout", stdout)
+    categorize(engine, "in.xlsx", "-", output_format=Format.EXCEL)
+    assert table(io.BytesIO(stdout.buffer.getvalue())) == expected(engine)

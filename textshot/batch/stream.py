@@ -11,6 +11,7 @@ from textshot.batch.options import JobOptions, OnProgress
 from textshot.batch.report import Report
 from textshot.batch.shards import reject_blank
 from textshot.batch.tally import Tally, count
+from textshot.batch.workbook import CopyWriter, open_stream_copy
 from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
@@ -95,24 +96,28 @@ def _write(
     on_progress: OnProgress,
 ) -> Tally:
     tally, columns = Tally(), worker.text_columns
+    names = [*worker.names.values(), *worker.metadata.values()]
+    plain = open_writer(
+        output,
+        worker.schema(table.schema),
+        format=options.output_format,
+        escape=options.escape,
+        dialect=table.dialect,
+    )
     with (
-        open_writer(
-            output,
-            worker.schema(table.schema),
-            format=options.output_format,
-            escape=options.escape,
-            dialect=table.dialect,
-        ) as writer,
-        RejectsFile(
-            rejects, table.dialect
-        ) as rejects_file,  # closed first: no output without its rejects
+        open_stream_copy(table.source, output, options, names) or plain as writer,
+        # Closed first: no output without its rejects.
+        RejectsFile(rejects, table.dialect) as rejects_file,
     ):
         for batch in options.rows.selected(batches):
             valid = reject_blank(batch, columns, table.source)
             rejects_file.write(*valid.rejects)
             answered = worker.answer(valid.data)
             counts = count(worker, answered, len(valid.rejects))
-            writer.write(answered.data)
+            if isinstance(writer, CopyWriter):
+                writer.write(answered.data, valid.lines)
+            else:
+                writer.write(answered.data)
             tally += counts
             on_progress(counts.read, table.fraction)
     return tally

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from textshot._files import keep_copy
 from textshot.batch.inputs import Source
@@ -23,6 +23,7 @@ from textshot.errors import TableError, collect_table_warnings, warn_of_table
 from textshot.io import Format, Table
 from textshot.io.excel_copy import WorkbookCopy, plan_copy
 from textshot.io.files import is_url, open_output
+from textshot.io.formats import format_of
 from textshot.io.inputs import open_bytes, seekable
 from textshot.io.parquet import read_arrow
 from textshot.io.values import Cell, sheet_cells
@@ -71,10 +72,7 @@ class WorkbookOutput(FileOutput):
         except TableError as error:
             if self.options.in_place:
                 raise
-            warn_of_table(
-                f"{self.path}: is a plain workbook without the formats and other sheets of the"
-                f" input, because {error}"
-            )
+            _warn_plain(self.path, error)
             super().close(parts, schema, fingerprint)
 
     def open(self, path: str, columns: Sequence[str]) -> Table:
@@ -125,6 +123,64 @@ class WorkbookOutput(FileOutput):
                     fields = [batch.schema.field(name) for name in names]
                     columns = [sheet_cells(batch.column(f.name), f) for f in fields]
                     yield from zip(lines, zip(*columns, strict=True), strict=False)
+
+
+class CopyWriter:
+    """Copies a workbook whose rows are answered as a stream; a context manager, as a `Writer` is.
+
+    The answers are held until the end, and the rows are not.
+    """
+
+    def __init__(self, copy: WorkbookCopy, output: str) -> None:
+        self._copy, self._output = copy, output
+        self._rows: list[tuple[int, Sequence[Cell]]] = []
+
+    def write(self, data: pa.RecordBatch, lines: Sequence[int]) -> None:
+        """Take the answers of rows."""
+        fields = [data.schema.field(name) for name in self._copy.columns.names]
+        columns = [sheet_cells(data.column(field.name), field) for field in fields]
+        self._rows += zip(lines, zip(*columns, strict=True), strict=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            return
+        with ExitStack() as stack:
+            output = open_output(self._output, seekable=True)
+            stack.callback(output.discard)
+            source = self._copy.source
+            stream = seekable(open_bytes(source, stack), source, stack)
+            self._copy.write(stream, output.stream, self._rows)
+            output.commit()
+
+
+def open_stream_copy(
+    source: str, output: str, options: JobOptions, names: Sequence[str]
+) -> CopyWriter | None:
+    """Return what copies a workbook that is a file; None: the output is no such copy."""
+    try:
+        is_excel = format_of(source, options.input_format, stdio=Format.TEXT) is Format.EXCEL
+        is_excel = is_excel and output_format(output, options.output_format) is Format.EXCEL
+        is_whole = options.limit is None and options.sample == 1.0
+        if not is_excel or not is_whole or not (is_url(source) or Path(source).is_file()):
+            return None
+        extension = PurePath(output).suffix or ".xlsx"
+        with ExitStack() as stack:
+            stream = seekable(open_bytes(source, stack), source, stack)
+            copy = plan_copy(stream, source, options.table, names, extension=extension)
+    except TableError as error:
+        _warn_plain(output, error)
+        return None
+    return CopyWriter(copy, output)
+
+
+def _warn_plain(output: str, reason: TableError) -> None:
+    warn_of_table(
+        f"{output}: is a plain workbook without the formats and other sheets of the input, because"
+        f" {reason}"
+    )
 
 
 def open_job_output(path: str, options: JobOptions, sources: Sequence[Source] = ()) -> Output:
