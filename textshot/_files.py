@@ -59,6 +59,17 @@ def real_path(path: str | Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def is_same_file(first: str | Path, second: str | Path) -> bool:
+    """Return whether two names mean one file, by links as well.
+
+    Names that differ only in case count as one: on many file systems, and shares, they are.
+    """
+    with suppress(OSError, ValueError):
+        if Path(first).samefile(second):
+            return True
+    return os.path.realpath(first).casefold() == os.path.realpath(second).casefold()
+
+
 class AtomicFile:
     """A file to write piece by piece; `commit` puts it in place, `discard` leaves what was there.
 

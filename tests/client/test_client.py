@@ -13,7 +13,7 @@ import pytest
 
 from textshot.client import AnswerError, Client, wire
 from textshot.client.wire import category_body, parse_category
-from textshot.errors import InvalidCategoriesError, InvalidTextsError, ServiceError
+from textshot.errors import InvalidCategoriesError, InvalidTextsError, ServiceError, TableError
 from textshot.types import Category, Example, KeyKind
 
 LIMITS = {"max_body": 4000, "max_texts": 3, "max_characters": 100, "max_file": 1000, "deadline": 1}
@@ -237,6 +237,8 @@ def test_a_file_is_sent_again_from_its_beginning(tmp_path: Path):
         tmp_path / "out.csv",
         text_columns=["a", "b"],
         output="csv",
+        sheet="Data",
+        header_row=3,
         allow_rejected=True,
     )
     assert progress == {"rows": 3, "rejected": 1}
@@ -248,6 +250,14 @@ def test_a_file_is_sent_again_from_its_beginning(tmp_path: Path):
         ["a", "b"],
     )
     assert asked["allow_rejected"] == "true"
+    assert (asked["sheet"], asked["header_row"]) == ("Data", "3")
+
+
+@pytest.mark.parametrize("target", ["in.csv", "IN.csv"])
+def test_the_file_that_is_sent_is_not_replaced(tmp_path: Path, target: str):
+    (tmp_path / "in.csv").write_text("text\nx\n")
+    with pytest.raises(TableError, match="is the file to send, which would be replaced"):
+        Sending().client().categorize(tmp_path / "in.csv", tmp_path / target)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,28 @@ def test_parquet_and_excel_come_back_whole(folder: Path):
     assert sheet.max_row == len(ROWS) + 1
 
 
+def test_a_workbook_comes_back_with_all_its_sheets(folder: Path):
+    workbook = Workbook()
+    workbook.active["A1"] = "cover"
+    sheet = workbook.create_sheet("Data")
+    for row in (["Report"], ["text", "n"], ["bread and soup", 1]):
+        sheet.append(row)
+    stream = io.BytesIO()
+    workbook.save(stream)
+
+    async def body(client, service):
+        query = {"name": "in.xlsx", "sheet": "Data", "header_row": 2}
+        return await send(client, stream.getvalue(), **query)
+
+    answer = ask({"news": folder}, body)
+    assert answer.status_code == 200, answer.text
+    answered = load_workbook(io.BytesIO(answer.content))
+    assert answered.sheetnames == ["Sheet", "Data"]
+    rows = list(answered["Data"].iter_rows(values_only=True))
+    assert rows[1] == ("text", "n", "label", "score", "margin")
+    assert rows[2][:3] == ("bread and soup", 1, "food")
+
+
 def test_a_file_can_be_sent_in_any_format(folder: Path):
     sent = {
         "in.jsonl": b'{"text": "bread and soup"}\n',

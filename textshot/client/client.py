@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 import httpx
 
-from textshot._files import AtomicFile
+from textshot._files import AtomicFile, is_same_file
 from textshot._fork import mend_after_fork
 from textshot.client import wire
 from textshot.encoders.base import clean_texts
+from textshot.errors import TableError
 from textshot.types import Category, Prediction, Threshold
 
 _CHUNK = 1 << 20
@@ -148,6 +149,8 @@ class Client:
         *,
         text_columns: Sequence[str] = (),
         output: str | None = None,
+        sheet: str | int | None = None,
+        header_row: int | None = None,
         allow_rejected: bool = False,
     ) -> dict[str, Any]:
         """Upload a table, and write its rows with label, score and margin to another file.
@@ -159,6 +162,8 @@ class Client:
             target: a file; its extension tells the format unless `output` does.
             text_columns: the columns that hold the text.
             output: csv, tsv, jsonl, parquet or xlsx.
+            sheet: the sheet of a workbook, by name or by number from 1.
+            header_row: the row of a sheet, or line of CSV, with the names of the columns.
             allow_rejected: accept a table most of whose rows are invalid.
 
         Returns:
@@ -168,10 +173,15 @@ class Client:
 
         Raises:
             AnswerError: the service refuses the file, or its answer is not complete.
+            TableError: the target is the source.
         """
         source, target = Path(source), Path(target)
+        if is_same_file(source, target):
+            raise TableError(f"{target}: is the file to send, which would be replaced")
         query = {
             "name": source.name,
+            "sheet": [] if sheet is None else sheet,  # an empty list is left out
+            "header_row": header_row or [],
             "output": output or target.suffix.lstrip("."),
             "text_column": list(text_columns),
             "allow_rejected": allow_rejected,
@@ -181,10 +191,9 @@ class Client:
             self._upload(source, query, request_id, file.stream.write)
         try:
             path = f"{self._base}/files/{request_id}"
-            progress: dict[str, Any] = self._request("GET", path, idempotent=True)
+            return dict(self._request("GET", path, idempotent=True))
         except wire.AnswerError:  # another process of the service has it, say
             return {}
-        return progress
 
     def info(self) -> dict[str, Any]:
         """Return the description of the service: limits, indexes, generations, encoders."""

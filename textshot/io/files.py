@@ -21,6 +21,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from textshot import _files
 from textshot._files import TEMPORARY, AtomicFile
 from textshot.errors import TableError
 from textshot.io.formats import STDIO
@@ -44,16 +45,10 @@ def is_url(name: str) -> bool:
 
 
 def is_same_file(first: str | Path, second: str | Path) -> bool:
-    """Return whether two names mean one file, by links as well.
-
-    Names that differ only in case count as one: on many file systems, and shares, they are.
-    """
+    """Return whether two names, which may be URLs, mean one file."""
     if is_url(str(first)) or is_url(str(second)):
         return str(first) == str(second)
-    with suppress(OSError, ValueError):
-        if Path(first).samefile(second):
-            return True
-    return os.path.realpath(first).casefold() == os.path.realpath(second).casefold()
+    return _files.is_same_file(first, second)
 
 
 def file_info(url: str) -> FileInfo | None:
