@@ -153,9 +153,7 @@ class Client:
         header_row: int | None = None,
         allow_rejected: bool = False,
     ) -> dict[str, Any]:
-        """Upload a table, and write its rows with label, score and margin to another file.
-
-        The target is replaced when the output is complete; after a failure it is unchanged.
+        """Upload a table, and write its rows with label, score and margin to another file, whole.
 
         Args:
             source: a file; its extension tells the format.
@@ -167,9 +165,8 @@ class Client:
             allow_rejected: accept a table most of whose rows are invalid.
 
         Returns:
-            The numbers of rows, of rejected rows and of unknown answers, and the first hundred
-            rejected rows with line and reason, as `GET /v1/files/{request_id}` gives them; empty
-            if the service does not know them any more.
+            What `GET /v1/files/{request_id}` gives: the numbers of rows, rejected rows and unknown
+            answers, and the first rejected rows; empty if the service does not know them any more.
 
         Raises:
             AnswerError: the service refuses the file, or its answer is not complete.

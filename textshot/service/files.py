@@ -79,12 +79,6 @@ def _add_upload(router: APIRouter, index_of: Callable[..., ServedIndex]) -> None
             int | None, Query(ge=1, description="Row of a sheet, or line of CSV, of the names.")
         ] = None,
         text_column: Annotated[list[str] | None, Query(max_length=100)] = None,
-        sheet: Annotated[
-            str | None, Query(max_length=100, description="Of a workbook: name or number.")
-        ] = None,
-        header_row: Annotated[
-            int | None, Query(ge=1, le=1_000_000, description="With the names of the columns.")
-        ] = None,
         threshold: Annotated[
             float | Literal["auto", "none"], Query(description="A cosine, auto or none.")
         ] = "auto",
