@@ -173,3 +173,12 @@ def test_a_calibration_that_ends_is_mentioned(run, categories):
     run("tune", "index", "labelled.csv")
     assert json.loads(run("info", "index", "--json").stdout)["decision"]["temperature"]
     assert "probabilities end with this change" in run(*arguments).stderr
+
+
+def test_a_category_that_is_written_otherwise_keeps_its_corrections(run, corrected, categories):
+    table = Path(categories).read_text(encoding="utf-8").replace("late parcel", "Late  Parcel")
+    Path("other.csv").write_text(table, encoding="utf-8")
+    arguments = ("index", "other.csv", "-o", corrected, "--encoder", "hashing")
+    result = run(*arguments, "--keep-corrections")
+    assert "left out" not in result.stderr
+    assert corrections(corrected) == {**CORRECTED, "when is the courier open": "Late  Parcel"}

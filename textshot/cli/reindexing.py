@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from textshot._characters import group_names, name_key
 from textshot.cli.output import counted, note
 from textshot.errors import IndexFormatError, IndexNotFoundError
 from textshot.types import CORRECTION, UNKNOWN, Category, Example
@@ -96,8 +97,8 @@ class Update:
                 f"{self.path} is private: the texts of its {number} are gone, so a new index cannot"
                 " have them. Make it without them: --discard-corrections"
             )
-        names = {category.name for category in self.categories}
-        if homeless := sorted({name for name, _ in corrections} - names - {UNKNOWN}):
+        names = {category.name for category in self.categories} | {UNKNOWN}
+        if homeless := sorted({name for name, _ in corrections} - names):
             shown = ", ".join(map(repr, homeless[:_MAX_NAMES]))
             raise click.ClickException(
                 f"{self.path} holds corrections to {shown}{', ...' * (len(homeless) > _MAX_NAMES)},"
@@ -116,7 +117,7 @@ class Update:
 
     def _print_notes(self, old: Engine) -> None:
         missing = [one for one in self._missing() if not _is_correction(one[1])]
-        dropped = {c.name for c in old.categories} - {c.name for c in self.categories}
+        dropped = {*map(self._name, old.categories)} - {c.name for c in self.categories}
         parts = [counted(len(dropped), "category", "categories")] if dropped else []
         parts += [counted(len(missing), "example")] if missing else []
         if parts:
@@ -132,9 +133,14 @@ class Update:
             return []
         known = {(c.name, hash_of(e)) for c in self.categories for e in c.examples}
         known |= {(UNKNOWN, hash_of(e)) for e in self.out_of_scope}
-        had = [(c.name, e) for c in self.old.categories for e in c.examples]
+        had = [(self._name(c), e) for c in self.old.categories for e in c.examples]
         had += [(UNKNOWN, e) for e in self.old.out_of_scope]
         return [(name, e) for name, e in had if (name, hash_of(e)) not in known]
+
+    def _name(self, category: Category) -> str:
+        """Return the name of the new category that is this one: the same, or the only similar."""
+        names = group_names(c.name for c in self.categories).get(name_key(category.name), [])
+        return names[0] if len(names) == 1 else category.name
 
 
 def _is_correction(example: Example) -> bool:
