@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from textshot import OneShotClassifier
 from textshot.batch import categorize, categorize_frame
-from textshot.errors import TableError
+from textshot.errors import InvalidTextsError, TableError
 from textshot.io import open_table
 from textshot.io.values import plain_array, plain_type, to_python
-from textshot.testing import toy_engine
+from textshot.testing import HashingEncoder, toy_engine
 
 TEXTS = ["where is my parcel", "", "my money back", None]
 LABELS = ["late parcel", None, "refund request", None]
@@ -144,6 +145,21 @@ def test_a_frame_with_strings_that_are_not_utf_8_is_refused():
     for array in (damaged, damaged.dictionary_encode()):
         with pytest.raises(TableError, match="the column 'text' is damaged"):
             categorize_frame(pa.table({"text": array}), toy_engine())
+
+
+@pytest.mark.parametrize("array", FRAME_TEXT_TYPES.values(), ids=FRAME_TEXT_TYPES.keys())
+def test_a_column_of_arrow_is_a_list_of_texts_and_of_classes(array):
+    engine = toy_engine(threshold=0.25)
+    part = array[:1]
+    column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([part])))
+    for texts in (part, pa.chunked_array([part]), column):
+        assert [prediction.label for prediction in engine.classify(texts)] == LABELS[:1]
+        model = OneShotClassifier(encoder=HashingEncoder()).fit(texts, ["parcel"])
+        assert model.predict(texts).tolist() == ["parcel"]
+        model = OneShotClassifier(encoder=HashingEncoder()).fit(["a parcel"], texts)
+        assert model.classes_.tolist() == TEXTS[:1]
+    with pytest.raises(InvalidTextsError, match="text 3 is missing"):
+        engine.classify(array)
 
 
 def test_times_beyond_the_calendar_are_said():

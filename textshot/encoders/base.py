@@ -163,7 +163,7 @@ def clean_texts(texts: Iterable[str]) -> list[str]:
     Lone surrogates become U+FFFD and NUL becomes a space; nothing else is changed.
 
     Args:
-        texts: any iterable of strings, numpy.str_ included.
+        texts: any iterable of strings, numpy.str_ included, or an array of Arrow.
 
     Returns:
         One str for each text, in order.
@@ -173,6 +173,8 @@ def clean_texts(texts: Iterable[str]) -> list[str]:
         InvalidTextsError: a member that is not a string, with its position and type.
     """
     check_is_list(texts)
+    if hasattr(texts, "to_pylist"):  # the members of an array of Arrow are no strings
+        texts = texts.to_pylist()
     return [_clean(text, position) for position, text in enumerate(texts)]
 
 

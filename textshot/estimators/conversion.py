@@ -34,7 +34,7 @@ def texts_of(X: Any) -> list[str]:
         raise TypeError(f"X is a {type(X).__name__}; give a list of texts")
     if not hasattr(X, "__len__"):
         X = list(X)
-    column = np.asarray(X, dtype=object)
+    column = np.asarray(_out_of_arrow(X), dtype=object)
     if column.ndim == 2 and column.shape[1] != 1:
         names = getattr(X, "column_names", getattr(X, "columns", ()))
         listed = f" ({', '.join(map(str, names))})" if len(names) else ""
@@ -43,6 +43,14 @@ def texts_of(X: Any) -> list[str]:
             " a ColumnTransformer with the name of the column"
         )
     return clean_texts(column_or_1d(column, warn=False))
+
+
+def _out_of_arrow(column: Any) -> Any:
+    """Return a column of Arrow as a list: NumPy cannot read each of its types, nor can pandas."""
+    if hasattr(column, "to_pylist") and not hasattr(column, "columns"):
+        return column.to_pylist()
+    is_of_pandas = type(getattr(column, "dtype", None)).__name__ == "ArrowDtype"
+    return column.to_list() if is_of_pandas else column
 
 
 def texts_by_class(X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:
@@ -112,7 +120,7 @@ def classes_of(y: Any) -> NDArray[Any]:
     Raises:
         InvalidTextsError: a class is missing, or strings and others mix.
     """
-    y = list(y) if isinstance(y, Iterator) else y
+    y = list(y) if isinstance(y, Iterator) else _out_of_arrow(y)
     if isinstance(y, list | tuple):
         _check_classes(y, "y")  # before NumPy makes strings of NaN and of numbers beside strings
     column: NDArray[Any] = column_or_1d(y, warn=True)
