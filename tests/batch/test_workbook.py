@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import warnings
 import zipfile
 from pathlib import Path
@@ -211,6 +212,13 @@ def test_what_cannot_be_copied_is_said_and_in_place_refused_before_the_work(engi
 def test_a_part_of_the_rows_makes_a_plain_workbook(engine):
     with pytest.warns(TableWarning, match="plain workbook, because only a part of the rows"):
         categorize(engine, "in.xlsx", "out.xlsx", limit=2)
+    assert openpyxl.load_workbook("out.xlsx").sheetnames == ["textshot"]
+
+
+def test_several_inputs_make_a_plain_workbook_which_is_said(engine, book):
+    shutil.copy(book, "more.xlsx")
+    with pytest.warns(TableWarning, match="plain workbook, because it joins 2 inputs"):
+        categorize(engine, ["in.xlsx", "more.xlsx"], "out.xlsx")
     assert openpyxl.load_workbook("out.xlsx").sheetnames == ["textshot"]
 
 

@@ -335,10 +335,11 @@ def test_an_unfinished_run_of_other_options(train, history, monkeypatch):
 def test_index_and_evaluate_say_that_the_encoder_knows_the_categories(run, tmp_path):
     """As if an encoder was trained on these categories: accuracy is that of known ones."""
     folder = write_tiny_model(tmp_path / "trained")
-    save_network(folder, make_network("matching"), {"categories": ["a", "c"]})
-    write_rows("categories.csv", [("a", "one"), ("b", "two")])
+    first, second, third = TOPICS[:3]
+    save_network(folder, make_network("matching"), {"categories": [first, third]})
+    write_rows("categories.csv", [(first, f"{first} x"), (second, f"{second} x")])
     message = "the encoder was trained on 1 of the 2 categories: on these it is more accurate"
     result = run("index", "categories.csv", "-o", "index", "--encoder", str(folder))
     assert message in result.stderr
-    write_rows("labelled.csv", [("a", "one more"), ("b", "two more")])
+    write_rows("labelled.csv", [(first, f"x {first} x"), (second, f"x {second} x")])
     assert message in run("evaluate", "index", "labelled.csv").stderr

@@ -221,12 +221,14 @@ def _is_workbook_copy(path: str, options: JobOptions, sources: Sequence[Source])
         )
     if options.in_place and is_url(path):
         raise TableError(f"{path}: is a URL and cannot be edited in place. Name an output")
-    if not is_one or output_format(path, options.output_format) is not Format.EXCEL:
+    has_workbook = any(source.format is Format.EXCEL for source in sources)
+    if not has_workbook or output_format(path, options.output_format) is not Format.EXCEL:
         return False
-    if not is_whole:
-        message = f"{path}: is a plain workbook, because only a part of the rows is read"
-        warn_of_table(message)
-    return is_whole
+    if is_one and is_whole:
+        return True
+    reason = "only a part of the rows is read" if is_one else f"it joins {len(sources)} inputs"
+    warn_of_table(f"{path}: is a plain workbook, because {reason}")
+    return False
 
 
 def earlier_answers(columns: Sequence[str], metadata: Sequence[str]) -> list[str]:
