@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from textshot.service import file_job
-from textshot.service.errors import APIError
+from textshot.service.errors import APIError, redacted
 from textshot.service.file_job import FileJobs
 
 
@@ -42,3 +42,9 @@ def test_the_oldest_progress_is_forgotten_first_also_where_an_id_comes_again(
     with pytest.raises(APIError) as unknown:
         jobs.find("once")
     assert unknown.value.status == 404
+
+
+def test_nothing_in_quotes_or_nested_brackets_is_repeated():
+    message = "the file: cannot be read (a (secret) word) after row 3 ('one', \"two\"). Check it"
+    assert redacted(message) == "the file: cannot be read after row 3. Check it"
+    assert redacted("the column 'secret' is missing") == "the column '...' is missing"

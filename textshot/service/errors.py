@@ -97,7 +97,9 @@ def in_terms_of_http(message: str) -> str:
 
 def redacted(message: str) -> str:
     """Remove what is quoted or in brackets from a message: it may come from the file."""
-    message = re.sub(r"\s*\([^()]*\)", "", message)
+    n_brackets = 1
+    while n_brackets:  # from the inside, as they may be nested
+        message, n_brackets = re.subn(r"\s*\([^()]*\)", "", message)
     return re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
 
 
