@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from textshot._characters import clean_name, is_blank
+from textshot._characters import clean_name, is_blank, name_key
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 
 UNKNOWN = "unknown"
@@ -223,7 +223,7 @@ def parse_truth(cell: str | None) -> str | None:
     if not isinstance(cell, str | None):
         raise InvalidTextsError(f"a truth is a string or None, not {cell!r}")
     name = clean_name(cell or "")
-    return None if is_blank(name) or name.casefold() == UNKNOWN else name
+    return None if is_blank(name) or name_key(name) == UNKNOWN else name
 
 
 def spoken_name(name: str) -> str:
@@ -287,7 +287,7 @@ def _check_name(name: str) -> None:
         raise InvalidCategoriesError(f"a category name is a string, not {name!r}")
     if is_blank(name):
         raise InvalidCategoriesError("a category has an empty name. Give it one")
-    if name.strip().casefold() == UNKNOWN:
+    if name_key(name) == UNKNOWN:
         raise InvalidCategoriesError(
             f"a category cannot be called {name!r}: that is the answer for texts that fit none."
             " Leave it out; textshot abstains by itself"

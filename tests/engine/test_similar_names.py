@@ -10,6 +10,7 @@ from textshot import Category, Engine, OneShotClassifier, evaluate
 from textshot.cli import main
 from textshot.encoders import HashingEncoder
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
+from textshot.types import parse_truth
 
 SIMILAR = [
     "Council Tax",
@@ -126,3 +127,10 @@ def test_commands_name_the_option(tmp_path, monkeypatch):
     assert (refused.exit_code, "--allow-similar" in refused.stderr) == (1, True)
     made = run("index", "d.csv", "-o", "new", "--encoder", "hashing", "--allow-similar")
     assert made.exit_code == 0
+
+
+@pytest.mark.parametrize("word", ["Unknown", " unknown\u200b", "\uff35nknown", "unknown\u00a0"])
+def test_unknown_is_unknown_however_it_is_written(word):
+    assert parse_truth(word) is None
+    with pytest.raises(InvalidCategoriesError, match="is the answer for texts that fit none"):
+        Category(word)

@@ -160,12 +160,14 @@ def open_stream_copy(
     source: str, output: str, options: JobOptions, names: Sequence[str]
 ) -> CopyWriter | None:
     """Return what copies a workbook that is a file; None: the output is no such copy."""
+    is_file = is_url(source) or Path(source).is_file()
+    is_whole = options.limit is None and options.sample == 1.0
+    if not is_file or not is_whole:
+        return None
+    is_excel = format_of(source, options.input_format, stdio=Format.TEXT) is Format.EXCEL
+    if not is_excel or output_format(output, options.output_format) is not Format.EXCEL:
+        return None
     try:
-        is_excel = format_of(source, options.input_format, stdio=Format.TEXT) is Format.EXCEL
-        is_excel = is_excel and output_format(output, options.output_format) is Format.EXCEL
-        is_whole = options.limit is None and options.sample == 1.0
-        if not is_excel or not is_whole or not (is_url(source) or Path(source).is_file()):
-            return None
         extension = PurePath(output).suffix or ".xlsx"
         with ExitStack() as stack:
             stream = seekable(open_bytes(source, stack), source, stack)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textshot._characters import clean_name
+from textshot._characters import clean_name, name_key
 from textshot.cli import options
 from textshot.cli.option_types import allow_similar_option
 from textshot.cli.output import (
@@ -251,4 +251,4 @@ def merge(
 
 
 def _is_unknown(label: str) -> bool:
-    return clean_name(label).casefold() == UNKNOWN
+    return name_key(label) == UNKNOWN

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from textshot._characters import clean_name, is_blank
+from textshot._characters import clean_name, is_blank, name_key
 from textshot.errors import InvalidCategoriesError, TableError
 from textshot.io.batches import record_batch
 from textshot.io.writer import open_writer
@@ -109,7 +109,7 @@ class CategoryRows:
         Raises:
             TableError: There is no category, or one that cannot be, with its line.
         """
-        unknown = [name for name in self._drafts if name.casefold() == UNKNOWN]
+        unknown = [name for name in self._drafts if name_key(name) == UNKNOWN]
         out_of_scope = [e for name in unknown for e in self._unfit(self._drafts.pop(name))]
         if not self._drafts:
             what = f"only texts of the label {UNKNOWN} and" if out_of_scope else "a header but"

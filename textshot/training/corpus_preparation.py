@@ -11,6 +11,7 @@ from unicodedata import category, normalize
 
 import numpy as np
 
+from textshot._characters import is_blank
 from textshot.errors import InvalidCategoriesError, InvalidTextsError
 from textshot.training.corpus import Corpus, shorten
 from textshot.types import Category, parse_truth
@@ -104,7 +105,7 @@ def _group(
         if label not in labels:
             labels[label] = _parse_label(label, source)
         name = labels[label]
-        if text is None or not text.strip():
+        if text is None or is_blank(text):
             report.no_text += 1
         elif name is None:
             report.no_label += 1
