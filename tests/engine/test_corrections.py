@@ -255,8 +255,8 @@ def test_corrections_of_the_first_release_are_plain_examples():
 @pytest.mark.parametrize(
     ("texts", "labels", "error", "message"),
     [
-        (["a", "b"], ["late parcel"], InvalidTextsError, "2 texts but 1 as labels: give one each"),
-        (["a"], "late parcel", InvalidTextsError, "1 texts but one string as labels"),
+        (["a", "b"], ["late parcel"], InvalidTextsError, "2 texts but 1 labels: give one each"),
+        (["a"], "late parcel", TypeError, "labels is one str; give a list"),
         (["a", " "], ["late parcel"] * 2, InvalidCategoriesError, "has an empty example"),
         (["a", "b"], ["late parcel", "x"], InvalidCategoriesError, "no category 'x'"),
         (["a", None], ["late parcel"] * 2, InvalidTextsError, "text 1 is missing"),

@@ -214,7 +214,7 @@ def test_tuned_settings_without_the_requirement_are_refused(engine, tmp_path):
 @pytest.mark.parametrize(
     ("texts", "truths", "match"),
     [
-        (["a"] * 40, ["late parcel"] * 39, "40 texts but 39 as labels"),
+        (["a"] * 40, ["late parcel"] * 39, "40 texts but 39 truths"),
         (["a"] * 29, ["late parcel"] * 29, "29 labelled texts fit a category; 30 are needed"),
         (["a"] * 40, ["weather"] * 40, "1 of the truths are no categories of this index: weather"),
     ],

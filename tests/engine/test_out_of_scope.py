@@ -277,7 +277,7 @@ def test_none_added_changes_nothing():
         (lambda e: e.add_out_of_scope("abc"), TypeError, "give a list"),
         (lambda e: e.add_out_of_scope(["a", None]), InvalidTextsError, "text 1 is missing"),
         (lambda e: e.correct(" ", None), InvalidTextsError, "1 of 1 out-of-scope texts are empty"),
-        (lambda e: e.correct("a", 5), InvalidTextsError, "a truth is a string or None, not 5"),
+        (lambda e: e.correct("a", 5), InvalidTextsError, "label 0 is of type int, not a string"),
         (
             lambda e: e.correct_all(["a", ""], ["late parcel", None]),
             InvalidTextsError,
@@ -288,8 +288,8 @@ def test_none_added_changes_nothing():
             InvalidCategoriesError,
             "no category 'x' among the 5",
         ),
-        (lambda e: e.correct_all(["a", "b"], [None]), InvalidTextsError, "2 texts but 1 as labels"),
-        (lambda e: e.correct_all(["a"], "unknown"), InvalidTextsError, "1 texts but one string"),
+        (lambda e: e.correct_all(["a", "b"], [None]), InvalidTextsError, "2 texts but 1 labels"),
+        (lambda e: e.correct_all(["a"], "unknown"), TypeError, "labels is one str; give a list"),
         (lambda e: e.add_example("unknown", "a"), InvalidCategoriesError, "no category 'unknown'"),
     ],
 )

@@ -7,6 +7,7 @@ from itertools import islice
 
 from textshot.batch.tally import Tally, count
 from textshot.batch.worker import Worker
+from textshot.encoders import clean_stream
 from textshot.engine import Engine
 from textshot.engine.check import Finding, FindingKind
 from textshot.types import UNKNOWN
@@ -68,7 +69,11 @@ def diagnose_texts(
     """
     import pyarrow as pa
 
-    worker, iterator, tally = Worker.for_columns(engine, ["text"], ["text"]), iter(texts), Tally()
+    worker, iterator, tally = (
+        Worker.for_columns(engine, ["text"], ["text"]),
+        clean_stream(texts),
+        Tally(),
+    )
     while chunk := list(islice(iterator, _CHUNK)):
         data = pa.RecordBatch.from_pydict({"text": pa.array(chunk, pa.string())})
         tally += count(worker, worker.answer(data), 0)

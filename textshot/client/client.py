@@ -14,7 +14,7 @@ import httpx
 from textshot._files import AtomicFile, is_same_file
 from textshot._fork import mend_after_fork
 from textshot.client import wire
-from textshot.encoders.base import clean_texts
+from textshot.encoders.texts import clean_texts, clean_truths
 from textshot.errors import TableError
 from textshot.types import Category, Prediction, Threshold
 
@@ -137,7 +137,8 @@ class Client:
 
     def correct_all(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[Prediction]:
         """Correct several texts in one change; see `correct`."""
-        pairs = zip(clean_texts(texts), labels, strict=True)
+        cleaned = clean_texts(texts)
+        pairs = zip(cleaned, clean_truths(labels, len(cleaned), "labels"), strict=True)
         body = {"corrections": [{"text": text, "label": label} for text, label in pairs]}
         answer = self._request("POST", f"{self._base}/corrections", body)
         return [wire.parse_prediction(one) for one in answer["predictions"]]

@@ -1,11 +1,10 @@
-"""The base class of all encoders, and what every encoder does to its texts and its rows."""
+"""The base class of all encoders, and what every encoder does to its rows."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +15,7 @@ from textshot._arrays import FloatArray
 from textshot._characters import is_blank
 from textshot._fork import one_thread_of_torch
 from textshot.encoders.long_texts import TruncationStats
-from textshot.errors import EncoderError, InvalidTextsError
+from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
     from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
@@ -31,9 +30,6 @@ OWN_PREFIX = "own:"
 """The prefix of the name in a spec that load_encoder cannot load: an encoder made in Python."""
 
 _Float = TypeVar("_Float", np.float32, np.float64)
-
-# Tokenizers crash on lone surrogates (which JSON can hold) and stop or stumble at NUL.
-_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Encoder(ABC):
@@ -157,45 +153,6 @@ def check_encoder(value: object) -> Encoder:
     )
 
 
-def clean_texts(texts: Iterable[str]) -> list[str]:
-    """Return the texts as a list of plain strings that every tokenizer can read.
-
-    Lone surrogates become U+FFFD and NUL becomes a space; nothing else is changed.
-
-    Args:
-        texts: any iterable of strings, numpy.str_ included, or an array of Arrow.
-
-    Returns:
-        One str for each text, in order.
-
-    Raises:
-        TypeError: a single string, a mapping or a frame in place of a list.
-        InvalidTextsError: a member that is not a string, with its position and type.
-    """
-    check_is_list(texts)
-    if hasattr(texts, "to_pylist"):  # the members of an array of Arrow are no strings
-        texts = texts.to_pylist()
-    return [_clean(text, position) for position, text in enumerate(texts)]
-
-
-def check_is_list(texts: object) -> None:
-    """Refuse what can be iterated like a list of texts and is none.
-
-    Raises:
-        TypeError: a single string; a mapping or a frame, which would give its keys or columns.
-    """
-    kind = type(texts).__name__
-    if isinstance(texts, str | bytes):
-        raise TypeError(
-            f'texts is one {kind}; give a list, also for one text: ["where is my card?"]'
-        )
-    if isinstance(texts, Mapping) or hasattr(texts, "columns"):
-        raise TypeError(
-            f"texts is a {kind}, which gives its keys or the names of its columns; give a list, or"
-            " the column that holds the texts, such as table['text']"
-        )
-
-
 def with_direction(rows: NDArray[_Float]) -> NDArray[_Float]:
     """Give rows of zeros one fixed unit vector, in place.
 
@@ -212,19 +169,6 @@ def with_direction(rows: NDArray[_Float]) -> NDArray[_Float]:
     if zeros.any():
         rows[zeros] = 1.0 / np.sqrt(rows.shape[1])
     return rows
-
-
-def _clean(text: object, position: int) -> str:
-    if not isinstance(text, str):
-        missing = text is None or (isinstance(text, float) and text != text)
-        remedy = "Drop it, or give '' for an empty text" if missing else "Convert it with str()"
-        problem = f"missing ({text})" if missing else f"of type {type(text).__name__}, not a string"
-        raise InvalidTextsError(f"text {position} is {problem}. {remedy}")
-    return _UNREADABLE.sub(_replacement, text) if _UNREADABLE.search(text) else str(text)
-
-
-def _replacement(match: re.Match[str]) -> str:
-    return " " if match.group() == "\x00" else "\ufffd"
 
 
 def _own_fingerprint(name: str, dim: int) -> str:

@@ -17,8 +17,9 @@ import numpy as np
 from textshot._arrays import FloatArray
 from textshot._files import lock
 from textshot._fork import ForkLock
-from textshot.encoders.base import Encoder, check_encoder, clean_texts
+from textshot.encoders.base import Encoder, check_encoder
 from textshot.encoders.long_texts import TruncationStats
+from textshot.encoders.texts import clean_texts
 from textshot.errors import ConflictError, EncoderError
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _SCHEMA = "CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB, hash BLOB)"
 # ERROR: the statements are right, so the tables are not; TOOBIG: the length of a row is nonsense.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _DAMAGE.add(sqlite3.SQLITE_TOOBIG)
-
 _SQLITE = ForkLock(waits=True)  # it has locks of its own, which no child could free
 _Result = TypeVar("_Result")
 

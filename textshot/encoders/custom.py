@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from textshot._arrays import FloatArray, unit_rows
-from textshot.encoders.base import Encoder, clean_texts
+from textshot.encoders.base import Encoder
+from textshot.encoders.texts import clean_texts
 from textshot.errors import EncoderError
 
 _TOLERANCE = 1e-5  # two calls of one model differ by less, through their neighbours in a batch

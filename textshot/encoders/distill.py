@@ -20,12 +20,12 @@ import numpy as np
 from textshot._arrays import FloatArray, IntArray
 from textshot._characters import is_blank
 from textshot._files import atomic_folder, write_atomic
-from textshot.encoders.base import clean_texts
 from textshot.encoders.compiled.static import mean_rows
 from textshot.encoders.fingerprint import pooling_modes
 from textshot.encoders.hub import quiet_libraries
 from textshot.encoders.model_folder import read_modules
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder, is_fast
+from textshot.encoders.texts import clean_texts
 from textshot.errors import EncoderError
 
 DEFAULT_DIM = 256

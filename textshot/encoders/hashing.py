@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
-from textshot.encoders.base import Encoder, clean_texts, with_direction
+from textshot.encoders.base import Encoder, with_direction
+from textshot.encoders.texts import clean_texts
 
 HASHING = "hashing"
 """The name under which load_encoder gives this encoder."""

@@ -9,7 +9,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from textshot.encoders.adapter import DEFAULT_ADAPTER, read_adapter
-from textshot.encoders.base import OWN_PREFIX, Encoder, clean_texts
+from textshot.encoders.base import OWN_PREFIX, Encoder
 from textshot.encoders.compiled.backends import AUTO, FP32, TORCH, choose, is_explicit
 from textshot.encoders.compiled.load import load_compiled
 from textshot.encoders.compiled.static import StaticEncoder, is_static
@@ -19,6 +19,7 @@ from textshot.encoders.hub import hub_folder, hub_name
 from textshot.encoders.long_texts import WINDOWS
 from textshot.encoders.model_folder import file_sha256
 from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
+from textshot.encoders.texts import clean_texts
 from textshot.errors import EncoderError, EncoderNotFoundError
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from textshot._arrays import FloatArray, unit_rows
 from textshot._fork import ADVICE, mend_after_fork, one_thread_of_torch
 from textshot.encoders.adapter import Adapter
-from textshot.encoders.base import Encoder, clean_texts, with_direction
+from textshot.encoders.base import Encoder, with_direction
 from textshot.encoders.fingerprint import ModelConfig, effective_max_length
 from textshot.encoders.hub import no_telemetry, quiet_libraries
 from textshot.encoders.known_words import KnownWords, unknown_token
@@ -26,6 +26,7 @@ from textshot.encoders.long_texts import (
     pool_windows,
 )
 from textshot.encoders.model_folder import read_modules
+from textshot.encoders.texts import clean_texts
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._characters import clean_name, is_blank
-from textshot.encoders import clean_texts
+from textshot.encoders import clean_labels, clean_texts, clean_truths
 from textshot.engine import editing, example_editing, leave_out
 from textshot.engine.decision import requested_settings, settings_at_rate, tuned_settings
 from textshot.engine.encoder_identity import identify
@@ -33,7 +33,6 @@ from textshot.types import (
     Prediction,
     Threshold,
     category_dict,
-    parse_truth,
 )
 
 
@@ -97,10 +96,11 @@ class Editor(Predictor):
     ) -> None:
         """Add examples to existing categories, `texts[i]` to `labels[i]`, as one edit."""
         cleaned = clean_texts(texts)
-        self._check_labelled(cleaned, labels)
-        warn_of_examples(self.encoder, cleaned, labels)
+        names = clean_labels(labels, len(cleaned))
+        self._check_labelled(cleaned, names)
+        warn_of_examples(self.encoder, cleaned, names)
         vectors = self._encode(cleaned)
-        self._edit(lambda s: example_editing.label_texts(s, cleaned, labels, vectors, source))
+        self._edit(lambda s: example_editing.label_texts(s, cleaned, names, vectors, source))
 
     def remove_example(self, label: str, text: str) -> None:
         """Remove one example of a category, by its text."""
@@ -129,8 +129,7 @@ class Editor(Predictor):
     def correct_all(self, texts: Sequence[str], labels: Sequence[str | None]) -> list[Prediction]:
         """Do as `correct` for many texts, as one edit; later ones are newer."""
         cleaned = clean_texts(texts)
-        self._check_lengths(cleaned, labels)
-        truths = [parse_truth(label) for label in labels]
+        truths = clean_truths(labels, len(cleaned), "labels")
         self._check_labelled(cleaned, truths)
         vectors, blank = self._encode(cleaned), self.encoder.unreadable(cleaned)
         warn_of_unlearned(self.encoder, int(blank.sum()), len(blank))
@@ -208,7 +207,7 @@ class Editor(Predictor):
                 category, or a rate with fewer than 10 out-of-scope texts.
         """
         cleaned = clean_texts(texts)
-        self._check_lengths(cleaned, truths)
+        parsed = clean_truths(truths, len(cleaned))
         hashes = [text_hash(text) for text in cleaned]
         vectors, blank = self._encode(cleaned), self.encoder.unreadable(cleaned)
 
@@ -218,7 +217,7 @@ class Editor(Predictor):
             settings = tuned_settings(
                 state,
                 score(state, vectors[kept]),
-                [truths[i] for i in kept],
+                [parsed[i] for i in kept],
                 unknown_rate,
                 n_learned=sum(each in learned for each in hashes),
             )
@@ -277,15 +276,8 @@ class Editor(Predictor):
     def _key_texts(self, categories: Sequence[Category]) -> list[str]:
         return key_texts(self.encoder, categories, use_names=self.index.state.use_names)
 
-    @staticmethod
-    def _check_lengths(texts: Sequence[str], labels: Sequence[str | None]) -> None:
-        if isinstance(labels, str) or len(texts) != len(labels):
-            number = "one string" if isinstance(labels, str) else len(labels)
-            raise InvalidTextsError(f"{len(texts)} texts but {number} as labels: give one each")
-
     def _check_labelled(self, texts: Sequence[str], labels: Sequence[str | None]) -> None:
         """Refuse what cannot become an example, before anything is encoded."""
-        self._check_lengths(texts, labels)
         state = self.index.state
         for text, label in zip(texts, labels, strict=True):
             if label is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textshot._arrays import FloatArray
-from textshot.encoders import Encoder, TruncationStats, clean_texts
+from textshot.encoders import Encoder, TruncationStats, clean_stream, clean_texts
 from textshot.encoders.base import check_encoder
 from textshot.encoders.general_texts import GENERAL_TEXTS
 from textshot.engine import predict
@@ -24,7 +24,6 @@ from textshot.engine.results import (
     EngineInfo,
     PredictionArrays,
     blank_mask,
-    clean_stream,
     concatenate,
     describe,
     engine_info,
@@ -213,7 +212,7 @@ class Predictor:
 
     def truncation_stats(self, texts: Sequence[str]) -> TruncationStats:
         """Tell how many texts the encoder truncates, and how many of their words it knows."""
-        stats = self.encoder.truncation_stats
+        texts, stats = clean_texts(texts), self.encoder.truncation_stats
         parts = (stats(texts[start : start + WINDOW]) for start in range(0, len(texts), WINDOW))
         return replace(
             sum(parts, TruncationStats()), n_unreadable=int(self.unreadable(texts).sum())

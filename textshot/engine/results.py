@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray
-from textshot.encoders import clean_texts
-from textshot.encoders.base import check_is_list
 from textshot.engine.decision import decision_of
 from textshot.errors import InvalidTextsError
 from textshot.index import EncoderIdentity, Index, State
@@ -104,12 +102,6 @@ def unique(texts: Sequence[str]) -> tuple[list[str], IntArray]:
     """Return the different texts, and the position of each text among them, int64 (n,)."""
     positions = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     return list(positions), np.array([positions[text] for text in texts], np.int64)
-
-
-def clean_stream(texts: Iterable[str]) -> Iterator[str]:
-    """Clean texts one at a time, as `clean_texts` does."""
-    check_is_list(texts)
-    return (clean_texts([text])[0] for text in texts)
 
 
 def blank_mask(blank: NDArray[np.bool_] | None, n: int) -> NDArray[np.bool_]:

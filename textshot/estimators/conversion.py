@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from textshot._characters import clean_name, is_blank
 from textshot.encoders import DEFAULT_ENCODER, clean_texts
 from textshot.encoders.base import ADAPTER_KEY
+from textshot.encoders.texts import is_missing
 from textshot.engine import Engine
 from textshot.engine.encoder_identity import NO_NETWORK
 from textshot.errors import InvalidTextsError
@@ -129,11 +130,6 @@ def classes_of(y: Any) -> NDArray[Any]:
     if column.dtype == object:
         _check_classes(column, "y")
     return column
-
-
-def is_missing(label: object) -> bool:
-    """Tell whether a class is None, or how NumPy and pandas mark a missing value."""
-    return not isinstance(label, str) and str(label) in ("None", "nan", "<NA>", "NaT")
 
 
 def _check_classes(classes: Sequence[Any] | NDArray[Any], source: str) -> None:

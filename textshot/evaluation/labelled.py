@@ -8,10 +8,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from textshot.encoders import clean_texts, clean_truths
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
 from textshot.evaluation.metrics import Evaluation, evaluate_predictions
-from textshot.types import Prediction, Threshold, parse_truth
+from textshot.types import Prediction, Threshold
 
 _BATCH = 512
 
@@ -82,6 +83,7 @@ def classify_labelled(
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> LabelledPredictions:
     """Classify labelled texts, k matches each; other arguments as for `evaluate`."""
+    texts = clean_texts(texts)
     parsed = parse_truths(engine, texts, truths)
     held_out, left_out = _learned_rows(engine, texts, learned)
     kept = [i for i in range(len(texts)) if i not in left_out]
@@ -136,9 +138,7 @@ def parse_truths(
     Raises:
         InvalidTextsError: as for `evaluate`.
     """
-    if len(texts) != len(truths):
-        raise InvalidTextsError(f"{len(texts)} texts but {len(truths)} truths")
-    parsed = [parse_truth(truth) for truth in truths]
+    parsed = clean_truths(truths, len(texts))
     if not parsed:
         raise InvalidTextsError("there is nothing to evaluate: no labelled text was read")
     parsed = [None if name is None else engine.find_name(name) or name for name in parsed]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from textshot.encoders import clean_truths
 from textshot.evaluation.curves import calibration_error
 from textshot.types import UNKNOWN, Prediction
 
@@ -59,6 +60,7 @@ def evaluate_predictions(
     predictions: Sequence[Prediction], truths: Sequence[str | None]
 ) -> Evaluation:
     """Compare predictions with truths, None for out of scope."""
+    truths = clean_truths(truths, len(predictions))
     evaluation = evaluate_answers([p.label for p in predictions], truths)
     calibrated = [
         (p.probability, p.label == truth)

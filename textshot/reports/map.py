@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray
-from textshot.encoders import clean_texts
+from textshot.encoders import clean_stream
 from textshot.engine import Engine
 from textshot.engine.results import key_vectors, prototype_vectors
 from textshot.errors import InvalidTextsError
@@ -97,7 +97,7 @@ def index_map(
             f"the index has {len(labels):,} categories; a map shows at most {MAX_CATEGORIES:,}."
             " Make an index of those that you want to see"
         )
-    sample = sample_texts((clean_texts([t])[0] for t in texts), MAX_TEXTS, seed)
+    sample = sample_texts(clean_stream(texts), MAX_TEXTS, seed)
     vectors = np.empty((0, engine.index.dim), np.float32)
     if sample:
         vectors = engine.encoder.encode(sample)

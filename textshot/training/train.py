@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textshot.encoders import Encoder, clean_texts, load_encoder
-from textshot.errors import EncoderError, InvalidTextsError
+from textshot.encoders import Encoder, clean_labels, clean_texts, load_encoder
+from textshot.errors import EncoderError
 from textshot.training.config import OnMessage, TrainCallbacks, TrainConfig
 from textshot.training.corpus import Splits, check_enough, split_categories
 from textshot.training.corpus_preparation import prepare_corpus
@@ -65,8 +65,8 @@ def train(
         ConflictError: another process trains to the same folder.
         EncoderError: an encoder that cannot be trained.
     """
-    if len(texts) != len(labels):
-        raise InvalidTextsError(f"{len(texts)} texts but {len(labels)} labels")
+    texts = clean_texts(texts)
+    labels = clean_labels(labels, len(texts))
     config = TrainConfig() if config is None else config
     rows = ((t, c, f"text {i}") for i, (t, c) in enumerate(zip(texts, labels, strict=True)))
     corpus, report = prepare_corpus(rows, min_texts=config.texts_needed)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from compiled_models import FAMILIES, TEXTS, make_tokenizer
 
-from textshot.encoders.base import clean_texts
 from textshot.encoders.compiled.tokens import Tokenizer
 from textshot.encoders.long_texts import TruncationCounter, Windows
+from textshot.encoders.texts import clean_texts
 
 MANY = [
     *clean_texts(TEXTS),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
 from textshot._fork import ADVICE, mend_after_fork, never_free
-from textshot.encoders.base import Encoder, clean_texts, with_direction
+from textshot.encoders.base import Encoder, with_direction
 from textshot.encoders.compiled.backends import INT8, OPENVINO
 from textshot.encoders.compiled.export import INT8_MARK
 from textshot.encoders.compiled.graphs import Graph
@@ -26,6 +26,7 @@ from textshot.encoders.long_texts import (
     Windows,
     pool_windows,
 )
+from textshot.encoders.texts import clean_texts
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:

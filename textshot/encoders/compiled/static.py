@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textshot._arrays import FloatArray, IntArray, unit_rows
-from textshot.encoders.base import Encoder, clean_texts, with_direction
+from textshot.encoders.base import Encoder, with_direction
 from textshot.encoders.compiled.tokens import Tokenizer
 from textshot.encoders.fingerprint import ModelConfig, effective_max_length
 from textshot.encoders.known_words import KnownWords, unknown_token
 from textshot.encoders.model_folder import read_modules, read_settings
+from textshot.encoders.texts import clean_texts
 from textshot.errors import EncoderError
 
 if TYPE_CHECKING:
