@@ -35,12 +35,64 @@ def test_a_quote_too_many_costs_one_row(read_bytes, rows):
     assert "quote" in found.reasons[0]
 
 
-def test_rows_without_numbers_are_found_where_they_are_many(read_bytes):
-    lines = ["text,label", *["my card,card"] * 30, '"my, parcel"x,late', "x"]
-    lines[5], lines[25] = '"open,card', '5",card'
+def test_rows_without_numbers_are_found_by_the_labels_of_others(read_bytes):
+    lines = ["text,label", *["my card,card", "my box,parcel"] * 15, '"my, parcel"x,late', "x"]
+    lines[7], lines[25] = '"open,card', '5",card'
     found = read_bytes("a.csv", "\n".join(lines).encode())
-    assert [reject.line for reject in found.rejects] == [6, 32, 33]
+    assert [reject.line for reject in found.rejects] == [8, 32, 33]
     assert len(found.rows) == 29
+
+
+@pytest.mark.parametrize("start", ["", "7,"])
+def test_lines_that_may_be_rows_stay_a_text_and_are_told(tmp_path, start):
+    header = ("id," if start else "") + "text,name"
+    lines = [header, *[f"{start}card {i},name {i}" for i in range(30)]]
+    lines[5], lines[25] = f'{start}"open,name x', f'{start}5",name y'
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines))
+    message = re.escape(f"{path}:6: one row has 21 lines, and each looks like a row itself. Check")
+    with open_table(path) as table, pytest.warns(TableWarning, match=message):
+        [batch] = list(table.batches())
+    assert batch.rejects == []
+    assert batch.data.num_rows == 10
+
+
+ORDERS = {
+    "items": ("text,label", '"{0}",order', "Item {0}, {0}"),
+    "numbers": ("id,text", '{1},"{0}"', "{0}, pipes"),
+    "quantities": ("qty,text", '5,"{0}"', "{0}, pipes"),
+    "addresses": ("text,label", '"{0}",move', "Main Street {0}, Springfield"),
+    "semicolons": ("id;text;label", '{1};"{0}";order', "{0};pipes;metal"),
+}
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 1])
+@pytest.mark.parametrize(("header", "row", "item"), ORDERS.values(), ids=ORDERS)
+@pytest.mark.filterwarnings("ignore::textshot.errors.TableWarning")
+def test_a_list_in_a_text_is_never_read_as_rows(read_bytes, header, row, item, share):
+    texts = ["a short text" for _ in range(60)]
+    for i in range(3, 60, round(1 / share)):
+        texts[i] = "\n".join(item.format(k) for k in range(1, 16 + i % 5))
+    lines = [header, *(row.format(text, i) for i, text in enumerate(texts, 1)), ""]
+    found = read_bytes("a.csv", "\n".join(lines).encode())
+    assert found.rejects == []
+    column = re.split("[,;]", header).index("text")
+    assert [cells[column] for cells in found.rows] == texts
+
+
+def test_texts_that_are_lists_in_many_rows_are_the_manner_of_a_file(read_bytes):
+    order = "\n".join(f"Item {k}, {k}" for k in range(1, 20))
+    rows = "".join(f'"{order}",order {i}\n' for i in range(30))
+    found = read_bytes("a.csv", f"text,label\n{rows}".encode())  # a warning would be an error
+    assert len(found.rows) == 30
+
+
+@pytest.mark.filterwarnings("ignore::textshot.errors.TableWarning")
+def test_a_number_of_any_length_is_compared_with_others(read_bytes):
+    long = "1" * 5000
+    rows = [f"{long},a", f'{long},"a\n{long},b', *[f"{long},a"] * 8, f'{long},b"']
+    found = read_bytes("a.csv", "\n".join(["id,text", *rows]).encode())
+    assert len(found.rows) + len(found.rejects) == 2
 
 
 def test_a_row_of_several_lines_and_another_width_says_which_lines_are_lost(read_bytes):

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from textshot.errors import TableError
+from textshot.errors import TableError, TableWarning
 from textshot.io import Format, open_table, open_writer
+from textshot.io.inputs import TextInput
+from textshot.io.lines import read_text
 
 SCHEMA = pa.schema([("a", pa.string())])
 ROWS = pa.RecordBatch.from_pydict({"a": ["x", "y"]})
@@ -160,3 +162,51 @@ def test_importing_the_package_does_not_import_pyarrow_or_openpyxl():
     code = "import sys, textshot.io; print({'pyarrow', 'openpyxl'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "separator"),
+    [
+        (b"Id\tMessage\n1\tmy parcel\n\n2\tmy card\n", "tabs"),
+        ("Id\tMessage\r\n1\tmy parcel\r\n".encode("utf-16"), "tabs"),  # as Excel saves it
+        (b"Id|Message|Date\n1|my parcel|May\n", "vertical bars"),
+        (b"Id;Message\n" + b"1;my parcel\n" * 200, "semicolons"),
+        (b"id,text\n" + b"1,my parcel\n" * 9, "commas"),
+    ],
+)
+def test_plain_text_with_columns_is_told(tmp_path, content, separator):
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    message = rf"a\.txt: each line has the same number of {separator}, .*--format tsv"
+    with open_table(path) as table, pytest.warns(TableWarning, match=message):
+        list(table.batches())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"one, two\n" * 9,
+        b"one; two\nthree; four\n",
+        b"a\tb\nc\n",
+        b"a\tb\n",
+        b"",
+        b"\n",
+        b"one\ntwo\n",
+    ],
+)
+def test_plain_text_without_columns_is_not_warned_of(read_bytes, content):
+    assert read_bytes("a.txt", content).rejects == []  # a warning would be an error
+
+
+def test_lines_of_a_pipe_are_yielded_before_the_next_ones_are_read():
+    read = []
+
+    class Lines(io.StringIO):
+        def readline(self, limit=-1):
+            read.append(line := super().readline(limit))
+            return line
+
+    text = TextInput("<stdin>", "utf-8", Lines("one\ntwo\nthree\n"), False, None)
+    _, batches = read_text(text, 1)
+    assert next(batches).lines == [1]
+    assert read == ["one\n"]

@@ -14,23 +14,13 @@ from textshot.io.batches import rejected
 from textshot.io.dialect import Dialect
 from textshot.io.inputs import TextInput
 from textshot.io.lines import Slice, damage, slices, too_long
+from textshot.io.swallowed_rows import MIN_LINES, SwallowedRows
 
 MAX_READ_AGAIN = 10
 """Lines are read again after a bad quote, up to this many times MAX_ROW_CHARS in a file."""
 
-_MIN_ROWS_IN_ROW = 12
-"""Lines of one row from which a text cannot have as many separators in each of them by chance."""
-
-_MIN_SHARE_OF_ROWS = 0.9
-
-_MIN_ROWS_IN_SUSPECT = 5
-"""The same if the row has another number of fields than the header, or if no row above it has
-several lines and each line has numbers where the table has them."""
-
-_MIN_LONG_CELL = 5
-"""Lines of a cell from which it is worth a look, if hardly another one has more than one line."""
-
 _LONG_CELL_SHARE = 0.01
+_SUSPECT_SHARE = 0.1
 _CHUNK_LINES = 4096
 
 
@@ -56,10 +46,11 @@ class RowReader:
         self._taken: list[str] = []  # the lines of this row, old ones joined to save memory
         self._n_lines = self._row_chars = 0
         self._problem = ""
-        self._n_rows = self._n_long = 0
-        self._last_row: list[str] = []
+        self._n_rows = self._n_long = self._n_suspect = 0
         self._longest = (0, 0)  # number of lines of a row, and the first of them
+        self._suspect = (0, 0)  # the same, if these lines could be rows
         self._separator = dialect.separator
+        self._rows = SwallowedRows(0, self._separator)
         self._reader = csv.reader(
             cast("Iterator[str]", self._feed()), delimiter=self._separator, strict=True
         )
@@ -84,6 +75,7 @@ class RowReader:
 
     def slices(self, width: int, batch_rows: int) -> Iterator[Slice[list[str]]]:
         """Yield slices of rows of `width` fields."""
+        self._rows = SwallowedRows(width, self._separator)
 
         def fill(part: Slice[list[str]]) -> bool:
             return self._fill(part, width, batch_rows)
@@ -102,14 +94,15 @@ class RowReader:
             except csv.Error:
                 self._reject_quote(part, line, self._problem)
                 continue
-            if self._n_lines > 1 and self._holds_rows(width, len(fields) == width):
+            could_be_rows = self._could_be_rows()
+            if could_be_rows and (len(fields) != width or self._rows.are_rows(self._taken_lines())):
                 reason = "opens a quote, and the lines up to the next quote are rows themselves"
                 self._reject_quote(part, line, f"{reason}. Remove it, or double it")
             elif len(fields) == width:
                 part.values.append(fields)
                 part.lines.append(line)
-                self._count(line)
-                self._last_row = fields
+                self._count(line, could_be_rows)
+                self._rows.see(fields)
             elif fields:  # a blank line has none
                 count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
                 reason = f"has {count}, the header has {width}{self._line_range(line)}"
@@ -128,21 +121,8 @@ class RowReader:
         )
         return self._number + 1
 
-    def _holds_rows(self, width: int, is_as_wide: bool) -> bool:
-        """Tell whether the lines of a row could be rows themselves, as after a quote too many."""
-        if width < 2:
-            return False
-        numbers = [i for i, cell in enumerate(self._last_row) if cell.isdecimal()]
-        is_suspect = not is_as_wide or (numbers and not self._n_long)
-        if self._n_lines < (_MIN_ROWS_IN_SUSPECT if is_suspect else _MIN_ROWS_IN_ROW):
-            return False
-        rows = csv.reader(
-            self._taken_lines(), delimiter=self._separator, quoting=csv.QUOTE_NONE, strict=True
-        )
-        n_alike = sum(
-            len(row) == width and all(row[i].isdecimal() for i in numbers) for row in rows
-        )
-        return n_alike >= _MIN_SHARE_OF_ROWS * self._n_lines
+    def _could_be_rows(self) -> bool:
+        return self._n_lines >= MIN_LINES and self._rows.could_be_rows(self._taken_lines())
 
     def _taken_lines(self) -> Iterable[str]:
         return chain.from_iterable(io.StringIO(chunk, newline="") for chunk in self._taken)
@@ -183,23 +163,30 @@ class RowReader:
     def _reject(self, part: Slice[list[str]], line: int, reason: str, row: str | list[str]) -> None:
         part.rejects.append(rejected(self._text.source, line, reason, row))
 
-    def _count(self, line: int) -> None:
+    def _count(self, line: int, could_be_rows: bool) -> None:
         self._n_rows += 1
         if self._n_lines > 1:
             self._n_long += 1
-            if self._n_lines > self._longest[0]:
-                self._longest = (self._n_lines, line)
+            self._longest = max(self._longest, (self._n_lines, line), key=_length)
+        if could_be_rows:
+            self._n_suspect += 1
+            self._suspect = max(self._suspect, (self._n_lines, line), key=_length)
 
     def _warn_of_long_cell(self) -> None:
         """Warn of a cell with many lines in a file of short ones: it may hide rows."""
-        n_lines, line = self._longest
-        is_rare = self._n_long <= max(1, _LONG_CELL_SHARE * self._n_rows) < self._n_rows
-        if n_lines >= _MIN_LONG_CELL and is_rare:
-            message = (
-                f"{self._text.source}:{line}: one row has {n_lines} lines, where others have one."
-                " Check whether a quote is missing there"
-            )
-            warn_of_table(message)
+        n_rare = _LONG_CELL_SHARE * self._n_rows
+        is_unusual = self._n_suspect <= max(1, _SUSPECT_SHARE * self._n_rows)
+        if self._n_suspect and is_unusual and self._n_long - self._n_suspect <= n_rare:
+            n_lines, line = self._suspect
+            others = f" (so have {self._n_suspect - 1} others)" if self._n_suspect > 1 else ""
+            problem = f"one row has {n_lines} lines{others}, and each looks like a row itself"
+        elif self._longest[0] >= MIN_LINES and self._n_long <= max(1, n_rare) < self._n_rows:
+            n_lines, line = self._longest
+            problem = f"one row has {n_lines} lines, where others have one"
+        else:
+            return
+        message = f"{self._text.source}:{line}: {problem}. Check whether a quote is missing there"
+        warn_of_table(message)
 
     def _feed(self) -> Iterator[str | None]:
         while True:
@@ -243,3 +230,7 @@ class RowReader:
         except TableError as error:
             self._failure = error
             return ""
+
+
+def _length(row: tuple[int, int]) -> int:
+    return row[0]

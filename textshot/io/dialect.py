@@ -26,6 +26,9 @@ _MIN_SHARE = 0.5
 _MIN_ROWS = 3
 """Rows that another separator needs if the usual one splits the header, too."""
 
+_MIN_LINES = {"\t": 2, "|": 2, ";": 10, ",": 10}
+"""Lines of plain text that look like a table if each has as many of a separator."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -142,6 +145,16 @@ def _sampled(lines: Iterator[str]) -> tuple[list[str], Iterator[str], bool]:
 
 def _fail(error: TableError) -> str:
     raise error
+
+
+def column_separator(lines: Sequence[str]) -> str:
+    """Return what people call the separator of lines of plain text that have columns; else ""."""
+    filled = [line for line in lines if line.strip()]
+    for separator, name in SEPARATORS.items():
+        n, *others = {line.count(separator) for line in filled} or {0}
+        if n and not others and len(filled) >= _MIN_LINES[separator]:
+            return name
+    return ""
 
 
 def looks_like_text(name: str) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from textshot.errors import TableError
+from textshot.errors import TableError, warn_of_table
 from textshot.io import batches
 from textshot.io.batches import Batch, Reading, Reject, record_batch, rejected
+from textshot.io.dialect import SAMPLE_LINES, column_separator
 from textshot.io.inputs import BREAK, TextInput
 from textshot.io.values import SURROGATES
 
@@ -29,7 +30,8 @@ def read_text(text: TextInput, batch_rows: int) -> Reading:
     import pyarrow as pa
 
     schema = pa.schema([pa.field("text", pa.string())])
-    parts = line_slices(text, batch_rows, lambda line: line.rstrip("\r\n"))
+    lines = _watched(bounded_lines(text), text.source)
+    parts = line_slices(text, batch_rows, lambda line: line.rstrip("\r\n"), lines)
     return schema, (Batch(record_batch([p.values], schema), p.lines, p.rejects) for p in parts)
 
 
@@ -116,10 +118,13 @@ def slices(fill: Callable[[Slice[Value]], bool]) -> Iterator[Slice[Value]]:
 
 
 def line_slices(
-    text: TextInput, batch_rows: int, parse: Callable[[str], Value]
+    text: TextInput,
+    batch_rows: int,
+    parse: Callable[[str], Value],
+    lines: Iterator[str] | None = None,
 ) -> Iterator[Slice[Value]]:
     """Yield slices of a format with one row per line; `parse` raises ValueError with a reason."""
-    numbered = enumerate(bounded_lines(text), 1)
+    numbered = enumerate(bounded_lines(text) if lines is None else lines, 1)
 
     def fill(part: Slice[Value]) -> bool:
         chars = 0
@@ -137,6 +142,23 @@ def line_slices(
         return False
 
     return slices(fill)
+
+
+def _watched(lines: Iterator[str], source: str) -> Iterator[str]:
+    """Yield lines of text, and warn where the first of them have columns."""
+    sample = list[str]()
+    for line in lines:
+        yield line  # at once: they may come from a person
+        sample.append(line)
+        if len(sample) == SAMPLE_LINES:
+            break
+    separator = column_separator(sample)
+    if separator:
+        warn_of_table(
+            f"{source}: each line has the same number of {separator}, and is read as one text. If"
+            " they are columns, read the file as a table: --format tsv or csv"
+        )
+    yield from lines
 
 
 def _skip_line(readline: Callable[[int], str]) -> None:
