@@ -2,9 +2,14 @@
 
 import pytest
 
-from textshot.errors import TableError
+from textshot.errors import TableError, TableWarning
 from textshot.io import TableOptions
-from textshot.io.categories import read_split, read_training_rows
+from textshot.io.categories import (
+    read_category_table,
+    read_labelled_texts,
+    read_split,
+    read_training_rows,
+)
 
 
 @pytest.fixture
@@ -125,3 +130,21 @@ def test_a_split(written):
 def test_a_split_that_cannot_be_read(written, text, message):
     with pytest.raises(TableError, match=message):
         read_split(written(text, "split.csv"))
+
+
+@pytest.mark.parametrize("suffix", ["", "_textshot", "_textshot2"])
+def test_labels_beside_score_and_margin_are_told_to_be_our_own_answers(written, suffix):
+    table = f"text,label{suffix},score{suffix},margin\nmy parcel,late parcel,0.9,0.1\n"
+    path = written(table, "out.csv")
+    options = TableOptions(label_column=f"label{suffix}")
+    message = rf"out\.csv: the column 'label{suffix}' stands beside score and margin, as in an out"
+    for read in (read_labelled_texts, read_training_rows, read_category_table):
+        with pytest.warns(TableWarning, match=message):
+            read(path, options)
+
+
+def test_labels_of_ones_own_in_an_output_are_not_warned_of(written):
+    table = "text,label,label_textshot,score,margin\nmy parcel,late parcel,refund,0.9,0.1\n"
+    assert read_labelled_texts(written(table, "out.csv")).truths == ["late parcel"]
+    reordered = "text,label,score,margins\nmy parcel,late parcel,0.9,0.1\n"
+    assert read_labelled_texts(written(reordered, "b.csv")).truths == ["late parcel"]

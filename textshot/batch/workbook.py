@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,9 +17,9 @@ from textshot.batch.outputs import FileOutput, FolderOutput, Output, run_folders
 from textshot.batch.plan import Plan, make_plan
 from textshot.batch.run_log import Key
 from textshot.batch.shards import FileEnd, read_shards
-from textshot.batch.worker import ANSWER_COLUMNS
 from textshot.errors import TableError, collect_table_warnings, warn_of_table
 from textshot.io import Format, Table
+from textshot.io.categories import ANSWER_COLUMNS, are_answers, is_named
 from textshot.io.excel_copy import WorkbookCopy, plan_copy
 from textshot.io.files import is_url, open_output
 from textshot.io.formats import format_of
@@ -240,13 +239,9 @@ def earlier_answers(columns: Sequence[str], metadata: Sequence[str]) -> list[str
     """
     for start in range(len(columns) - len(ANSWER_COLUMNS) + 1):
         end = start + len(ANSWER_COLUMNS)
-        if all(map(_is_name, columns[start:end], ANSWER_COLUMNS)):
+        if are_answers(columns[start:end]):
             for name in ("probability", *metadata):
-                if end < len(columns) and _is_name(columns[end], name):
+                if end < len(columns) and is_named(columns[end], name):
                     end += 1
             return list(columns[start:end])
     return []
-
-
-def _is_name(column: str, name: str) -> bool:
-    return re.fullmatch(rf"{re.escape(name)}(_textshot\d*)?", column) is not None

@@ -15,13 +15,11 @@ from textshot.encoders import CachedEncoder
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
 from textshot.io import free_names, text_column, with_columns, with_fields
+from textshot.io.categories import ANSWER_COLUMNS
 from textshot.types import UNKNOWN, Threshold
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ANSWER_COLUMNS = ("label", "score", "margin")
-"""Columns added to those of the input; a calibrated engine adds "probability" too."""
 
 VERSION = 1
 """Increased when a worker writes other rows for the same input: then it is another run."""

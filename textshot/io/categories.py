@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from textshot._characters import clean_name, is_blank
-from textshot.errors import TableError
+from textshot.errors import TableError, warn_of_table
 from textshot.io.batches import Batch, Reject, check_is_text, find_column, rejected, text_column
 from textshot.io.category_rows import (
     EXPORTED,
@@ -22,6 +23,9 @@ from textshot.types import UNKNOWN, Category, parse_truth
 _MAX_SHOWN_NAME = 60
 
 LABEL, TEXT, DESCRIPTION, PART = "label", "text", "description", "part"
+
+ANSWER_COLUMNS = (LABEL, "score", "margin")
+"""Columns of an output after those of its input; a calibrated engine adds "probability"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,24 @@ def _refuse_text_as_name(table: Table, name: str) -> None:
 def _label_column(table: Table, name: str | None = None, default: str = LABEL) -> str:
     column = _find_column(table, table.columns, name, default)
     check_is_text(table.schema.field(column), table.source, "--label-column")
+    start = table.columns.index(column)
+    if are_answers(table.columns[start : start + len(ANSWER_COLUMNS)]):
+        warn_of_table(
+            f"{table.source}: the column {column!r} stands beside score and margin, as in an output"
+            " of textshot. Unless somebody has corrected them, its labels are textshot's own"
+            " answers, and no measure of them"
+        )
     return column
+
+
+def are_answers(columns: Sequence[str]) -> bool:
+    """Tell whether columns are those of answers; a suffix for a name that is taken is allowed."""
+    return len(columns) == len(ANSWER_COLUMNS) and all(map(is_named, columns, ANSWER_COLUMNS))
+
+
+def is_named(column: str, name: str) -> bool:
+    """Tell whether a column has a name, or the one that `free_names` makes of it."""
+    return re.fullmatch(rf"{re.escape(name)}(_textshot\d*)?", column) is not None
 
 
 def _find_column(table: Table, columns: Sequence[str], name: str | None, default: str) -> str:
