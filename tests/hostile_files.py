@@ -219,15 +219,26 @@ def headers() -> Iterator[HostileFile]:
     yield HostileFile("only-blank-lines.csv", b"\n\r\n\n", refused="is empty")
     yield HostileFile("only-a-bom.csv", b"\xef\xbb\xbf", refused="is empty")
     yield HostileFile(
-        "no-text-column.csv",
-        table(header=("message", "topic")).encode(),
+        "no-name.csv",
+        table([(*row, "", "x") for row in ROWS], header=("text", "label", "", "")).encode(),
+    )
+    yield HostileFile("by-content.csv", table(header=("message", "topic")).encode())
+    two = [(text, f"answer: {text}", label) for text, label in ROWS]
+    yield HostileFile(
+        "two-texts.csv",
+        table(two, header=("message", "answer", "label")).encode(),
         refused="there is no column",
     )
     yield HostileFile("byte-in-header.csv", b"text,label,\xff\n", refused="header cannot be read")
 
 
 def cells() -> Iterator[HostileFile]:
-    yield HostileFile("short-row.csv", **with_reject(b"my parcel"))
+    notes = table([*[(*row, "x") for row in ROWS]], header=("text", "label", "note"))
+    yield HostileFile("short-rows.csv", (notes + table()[11:]).encode(), [*TEXTS, *TEXTS])
+    surplus = table([(*row, "", "") for row in ROWS])
+    yield HostileFile("surplus-cells.csv", surplus.encode())
+    yield HostileFile("surplus-cells-2.csv", (",,\n" + surplus).replace(",", ";").encode())
+    yield HostileFile("short-row-of-another.csv", **with_reject(b"my parcel;late parcel"))
     yield HostileFile("long-row.csv", **with_reject(b"my parcel,late parcel,again"))
     yield HostileFile("huge-cell.csv", **with_text("my parcel " * 20_000))
     yield HostileFile("too-huge-cell.csv", **with_reject(b"x" * 10_000_001 + b",late parcel"))
@@ -415,7 +426,9 @@ def workbooks() -> Iterator[HostileFile]:
         [*TEXTS, "12.5", "true", "2026-03-04T12:00:00"],
     )
     yield HostileFile(
-        "wide-row.xlsx", workbook([*rows, ("my parcel", "late parcel", "x")]), rejected=1
+        "wide-row.xlsx",
+        workbook([*rows, ("my parcel", "late parcel", "x")]),
+        [*TEXTS, "my parcel"],
     )
     yield HostileFile(
         "escaped.xlsx",

@@ -88,7 +88,9 @@ def as_text(value: object) -> str:
 def answered_rows(lines: str) -> list[tuple[str, str]]:
     # Not splitlines: texts hold other line breaks. Numbers keep their digits.
     rows = [json.loads(line, parse_float=str) for line in lines.split("\n")[:-1]]
-    names = [next(name for name in row if name.strip().lower() == "text") for row in rows]
+    names = [
+        next(name for name in row if name.strip().lower() in ("text", "message")) for row in rows
+    ]
     added = [name for name in ("label_textshot", "label") if rows and name in rows[0]]
     return [(as_text(row[name]), row[added[0]]) for row, name in zip(rows, names, strict=True)]
 

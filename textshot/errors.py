@@ -23,7 +23,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -41,7 +41,15 @@ class InvalidTextsError(TextshotError, ValueError):
 
 
 class TableError(TextshotError):
-    """A file that cannot be read or written as a table."""
+    """A file that cannot be read or written as a table.
+
+    Attributes:
+        columns: Where a column is missing, those that the table has; else empty.
+    """
+
+    def __init__(self, message: str, columns: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.columns = tuple(columns)
 
 
 class TableWarning(UserWarning):

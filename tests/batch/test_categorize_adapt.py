@@ -86,7 +86,7 @@ def test_few_rows_are_categorised_as_ever(engine):
 
 def test_bad_rows_do_not_count_and_are_rejected_once(engine):
     good = texts_of(60)
-    Path("in.csv").write_text("id,text\n" + "".join(f"1,{t}\n" for t in good) + "2\n3,  \n")
+    Path("in.csv").write_text("id,text\n" + "".join(f"1,{t}\n" for t in good) + "2,,2\n3,  \n")
     report = run(engine, "in.csv", "out.csv")
     assert report.adaptation.n_texts == 60
     assert (report.read, report.written, report.rejected) == (62, 60, 2)

@@ -9,8 +9,8 @@ from textshot.index.disk import files
 
 def test_bad_categories_are_reported_and_no_index_is_made(run):
     cases = {
-        "name,text\na,b\n": "c.csv: there is no column 'label'; it has 'name', 'text'.",
-        "label,text\na,b\n,\n": "c.csv:3: the row has no label, and no text either.",
+        "name,x,text\na,b,c\n": "c.csv: there is no column 'label'; it has 'name', 'x', 'text'.",
+        "label,text,x\na,b,\n,,c\n": "c.csv:3: the row has no label, and no text either.",
         "label,text\nunknown,b\n": "c.csv has only texts of the label unknown and no category.",
         "label,text,description\na,b,\nunknown,,What?\n": "c.csv:3: unknown is no category",
         "label,text\n": "c.csv has a header but no category.",

@@ -95,7 +95,7 @@ def test_columns_can_be_named(run, index):
     ("content", "message"),
     [
         (None, "l.csv: there is no such file"),
-        ("text,truth\na,b\n", "there is no column 'label'; it has 'text', 'truth'"),
+        ("text,truth,x\na,b,c\n", "there is no column 'label'; it has 'text', 'truth', 'x'"),
         ("text,label\n", "there is nothing to evaluate: no labelled text was read"),
         ("text,label\na,late parcels\n", "'late parcels': not among the 5 categories of the index"),
     ],

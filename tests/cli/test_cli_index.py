@@ -91,7 +91,10 @@ def test_few_categories_make_the_threshold_a_guess_wherever_it_is_shown(run):
 def test_texts_of_another_column_are_not_passed_over_in_silence(run):
     Path("c.csv").write_text("label,subject,body\na,one,two\nb,three,four\n")
     words = ["index", "c.csv", "-o", "made", "--encoder", "hashing"]
-    assert "--text-column: body, subject" in run(*words).stderr
+    refused = run(*words, code=1).stderr
+    assert (
+        "there is no column 'text'; it has 'subject', 'body'. Name one of these (--text" in refused
+    )
     assert run(*words, "--text-column", "subject,body").stderr.startswith("with 2 categories")
     listed = run("labels", "list", "made", "--json").stdout.splitlines()
     assert [json.loads(line)["examples"][0]["text"] for line in listed] == [

@@ -80,7 +80,7 @@ def test_long_rows_make_short_batches(tmp_path, monkeypatch):
 
 def test_lines_after_a_long_one_keep_their_numbers(read_bytes, monkeypatch):
     monkeypatch.setattr(batches, "MAX_ROW_CHARS", 20)
-    data = b"a,b\n1,2\n3," + b"x" * 300_000 + b'\n5,6\n"7\n' + b"7\n" * 12 + b"8,9\n"
+    data = b"a,b\n1,2\n3," + b"x" * 300_000 + b'\n5,6\n"7\n' + b"7,,7\n" * 12 + b"8,9\n"
     found = read_bytes("a.csv", data)
     assert found.rows[:2] == [("1", "2"), ("5", "6")]
     assert found.lines[:2] == [2, 4]

@@ -11,7 +11,8 @@ import pytest
 from textshot import Category
 from textshot.errors import TableError
 from textshot.io import Format, TableOptions, open_table, open_writer
-from textshot.io.categories import read_categories, read_labelled_texts, text_columns_of
+from textshot.io.categories import read_categories, read_labelled_texts
+from textshot.io.column_choice import text_columns_of
 
 SHOP = (
     "label,text,description,team\n"
@@ -110,12 +111,13 @@ def test_the_format_and_the_encoding_can_be_said(file):
 ERRORS = {
     "no such file": (None, "c.csv: there is no such file"),
     "no label column": (
-        "name,text\na,b\n",
-        "c.csv: there is no column 'label'; it has 'name', 'text'. Name one of these",
+        "name,note,text\na,x,b\n",
+        "c.csv: there is no column 'label'; it has 'name', 'note', 'text'. Name one of these (--la"
+        "bel-column), or rename it",
     ),
     "no rows": ("label,text\n", "c.csv has a header but no category. Add a row for each"),
     "neither label nor text": (
-        "label,text\na,b\n,\n",
+        "label,text,note\na,b,\n,,x\n",
         "c.csv:3: the row has no label, and no text either. Remove it",
     ),
     "a text without label": (

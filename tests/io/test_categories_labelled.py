@@ -93,7 +93,7 @@ def test_other_formats(written):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,text\na,b\n", "label"),
+        ("name,note,text\na,x,b\n", "label"),
         ("label\na\n", "text"),
         ("label,one,two\na,b,c\n", "text"),
     ],

@@ -36,7 +36,7 @@ def test_a_quote_too_many_costs_one_row(read_bytes, rows):
 
 
 def test_rows_without_numbers_are_found_by_the_labels_of_others(read_bytes):
-    lines = ["text,label", *["my card,card", "my box,parcel"] * 15, '"my, parcel"x,late', "x"]
+    lines = ["text,label", *["my card,card", "my box,parcel"] * 15, '"my, parcel"x,late', "x,,y"]
     lines[7], lines[25] = '"open,card', '5",card'
     found = read_bytes("a.csv", "\n".join(lines).encode())
     assert [reject.line for reject in found.rejects] == [8, 32, 33]

@@ -6,7 +6,7 @@ import pytest
 
 from textshot.errors import TableError, TableWarning
 from textshot.io import TableOptions, open_table, open_writer
-from textshot.io.categories import text_columns_of
+from textshot.io.column_choice import text_columns_of
 
 ROWS = [("id", "text"), ("1", "the money, all of it"), ("2", 'a "card" is lost'), ("3", "3,50")]
 
@@ -51,7 +51,7 @@ def test_what_explains_all_rows_wins_over_commas_in_a_header(read_bytes):
 
 @pytest.mark.parametrize("line", [b"sep=;", b"SEP=;\r"])
 def test_a_first_line_may_name_the_separator(read_bytes, line):
-    found = read_bytes("a.csv", line + b"\nid;text\n1;a, b\n2\n")
+    found = read_bytes("a.csv", line + b"\nid;text\n1;a, b\n2;;3\n")
     assert found.columns == ("id", "text")
     assert found.rows == [("1", "a, b")]
     assert found.lines == [3]

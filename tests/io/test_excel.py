@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from textshot.errors import TableError, TableWarning
-from textshot.io import excel, excel_writer, open_table
+from textshot.io import excel_writer, excel_xml, open_table
 
 DAY = datetime.datetime(2026, 3, 4, 5, 6, 7)
 
@@ -50,12 +50,12 @@ def test_lines_are_rows_of_the_sheet_and_empty_rows_are_skipped(tmp_path, read):
     assert found.lines == [5, 9]
 
 
-def test_a_row_beyond_the_header_is_rejected(tmp_path, read):
+def test_cells_right_of_the_header_cost_no_row_and_are_told(tmp_path, read):
     path = workbook(tmp_path / "a.xlsx", {1: ["a", "b"], 2: [1, 2, DAY], 3: [4, 5]})
-    found = read(path)
-    assert found.rows == [("4", "5")]
-    assert found.reasons == ["has 3 cells, the header has 2"]
-    assert found.rejects[0].line == 2
+    with pytest.warns(TableWarning, match=r"a\.xlsx:2: 1 of the rows have cells right of the "):
+        found = read(path)
+    assert found.rows == [("1", "2"), ("4", "5")]
+    assert found.rejects == []
 
 
 def test_only_the_first_sheet_is_read(tmp_path, read):
@@ -126,7 +126,7 @@ def test_a_wrong_size_in_the_file_is_not_believed(tmp_path, read):
 
 def test_a_workbook_that_expands_too_far_is_refused(tmp_path, monkeypatch):
     path = workbook(tmp_path / "a.xlsx", {1: ["a"], 2: ["b"]})
-    monkeypatch.setattr(excel, "MAX_DECOMPRESSED_BYTES", 100)
+    monkeypatch.setattr(excel_xml, "MAX_DECOMPRESSED_BYTES", 100)
     with pytest.raises(TableError, match="bytes besides its sheets; the limit is 100"):
         open_table(path)
 

@@ -8,8 +8,9 @@ import openpyxl
 import pytest
 
 from textshot.errors import TableError, TableWarning
-from textshot.io import TableOptions, excel, open_table
-from textshot.io.categories import read_category_table, read_labelled_texts, text_columns_of
+from textshot.io import TableOptions, excel_xml, open_table
+from textshot.io.categories import read_category_table, read_labelled_texts
+from textshot.io.column_choice import text_columns_of
 
 
 @pytest.fixture
@@ -194,8 +195,8 @@ def test_a_sheet_that_expands_too_far_is_refused(book, monkeypatch):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
             archive.writestr(name, data)
-    monkeypatch.setattr(excel, "MAX_COMPRESSION_RATIO", 2)
-    monkeypatch.setattr(excel, "MAX_DECOMPRESSED_BYTES", 20_000)
+    monkeypatch.setattr(excel_xml, "MAX_COMPRESSION_RATIO", 2)
+    monkeypatch.setattr(excel_xml, "MAX_DECOMPRESSED_BYTES", 20_000)
     with pytest.raises(TableError, match=r"expands to .* bytes, more than 2 times its size"):
         open_table(path)
 

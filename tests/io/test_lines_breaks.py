@@ -88,7 +88,7 @@ def test_half_a_character_far_into_a_line_that_is_too_long(tmp_path, read_until,
 
 
 def test_rejects_before_the_break_are_kept(tmp_path, read_until):
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,text\n1,x\n2\n3,y\n")[:-4])
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,text\n1,x\n2,,2\n3,y\n")[:-4])
     found = read_until(tmp_path / "a.csv.gz", "cannot be read after line 4")
     assert found.rows == [("1", "x"), ("3", "y")]
     assert [reject.line for reject in found.rejects] == [3]

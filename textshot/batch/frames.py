@@ -14,7 +14,7 @@ from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import find_column, text_column
-from textshot.io.batches import check_is_text
+from textshot.io.columns import check_is_text
 from textshot.io.values import SURROGATES, plain_array, plain_type
 from textshot.types import Threshold
 

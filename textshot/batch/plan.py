@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from textshot.batch.inputs import Source
 from textshot.errors import TableError
 from textshot.io import Format, Table, TableOptions
-from textshot.io.categories import text_columns_of
+from textshot.io.column_choice import text_columns_of
 from textshot.io.dialect import Dialect
 from textshot.io.table import DEFAULTS
 from textshot.io.values import cell_texts, is_json

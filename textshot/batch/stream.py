@@ -16,7 +16,7 @@ from textshot.batch.worker import Worker, with_cache
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import STDIO, Batch, RejectsFile, Table, open_writer, text_column
-from textshot.io.categories import text_columns_of
+from textshot.io.column_choice import text_columns_of
 from textshot.io.files import is_same_file
 from textshot.scoring.transduction import MAX_TEXTS
 

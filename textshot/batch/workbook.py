@@ -19,7 +19,7 @@ from textshot.batch.run_log import Key
 from textshot.batch.shards import FileEnd, read_shards
 from textshot.errors import TableError, collect_table_warnings, warn_of_table
 from textshot.io import Format, Table
-from textshot.io.categories import ANSWER_COLUMNS, are_answers, is_named
+from textshot.io.column_choice import ANSWER_COLUMNS, are_answers, is_named
 from textshot.io.excel_copy import WorkbookCopy, plan_copy
 from textshot.io.files import is_url, open_output
 from textshot.io.formats import format_of

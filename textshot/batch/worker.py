@@ -15,7 +15,7 @@ from textshot.encoders import CachedEncoder
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
 from textshot.io import free_names, text_column, with_columns, with_fields
-from textshot.io.categories import ANSWER_COLUMNS
+from textshot.io.column_choice import ANSWER_COLUMNS
 from textshot.types import UNKNOWN, Threshold
 
 if TYPE_CHECKING:

@@ -217,7 +217,7 @@ def _first_lines(path: str, texts: set[str], table: TableOptions) -> dict[str, i
     """Return the line at which each text occurs first; none for stdin, which is read only once."""
     from textshot.encoders import clean_texts
     from textshot.io import text_column
-    from textshot.io.categories import text_columns_of
+    from textshot.io.column_choice import text_columns_of
 
     first: dict[str, int] = {}
     if path == "-":

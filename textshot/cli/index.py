@@ -177,12 +177,6 @@ def _read_categories(
             " with. Add a second one, or set the score from which a text belongs to it:"
             " --threshold COSINE"
         )
-    columns = sorted({column for c in categories for column in c.metadata})
-    if columns and not any(c.examples for c in categories):
-        warn(
-            "no category has an example: there is no column 'text'. If one of these holds them,"
-            f" name it with --text-column: {', '.join(columns)}"
-        )
     return categories, out_of_scope
 
 

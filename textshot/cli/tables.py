@@ -50,12 +50,12 @@ def read_texts(
     """
     from textshot.io import TableOptions, rejected, text_column
     from textshot.io.batches import check_rejected
-    from textshot.io.categories import text_columns_of
+    from textshot.io.column_choice import text_columns_of
 
     options, rejects, n_used = table or TableOptions(), [], 0
     with options.open(path, batch_rows=STDIN_ROWS) as opened:
         columns = text_columns_of(opened, options.text_columns)
-        if not options.text_columns:
+        if len(opened.columns) == 1 and not options.text_columns:
             _note_column(opened, columns[0])
         for batch in opened.batches(columns):
             warn_rejects(batch.rejects)

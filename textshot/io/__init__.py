@@ -5,16 +5,8 @@ file. Bad rows do not stop the reading; they come out beside the good ones, each
 the reason. Files that cannot be read or written at all raise TableError.
 """
 
-from textshot.io.batches import (
-    Batch,
-    Reject,
-    find_column,
-    free_names,
-    rejected,
-    text_column,
-    with_columns,
-    with_fields,
-)
+from textshot.io.batches import Batch, Reject, rejected
+from textshot.io.columns import find_column, free_names, text_column, with_columns, with_fields
 from textshot.io.formats import STDIO, Format
 from textshot.io.table import Table, TableOptions, open_table
 from textshot.io.writer import RejectsFile, Writer, open_writer

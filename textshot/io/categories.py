@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from textshot._characters import clean_name, is_blank
-from textshot.errors import TableError, warn_of_table
-from textshot.io.batches import Batch, Reject, check_is_text, find_column, rejected, text_column
+from textshot.errors import TableError
+from textshot.io.batches import Batch, Reject, rejected
 from textshot.io.category_rows import (
     EXPORTED,
     CategoryRows,
     CategoryTable,
 )
-from textshot.io.dialect import looks_like_text
+from textshot.io.column_choice import (
+    DESCRIPTION,
+    LABEL,
+    TEXT,
+    example_columns,
+    label_column_of,
+    named_column,
+    optional_column,
+    text_columns_of,
+)
+from textshot.io.columns import check_is_text, text_column
 from textshot.io.formats import Format
-from textshot.io.table import DEFAULTS, Table, TableOptions, open_table
+from textshot.io.table import DEFAULTS, TableOptions, open_table
 from textshot.types import UNKNOWN, Category, parse_truth
 
-_MAX_SHOWN_NAME = 60
-
-LABEL, TEXT, DESCRIPTION, PART = "label", "text", "description", "part"
-
-ANSWER_COLUMNS = (LABEL, "score", "margin")
-"""Columns of an output after those of its input; a calibrated engine adds "probability"."""
+PART = "part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,11 @@ def read_category_table(path: str | Path, options: TableOptions = DEFAULTS) -> C
         collected = CategoryRows(table.source)
         names_only = table.format is Format.TEXT and options.label_column is None
         default = TEXT if names_only else LABEL
-        label_column = _label_column(table, options.label_column, default)
-        texts = _text_columns(table, options.text_columns, label_column)
-        description = _optional_column(table, DESCRIPTION, {label_column, *texts})
+        label_column = label_column_of(table, options.label_column, default)
+        description = optional_column(table, DESCRIPTION, {label_column, *options.text_columns})
+        named = {label_column, description, *EXPORTED}
+        candidates = [column for column in table.columns if column not in named]
+        texts = example_columns(table, options.text_columns, candidates, label_column)
         for name in filter(None, [*texts, description]):
             check_is_text(table.schema.field(name), table.source)
         exported = [column for column in EXPORTED if column in table.columns]
@@ -103,6 +109,8 @@ def read_category_table(path: str | Path, options: TableOptions = DEFAULTS) -> C
             settings = _rows(batch, [[column] for column in exported])
             rows = zip(cells, metadata, settings, batch.lines, strict=True)
             for row, values, known, line in rows:
+                if is_blank("".join((*row, *values, *known))):
+                    continue  # spreadsheet programs write such rows
                 extra = dict(zip(others, values, strict=True))
                 collected.add(line, row, extra, dict(zip(exported, known, strict=True)))
         return collected.table()
@@ -116,7 +124,7 @@ def read_labelled_texts(path: str | Path, options: TableOptions = DEFAULTS) -> L
     """
     with options.open(path) as table:
         data = LabelledTexts([], [], [], columns=table.columns)
-        label_column = _label_column(table, options.label_column)
+        label_column = label_column_of(table, options.label_column)
         columns = text_columns_of(table, options.text_columns, beside=label_column)
         for batch in table.batches([label_column, *columns]):
             data.rejects.extend(batch.rejects)
@@ -142,8 +150,8 @@ def read_training_rows(path: str | Path, options: TableOptions = DEFAULTS) -> Tr
     """
     data = TrainingRows()
     with options.open(path) as table:
-        label_column = _label_column(table, options.label_column)
-        description = _optional_column(table, DESCRIPTION, set())
+        label_column = label_column_of(table, options.label_column)
+        description = optional_column(table, DESCRIPTION, set())
         others = [c for c in table.columns if c not in (label_column, description)]
         names = options.text_columns or (others if len(others) == 1 else ())
         columns = text_columns_of(table, names, beside=label_column)
@@ -166,8 +174,8 @@ def read_split(path: str | Path) -> list[tuple[str, str, str]]:
     """
     rows: list[tuple[str, str, str]] = []
     with open_table(path) as table:
-        label = _label_column(table)
-        part = _find_column(table, table.columns, None, PART)
+        label = label_column_of(table)
+        part = named_column(table, table.columns, None, PART)
         for batch in table.batches([label, part]):
             _refuse_rejects(batch)
             rows += [
@@ -175,100 +183,6 @@ def read_split(path: str | Path) -> list[tuple[str, str, str]]:
                 for value, name, line in _labelled_rows(batch, [part], label)
             ]
     return rows
-
-
-def text_columns_of(
-    table: Table, names: Sequence[str] = (), *, beside: str | None = None
-) -> list[str]:
-    """Return the columns that hold the text: the named ones, else `text`, else the only one.
-
-    Args:
-        table: The table.
-        names: The columns that the user named.
-        beside: A column that cannot be one of them.
-
-    Raises:
-        TableError: There is no such column, or it holds no text.
-    """
-    others = [c for c in table.columns if c != beside]
-    if not names and len(others) == 1:
-        columns = others
-        if len(table.columns) == 1 and others != [TEXT]:
-            _refuse_title(table, TEXT)
-        if beside is None:
-            _refuse_text_as_name(table, others[0])
-    elif not names:
-        columns = [_find_column(table, others, None, TEXT)]
-    else:  # one column, spelt in two ways, counts once
-        columns = list(dict.fromkeys(_find_column(table, others, c, TEXT) for c in names))
-    for name in columns:
-        check_is_text(table.schema.field(name), table.source)
-    return columns
-
-
-def _refuse_text_as_name(table: Table, name: str) -> None:
-    """Refuse a guess that the first row is a header if it looks like a text itself."""
-    if table.format in (Format.CSV, Format.TSV, Format.EXCEL) and looks_like_text(name):
-        shown = name if len(name) <= _MAX_SHOWN_NAME else f"{name[:_MAX_SHOWN_NAME]}…"
-        raise TableError(
-            f"{table.source}: the only column is called {shown!r}, which looks like a text. If the"
-            " header is missing, write one into the first row, such as text; if columns are not"
-            " separated as they should be, name the separator in a line before the header, such as"
-            " sep=; and if this is the header, confirm it with --text-column"
-        )
-
-
-def _label_column(table: Table, name: str | None = None, default: str = LABEL) -> str:
-    column = _find_column(table, table.columns, name, default)
-    check_is_text(table.schema.field(column), table.source, "--label-column")
-    start = table.columns.index(column)
-    if are_answers(table.columns[start : start + len(ANSWER_COLUMNS)]):
-        warn_of_table(
-            f"{table.source}: the column {column!r} stands beside score and margin, as in an output"
-            " of textshot. Unless somebody has corrected them, its labels are textshot's own"
-            " answers, and no measure of them"
-        )
-    return column
-
-
-def are_answers(columns: Sequence[str]) -> bool:
-    """Tell whether columns are those of answers; a suffix for a name that is taken is allowed."""
-    return len(columns) == len(ANSWER_COLUMNS) and all(map(is_named, columns, ANSWER_COLUMNS))
-
-
-def is_named(column: str, name: str) -> bool:
-    """Tell whether a column has a name, or the one that `free_names` makes of it."""
-    return re.fullmatch(rf"{re.escape(name)}(_textshot\d*)?", column) is not None
-
-
-def _find_column(table: Table, columns: Sequence[str], name: str | None, default: str) -> str:
-    """Return the column of a name, see `find_column`."""
-    try:
-        return find_column(columns, name, default, table.source)
-    except TableError:
-        _refuse_title(table, name or default)
-        raise
-
-
-def _refuse_title(table: Table, name: str) -> None:
-    row = table.header_below(name)
-    if row is not None:
-        raise TableError(
-            f"{table.source}: the first row, {', '.join(map(repr, table.columns))}, is no header;"
-            f" the header seems to be in row {row}. Give it with --header-row {row}"
-        )
-
-
-def _text_columns(table: Table, names: Sequence[str], label: str) -> list[str]:
-    if names:
-        return text_columns_of(table, names, beside=label)
-    column = _optional_column(table, TEXT, {label})
-    return [column] if column else []
-
-
-def _optional_column(table: Table, name: str, used: set[str]) -> str | None:
-    """Return the column of a name, whatever its case, if there is one."""
-    return next((c for c in table.columns if c not in used and c.strip().casefold() == name), None)
 
 
 def _labelled_rows(

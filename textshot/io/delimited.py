@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from textshot.io import batches
-from textshot.io.batches import Batch, Reading, checked_names, limit_rows, record_batch
+from textshot.io.batches import Batch, Reading, limit_rows, record_batch
+from textshot.io.columns import checked_names
 from textshot.io.delimited_rows import RowReader
 from textshot.io.dialect import Dialect, find_dialect, needs_quotes
 from textshot.io.formats import Format

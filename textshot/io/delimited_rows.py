@@ -11,7 +11,7 @@ from typing import cast
 from textshot.errors import TableError, warn_of_table
 from textshot.io import batches
 from textshot.io.batches import rejected
-from textshot.io.dialect import Dialect
+from textshot.io.dialect import SEPARATORS, Dialect
 from textshot.io.inputs import TextInput
 from textshot.io.lines import Slice, damage, slices, too_long
 from textshot.io.swallowed_rows import MIN_LINES, SwallowedRows
@@ -47,6 +47,7 @@ class RowReader:
         self._n_lines = self._row_chars = 0
         self._problem = ""
         self._n_rows = self._n_long = self._n_suspect = 0
+        self._n_short = self._first_short = 0  # rows with too few cells, and the line of the first
         self._longest = (0, 0)  # number of lines of a row, and the first of them
         self._suspect = (0, 0)  # the same, if these lines could be rows
         self._separator = dialect.separator
@@ -58,7 +59,7 @@ class RowReader:
     def header(self) -> list[str]:
         """Read the names of the columns."""
         source, names = self._text.source, list[str]()
-        while not names:  # blank lines
+        while not any(names):  # blank lines, and rows of empty cells
             line = self._begin_row()
             try:
                 names = next(self._reader)
@@ -90,6 +91,7 @@ class RowReader:
                 fields = next(self._reader)
             except StopIteration:
                 self._warn_of_long_cell()
+                self._warn_of_short_rows()
                 return False
             except csv.Error:
                 self._reject_quote(part, line, self._problem)
@@ -98,7 +100,9 @@ class RowReader:
             if could_be_rows and (len(fields) != width or self._rows.are_rows(self._taken_lines())):
                 reason = "opens a quote, and the lines up to the next quote are rows themselves"
                 self._reject_quote(part, line, f"{reason}. Remove it, or double it")
-            elif len(fields) == width:
+            elif self._fits(fields, width):
+                self._note_short(line, len(fields) < width)
+                fields = [*fields[:width], *[""] * (width - len(fields))]
                 part.values.append(fields)
                 part.lines.append(line)
                 self._count(line, could_be_rows)
@@ -120,6 +124,17 @@ class RowReader:
             'has text after a closing quote. Double a quote that is part of the text ("")'
         )
         return self._number + 1
+
+    def _fits(self, fields: list[str], width: int) -> bool:
+        """Tell whether a row is one of the table: empty cells may be too many or left out.
+
+        A short row of several lines may have lost a quote, and one of a single cell may have
+        another separator.
+        """
+        if len(fields) >= width:
+            return not any(fields[width:])
+        is_other = len(fields) == 1 and any(c in fields[0] for c in SEPARATORS)
+        return bool(fields) and self._n_lines == 1 and not is_other
 
     def _could_be_rows(self) -> bool:
         return self._n_lines >= MIN_LINES and self._rows.could_be_rows(self._taken_lines())
@@ -171,6 +186,19 @@ class RowReader:
         if could_be_rows:
             self._n_suspect += 1
             self._suspect = max(self._suspect, (self._n_lines, line), key=_length)
+
+    def _note_short(self, line: int, is_short: bool) -> None:
+        if is_short:
+            self._n_short += 1
+            self._first_short = self._first_short or line
+
+    def _warn_of_short_rows(self) -> None:
+        if self._n_short:
+            rows = "1 row has" if self._n_short == 1 else f"{self._n_short:,} rows have"
+            warn_of_table(
+                f"{self._text.source}:{self._first_short}: {rows} fewer cells than the header; the"
+                " missing ones are read as empty"
+            )
 
     def _warn_of_long_cell(self) -> None:
         """Warn of a cell with many lines in a file of short ones: it may hide rows."""

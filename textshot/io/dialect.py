@@ -95,35 +95,43 @@ def needs_quotes(names: Sequence[str], dialect: Dialect) -> bool:
 
 def _separator(sample: Sequence[str], usual: str, *, is_whole: bool) -> str:
     """Return the separator, if one alone explains the rows; else the usual one."""
-    first = next((i for i, line in enumerate(sample) if line.strip("\r\n")), 0)
-    widths = {c: _widths(sample[first:], c, is_whole) for c in (usual, *SEPARATORS)}
-    splits = [c for c, found in widths.items() if found and found[0] > 1]
-    shares = {c: _share(widths[c]) for c in splits}
+    empty = "\r\n" + "".join(SEPARATORS)
+    first = next((i for i, line in enumerate(sample) if line.strip(empty)), 0)
+    rows = {c: _rows(sample[first:], c, is_whole) for c in (usual, *SEPARATORS)}
+    splits = [c for c, found in rows.items() if found and _width(found[0]) > 1]
+    shares = {c: _share(rows[c]) for c in splits}
     if usual in splits and shares[usual] >= _MIN_SHARE:
         return usual
     others = [c for c in splits if c != usual and shares[c] >= _MIN_SHARE]
     if usual in splits:  # it must be wrong beyond doubt
-        others = [c for c in others if shares[c] == 1.0 and len(widths[c]) > _MIN_ROWS]
+        others = [c for c in others if shares[c] == 1.0 and len(rows[c]) > _MIN_ROWS]
     return others[0] if len(others) == 1 else usual
 
 
-def _widths(sample: Sequence[str], separator: str, is_whole: bool) -> list[int]:
-    """Return the number of fields of each row of a sample; none if the header has bad quotes."""
-    widths: list[int] = []
+def _rows(sample: Sequence[str], separator: str, is_whole: bool) -> list[list[str]]:
+    """Return the rows of a sample, the header first; none if the header has bad quotes."""
+    rows: list[list[str]] = []
     try:
         header = next(csv.reader(sample, delimiter=separator, strict=True), [])
-        rows = csv.reader(sample, delimiter=separator)
-        widths.extend(len(row) for row in rows if row)
+        rows.extend(row for row in csv.reader(sample, delimiter=separator) if row)
     except csv.Error:
         return []
-    if not is_whole and len(widths) > 1:
-        del widths[-1]  # it may be cut
-    return widths if header else []
+    if not is_whole and len(rows) > 1:
+        del rows[-1]  # it may be cut
+    return rows if header else []
 
 
-def _share(widths: Sequence[int]) -> float:
-    rows = widths[1:]
-    return sum(n == widths[0] for n in rows) / len(rows) if rows else 1.0
+def _share(rows: Sequence[Sequence[str]]) -> float:
+    """Return the share of rows as wide as the header; empty cells at the end may be too many."""
+    header, *others = rows
+    n = _width(header)
+    fit = (len(row) == len(header) or _width(row) <= n <= len(row) for row in others)
+    return sum(fit) / len(others) if others else 1.0
+
+
+def _width(row: Sequence[str]) -> int:
+    """Return the number of cells up to the last one that is not empty."""
+    return max((i for i, cell in enumerate(row, 1) if cell), default=0)
 
 
 def _sampled(lines: Iterator[str]) -> tuple[list[str], Iterator[str], bool]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from textshot.errors import TableError, TableWarning, warn_of_table
-from textshot.io.batches import Batch, Reading, checked_names, record_batch, rejected
-from textshot.io.excel_xml import unescaped_cell
-from textshot.io.formats import MAX_COMPRESSION_RATIO
+from textshot.io.batches import Batch, Reading, record_batch
+from textshot.io.columns import checked_names
+from textshot.io.excel_xml import check_container, unescaped_cell
 from textshot.io.lines import Slice, slices
 from textshot.io.values import MAX_EXACT_INTEGER, json_field, json_text
 
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1_048_575
 """Rows of a sheet below its header."""
-
-MAX_DECOMPRESSED_BYTES = 1 << 30
-"""Limit for the parts of a workbook other than its sheets, which are held in memory."""
-
-_OLE_HEADER = bytes.fromhex("d0cf11e0a1b11ae1")  # of .xls files and of files with a password
 
 NumberedRow: TypeAlias = tuple[int, Sequence[object]]
 
@@ -62,7 +56,7 @@ def read_excel(
     """Read a sheet of a workbook, or its first visible one; values are JSON texts."""
     import pyarrow as pa
 
-    _check_container(stream, source)
+    check_container(stream, source)
     with excel_errors(source):
         workbook, selected = open_sheet(stream, source, sheet)
     rows = sheet_rows(workbook, selected, source, batch_rows)
@@ -87,30 +81,44 @@ def read_header(
 def _batches(
     rows: Iterator[NumberedRow], schema: pa.Schema, source: str, batch_rows: int
 ) -> Iterator[Batch]:
-    width = len(schema.names)
+    width, n_wider, first_wider = len(schema.names), 0, 0
 
     def fill(part: Slice[Sequence[object]]) -> bool:
         for line, row in islice(rows, batch_rows):
-            if len(row) > width:
-                reason = f"has {len(row)} cells, the header has {width}"
-                part.rejects.append(rejected(source, line, reason, list(map(_simple, row))))
-            else:
-                part.values.append([*row, *[None] * (width - len(row))])
-                part.lines.append(line)
-        return len(part.lines) + len(part.rejects) == batch_rows
+            part.values.append(row)
+            part.lines.append(line)
+        return len(part.lines) == batch_rows
 
     for part in slices(fill):
-        columns = [
-            [None if value is None else json_text(value) for value in map(_simple, column)]
-            for column in zip(*part.values, strict=True)
-        ]
-        problems: dict[str, dict[int, str]] = {}
-        for i, row in enumerate(part.values):
-            for name, value in zip(schema.names, row, strict=True):
-                if isinstance(value, _Problem):
-                    problems.setdefault(name, {})[i] = f"{name!r} is {value.reason}"
-        data = record_batch(columns or [()] * width, schema)
-        yield Batch(data, part.lines, part.rejects, problems)
+        batch = _batch(part, schema, width)
+        n_wider += len(batch.surplus)
+        first_wider = first_wider or min(batch.surplus, default=0)
+        yield batch
+    if n_wider:
+        warn_of_table(
+            f"{source}:{first_wider}: {n_wider:,} of the rows have cells right of the header,"
+            " which are not read. Give their column a name"
+        )
+
+
+def _batch(part: Slice[Sequence[object]], schema: pa.Schema, width: int) -> Batch:
+    surplus = {
+        line: [json_text(_simple(value)) for value in row[width:]]
+        for line, row in zip(part.lines, part.values, strict=True)
+        if len(row) > width
+    }
+    rows = [[*row[:width], *[None] * (width - len(row))] for row in part.values]
+    columns = [
+        [None if value is None else json_text(value) for value in map(_simple, column)]
+        for column in zip(*rows, strict=True)
+    ]
+    problems: dict[str, dict[int, str]] = {}
+    for i, row in enumerate(rows):
+        for name, value in zip(schema.names, row, strict=True):
+            if isinstance(value, _Problem):
+                problems.setdefault(name, {})[i] = f"{name!r} is {value.reason}"
+    data = record_batch(columns or [()] * width, schema)
+    return Batch(data, part.lines, part.rejects, problems, surplus)
 
 
 def sheet_rows(workbook: Any, sheet: Any, source: str, batch_rows: int) -> Iterator[NumberedRow]:
@@ -238,37 +246,6 @@ def excel_errors(source: str, part: Sequence[NumberedRow] = (), line: int = 0) -
                 f" ({type(error).__name__}: {error}). Open it in a spreadsheet and save it again,"
                 " or as CSV"
             ) from error
-
-
-def _check_container(stream: BinaryIO, source: str) -> None:
-    head = stream.read(len(_OLE_HEADER))
-    stream.seek(0)
-    if head == _OLE_HEADER:
-        raise TableError(
-            f"{source}: is an old .xls file or has a password. Save it as .xlsx without a password"
-        )
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            parts = archive.infolist()
-    except Exception as error:  # of any type, by what is damaged
-        raise TableError(
-            f"{source}: is not an Excel workbook, or a damaged one ({error}). Save it again as"
-            " .xlsx, or name another format with --format"
-        ) from error
-    size = sum(p.file_size for p in parts if not p.filename.startswith("xl/worksheets/"))
-    if size > MAX_DECOMPRESSED_BYTES:
-        raise TableError(
-            f"{source}: expands to {size:,} bytes besides its sheets; the limit is"
-            f" {MAX_DECOMPRESSED_BYTES:,}. Save the table as CSV"
-        )
-    for part in parts:
-        limit = max(MAX_DECOMPRESSED_BYTES, MAX_COMPRESSION_RATIO * part.compress_size)
-        if part.file_size > limit:
-            raise TableError(
-                f"{source}: {part.filename} expands to {part.file_size:,} bytes, more than"
-                f" {MAX_COMPRESSION_RATIO} times its size. If the file is right, save the table as"
-                " CSV"
-            )
 
 
 def _simple(value: object) -> object:

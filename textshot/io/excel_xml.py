@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 from xml.parsers import expat
 
 from textshot.errors import TableError
+from textshot.io.formats import MAX_COMPRESSION_RATIO
+
+MAX_DECOMPRESSED_BYTES = 1 << 30
+"""Limit for the parts of a workbook other than its sheets, which are held in memory."""
+
+_OLE_HEADER = bytes.fromhex("d0cf11e0a1b11ae1")  # of .xls files and of files with a password
 
 _BLOCK = 1 << 18
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -186,3 +193,39 @@ def parse_blocks(sheet: IO[bytes], handler: Handler) -> Iterator[bytes]:
         parser.Parse(block, False)
         yield block
     parser.Parse(b"", True)
+
+
+def check_container(stream: BinaryIO, source: str) -> None:
+    """Refuse what is no workbook, or expands to more than a workbook does.
+
+    Raises:
+        TableError: What it is, and what to do.
+    """
+    head = stream.read(len(_OLE_HEADER))
+    stream.seek(0)
+    if head == _OLE_HEADER:
+        raise TableError(
+            f"{source}: is an old .xls file or has a password. Save it as .xlsx without a password"
+        )
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            parts = archive.infolist()
+    except Exception as error:  # of any type, by what is damaged
+        raise TableError(
+            f"{source}: is not an Excel workbook, or a damaged one ({error}). Save it again as"
+            " .xlsx, or name another format with --format"
+        ) from error
+    size = sum(p.file_size for p in parts if not p.filename.startswith("xl/worksheets/"))
+    if size > MAX_DECOMPRESSED_BYTES:
+        raise TableError(
+            f"{source}: expands to {size:,} bytes besides its sheets; the limit is"
+            f" {MAX_DECOMPRESSED_BYTES:,}. Save the table as CSV"
+        )
+    for part in parts:
+        limit = max(MAX_DECOMPRESSED_BYTES, MAX_COMPRESSION_RATIO * part.compress_size)
+        if part.file_size > limit:
+            raise TableError(
+                f"{source}: {part.filename} expands to {part.file_size:,} bytes, more than"
+                f" {MAX_COMPRESSION_RATIO} times its size. If the file is right, save the table as"
+                " CSV"
+            )

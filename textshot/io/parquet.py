@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from textshot._files import AtomicFile
 from textshot.errors import TableError
-from textshot.io.batches import Batch, Reading, checked_names, limit_rows
+from textshot.io.batches import Batch, Reading, limit_rows
+from textshot.io.columns import checked_names
 from textshot.io.values import cell_texts, is_json, plain_array, plain_type
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from textshot.errors import TableError, warn_of_table
-from textshot.io.batches import Batch, Reading, folded, reject_no_text
+from textshot.io.batches import Batch, Reading, reject_no_text
+from textshot.io.columns import folded, text_column
 from textshot.io.delimited import read_delimited
 from textshot.io.dialect import SEPARATORS, Dialect
 from textshot.io.excel import read_excel
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 BATCH_ROWS = 4096
 
 _MAX_TITLE_ROWS = 10
+_SAMPLE_ROWS = 200
+_UNNAMED = re.compile(r"\s*|column \d+")  # see `checked_names`
 _WITH_HEADER = {Format.EXCEL, Format.CSV, Format.TSV}
 
 
@@ -88,13 +91,11 @@ class Table:
         Args:
             name: A column. In a sheet with one column, a row of several names counts, too.
         """
-        if self.format not in _WITH_HEADER or self._batches is None:
-            return None
-        batch = next(self._batches, None)
+        batch = self._first_batch() if self.format in _WITH_HEADER else None
         if batch is None:
             return None
-        self._batches = chain([batch], self._batches)
-        is_title = self.format is Format.EXCEL and len(self.columns) == 1
+        n_names = sum(not _UNNAMED.fullmatch(column) for column in self.columns)
+        is_title = n_names == 1 and (self.format is Format.EXCEL or len(self.columns) > 1)
         for line, cells in _first_rows(batch):
             if self.dialect is not None and len(cells) == 1:  # its separator was not looked for
                 cells = re.split(f"[{''.join(SEPARATORS)}]", cells[0])
@@ -103,6 +104,20 @@ class Table:
             if folded(name) in names or is_row_of_names:
                 return line
         return None
+
+    def sample(self, columns: Iterable[str]) -> dict[str, list[str]]:
+        """Return the cells of the first rows, by column; `batches` yields these rows again."""
+        batch = self._first_batch()
+        if batch is None:
+            return {}
+        data = batch.data.slice(0, _SAMPLE_ROWS)
+        return {name: text_column(data, [name]) for name in columns}
+
+    def _first_batch(self) -> Batch | None:
+        batch = None if self._batches is None else next(self._batches, None)
+        if batch is not None and self._batches is not None:
+            self._batches = chain([batch], self._batches)
+        return batch
 
     def close(self) -> None:
         """Close the file."""
@@ -228,7 +243,10 @@ def _first_rows(batch: Batch) -> list[tuple[int, list[str]]]:
     fields = zip(batch.data.columns, batch.data.schema, strict=True)
     columns = [cell_texts(column[:_MAX_TITLE_ROWS], field) for column, field in fields]
     cells = ([cell or "" for cell in row] for row in zip(*columns, strict=True))
-    rows = list(zip(batch.lines, cells, strict=False))
+    rows = [
+        (line, [*row, *batch.surplus.get(line, ())])
+        for line, row in zip(batch.lines, cells, strict=False)
+    ]
     for reject in batch.rejects[:_MAX_TITLE_ROWS]:
         with suppress(ValueError):  # it was cut, or is no list
             rows.append((reject.line, [str(cell or "") for cell in json.loads(reject.row)]))
