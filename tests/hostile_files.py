@@ -320,8 +320,12 @@ def json_files() -> Iterator[HostileFile]:
     )
     nul = {"text": "my \0 parcel", "label": "late parcel"}
     yield HostileFile("nul.jsonl", json_lines(*OBJECTS, nul), [*TEXTS, "my \0 parcel"])
+    yield HostileFile("array.json", json.dumps(OBJECTS).encode())
+    yield HostileFile("array.jsonl.gz", gzip.compress(json.dumps(OBJECTS, indent=1).encode()))
+    cut_off = json.dumps(OBJECTS, indent=1).encode()[:-1]
+    yield HostileFile("cut-off.json", cut_off, refused="array is not closed at the end")
     yield HostileFile(
-        "document.jsonl", json.dumps(OBJECTS, indent=1).encode(), refused="JSON object"
+        "object.json", json.dumps({"rows": OBJECTS}, indent=1).encode(), refused="one array"
     )
     yield HostileFile("empty.jsonl", b"", refused="is empty|no object")
     label = {"text": "my parcel", "label": ["late parcel"]}

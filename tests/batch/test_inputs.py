@@ -59,6 +59,14 @@ def test_files_of_no_known_format_are_reported_and_left_out_of_folders():
     assert paths("in", format=Format.CSV) == ["in/a.csv", "in/read.me"]
 
 
+def test_json_files_in_a_folder_are_left_out_unless_they_are_meant():
+    make("in/a.jsonl", "in/b.json", "in/run.json")
+    assert paths("in") == ["in/a.jsonl"]
+    assert paths("in/*") == ["in/a.jsonl"]
+    assert paths("in/*.json") == ["in/b.json", "in/run.json"]
+    assert paths("in/b.json") == ["in/b.json"]
+
+
 def test_a_pattern_stands_for_what_it_matches():
     make("logs/2026-02.csv", "logs/2026-01.csv", "logs/2025-12.csv", "logs/x/2026-03.csv")
     assert paths("logs/2026-*.csv") == ["logs/2026-01.csv", "logs/2026-02.csv"]

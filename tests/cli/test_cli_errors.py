@@ -136,3 +136,22 @@ def test_errors_of_the_system_are_one_line(run, index, monkeypatch, error, messa
     result = run("classify", index, "money", code=1)
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["classify", "index", "-5 degrees"],
+        ["correct", "index", "-5 degrees", "late parcel"],
+        ["explain", "index", "-- what"],
+        ["labels", "add", "index", "late parcel", "-5 degrees"],
+    ],
+)
+def test_a_text_that_begins_with_a_dash_is_told_where_to_go(run, words):
+    refused = run(*words, code=2).stderr
+    assert "No such option" in refused
+    assert 'begins with a dash comes after --, as in: -- "-5 degrees"' in refused
+
+
+def test_a_text_that_begins_with_a_dash_is_a_text_after_two(run, index):
+    assert "-5 degrees" in run("classify", index, "--", "-5 degrees").stdout

@@ -87,7 +87,7 @@ def test_a_bad_line_is_rejected_with_its_reason(tmp_path, line, reason, read):
     [
         (b"", "the file is empty"),
         (b"\n\n", "the file is empty"),
-        (b'[\n {"a": 1}x\n]\n', "line 1 is not JSON"),
+        (b'[\n {"a": 1}x\n]\n', "line 2 is not JSON"),
         (b"{}\n{}\n", "no object has a key"),
     ],
 )

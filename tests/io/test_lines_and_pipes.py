@@ -42,7 +42,7 @@ def test_endings_are_known_in_any_case(tmp_path, write, name):
         assert open_writer(tmp_path / name, SCHEMA).format in set(Format)
 
 
-@pytest.mark.parametrize("name", ["a", "a.xls", "a.json", "a.gz", "a.parquet.gz", ".csv/x"])
+@pytest.mark.parametrize("name", ["a", "a.xls", "a.json5", "a.gz", "a.parquet.gz", ".csv/x"])
 def test_an_unknown_ending_is_an_error_that_lists_the_known(tmp_path, name):
     with pytest.raises(TableError, match=r"\.csv, \.tsv.*--format\s+\(csv, tsv, jsonl"):
         open_table(tmp_path / name)

@@ -87,6 +87,7 @@ def test_null_is_an_empty_cell(tmp_path, write):
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@pytest.mark.filterwarnings("ignore::textshot.errors.TableWarning")  # a text of many lines is told
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
 def test_any_text_without_nul_survives(tmp_path, write, read, name, rows):
     rows = [(a.replace("\0", ""), b.replace("\0", "")) for a, b in rows] + [("1", "2")]

@@ -73,7 +73,7 @@ def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> 
     names = list(map(str, inputs))
     for name in names:
         for path, root in _remote_files(name) if is_url(name) else _local_files(name):
-            if root is not None and format is None and format_by_extension(path) is None:
+            if root is not None and format is None and not _is_table(path, name):
                 skipped[path] = None
                 continue
             identity = path if is_url(path) else str(real_path(path))
@@ -81,6 +81,15 @@ def find_sources(inputs: Iterable[str | Path], format: Format | None = None) -> 
     if not sources:
         raise TableError(_no_files(names, list(skipped)))
     return InputFiles(tuple(sources.values()), tuple(skipped))
+
+
+def _is_table(path: str, name: str) -> bool:
+    """Tell whether a file in a folder is read: its extension tells a format.
+
+    A .json file there is rather a list of settings, unless the pattern says so.
+    """
+    is_json = path.lower().endswith(".json") and ".json" not in name.lower()
+    return format_by_extension(path) is not None and not is_json
 
 
 def _remote_files(url: str) -> Iterator[tuple[str, str | None]]:

@@ -52,6 +52,11 @@ class _Group(click.Group):
                 return super().invoke(ctx)
         except BrokenPipeError:  # as from `| head`; click exits quietly
             raise
+        except click.NoSuchOption as error:
+            message = error.format_message().rstrip(".")
+            dot = "" if message.endswith("?") else "."
+            hint = 'An argument that begins with a dash comes after --, as in: -- "-5 degrees"'
+            raise click.UsageError(f"{message}{dot} {hint}", error.ctx) from None
         except TextshotError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:

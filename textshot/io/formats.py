@@ -52,6 +52,7 @@ _EXTENSIONS = {
     ".tab": Format.TSV,
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
+    ".json": Format.JSONL,  # one array, or one object a line
     ".parquet": Format.PARQUET,
     ".pq": Format.PARQUET,
     ".xlsx": Format.EXCEL,
@@ -90,6 +91,11 @@ def format_of(
         return Format(requested)
     if path == STDIO:
         return stdio
+    if output and _stem(path).endswith(".json"):
+        raise TableError(
+            f"{path}: a table is written as JSON Lines, one object a line. Call it .jsonl, or give"
+            " --output-format jsonl"
+        )
     format = format_by_extension(path)
     if format is None:
         raise TableError(
@@ -102,11 +108,14 @@ def format_of(
 
 def format_by_extension(path: str) -> Format | None:
     """Return the format that the extension of a file name tells, or None."""
-    name = PurePath(path.lower())
-    if compression_of(path) is None:
-        return _EXTENSIONS.get(name.suffix)
-    inner = _EXTENSIONS.get(PurePath(name.stem).suffix)
-    return None if inner in _BINARY else inner
+    inner = _EXTENSIONS.get(PurePath(_stem(path)).suffix)
+    return None if inner in _BINARY and compression_of(path) else inner
+
+
+def _stem(path: str) -> str:
+    """Return a path in small letters, without the extension of its compression."""
+    name = path.lower()
+    return name if compression_of(path) is None else name[: name.rindex(".")]
 
 
 def compression_of(path: str, format: Format | None = None) -> Compression | None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 from textshot.errors import TableError
 from textshot.io.batches import MAX_BATCH_CHARS, Batch, Reading, limit_rows, record_batch, rejected
 from textshot.io.inputs import TextInput
-from textshot.io.lines import Slice, bounded_lines, line_slices, parsed
+from textshot.io.json_array import ArrayElements
+from textshot.io.lines import Slice, bounded_lines, chunks, line_slices, parsed
 from textshot.io.values import SURROGATES, json_field, json_text, json_texts
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _skip_space = re.compile(r"[ \t\r\n]*").match
 
 
 def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None = None) -> Reading:
-    """Read a JSON Lines file.
+    """Read JSON Lines, or one array of objects or texts; a text is in the column "text".
 
     The columns are all keys of the file. A pipe cannot be read twice: there they are the keys of
     the first slice. A caller that knows the keys passes `columns`.
@@ -40,7 +41,7 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
             text = text.reopen()
         new_key = "which was not there before: the file changed while it was read"
         batch_rows = limit_rows(batch_rows, len(keys))
-    slices = line_slices(text, batch_rows, object_texts)
+    slices = line_slices(text, _numbered_rows(text), batch_rows, object_texts)
     if not keys:
         first = next(slices, None)
         keys = _first_keys(first, text.source)
@@ -49,11 +50,24 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
     return schema, _batches(slices, schema, text.source, new_key)
 
 
+def _numbered_rows(text: TextInput) -> Iterator[tuple[int, str]]:
+    """Yield each row with its line: the lines, or the elements if the first one opens an array."""
+    lines = enumerate(bounded_lines(text), 1)
+    for number, line in lines:
+        if line.lstrip().startswith("["):
+            yield from ArrayElements(chunks(text, line), text.source, number)
+            return
+        yield number, line
+        if line.strip():
+            break
+    yield from lines
+
+
 def _all_keys(text: TextInput) -> dict[str, None]:
     keys: dict[str, None] = {}
     chars = 0
     with suppress(TableError):  # damage is reported when the rows before it are read
-        for line in bounded_lines(text):
+        for _, line in _numbered_rows(text):
             for key in _texts_if_new(line, keys, text.encoding):
                 if key not in keys:
                     keys[key] = None
@@ -82,14 +96,16 @@ def _texts_if_new(line: str, known: Mapping[str, None], encoding: str) -> dict[s
 
 def _first_keys(first: Slice[dict[str, str]] | None, source: str) -> dict[str, None]:
     if first is None:
-        raise TableError(f"{source}: the file is empty. It needs one JSON object a line")
+        raise TableError(
+            f"{source}: the file is empty. It needs one JSON object a line, or one array"
+        )
     keys = dict.fromkeys(key for row in first.values for key in row)
     if not keys:
         problem = "no object has a key"
         if first.rejects:
             reject = first.rejects[0]
             problem = f"line {reject.line} {reject.reason}, and no line near it is better"
-        raise TableError(f"{source}: {problem}. It needs one JSON object a line")
+        raise TableError(f"{source}: {problem}. It needs one JSON object a line, or one array")
     if len(keys) > MAX_COLUMNS:
         raise _too_many_keys(source)
     return keys
@@ -145,7 +161,7 @@ def _split(line: str) -> dict[str, str]:
     position = _after_space(line, 0)
     if line[position] != "{":
         _DECODER.decode(line)
-        raise ValueError("is JSON, but not an object. Each line must be like {...}")
+        raise ValueError("is JSON, but not an object. Each row must be like {...}")
     values: dict[str, str] = {}
     position = _after_space(line, position + 1)
     while line[position : position + 1] != "}":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -14,6 +15,8 @@ from textshot.io.inputs import BREAK, TextInput
 from textshot.io.values import SURROGATES
 
 Value = TypeVar("Value")
+
+_CHUNK_CHARS = 1 << 16
 
 
 @dataclass(slots=True)
@@ -30,8 +33,8 @@ def read_text(text: TextInput, batch_rows: int) -> Reading:
     import pyarrow as pa
 
     schema = pa.schema([pa.field("text", pa.string())])
-    lines = _watched(bounded_lines(text), text.source)
-    parts = line_slices(text, batch_rows, lambda line: line.rstrip("\r\n"), lines)
+    numbered = enumerate(_watched(bounded_lines(text), text.source), 1)
+    parts = line_slices(text, numbered, batch_rows, lambda line: line.rstrip("\r\n"))
     return schema, (Batch(record_batch([p.values], schema), p.lines, p.rejects) for p in parts)
 
 
@@ -44,7 +47,7 @@ def bounded_lines(text: TextInput) -> Iterator[str]:
     limit = batches.MAX_ROW_CHARS + 1
     readline = text.stream.readline
     number = 0
-    try:
+    with broken_off(text, lambda: number):
         while line := readline(limit):
             if BREAK in line:
                 raise UnicodeError("half a character")
@@ -53,15 +56,38 @@ def bounded_lines(text: TextInput) -> Iterator[str]:
             if len(line) == limit and line[-1] not in "\r\n":
                 line = ""  # or two long lines would be in memory while the next one is read
                 _skip_line(readline)
+
+
+def chunks(text: TextInput, first: str) -> Iterator[str]:
+    """Yield a text in parts of some size, whatever its lines; `first` was read already.
+
+    Raises:
+        TableError: As for `bounded_lines`.
+    """
+    n_lines = first.count("\n")
+    yield first
+    with broken_off(text, lambda: n_lines):
+        while chunk := text.stream.read(_CHUNK_CHARS):
+            if BREAK in chunk:
+                raise UnicodeError("half a character")
+            yield chunk
+            n_lines += chunk.count("\n")
+
+
+@contextmanager
+def broken_off(text: TextInput, n_lines: Callable[[], int]) -> Iterator[None]:
+    """Raise TableError where a text is damaged, with the number of lines before."""
+    try:
+        yield
     except UnicodeError as error:  # half a UTF-16 unit, which surrogateescape cannot carry
         raise TableError(
-            f"{text.source}: not {text.encoding} after line {number} ({error}). Check that the file"
-            " is complete, or name its encoding with --encoding"
+            f"{text.source}: not {text.encoding} after line {n_lines()} ({error}). Check that the"
+            " file is complete, or name its encoding with --encoding"
         ) from error
     except OSError as error:
         raise TableError(
-            f"{text.source}: cannot be read after line {number} ({error}). Check that the file is"
-            " complete"
+            f"{text.source}: cannot be read after line {n_lines()} ({error}). Check that the file"
+            " is complete"
         ) from error
 
 
@@ -119,12 +145,11 @@ def slices(fill: Callable[[Slice[Value]], bool]) -> Iterator[Slice[Value]]:
 
 def line_slices(
     text: TextInput,
+    numbered: Iterator[tuple[int, str]],
     batch_rows: int,
     parse: Callable[[str], Value],
-    lines: Iterator[str] | None = None,
 ) -> Iterator[Slice[Value]]:
     """Yield slices of a format with one row per line; `parse` raises ValueError with a reason."""
-    numbered = enumerate(bounded_lines(text) if lines is None else lines, 1)
 
     def fill(part: Slice[Value]) -> bool:
         chars = 0
