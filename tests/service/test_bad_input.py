@@ -13,7 +13,7 @@ import pytest
 from process import Process
 
 from textshot import Category, Engine
-from textshot.encoders import HashingEncoder
+from textshot.encoders import HashingEncoder, clean_texts
 
 READ, WRITE = "r" * 20, "w" * 20
 JSON = {"Content-Type": "application/json"}
@@ -56,7 +56,6 @@ BODIES = [
     (b"{", 400, "invalid_json", "the body is not JSON"),
     (b'{"texts": ["a"]} x', 400, "invalid_json", "trailing characters"),
     (b'{"texts": ["a\x01"]}', 400, "invalid_json", "control character"),
-    (b'{"texts": ["\\ud800"]}', 400, "invalid_json", "hex escape"),
     (b'{"texts": ["\xff"]}', 400, "invalid_json", "unicode"),
     (b'{"texts": ["a"], "threshold": NaN}', 422, "invalid_request", "threshold"),
     (b'{"texts": ["a"], "threshold": 1e999}', 422, "invalid_request", "threshold"),
@@ -229,3 +228,49 @@ def test_a_length_that_lies_is_no_request(service: Process, client: httpx.Client
         answer = connection.recv(10_000)
     assert answer.startswith(b"HTTP/1.1 400")
     assert b'"code": "invalid_http"' in answer
+
+
+HALVES = {
+    r"\ud83d": "\ufffd",
+    r"\uDE00": "\ufffd",
+    r"\ude00\ud83d": "\ufffd\ufffd",
+    r"\ud83d\ud83d\ude00": "\ufffd\U0001f600",
+    r"\\ud83d": r"\ud83d",
+    r"\\\ud83d": "\\\ufffd",
+    r"\ud83d\n\u0041": "\ufffd\nA",
+    r"\uD83D\uDE00": "\U0001f600",
+}
+
+
+@pytest.mark.parametrize(("escaped", "expected"), HALVES.items())
+def test_half_characters_are_answered_as_the_library_answers_them(
+    client: httpx.Client, escaped: str, expected: str
+):
+    body = f'{{"texts": ["bread and soup {escaped}"]}}'
+    answer = client.post("/v1/classify", content=body, headers=JSON)
+    plain = client.post("/v1/classify", json={"texts": [f"bread and soup {expected}"]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"] == plain.json()["predictions"]
+    library = clean_texts([json.loads(body)["texts"][0]])
+    assert library == [f"bread and soup {expected}"]
+
+
+def test_half_characters_in_examples_are_kept_as_the_library_keeps_them(client: httpx.Client):
+    body = r'{"name": "halves", "description": "a \ud83d b", "examples": ["one \ud83d two"]}'
+    assert client.post("/v1/categories", content=body, headers=JSON).status_code == 201
+    try:
+        correction = r'{"corrections": [{"text": "three \udc00", "label": "halves"}]}'
+        answer = client.post("/v1/corrections", content=correction, headers=JSON)
+        assert answer.status_code == 200
+        kept = client.get("/v1/categories/halves").json()["category"]
+        texts = [example["text"] for example in kept["examples"]]
+        assert texts == ["one \ufffd two", "three \ufffd"]
+        assert kept["description"] == "a \ufffd b"
+    finally:
+        assert client.delete("/v1/categories/halves").status_code == 200
+
+
+def test_a_name_with_half_a_character_is_refused(client: httpx.Client):
+    body = r'{"name": "half \ud83d", "examples": ["one"]}'
+    answer = client.post("/v1/categories", content=body, headers=JSON)
+    check(answer, 422, "invalid_request", "name: ")

@@ -15,7 +15,12 @@ from textshot.encoders import clean_texts
 from textshot.service.answers import Task
 from textshot.service.errors import APIError, error_responses
 from textshot.service.options import ServiceOptions
-from textshot.service.requests import check_content_type, check_lengths, invalid_request
+from textshot.service.requests import (
+    check_content_type,
+    check_lengths,
+    invalid_request,
+    without_half_characters,
+)
 from textshot.service.schemas import Classify, Predictions
 from textshot.service.served_index import ServedIndex
 from textshot.service.service import Service
@@ -103,7 +108,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 def _parse(content: bytes, options: ServiceOptions) -> Classify:
     try:
-        body = _BODY.validate_json(content)
+        body = _BODY.validate_json(without_half_characters(content))
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
         raise invalid_request(details) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -16,6 +17,13 @@ from textshot.service.schemas import Classify, Correction, Corrections, NewCateg
 from textshot.service.served_index import ServedIndex
 from textshot.service.service import Service
 
+# Each escape, one after the other: the backslash of one may be the end of another.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MAX_ERRORS = 5
 _MAX_REASON = 200
 _MODELS = (Classify, NewCategory, NewExample, Corrections, Correction)
@@ -81,7 +89,7 @@ def check_lengths(texts: Sequence[str], options: ServiceOptions) -> None:
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, if any, is JSON by RFC 8259: no NaN, no lone surrogates."""
+    """A route whose body, if any, is JSON by RFC 8259: no NaN."""
 
     def get_route_handler(self) -> Handler:
         """Return the handler, which reads the body before FastAPI does."""
@@ -119,9 +127,22 @@ def check_content_type(headers: Mapping[bytes, bytes]) -> None:
         raise APIError(415, "wrong_content_type", message)
 
 
+def without_half_characters(body: bytes) -> bytes:
+    """Return JSON in which U+FFFD stands for each escape of half a character.
+
+    A program that cuts strings in the middle of an emoji sends such escapes, and Python's json
+    reads them; textshot treats these characters so everywhere (`clean_texts`).
+    """
+    return _ESCAPE.sub(_whole, body) if _SURROGATE.search(body) else body
+
+
+def _whole(match: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if match["half"] else match.group()
+
+
 def _parse_json(body: bytes) -> Any:
     try:
-        return from_json(body, allow_inf_nan=False)
+        return from_json(without_half_characters(body), allow_inf_nan=False)
     except ValueError as error:
         raise _invalid_json(str(error)) from None
 

@@ -28,8 +28,8 @@ threshold; an out-of-scope example is nearer than any category; the index has no
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
 _INVISIBLE = invisible_class()
-NAME = rf"^[^\x00-\x1f]*[^{_INVISIBLE}][^\x00-\x1f]*$"
-"""A category name: one line, not blank."""
+NAME = rf"^[^\x00-\x1f\ufffd]*[^{_INVISIBLE}\ufffd][^\x00-\x1f\ufffd]*$"
+"""A category name: one line, not blank, and no U+FFFD, which stands for what cannot be read."""
 
 Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH, pattern=NAME)]
 NotBlank = Annotated[str, Field(pattern=rf"[^{_INVISIBLE}]", description="Not blank.")]
