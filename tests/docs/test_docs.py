@@ -80,7 +80,7 @@ def test_the_python_of_the_readme_prints_what_it_shows(capsys):
 EXAMPLES = {
     "library": "late parcel: my package should have been here on Monday (nearest: the ",
     "router": "please pay me back: to refunds\nnice weather today: to a person\n",
-    "scikit_learn": "accuracy with about ten examples each: 0.",
+    "scikit_learn": "accuracy of the best of 24: 0.",
     "spacy_pipeline": "invoice request: And please send me an invoice for the order.\nof 22 ",
 }
 IN_A_PROCESS = {"datasets_map": "late parcel: ", "workflow": "3: 150 of 150 rows written\n"}

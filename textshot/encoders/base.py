@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +132,10 @@ class Encoder(ABC):
     @property
     def uncached(self) -> Encoder:
         """The encoder that computes the vectors, without the caches around it."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return itself: it does not change, and scikit-learn copies what an estimator is given."""
         return self
 
     def __repr__(self) -> str:

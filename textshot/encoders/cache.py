@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -139,10 +139,6 @@ class CachedEncoder(Encoder):
     def uncached(self) -> Encoder:
         """The encoder that computes the vectors."""
         return self.encoder.uncached
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Return itself: scikit-learn copies what an estimator is given, and would lose vectors."""
-        return self
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel to another process as the encoder does; the file is opened again there."""

@@ -108,10 +108,6 @@ class SentenceTransformerEncoder(Encoder):
         """Return the model loaded once more, on the CPU and in float32, for training to change."""
         return _load(self._config, "cpu")
 
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Return itself: it never changes, and scikit-learn copies what an estimator is given."""
-        return self
-
     def __reduce__(self) -> tuple[object, ...]:
         """Travel to another process by name: the model is loaded again there."""
         return SentenceTransformerEncoder, (self._config, self._device)

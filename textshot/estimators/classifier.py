@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -20,43 +19,45 @@ from sklearn.utils.validation import (
 from textshot.encoders import Encoder, PrecomputedEncoder
 from textshot.engine import Engine
 from textshot.errors import InvalidTextsError
+from textshot.estimators.calibration import PRECOMPUTED, CalibrationMixin
 from textshot.estimators.conversion import (
     by_class,
+    check_any,
     check_classes,
+    check_thresholds,
     classes_of,
     extend,
     fold,
     in_class_order,
+    in_scope,
     name_of,
     network_parameter,
     texts_by_class,
     texts_of,
-    truths_of,
+    thresholds_by_name,
     union,
 )
+from textshot.estimators.shared import shared_encoder
 from textshot.index import Index
 from textshot.networks import Network
-from textshot.types import UNKNOWN, Category, Prediction, Threshold
-
-PRECOMPUTED = "precomputed"
+from textshot.types import DEFAULT_REJECTION_RATE, UNKNOWN, Category, Prediction, Threshold
 
 
-def _is_calibrated(classifier: OneShotClassifier) -> bool:
-    """Return whether there is a `predict_proba`: after `tune`, until the classes change."""
-    return hasattr(classifier, "engine_") and classifier.engine_.calibrated
-
-
-class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class OneShotClassifier(CalibrationMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classify texts from one example per class, or say "unknown".
 
     Args:
         encoder: an encoder, the name of one, None for the default; or "precomputed" when X holds
             embeddings, shape (n, dim), instead of texts.
-        network: a network, the name of one, or None, as for `Engine.build`.
+        network: a network, the name of one, or None, as for `Engine.build`. As long as they are not
+            trained, "matching", "prototypical" and "siamese" are one function, whatever the
+            number of examples: in a grid one of them is enough.
         use_names: use class names as keys; ignored where classes are not strings, and with
             "precomputed".
         key_attention: "auto" or "off", as for `Engine.build`.
         threshold: "auto" derives when to abstain from the classes; a cosine; None never abstains.
+        thresholds: cosines of single classes, in the place of the common one.
+        unknown_rate: share of out-of-scope texts to reject, for "auto".
         allow_similar: allow classes that differ only in case, blanks or form.
 
     Attributes:
@@ -64,9 +65,13 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             `classes` of `partial_fit`) is never predicted; its score is -1.
         engine_: the Engine that answers; its categories are the classes, as strings.
 
+    Estimators of a process that name the same encoder share it, with the vectors of up to 50,000
+    texts, so that a search or a cross-validation encodes each text once.
+
     `predict` says "unknown" where it abstains, which only string classes have room for: other
-    classes need `threshold=None`. Probabilities are calibrated or not given at all
-    (docs/adr/0011): there is a `predict_proba` after `tune`.
+    classes need `threshold=None`. A class "unknown" or None marks a text that fits none of them.
+    Probabilities are calibrated or not given at all (docs/adr/0011): there is a `predict_proba`
+    after `tune`.
     """
 
     engine_: Engine
@@ -80,6 +85,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         use_names: bool = True,
         key_attention: Literal["auto", "off"] = "auto",
         threshold: Threshold = "auto",
+        thresholds: Mapping[Any, float] | None = None,
+        unknown_rate: float = DEFAULT_REJECTION_RATE,
         allow_similar: bool = False,
     ) -> None:
         self.encoder = encoder
@@ -87,6 +94,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.use_names = use_names
         self.key_attention = key_attention
         self.threshold = threshold
+        self.thresholds = thresholds
+        self.unknown_rate = unknown_rate
         self.allow_similar = allow_similar
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -95,20 +104,20 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: n texts (a list, an array, a column), or a mapping {class: [texts]} in which a class
                 may have no text; with "precomputed", embeddings of shape (n, dim).
-            y: n classes; None with a mapping.
+            y: n classes, "unknown" or None for texts that fit none; None with a mapping.
 
         Raises:
-            ValueError: lengths differ, values are missing, a class is called "unknown", classes
-                that are not strings with abstaining on.
+            ValueError: lengths differ, values are missing, no class, thresholds of other classes,
+                classes that are not strings with abstaining on.
         """
         if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # a sparse array can be a dict
             if self._precomputed:
                 raise InvalidTextsError("a mapping {class: [texts]} needs texts, not embeddings")
-            return self._fit(texts_by_class(X, y), self.encoder)
+            return self._fit(*texts_by_class(X, y), self.encoder)
         X = self._check_inputs(X, reset=True)
         y = fold(self._checked_classes(X, y))
         texts, encoder = self._texts_of(X, 0)
-        return self._fit(by_class(texts, y), encoder)
+        return self._fit(*by_class(texts, y), encoder)
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
         """Add texts and their classes to what is fitted.
@@ -118,7 +127,7 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: n texts, or embeddings of shape (n, dim) with "precomputed".
-            y: n classes; new ones are added.
+            y: n classes; new ones are added; "unknown" or None for texts that fit none.
             classes: all classes, as scikit-learn has it; the key of one without a text is its name.
 
         Raises:
@@ -129,11 +138,12 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y = self._checked_classes(X, y)
         batch = [y] if classes is None else [y, classes_of(classes)]
         known = [] if first else [self.classes_]
-        all_classes = np.unique(fold(union(*batch, *known), *known))
+        all_classes = np.unique(in_scope(fold(union(*batch, *known), *known)))
         y = fold(y, all_classes)
         n_seen = 0 if first else sum(len(c.examples) for c in self.engine_.categories)
         texts, encoder = self._texts_of(X, n_seen)
         if first:
+            check_any(all_classes)
             engine = self._built({}, encoder, strings=check_classes(all_classes, self.threshold))
         else:
             engine = self.engine_
@@ -144,7 +154,8 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                         f" {engine.info.dim}"
                     )
                 engine.encoder = encoder
-        extend(engine, texts, y, all_classes, allow_similar=self.allow_similar)
+        thresholds = thresholds_by_name(self.thresholds)
+        extend(engine, texts, y, all_classes, thresholds, allow_similar=self.allow_similar)
         self.engine_, self.classes_ = engine, all_classes
         return self
 
@@ -164,41 +175,6 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         matrix = engine.score_vectors(X) if self._precomputed else engine.scores(X)
         scores = in_class_order(matrix, engine.info.labels, self.classes_, -1.0)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
-
-    def tune(self, X: Any, y: Any) -> Self:
-        """Calibrate probabilities and the threshold on labelled texts, see `Engine.tune`.
-
-        Args:
-            X: n texts (not embeddings), others than those of `fit`.
-            y: n classes; "unknown" or None for texts out of scope.
-        """
-        check_is_fitted(self)
-        if self._precomputed:
-            raise InvalidTextsError("tuning needs texts; an encoder of 'precomputed' has none")
-        X = self._check_inputs(X, reset=False)
-        self.engine_.tune(list(X), truths_of(y, self.classes_))
-        return self
-
-    @available_if(_is_calibrated)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the probability of each class, (n, n_classes), given that one of them fits.
-
-        Each row sums to one; `predict_unknown_proba` gives the probability that no class fits.
-        Available after `tune`.
-        """
-        joint = self._joint_probabilities(X)
-        total = joint.sum(axis=1, keepdims=True)
-        uniform = np.full_like(joint, 1 / joint.shape[1])
-        return np.asarray(np.divide(joint, total, out=uniform, where=total > 0))
-
-    @available_if(_is_calibrated)  # type: ignore[untyped-decorator]
-    def predict_unknown_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the probability that no class fits, float64 (n,).
-
-        Zero where `tune` saw no text out of scope. Available after `tune`.
-        """
-        fits: NDArray[np.float64] = self._joint_probabilities(X).sum(axis=1)
-        return np.clip(1.0 - fits, 0.0, 1.0)
 
     def classify(self, X: Any, k: int = 3) -> list[Prediction]:
         """Return Predictions, with the keys that decided; labels are the classes as strings."""
@@ -246,33 +222,40 @@ class OneShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.one_d_array = tags.input_tags.string = not self._precomputed
         return tags
 
-    @property
-    def _precomputed(self) -> bool:
-        return isinstance(self.encoder, str) and self.encoder == PRECOMPUTED
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy; a text of the class "unknown" or None is right as "unknown"."""
+        return float(super().score(X, classes_of(y), sample_weight))
 
-    def _joint_probabilities(self, X: Any) -> NDArray[np.float64]:
-        """Return the probability of each class, (n, n_classes), less than one in all."""
-        X = self._check_inputs(X, reset=False)
-        return in_class_order(
-            self.engine_.probabilities(list(X)), self.engine_.info.labels, self.classes_, 0.0
-        )
-
-    def _fit(self, members: Mapping[Any, list[str]], encoder: Encoder | str | None) -> Self:
+    def _fit(
+        self,
+        members: Mapping[Any, list[str]],
+        out_of_scope: Sequence[str],
+        encoder: Encoder | str | None,
+    ) -> Self:
+        check_any(list(members))
         strings = check_classes(list(members), self.threshold)
+        check_thresholds(self.thresholds, list(members))
         self.engine_ = self._built(members, encoder, strings=strings)
+        if out_of_scope:
+            self.engine_.add_out_of_scope(out_of_scope)
         self.classes_ = np.unique(np.asarray(list(members)))
         return self
 
     def _built(
         self, members: Mapping[Any, list[str]], encoder: Encoder | str | None, *, strings: bool
     ) -> Engine:
+        thresholds = thresholds_by_name(self.thresholds)
         return Engine.build(
-            [Category(str(c), examples=[*texts]) for c, texts in members.items()],
-            encoder=encoder,
+            [
+                Category(str(c), examples=[*texts], threshold=thresholds.get(name_of(c)))
+                for c, texts in members.items()
+            ],
+            encoder=shared_encoder(encoder, self.network),
             network=self.network,
             use_names=self.use_names and strings and not self._precomputed,
             key_attention=self.key_attention,
             threshold=self.threshold,
+            unknown_rate=self.unknown_rate,
             allow_similar=self.allow_similar,
         )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
-from textshot._characters import clean_name, is_blank
+from textshot._characters import clean_name, is_blank, name_key
 from textshot.encoders import DEFAULT_ENCODER, clean_texts
 from textshot.encoders.base import ADAPTER_KEY
 from textshot.encoders.texts import is_missing
@@ -54,8 +54,8 @@ def _out_of_arrow(column: Any) -> Any:
     return column.to_list() if is_of_pandas else column
 
 
-def texts_by_class(X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:
-    """Return the texts of a mapping {class: [texts]}.
+def texts_by_class(X: Mapping[Any, Any], y: Any) -> tuple[dict[Any, list[str]], list[str]]:
+    """Return the texts of a mapping {class: [texts]}, and those that fit none.
 
     Raises:
         InvalidTextsError: classes in `y` too, no class, or a string in place of a list.
@@ -64,19 +64,22 @@ def texts_by_class(X: Mapping[Any, Any], y: Any) -> dict[Any, list[str]]:
         raise InvalidTextsError("with a mapping {class: [texts]} the classes are in X: leave y")
     if not X:
         raise InvalidTextsError("a mapping {class: [texts]} needs texts and one class at least")
-    _check_classes(list(X), "X")
-    for label, texts in X.items():
+    labels = _with_unknown(list(X))
+    _check_classes(labels, "X")
+    for label, texts in zip(labels, X.values(), strict=True):
         if isinstance(label, tuple | bytes):
             kind = type(label).__name__
             raise InvalidTextsError(f"class {label!r} is a {kind}; a string or a number is needed")
         if isinstance(texts, str):
             raise InvalidTextsError(f"class {label!r} has a string; give a list: [{texts!r}]")
     classes = np.empty(len(X), object)
-    classes[:] = list(X)
+    classes[:] = labels
     members: dict[Any, list[str]] = {}
+    out_of_scope: list[str] = []
     for label, texts in zip(fold(classes), X.values(), strict=True):
-        members.setdefault(label, []).extend(clean_texts(texts))
-    return members
+        known = out_of_scope if _is_unknown(label) else members.setdefault(label, [])
+        known.extend(clean_texts(texts))
+    return members, out_of_scope
 
 
 def name_of(label: Any) -> str:
@@ -101,9 +104,50 @@ def _are_strings(classes: Sequence[Any] | NDArray[Any]) -> bool:
     return all(isinstance(c, str) for c in classes)
 
 
-def by_class(texts: list[str], y: NDArray[Any]) -> dict[Any, list[str]]:
-    """Return the texts of each class."""
-    return {c: [texts[i] for i in np.flatnonzero(y == c)] for c in np.unique(y)}
+def by_class(texts: list[str], y: NDArray[Any]) -> tuple[dict[Any, list[str]], list[str]]:
+    """Return the texts of each class, and those that fit none."""
+    groups = {c: [texts[i] for i in np.flatnonzero(y == c)] for c in np.unique(y)}
+    unknown = [c for c in groups if _is_unknown(c)]
+    out_of_scope = [text for c in unknown for text in groups.pop(c)]
+    return groups, out_of_scope
+
+
+def in_scope(classes: NDArray[Any]) -> NDArray[Any]:
+    """Return the classes without "unknown"."""
+    return classes[[not _is_unknown(c) for c in classes]] if len(classes) else classes
+
+
+def _is_unknown(label: Any) -> bool:
+    return isinstance(label, str) and name_key(label) == UNKNOWN
+
+
+def _with_unknown(classes: Sequence[Any]) -> Sequence[Any]:
+    """Return classes with "unknown" for None, if the others are strings."""
+    others = [c for c in classes if c is not None]
+    if len(others) == len(classes) or not all(isinstance(c, str) or is_missing(c) for c in others):
+        return classes
+    return [UNKNOWN if c is None else c for c in classes]
+
+
+def check_any(classes: Sequence[Any] | NDArray[Any]) -> None:
+    """Refuse texts that all fit none: there is nothing to choose from."""
+    if not len(classes):
+        raise InvalidTextsError(f"there is no class: all texts are {UNKNOWN!r}. Add texts of some")
+
+
+def thresholds_by_name(thresholds: Mapping[Any, float] | None) -> dict[str, float]:
+    """Return the thresholds of classes by the names of their categories."""
+    return {name_of(label): cosine for label, cosine in (thresholds or {}).items()}
+
+
+def check_thresholds(thresholds: Mapping[Any, float] | None, classes: Sequence[Any]) -> None:
+    """Refuse thresholds of what is no class."""
+    others = sorted(set(thresholds_by_name(thresholds)) - set(map(name_of, classes)))
+    if others:
+        raise InvalidTextsError(
+            f"thresholds has {', '.join(map(repr, others[:5]))}{', ...' if others[5:] else ''},"
+            f" and the {len(classes)} classes do not. Leave them out, or spell them as in y"
+        )
 
 
 def union(*classes: NDArray[Any]) -> NDArray[Any]:
@@ -116,18 +160,20 @@ def union(*classes: NDArray[Any]) -> NDArray[Any]:
 
 
 def classes_of(y: Any) -> NDArray[Any]:
-    """Return classes as an array (n,).
+    """Return classes as an array (n,); beside strings, None becomes "unknown".
 
     Raises:
         InvalidTextsError: a class is missing, or strings and others mix.
     """
     y = list(y) if isinstance(y, Iterator) else _out_of_arrow(y)
     if isinstance(y, list | tuple):
+        y = _with_unknown(y)
         _check_classes(y, "y")  # before NumPy makes strings of NaN and of numbers beside strings
     column: NDArray[Any] = column_or_1d(y, warn=True)
     if column.dtype.kind == "f":
         assert_all_finite(column, input_name="y")
     if column.dtype == object:
+        column = np.array(_with_unknown(column.tolist()), object)  # not the caller's
         _check_classes(column, "y")
     return column
 
@@ -137,7 +183,10 @@ def _check_classes(classes: Sequence[Any] | NDArray[Any], source: str) -> None:
     strings = [isinstance(label, str) for label in classes]
     for i, (label, is_string) in enumerate(zip(classes, strings, strict=True)):
         if is_missing(label):
-            raise InvalidTextsError(f"class {i} of {source} is missing ({label}). Drop the row")
+            raise InvalidTextsError(
+                f"class {i} of {source} is missing ({label}). Drop the row, or write {UNKNOWN!r} if"
+                " the text fits no class"
+            )
         if is_string != strings[0]:
             raise InvalidTextsError(
                 f"classes of one kind are needed, and not {classes[0]!r} and, at {i} of {source},"
@@ -173,23 +222,29 @@ def extend(
     texts: list[str],
     y: NDArray[Any],
     classes: NDArray[Any],
+    thresholds: Mapping[str, float],
     *,
     allow_similar: bool,
 ) -> None:
-    """Add texts to an engine: new classes first, then new texts of known ones."""
+    """Add texts to an engine: new classes first, then new texts of known ones and of none."""
     blank = [i for i, text in enumerate(texts) if is_blank(text)]
     if blank:
         raise InvalidTextsError(f"text {blank[0]} is empty. Leave it out")
     remembers, known = isinstance(engine.network, Memory), set(engine.info.labels)
-    members = by_class(texts, y)
+    members, out_of_scope = by_class(texts, y)
     new = {c: members.get(c, []) for c in classes if name_of(c) not in known}
     if remembers:  # all texts become corrections, but a new category needs a key
         new = {c: [] if engine.info.use_names else some[:1] for c, some in new.items()}
     standing = {c: some for c, some in new.items() if some or engine.info.use_names}
     if standing:
-        added = [Category(str(c), examples=[*some]) for c, some in standing.items()]
+        added = [
+            Category(str(c), examples=[*some], threshold=thresholds.get(name_of(c)))
+            for c, some in standing.items()
+        ]
         engine.add(added, allow_similar=allow_similar)
-    rest = [i for i, c in enumerate(y) if remembers or c not in new]
+    if out_of_scope:
+        engine.add_out_of_scope(out_of_scope)
+    rest = [i for i, c in enumerate(y) if (remembers or c not in new) and not _is_unknown(c)]
     learn = engine.correct_all if remembers else engine.add_examples
     learn([texts[i] for i in rest], [str(y[i]) for i in rest])
 

@@ -8,15 +8,17 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from textshot._arrays import FloatArray
-from textshot.encoders import Encoder, load_encoder
+from textshot.encoders import Encoder
 from textshot.estimators.conversion import texts_of
+from textshot.estimators.shared import shared_encoder
 
 
 class TextshotEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn texts into unit vectors, to put beside other features or under other estimators.
 
     Args:
-        encoder: an encoder, the name of one, or None for the default, as for `load_encoder`.
+        encoder: an encoder, the name of one, or None for the default, as for `load_encoder`. It is
+            shared within a process, see `OneShotClassifier`.
 
     Attributes:
         encoder_: the encoder that embeds.
@@ -34,8 +36,7 @@ class TextshotEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             EncoderNotFoundError: no such encoder can be reached from here.
         """
         texts_of(X)
-        encoder = self.encoder
-        self.encoder_ = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
+        self.encoder_ = shared_encoder(self.encoder)
         self._n_features_out = self.encoder_.dim
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,10 +109,6 @@ class CompiledEncoder(Encoder):
         from textshot.encoders.sentence_transformer import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(self._config, "cpu")
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Return itself: it never changes, and scikit-learn copies what an estimator is given."""
-        return self
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel to another process by name: the graph is loaded again there."""
