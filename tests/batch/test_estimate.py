@@ -87,3 +87,60 @@ def test_what_tells_nothing_is_an_error(engine):
         estimate(engine, "a.csv", "out/")
     with pytest.raises(TableError, match="a pipe cannot be read ahead"):
         estimate(engine, "-", "out/")
+
+
+def contents():
+    files = (path for path in Path().rglob("*") if path.is_file() and path.name != "lock")
+    return {path: path.read_bytes() for path in files}
+
+
+def test_what_an_earlier_run_has_done_is_known_and_nothing_is_written(engine, monkeypatch):
+    for name in ("a.parquet", "b.parquet"):
+        write_parquet(name, 3000)
+    names = ["a.parquet", "b.parquet"]
+    assert estimate(engine, names, "out/", shard_rows=1000).done == 0
+    assert not Path("out").exists()
+
+    class Stop(Exception):
+        pass
+
+    def stop_in_the_second_file(rows, fraction):
+        if fraction > 0.6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        categorize(engine, names, "out/", shard_rows=1000, on_progress=stop_in_the_second_file)
+    before = contents()
+    found = estimate(engine, names, "out/", shard_rows=1000)
+    assert (found.rows, found.done) == (6000, 4000)
+    assert found.seconds == pytest.approx(2000 / found.rate)
+    assert contents() == before
+    categorize(engine, names, "out/", shard_rows=1000)
+    found = estimate(engine, names, "out/", shard_rows=1000)
+    assert (found.done, found.seconds) == (6000, 0)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "changes", "message"),
+    [
+        (["a.csv"], "a.csv", {}, "is the input a.csv, which would be replaced"),
+        (["a.csv"], "others", {}, "this folder holds files that are not from a run"),
+        (["a.csv"], "b.csv", {"rejects": "a.csv"}, "the rejected rows would replace the input"),
+        (["a.csv"], "b.csv", {"review": "a.csv"}, "the review would replace the input"),
+        (["a.csv"], "done/", {"threshold": 0.9}, "holds rows of another run; the options"),
+        (["a.csv"], "b.json", {}, "a table is written as JSON Lines"),
+    ],
+)
+def test_what_the_job_would_refuse_is_refused_as_by_it(engine, inputs, output, changes, message):
+    write_rows("a.csv", 20)
+    Path("others").mkdir()
+    Path("others/mine.txt").write_text("mine")
+    categorize(engine, "a.csv", "done/", shard_rows=10)
+    before = contents()
+    errors = []
+    for run in (estimate, categorize):
+        with pytest.raises(TableError, match=message) as caught:
+            run(engine, inputs, output, **changes)
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+    assert contents() == before

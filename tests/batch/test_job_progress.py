@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from textshot.batch import categorize
 from textshot.batch.inputs import Source
+from textshot.cli import progress
+from textshot.io import open_writer
 from textshot.testing import toy_engine
 
 
@@ -51,3 +54,39 @@ def test_the_share_that_is_done_is_that_of_the_bytes(tmp_path):
     )
     ends = [sum(sizes[: i + 1]) / sum(sizes) for i in range(3)]
     assert told == [(n, end) for n, end in zip((1, 7, 2), ends, strict=True) for n in (n, 0)]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.xlsx", "a.csv", "a.jsonl", "a.csv.gz"])
+def test_the_share_of_a_file_never_says_all_before_the_end(name):
+    rows = pa.RecordBatch.from_pydict({"text": [f"my parcel {i} is late" for i in range(3000)]})
+    with open_writer(name, rows.schema) as writer:
+        writer.write(rows)
+    told, done = [], 0
+    engine = toy_engine(threshold=0.25)
+    categorize(
+        engine, name, "out.csv", shard_rows=100, processes=1,
+        on_progress=lambda rows, fraction: told.append((rows, fraction)),
+    )  # fmt: skip
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    for rows_now, fraction in told:
+        done += rows_now
+        assert done == 3000 or fraction < 1
+        if name in ("a.parquet", "a.xlsx"):  # which state the number of their rows
+            assert fraction == pytest.approx(done / 3000, abs=0.011)
+    assert fractions[-1] == 1
+
+
+def test_a_resumed_job_counts_what_is_done_and_takes_its_time_from_this_run(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    counter = progress._Counter(None)
+    for done, fraction in [(0, 0.25), (0, 0.5)]:  # by an earlier run
+        counter.add(done, fraction)
+    assert counter.seconds_left is None
+    for done, fraction in [(100, 0.6), (0, 0.7), (100, 0.8)]:  # the second again by an earlier one
+        clock[0] += 10.0 * bool(done)
+        counter.add(done, fraction)
+    assert (counter.share, counter.rate) == (0.8, 10.0)
+    # A fifth of all took 20 seconds, and so will the last fifth.
+    assert counter.seconds_left == pytest.approx(20.0)

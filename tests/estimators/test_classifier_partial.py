@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from textshot import Engine, OneShotClassifier
 from textshot.encoders import load_encoder
-from textshot.errors import InvalidCategoriesError, InvalidTextsError
+from textshot.errors import InvalidTextsError
 from textshot.networks import NETWORKS, Matching, Prototypical
 from textshot.testing import HashingEncoder, toy_categories
 

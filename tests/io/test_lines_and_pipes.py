@@ -207,6 +207,6 @@ def test_lines_of_a_pipe_are_yielded_before_the_next_ones_are_read():
             return line
 
     text = TextInput("<stdin>", "utf-8", Lines("one\ntwo\nthree\n"), False, None)
-    _, batches = read_text(text, 1)
+    batches = read_text(text, 1).batches
     assert next(batches).lines == [1]
     assert read == ["one\n"]

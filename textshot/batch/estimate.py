@@ -10,10 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from textshot.batch.checks import checked_output, checked_plan
 from textshot.batch.inputs import Source, find_sources
+from textshot.batch.job import finished_rows
 from textshot.batch.options import JobOptions
 from textshot.batch.outputs import FolderOutput
-from textshot.batch.plan import Plan, make_plan
+from textshot.batch.plan import Plan
 from textshot.batch.shards import Shard, read_file
 from textshot.batch.stream import is_stream
 from textshot.batch.workbook import open_job_output
@@ -48,7 +50,8 @@ class Estimate:
         rows: to answer, `limit` and `sample` applied.
         is_counted: whether the rows were counted; else estimated by size.
         rate: rows per second.
-        seconds: for all rows.
+        done: rows that an earlier run of the same job has finished.
+        seconds: for the other rows.
         written_bytes: size of the output.
         text_columns: the columns that hold the text.
     """
@@ -59,6 +62,7 @@ class Estimate:
     rows: int
     is_counted: bool
     rate: float
+    done: int
     seconds: float
     written_bytes: int
     text_columns: tuple[str, ...]
@@ -73,23 +77,26 @@ def estimate(
 ) -> Estimate:
     """Estimate what `categorize` with these arguments takes; nothing is written.
 
-    Rows of Parquet files are counted, those of other files estimated by size.
+    Rows of Parquet files are counted, those of other files estimated by size. What an earlier run
+    has finished is known (with `adapt`: once it has begun).
 
     Raises:
-        TableError: a pipe, or an input that cannot be used.
+        TableError: a pipe, or what `categorize` would refuse before it begins.
     """
     options = replace(options or JobOptions(), **changes)
     paths = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     if any(is_stream(str(path)) for path in paths):
         raise TableError("a pipe cannot be read ahead for an estimate. Name files")
     sources = find_sources(paths, options.input_format).sources
-    plan = make_plan(sources, options.table)
+    job_output = checked_output(paths, sources, str(output), options)
+    plan = checked_plan(job_output, sources, options)
     shards = _sample(plan)
     n_rows, is_counted = _count_rows(plan, shards)
     rows = min(round(n_rows * options.sample), options.limit or n_rows)
     data = _first_rows(plan, shards)
     if not data.num_rows:
         raise TableError(f"{sources[0].path}: has no valid row to estimate from")
+    done = min(finished_rows(engine, plan, job_output, options), rows)
     worker = Worker.for_columns(engine, plan.schema.names, plan.text_columns, options)
     worker(data.slice(0, _WARM_UP_ROWS))
     start = time.perf_counter()
@@ -102,7 +109,8 @@ def estimate(
         rows=rows,
         is_counted=is_counted,
         rate=rate,
-        seconds=rows / rate,
+        done=done,
+        seconds=(rows - done) / rate,
         written_bytes=round(rows * _row_bytes(answered, str(output), sources, options)),
         text_columns=tuple(plan.text_columns),
     )

@@ -13,24 +13,23 @@ from typing import Any
 
 from textshot._files import make_folder, write_atomic
 from textshot.batch import local
-from textshot.batch.inputs import Source, find_sources
+from textshot.batch.checks import checked_output, checked_plan, is_same_run
+from textshot.batch.inputs import find_sources
 from textshot.batch.local import Run
 from textshot.batch.options import JobOptions, OnCounts, OnProgress
 from textshot.batch.outputs import Output
-from textshot.batch.plan import Plan, make_plan
+from textshot.batch.plan import Plan
 from textshot.batch.report import Report, facts_of
-from textshot.batch.review import check_review_path, review_output
+from textshot.batch.review import review_output
 from textshot.batch.run_log import ADAPTATION, RunLog, disk_full, identity_of, locked
 from textshot.batch.shards import Shard, read_shards
 from textshot.batch.stream import is_stream, run_stream
 from textshot.batch.summary import delete_page, read_summary, summarize
 from textshot.batch.tally import Tally
-from textshot.batch.workbook import open_job_output
 from textshot.batch.worker import Worker
 from textshot.engine import Engine
 from textshot.errors import TableError
 from textshot.io import text_column
-from textshot.io.files import is_same_file
 from textshot.scoring.transduction import sample_texts
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -84,20 +83,14 @@ def _run(
 ) -> Report:
     """Run a job of files, or resume it; a finished one is only summarized again."""
     sources = find_sources(inputs, options.input_format).sources
-    output = open_job_output(path, options, sources)
+    output = checked_output(inputs, sources, path, options)
     before = None if options.compare is None else read_summary(options.compare, output.run)
-    if not options.in_place:
-        _check_output_is_no_input(output, sources)
-    output.check()
-    if options.review is not None:
-        check_review_path(Path(options.review), [*inputs, *(s.path for s in sources), path])
     with ExitStack() as stack:
         stack.enter_context(_explain_full_disk(path))
         _make_folders(output, stack)
         stack.enter_context(locked(output.run, path))
-        plan = output.adjust(make_plan(sources, options.table))
+        plan = checked_plan(output, sources, options)
         output.dialect = plan.dialect
-        _check_rejects(output, plan)
         worker = _make_worker(engine, plan, options, output.run)
         log = RunLog(output.run, identity_of(worker, plan, options))
         _resume_or_start(log, output, options)
@@ -198,15 +191,27 @@ def _check_count(run: Run, tally: Tally, n_rejected: int) -> None:
         )
 
 
+def finished_rows(engine: Engine, plan: Plan, output: Output, options: JobOptions) -> int:
+    """Return how many rows an earlier run of this job has finished; nothing is written.
+
+    Raises:
+        TableError: the output holds rows of another run.
+    """
+    if options.adapt and not (output.run / ADAPTATION).exists():
+        return 0
+    worker = _make_worker(engine, plan, options, output.run)
+    log = RunLog(output.run, identity_of(worker, plan, options))
+    if not is_same_run(log, output, options):
+        return 0
+    log.read(output.size_of, repair=False)
+    if log.finished is not None and not output.is_intact(log.finished):
+        return 0
+    return sum(shard.rows for shard in log.shards.values())
+
+
 def _resume_or_start(log: RunLog, output: Output, options: JobOptions) -> None:
     """Read what is finished of the run, or start it if the output may be replaced."""
-    difference = None if options.restart else log.difference()
-    if difference and not output.replaces:
-        raise TableError(
-            f"{output.path}: holds rows of another run; {difference} changed. Name another output,"
-            " or discard these rows with --restart"
-        )
-    if difference == "":
+    if is_same_run(log, output, options):
         output.delete_temporary()
         log.read(output.size_of)
         if log.finished is None or output.is_intact(log.finished):
@@ -255,22 +260,3 @@ def _delete_if_empty(log: RunLog, output: Output) -> None:
         output.clear()
         log.clear()
         (log.folder / ADAPTATION).unlink(missing_ok=True)
-
-
-def _check_output_is_no_input(output: Output, sources: Sequence[Source]) -> None:
-    """Refuse an output that is one of the inputs, under whatever name."""
-    for source in sources:
-        if is_same_file(source.path, output.path):
-            raise TableError(
-                f"{output.path}: is the input {source.path}, which would be replaced. Name another"
-                " output"
-            )
-
-
-def _check_rejects(output: Output, plan: Plan) -> None:
-    used = [*(source.path for source in plan.sources), output.path]
-    if any(is_same_file(output.rejects, path) for path in used):
-        raise TableError(
-            f"{output.rejects}: the rejected rows would replace the input or the output. Name"
-            " another file"
-        )

@@ -149,8 +149,8 @@ class RunLog:
         body = {"format": FORMAT, "fingerprint": self.fingerprint, "identity": self.identity}
         write_atomic(self.folder / RUN, _pretty(body))
 
-    def read(self, size_of: Callable[[Key], int | None]) -> None:
-        """Read which shards are finished; an incomplete last line is cut off.
+    def read(self, size_of: Callable[[Key], int | None], *, repair: bool = True) -> None:
+        """Read which shards are finished; an incomplete last line is cut off, to `repair` the file.
 
         A shard whose part is missing or has another size is not finished, unless the run is. A file
         that could not be read to its end is tried again: a disk or a network may have failed.
@@ -158,7 +158,8 @@ class RunLog:
         offset = 0
         for line in self._lines():
             if not line.endswith(b"\n"):
-                os.truncate(self.folder / SHARDS, offset)
+                if repair:
+                    os.truncate(self.folder / SHARDS, offset)
                 break
             record = json.loads(line)
             if "shard" in record:
@@ -168,10 +169,13 @@ class RunLog:
                 self.ends[record["file"]] = record["shards"], None
             offset += len(line)
         if self.finished is None:
-            for key, shard in list(self.shards.items()):
-                if shard.bytes is not None and size_of(key) != shard.bytes:
-                    del self.shards[key]
-                    self.ends.pop(key[0], None)
+            self._leave_out_lost_parts(size_of)
+
+    def _leave_out_lost_parts(self, size_of: Callable[[Key], int | None]) -> None:
+        for key, shard in list(self.shards.items()):
+            if shard.bytes is not None and size_of(key) != shard.bytes:
+                del self.shards[key]
+                self.ends.pop(key[0], None)
 
     def tallies(self) -> Iterator[Tally]:
         """Yield the tally of each finished shard, in the order of the shards."""

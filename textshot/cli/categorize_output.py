@@ -89,6 +89,10 @@ def print_estimate(estimate: Estimate, output: str, *, as_json: bool) -> None:
     files = counted(estimate.n_files, "file")
     click.echo(f"input:  {files}{failed}, {in_bytes(estimate.read_bytes)}")
     click.echo(f"rows:   {about}{estimate.rows:,}, text in {', '.join(estimate.text_columns)}")
+    if estimate.done:
+        to_go = estimate.rows - estimate.done
+        rest = f"{about}{to_go:,} to go" if to_go else "nothing to do"
+        click.echo(f"done:   {estimate.done:,} by an earlier run, {rest}")
     click.echo(f"output: about {in_bytes(estimate.written_bytes)} to {output}")
     seconds = in_time(estimate.seconds)
     click.echo(f"time:   about {seconds} here, at {estimate.rate:,.0f} rows a second")

@@ -64,16 +64,19 @@ def progress(
 class _Counter:
     """Counts items, and computes their rate and the time left.
 
-    A share without items is what an earlier run did: neither rate nor time includes it.
+    A share without items is what an earlier run did: neither rate nor time includes it, whether it
+    comes first or in between.
     """
 
     def __init__(self, total: int | None) -> None:
         self.done, self.share = 0, None if total is None else 0.0
-        self._total, self._begin, self._first_share = total, time.monotonic(), 0.0
+        self._total, self._begin, self._earlier_share = total, time.monotonic(), 0.0
 
     def add(self, done: int, fraction: float | None) -> None:
-        if not self.done and not done and fraction is not None:
-            self._begin, self._first_share = time.monotonic(), fraction
+        if not done and fraction is not None:
+            self._earlier_share += max(0.0, fraction - (self.share or 0.0))
+            if not self.done:
+                self._begin = time.monotonic()
         self.done += done
         self.share = self.done / self._total if self._total else fraction
 
@@ -85,10 +88,10 @@ class _Counter:
     @property
     def seconds_left(self) -> float | None:
         """Seconds to go; None: unknown."""
-        if self.share is None or self.share <= self._first_share:
+        if self.share is None or self.share <= self._earlier_share:
             return None
         elapsed = time.monotonic() - self._begin
-        return elapsed * (1 - self.share) / (self.share - self._first_share)
+        return elapsed * (1 - self.share) / (self.share - self._earlier_share)
 
 
 class _Bar:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from textshot.errors import TableError
 from textshot.io.values import is_json, to_python
@@ -57,8 +57,15 @@ class Batch:
     surplus: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
-Reading: TypeAlias = "tuple[pa.Schema, Iterator[Batch]]"
-"""What a reader returns: the columns, at once, and the slices, read on demand."""
+class Reading(NamedTuple):
+    """What a reader returns: the columns, at once, and the slices, read on demand.
+
+    `n_rows` is their number if the file states it: such a file is not read from front to back.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[Batch]
+    n_rows: int | None = None
 
 
 def rejected(source: str, line: int, reason: str, row: str | Sequence[object]) -> Reject:

@@ -47,7 +47,8 @@ def read_delimited(
     rows = RowReader(text, lines, n_before, dialect)
     names = checked_names(unescaped(rows.header()), text.source)
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
-    return (schema, _batches(rows, schema, limit_rows(batch_rows, len(schema)))), dialect
+    parts = _batches(rows, schema, limit_rows(batch_rows, len(schema)))
+    return Reading(schema, parts), dialect
 
 
 def _batches(rows: RowReader, schema: pa.Schema, batch_rows: int) -> Iterator[Batch]:

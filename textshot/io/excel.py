@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from itertools import islice
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1_048_575
 """Rows of a sheet below its header."""
+
+_ROW = re.compile(rb"<(?:\w+:)?row[\s>]")
 
 NumberedRow: TypeAlias = tuple[int, Sequence[object]]
 
@@ -62,7 +65,19 @@ def read_excel(
     rows = sheet_rows(workbook, selected, source, batch_rows)
     _, names = read_header(rows, source, selected.title, header_row)
     schema = pa.schema([json_field(name) for name in names])
-    return schema, _batches(rows, schema, source, batch_rows)
+    return Reading(schema, _batches(rows, schema, source, batch_rows), _count_rows(selected))
+
+
+def _count_rows(sheet: Any) -> int | None:
+    """Return about how many rows a sheet has, for progress; None: not known."""
+    if (sheet.max_row or 0) > 1:
+        return int(sheet.max_row)
+    n_rows, rest = 0, b""
+    with suppress(Exception), sheet._get_source() as stream:  # damage is reported with its row
+        while block := stream.read(1 << 20):
+            *rows, rest = _ROW.split(rest + block)
+            n_rows += len(rows)
+    return n_rows or None
 
 
 def read_header(

@@ -47,7 +47,7 @@ def read_jsonl(text: TextInput, batch_rows: int, columns: Sequence[str] | None =
         keys = _first_keys(first, text.source)
         slices = chain([first] if first else [], slices)
     schema = pa.schema([json_field(key) for key in keys])
-    return schema, _batches(slices, schema, text.source, new_key)
+    return Reading(schema, _batches(slices, schema, text.source, new_key))
 
 
 def _numbered_rows(text: TextInput) -> Iterator[tuple[int, str]]:

@@ -35,7 +35,9 @@ def read_text(text: TextInput, batch_rows: int) -> Reading:
     schema = pa.schema([pa.field("text", pa.string())])
     numbered = enumerate(_watched(bounded_lines(text), text.source), 1)
     parts = line_slices(text, numbered, batch_rows, lambda line: line.rstrip("\r\n"))
-    return schema, (Batch(record_batch([p.values], schema), p.lines, p.rejects) for p in parts)
+    return Reading(
+        schema, (Batch(record_batch([p.values], schema), p.lines, p.rejects) for p in parts)
+    )
 
 
 def bounded_lines(text: TextInput) -> Iterator[str]:

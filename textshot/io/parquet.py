@@ -44,7 +44,8 @@ def read_parquet(stream: BinaryIO, source: str, batch_rows: int) -> Reading:
     schema = pa.schema(
         [pa.field(name, plain_type(field.type)) for name, field in zip(names, fields, strict=True)]
     )
-    return schema, _batches(file, schema, source, limit_rows(batch_rows, len(names)))
+    batches = _batches(file, schema, source, limit_rows(batch_rows, len(names)))
+    return Reading(schema, batches, file.metadata.num_rows)
 
 
 def count_rows(path: str) -> int:

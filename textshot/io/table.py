@@ -32,6 +32,7 @@ BATCH_ROWS = 4096
 
 _MAX_TITLE_ROWS = 10
 _SAMPLE_ROWS = 200
+_ALMOST_ALL = 0.99
 _UNNAMED = re.compile(r"\s*|column \d+")  # see `checked_names`
 _WITH_HEADER = {Format.EXCEL, Format.CSV, Format.TSV}
 
@@ -58,20 +59,28 @@ class Table:
     ) -> None:
         self.source = source
         self.format = format
-        self.schema: pa.Schema = reading[0]
+        self.schema: pa.Schema = reading.schema
         self.columns: tuple[str, ...] = tuple(self.schema.names)
         self.dialect = dialect
-        self._batches: Iterator[Batch] | None = reading[1]
+        self._batches: Iterator[Batch] | None = reading.batches
+        self._n_rows, self._n_read, self._is_done = reading.n_rows, 0, False
         self._stream = stream
         self._stack = stack
 
     @property
     def fraction(self) -> float | None:
-        """How much of the file has been read, 0 to 1, for progress; None for a pipe."""
+        """How much of the file has been read, 0 to 1, for progress; None for a pipe.
+
+        It is below 1 until the last row has been read: of rows where the file states their number,
+        else of bytes, which are read ahead.
+        """
         if self.source == "<stdin>" or not self._stream.seekable():
             return None
-        size = _size(self._stream)
-        return min(self._stream.tell() / size, 1.0) if size else None
+        if self._is_done:
+            return 1.0
+        size = self._n_rows if self._n_rows is not None else _size(self._stream)
+        done = self._n_read if self._n_rows is not None else self._stream.tell()
+        return min(done / size, _ALMOST_ALL) if size else None
 
     def batches(self, texts: Iterable[str] = ()) -> Iterator[Batch]:
         """Return the slices of the table, each read on demand.
@@ -83,7 +92,13 @@ class Table:
             raise TableError(f"{self.source}: is read only once. Open it again to read it again")
         batches, self._batches = self._batches, None
         columns = list(texts)
-        return (reject_no_text(batch, columns, self.source) for batch in batches)
+        return (reject_no_text(batch, columns, self.source) for batch in self._counted(batches))
+
+    def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self._n_read += len(batch.lines) + len(batch.rejects)
+            yield batch
+        self._is_done = True
 
     def header_below(self, name: str) -> int | None:
         """Return which of the next rows is the header if the first is a title; None: none is.
