@@ -17,7 +17,7 @@ from textshot.cli.categorize_output import (
     print_report,
 )
 from textshot.cli.option_types import FORMATS, split_names
-from textshot.cli.output import counted, note
+from textshot.cli.output import counted, note, note_next
 from textshot.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -170,6 +170,9 @@ def categorize(
         again = shlex.join(["textshot", "correct", index_path, "--from", str(job.review)])
         rows = counted(report.n_review, "uncertain row")
         note(f"{rows} for review in {job.review}: fill in the column label, then\n  {again}")
+    elif output != STDOUT and not as_json:
+        words = ("categorize", index_path, *inputs, "-o", output, "--review", "review.xlsx")
+        note_next("correct the doubtful rows", *words)
     check_rejected(report)
     if report.failed:
         raise click.exceptions.Exit(1)

@@ -14,6 +14,7 @@ from textshot.cli.output import (
     counted,
     note,
     note_adapted,
+    note_next,
     note_trained,
     note_truncation,
     percent,
@@ -110,6 +111,9 @@ def evaluate(
         print_json({**evaluation.to_dict(), "rejected": len(data.rejects)})
     else:
         _print_evaluation(evaluation)
+        if report_path is None:
+            words = ("evaluate", index_path, labelled_path, "--report", "report.html")
+            note_next("see which texts are wrong", *words)
 
 
 def _write_report(path: str, results: LabelledPredictions, *, index: str, labelled: str) -> None:

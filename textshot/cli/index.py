@@ -17,6 +17,7 @@ from textshot.cli.output import (
     categories_text,
     counted,
     note,
+    note_next,
     note_trained,
     note_truncation,
     print_json,
@@ -230,3 +231,4 @@ def _print_index(engine: Engine, output: str, as_json: bool, *, purged: bool) ->
             f"with {size} the threshold is a guess: try it on your own texts, and set it with"
             " --threshold"
         )
+    note_next("try it", "classify", output, "a text of yours")

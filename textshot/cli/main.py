@@ -19,7 +19,9 @@ from textshot._version import __version__
 from textshot.cli.categorize import categorize
 from textshot.cli.check import check, map_, suggest
 from textshot.cli.classify import classify, explain
+from textshot.cli.completion import completion
 from textshot.cli.correct import correct
+from textshot.cli.demo import demo
 from textshot.cli.distill import distill
 from textshot.cli.evaluate import evaluate, tune
 from textshot.cli.exchange import hub, import_
@@ -119,7 +121,8 @@ def main(verbose: bool) -> None:
       textshot evaluate my-index labelled.csv
 
     Environment variables set the default of every option, such as TEXTSHOT_INDEX_ENCODER for `index
-    --encoder`. Exit codes: 0 success, 1 failure, 2 wrong usage.
+    --encoder`. `textshot completion bash` prints what makes bash complete commands and options.
+    Exit codes: 0 success, 1 failure, 2 wrong usage.
     """
     _stop_on_sigterm()
     logger = logging.getLogger("textshot")
@@ -173,6 +176,7 @@ def _stop_on_sigterm() -> None:
 
 
 for _command in (
+    demo,
     index,
     classify,
     categorize,
@@ -191,6 +195,7 @@ for _command in (
     rollback,
     import_,
     hub,
+    completion,
 ):
     main.add_command(_command)
 _prepare(main, "TEXTSHOT")

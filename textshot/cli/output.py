@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +40,25 @@ def warn_rejects(rejects: Iterable[Reject]) -> None:
 def note(message: str) -> None:
     """Print a message beside the result."""
     click.echo(message, err=True)
+
+
+_shows_next = ContextVar("shows_next", default=True)
+
+
+def note_next(reason: str, *words: str | Path) -> None:
+    """Print the command that comes next, for a person at a terminal; not in a pipe or a log."""
+    if _shows_next.get() and sys.stdout.isatty() and sys.stderr.isatty():
+        note(f"next, to {reason}: {shlex.join(['textshot', *map(str, words)])}")
+
+
+@contextmanager
+def without_next() -> Iterator[None]:
+    """Print no such commands in a block, for a command that runs others."""
+    token = _shows_next.set(False)
+    try:
+        yield
+    finally:
+        _shows_next.reset(token)
 
 
 def print_json(value: Any, *, err: bool = False) -> None:
