@@ -138,8 +138,8 @@ def test_invalid_rows_are_reported_by_line(folder: Path):
 @pytest.mark.parametrize(
     ("query", "data", "message"),
     [
-        ({"name": "in.csv"}, b"a,b\n1,2\n", "there is no column '...'"),
-        ({"name": "in.csv", "text_column": "x"}, CSV, "there is no column '...'"),
+        ({"name": "in.csv"}, b"a,b\n1,2\n", "not known which of the columns"),
+        ({"name": "in.csv", "text_column": "x"}, CSV, "not known which of the columns"),
         ({"name": "in.csv"}, b"", "the file is empty"),
         ({"name": "in.parquet"}, CSV, "cannot be read as Parquet"),
         ({"name": "in.xlsx"}, CSV, "not an Excel workbook"),
@@ -305,3 +305,21 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_kept(folder: Path):
     for answer in ask({"news": folder}, body, max_file=10_000):
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
         assert "10,000 bytes" in answer.json()["error"]["message"]
+
+
+def test_columns_are_given_where_that_of_the_texts_is_not_known(folder):
+    content = b"ref,subject,body\n1,my lamp is dark,please come and repair it\n"
+
+    async def body(client, service):
+        query = {"name": "in.csv"}
+        refused = await client.post("/v1/files", params=query, content=content)
+        query |= {"text_column": refused.json()["error"]["columns"][2]}
+        return refused.json()["error"], await client.post(
+            "/v1/files", params=query, content=content
+        )
+
+    error, answer = ask({"shop": folder}, body)
+    assert error["code"] == "unreadable_file"
+    assert error["columns"] == ["ref", "subject", "body"]
+    assert error["message"].endswith("Name it with text_column=")
+    assert answer.status_code == 200

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from textshot._version import __version__
 from textshot.errors import ConflictError, PublishError, TextshotError
+from textshot.service.api_page import api_page
 from textshot.service.categories import category_routes
 from textshot.service.classify import classify_route
 from textshot.service.errors import APIError, error_responses
@@ -136,6 +138,14 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", media_type="text/html")
+
+    @lru_cache(1)
+    def docs() -> str:
+        return api_page(app.openapi())
+
+    @app.get("/docs", include_in_schema=False)
+    async def api() -> Response:
+        return HTMLResponse(docs())
 
     @app.get("/page/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 _OPTION = re.compile(r"--(text-column|format|encoding|sheet|header-row)(?: (?=utf|cp|[0-9]))?")
@@ -21,6 +21,9 @@ class ErrorBody(BaseModel):
     code: str
     message: str
     request_id: str
+    columns: list[str] = Field(
+        [], description="Of an uploaded file, if it is not known which of them holds the texts."
+    )
 
 
 class Error(BaseModel):
@@ -41,6 +44,7 @@ class APIError(Exception):
             sent, because error bodies end up in logs.
         retry_after: seconds after which another try makes sense.
         headers: further headers by name.
+        columns: of an uploaded file; the only part that repeats something of it, and not logged.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class APIError(Exception):
         *,
         retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
+        columns: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
+        self.columns = list(columns)
         self.status, self.code, self.message = status, code, message
         self.headers = dict(headers or {})
         if retry_after is not None:
@@ -60,7 +66,8 @@ class APIError(Exception):
 
     def body(self, request_id: str) -> bytes:
         """Return the JSON of the response."""
-        error = {"code": self.code, "message": self.message, "request_id": request_id}
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        error |= {"request_id": request_id} | ({"columns": self.columns} if self.columns else {})
         return json.dumps({"error": error}, ensure_ascii=False).encode()
 
     def response(self, request_id: str) -> Response:

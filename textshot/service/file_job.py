@@ -17,7 +17,7 @@ from typing import Any
 from textshot.batch.options import JobOptions
 from textshot.batch.stream import run_stream
 from textshot.engine import Engine
-from textshot.errors import TextshotError, collect_table_warnings
+from textshot.errors import TableError, TextshotError, collect_table_warnings
 from textshot.io import Format, open_table, text_column
 from textshot.io.formats import is_binary
 from textshot.service.answers import QueuedEncoder
@@ -30,6 +30,7 @@ PROGRESS_SECONDS = 600.0
 
 _MAX_JOBS = 1000
 _MAX_INVALID_ROWS = 100
+_NO_TEXT_COLUMN = "it is not known which of the columns holds the texts. Name it with text_column="
 _CHUNK = 1 << 16
 """Up to this size an output is sent when it is complete, so that a failure has its own status."""
 
@@ -56,6 +57,8 @@ class FileJob:
     def end(self, state: str) -> None:
         """Record the end: "done" or "failed"."""
         self.state, self.ended = state, monotonic()
+        if state == "done":
+            self.fraction = 1.0
 
 
 class FileJobs:
@@ -197,8 +200,9 @@ class FileRun:
                 finally:
                     self._job.warnings = [self._message(warning) for warning in warnings]
         except TextshotError as error:
-            self._job.error = self._message(str(error))
-            raise APIError(422, "unreadable_file", self._job.error) from None
+            columns = error.columns if isinstance(error, TableError) else ()
+            self._job.error = _NO_TEXT_COLUMN if columns else self._message(str(error))
+            raise APIError(422, "unreadable_file", self._job.error, columns=columns) from None
         except APIError as error:
             self._job.error = error.message
             raise

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from time import perf_counter
 from urllib.parse import unquote_to_bytes
 
@@ -24,10 +25,11 @@ from textshot.service.service import Service
 _log = logging.getLogger("textshot.service")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_OPEN_PATHS = ("/", "/livez", "/readyz", "/openapi.json", "/favicon.ico")
+_OPEN_PATHS = ("/", "/docs", "/livez", "/readyz", "/openapi.json", "/favicon.ico")
 _PAGE = "/page/"
 _UPLOAD = re.compile(r"/v1/(indexes/[^/]+/)?files")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+_PARAMETER = re.compile(r"\{\w+\}")
 _UNLOGGED = ("/livez", "/readyz", "/metrics")
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -57,6 +59,14 @@ class Guard:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
 
+    @cached_property
+    def _routes(self) -> list[tuple[str, re.Pattern[str]]]:
+        return _route_patterns(self._app)
+
+    def route_of(self, path: str) -> str:
+        """Return the route of a path, for a request that was refused before it reached one."""
+        return next((route for route, matches in self._routes if matches.fullmatch(path)), "(none)")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, and refuse a WebSocket."""
         if scope["type"] == "websocket":
@@ -65,13 +75,16 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(self._service, scope, receive, send).run(self._app)
+        await _Exchange(self, self._service, scope, receive, send).run(self._app)
 
 
 class _Exchange:
     """One request and its response."""
 
-    def __init__(self, service: Service, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, guard: Guard, service: Service, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._guard = guard
         self._service, self._scope, self._receive, self._send = service, scope, receive, send
         self._start, self._status, self._code = perf_counter(), 0, ""
         self._headers = dict(scope["headers"])
@@ -161,7 +174,8 @@ class _Exchange:
     def _record(self) -> None:
         """Count the request, and log it."""
         seconds, scope = perf_counter() - self._start, self._scope
-        route = getattr(scope.get("route"), "path", "(none)")
+        known = getattr(scope.get("route"), "path_format", None)
+        route = known or self._guard.route_of(scope["path"])
         # Whatever a caller sends, the number of series stays small.
         method = scope["method"] if scope["method"] in _METHODS else "(other)"
         self._service.metrics.count_request(route, method, self._status, seconds)
@@ -182,6 +196,17 @@ class _Exchange:
         record |= {"key": caller.name} if caller else {}
         record |= {"code": code} if code else {}
         _log.info("request", extra=record)
+
+
+def _route_patterns(app: ASGIApp) -> list[tuple[str, re.Pattern[str]]]:
+    """Return the routes that /openapi.json lists, each with what matches its paths."""
+    describe = getattr(app, "openapi", None)
+    paths = sorted(describe()["paths"], reverse=True) if describe else []
+    return [(path, re.compile(_PARAMETER.sub(_any_value, path))) for path in paths]
+
+
+def _any_value(parameter: re.Match[str]) -> str:
+    return ".+" if parameter.group() == "{name}" else "[^/]+"  # a name may have slashes
 
 
 def internal_error(error: Exception, request_id: str) -> APIError:

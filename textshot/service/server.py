@@ -145,6 +145,8 @@ async def _run(server: _Server, service: Service, listener: socket.socket) -> No
         loop.add_signal_handler(number, stop)
     serving = asyncio.create_task(server.serve([listener]))
     _log.info("listening", extra={"event": "listening", "url": _url(listener)})
+    if sys.stderr.isatty():
+        sys.stderr.write(banner(service, _url(listener)))
     starting = asyncio.create_task(service.start())
     await asyncio.wait([serving, starting], return_when=asyncio.FIRST_COMPLETED)
     if starting.done() and starting.exception() is not None:
@@ -156,6 +158,16 @@ async def _run(server: _Server, service: Service, listener: socket.socket) -> No
     await service.stop()
     if not starting.cancelled():
         starting.result()
+
+
+def banner(service: Service, url: str) -> str:
+    """Return what a person at a terminal is told: where what is, and how to end it."""
+    names = ", ".join(service.indexes)
+    keys = "an API key is needed" if service.has_keys else "without API keys, for this machine only"
+    return (
+        f"\n  textshot serves {names} ({keys})\n  page: {url}/\n  API:  {url}/docs\n"
+        "  Ctrl-C ends it\n\n"
+    )
 
 
 async def _drain(server: _Server, service: Service) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import subprocess
 import sys
 
+import openpyxl
 import pytest
 from browser import serving, toy_index, until
 
@@ -123,10 +125,11 @@ def test_one_file_at_a_time(toy, look, tmp_path, many):
 
 def test_the_text_column_can_be_selected_if_it_is_not_detected(toy, look, tmp_path):
     view = look(toy, refused=["status of 422"])
-    path = as_csv(tmp_path / "mails.csv", [("my parcel has not come yet", "x")], ["body", "who"])
+    row = ("my parcel has not come yet", "it was to come on Monday")
+    path = as_csv(tmp_path / "mails.csv", [row], ["body", "more"])
     choose(view, path)
     view.page.wait_for_selector("#upload [role=alert]")
-    assert "There is no column" in view.page.inner_text("#upload").replace("The file: t", "T")
+    assert "not known which of the columns" in view.page.inner_text("#upload")
     view.page.select_option("#upload select >> nth=0", "body")
     view.page.click("text=Send again")
     assert "late parcel" in download(view).path().read_text()
@@ -171,3 +174,26 @@ def test_a_response_that_breaks_off_is_no_result(toy, look, tmp_path):
     view.page.wait_for_selector("#upload [role=alert]")
     assert "broke off after" in view.page.inner_text("#upload")
     assert view.page.locator("#upload a").count() == 0
+
+
+def test_the_columns_of_a_workbook_are_offered_where_the_texts_are_not_found(toy, look):
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["Ref", "Subject", "Message body"])
+    book.active.append(["C-1", "my parcel is late", "where is the parcel that I ordered"])
+    book.save(stream)
+    view = look(toy, refused=["status of 422"])
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    file = {"name": "in.xlsx", "mimeType": kind, "buffer": stream.getvalue()}
+    view.page.set_input_files("#file", file)
+    select = view.page.locator("#upload select").first
+    select.wait_for()
+    assert select.locator("option").all_inner_texts() == [
+        "automatic",
+        "Ref",
+        "Subject",
+        "Message body",
+    ]
+    assert "not known which of the columns holds the texts" in view.page.inner_text("#upload")
+    select.select_option("Message body")
+    view.page.click("text=Send again")
+    view.page.wait_for_selector("#upload a[download]")

@@ -64,7 +64,7 @@ def test_an_added_category_is_shown_as_it_is(hostile, look):
 
 def test_file_names_columns_and_reasons_are_shown_as_they_are(hostile, look):
     view = look(hostile, refused=["status of 422"])
-    table = f'"{CANARY.replace(chr(34), chr(39))}",other\nright to left,x\n'
+    table = f'"{CANARY.replace(chr(34), chr(39))}",other\nright to left,and left to right\n'
     file = {
         "name": f"{CANARY.replace('/', '')}.csv",
         "mimeType": "text/html",
@@ -110,3 +110,21 @@ def test_no_source_makes_markup_of_text_or_reaches_outside(path):
     addresses = set(re.findall(r"https?://[^\s\"']+", source))
     assert addresses <= {"http://www.w3.org/2000/svg"}
     assert len(source.splitlines()) <= 170
+
+
+def test_the_page_of_the_api_needs_nothing_from_elsewhere(toy, look):
+    view = look(toy)
+    view.page.click("footer a")
+    view.page.wait_for_selector("[id='POST-/v1/classify']")
+    assert view.page.url == f"{toy.url}/docs"
+    assert view.page.locator("section").count() > 30
+    view.page.click("nav a >> nth=0")
+    assert view.console == []
+    assert {request.url.removeprefix(toy.url).split("#")[0] for request in view.requests} >= {
+        "/docs",
+        "/page/docs.css",
+    }
+    assert all(request.url.startswith((toy.url, "data:")) for request in view.requests)
+    assert (
+        view.page.evaluate("getComputedStyle(document.querySelector('.docs')).maxWidth") != "none"
+    )

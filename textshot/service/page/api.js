@@ -13,9 +13,9 @@ export const hooks = {
 
 /** The service refuses a request; status 0: the request was not sent. */
 export class RequestError extends Error {
-  constructor(message, { status = 0, code = "", requestId = "" } = {}) {
+  constructor(message, { status = 0, code = "", requestId = "", columns = [] } = {}) {
     super(message);
-    Object.assign(this, { status, code, requestId });
+    Object.assign(this, { status, code, requestId, columns });
   }
 }
 
@@ -103,5 +103,6 @@ async function errorOf(response) {
   const { status } = response;
   const { error } = await response.json().catch(() => ({}));
   if (!error) return new RequestError(`the service answered with status ${status}`, { status });
-  return new RequestError(error.message, { status, code: error.code, requestId: error.request_id });
+  const { code, columns, request_id: requestId } = error;
+  return new RequestError(error.message, { status, code, requestId, columns });
 }

@@ -40,18 +40,20 @@ async function run(file, options, describe) {
   const view = new FileView(file.name, () => running?.abort());
   let offerOptions = false;
   let failed = false;
+  let columns = [];
   try {
     const { rejected } = await upload(file, options, view, await describe(), running.signal);
     offerOptions = rejected > 0;
   } catch (error) {
     view.showFailure(error);
+    columns = error.columns ?? [];
     offerOptions = failed = ["unreadable_file", "invalid_request"].includes(error.code);
   } finally {
     running = null;
   }
   if (!offerOptions) return;
   const resend = (newOptions) => run(file, newOptions, describe);
-  view.add(fileOptions(await guessColumns(file), failed, resend));
+  view.add(fileOptions(columns.length ? columns : await guessColumns(file), failed, resend));
 }
 
 async function upload(file, options, view, { path, limits }, signal) {
