@@ -225,7 +225,7 @@ def test_several_inputs_make_a_plain_workbook_which_is_said(engine, book):
 def test_a_review_of_a_copy_has_the_rows_with_an_answer(engine):
     report = categorize(engine, "in.xlsx", "out.xlsx", review="review.csv")
     assert report.n_review == 4
-    assert ",out.xlsx,2\n" in Path("review.csv").read_text()
+    assert ",out.xlsx,2," in Path("review.csv").read_text()
 
 
 def test_a_workbook_of_other_tables_has_equal_bytes_for_equal_rows(engine, monkeypatch):

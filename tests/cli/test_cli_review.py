@@ -136,3 +136,56 @@ def test_the_rows_of_a_pipe_cannot_be_reviewed(run, index, inbox):
     assert "cannot be read again. Name files for" in result.stderr
     assert result.stdout == ""
     assert not Path("r.xlsx").exists()
+
+
+CARRIED = "Ref,Date,text,label,note\n" + "".join(
+    f'C-{i},2026-03-0{i},{text},mine,"{"x" * 2000 if i == 1 else "=1+1"}"\n'
+    for i, text in enumerate(TEXTS[:3], 1)
+)
+
+
+def reviewed(path):
+    if path.endswith(".xlsx"):
+        [header, *rows] = openpyxl.load_workbook(path).worksheets[0].iter_rows(values_only=True)
+        return [dict(zip(header, row, strict=True)) for row in rows]
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.xlsx"])
+@pytest.mark.parametrize("command", ["categorize", "suggest"])
+def test_a_file_to_label_has_the_other_columns_of_the_input(run, index, name, command):
+    Path("in.csv").write_text(CARRIED)
+    more = ["-o", "out.csv", "--review", name] if command == "categorize" else ["-o", name, "-n", 3]
+    run(command, index, "in.csv", *more)
+    rows = {row["Ref"]: row for row in reviewed(name)}
+    assert set(rows) == {"C-1", "C-2", "C-3"}
+    assert rows["C-2"]["Date"] == "2026-03-02"
+    assert rows["C-2"]["text"] == TEXTS[1]
+    assert rows["C-2"]["label_textshot"] == "mine"  # the column label is to be filled in
+    assert not rows["C-2"]["label"]
+    assert rows["C-1"]["note"] == "x" * 1000 + "…"
+    assert rows["C-2"]["note"] == ("' =1+1" if name == "r.csv" else "=1+1")
+    run("correct", index, "--from", name)
+
+
+@pytest.mark.parametrize("command", ["categorize", "suggest"])
+def test_columns_to_carry_are_named(run, index, command):
+    Path("in.csv").write_text(CARRIED)
+    more = ["-o", "out.csv", "--review", "r.csv"] if command == "categorize" else ["-o", "r.csv"]
+    run(command, index, "in.csv", *more, "--carry", "note,Ref")
+    assert list(reviewed("r.csv")[0])[-2:] == ["note", "Ref"]
+    Path("r.csv").unlink()
+    for path in Path().glob("out*"):
+        path.rename(f"old-{path}")
+    refused = run(command, index, "in.csv", *more, "--carry", "Reff", code=1).stderr
+    assert "there is no column 'Reff'; it has 'Ref', 'Date', 'text', 'label', 'note'" in refused
+    assert not Path("out.csv").exists()
+
+
+def test_of_many_columns_the_first_are_carried_and_that_is_told(run, index):
+    names = [f"c{i}" for i in range(20)]
+    Path("in.csv").write_text(f"text,{','.join(names)}\nmy parcel,{','.join(names)}\n")
+    told = run("categorize", index, "in.csv", "-o", "out.csv", "--review", "r.csv").stderr
+    assert "the review has the first 12 of 20 other columns. Choose them with --carry" in told
+    assert list(reviewed("r.csv")[0])[-12:] == names[:12]

@@ -9,7 +9,7 @@ from textshot.batch.inputs import Source
 from textshot.batch.options import JobOptions
 from textshot.batch.outputs import Output
 from textshot.batch.plan import Plan, make_plan
-from textshot.batch.review import check_review_path
+from textshot.batch.review import carried_columns, check_review_path
 from textshot.batch.run_log import RunLog
 from textshot.batch.workbook import open_job_output
 from textshot.errors import TableError
@@ -37,10 +37,13 @@ def checked_plan(output: Output, sources: Sequence[Source], options: JobOptions)
     """Return how the files of a job are read.
 
     Raises:
-        TableError: no file can be used, or the rejects would replace one.
+        TableError: no file can be used, the rejects would replace one, or a column to carry into
+            the review is not there.
     """
     plan = output.adjust(make_plan(sources, options.table))
     _check_rejects(output, plan)
+    if options.review is not None and options.carry:
+        carried_columns(plan.schema.names, plan.text_columns, options.carry)
     return plan
 
 

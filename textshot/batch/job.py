@@ -103,7 +103,7 @@ def _run(
         report = summarize(report, before)
         if options.review is None:
             return report
-        n_review = review_output(output, worker.schema(plan.schema).names, worker, options)
+        n_review = review_output(output, plan.schema, worker, options)
         return replace(report, n_review=n_review)
 
 

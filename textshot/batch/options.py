@@ -57,6 +57,7 @@ class JobOptions:
         compare: output or `summary.json` of an earlier run to compare with.
         review: file for the most uncertain rows, for people to label.
         review_rows: maximum rows in it.
+        carry: columns of the input that the review has, too; (): the first twelve.
 
     Raises:
         TableError: a value out of range, or options that exclude each other.
@@ -86,6 +87,7 @@ class JobOptions:
     compare: str | Path | None = None
     review: str | Path | None = None
     review_rows: int = 100
+    carry: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Check the values."""

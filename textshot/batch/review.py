@@ -16,8 +16,8 @@ from textshot.batch.outputs import Output
 from textshot.batch.report import category_thresholds
 from textshot.batch.tally import CLOSE_MARGIN
 from textshot.batch.worker import Worker
-from textshot.errors import TableError
-from textshot.io import STDIO, Format, open_table, text_column
+from textshot.errors import TableError, warn_of_table
+from textshot.io import STDIO, Format, find_column, free_names, open_table, text_column
 from textshot.io.excel_review import open_review
 from textshot.io.excel_writer import MAX_CELL_CHARS
 from textshot.io.files import is_same_file
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 MAX_UNKNOWN_SHARE = 0.5
 """Of the rows in a review, so that people see other answers too."""
 
+MAX_CARRIED = 12
+"""Columns of the input in a review, unless they are named."""
+
 _MIN_POOL = 1024
+_MAX_CARRIED_CHARS = 1000
 _REVIEW_COLUMNS = frozenset({"text", "answer", "second", "third", "label"})
 
 
@@ -47,6 +51,7 @@ class ReviewRow:
         distance: of the score from the threshold; infinite without one.
         source: file of the output.
         line: where the row starts in it; 0: unknown.
+        carried: cells of other columns of the input, such as its number.
     """
 
     text: str
@@ -57,6 +62,7 @@ class ReviewRow:
     distance: float = inf
     source: str = ""
     line: int = 0
+    carried: tuple[str, ...] = ()
 
     @property
     def certainty(self) -> float:
@@ -106,33 +112,56 @@ def _take_turns(rows: Iterable[ReviewRow], n: int) -> list[ReviewRow]:
     return [row for _, row in ordered[:n]]
 
 
-def review_output(
-    output: Output, columns: Sequence[str], worker: Worker, options: JobOptions
-) -> int:
+def review_output(output: Output, schema: pa.Schema, worker: Worker, options: JobOptions) -> int:
     """Write the most uncertain rows of a finished output; return how many.
 
-    A text too long for a spreadsheet cell is left out.
+    A text too long for a spreadsheet cell is left out. `schema` is that of the input.
     """
-    rows = _output_rows(output, columns, worker, options)
+    carry = carried_columns(schema.names, worker.text_columns, options.carry)
+    rows = _output_rows(output, worker.schema(schema).names, worker, carry)
     short = (row for row in rows if len(row.text) <= MAX_CELL_CHARS)
     chosen = most_uncertain(short, options.review_rows)
-    return write_review_rows(Path(str(options.review)), chosen, worker)
+    return write_review_rows(Path(str(options.review)), chosen, worker, carry)
 
 
-def write_review_rows(path: Path, rows: Iterable[ReviewRow], worker: Worker) -> int:
+def carried_columns(
+    columns: Sequence[str], text_columns: Sequence[str], requested: Sequence[str]
+) -> list[str]:
+    """Return the columns of an input that its review has, too.
+
+    Raises:
+        TableError: there is no such column.
+    """
+    if requested:
+        return [find_column(columns, name, name, "--carry") for name in requested]
+    others = [name for name in columns if name not in text_columns]
+    if len(others) > MAX_CARRIED:
+        warn_of_table(
+            f"the review has the first {MAX_CARRIED} of {len(others)} other columns. Choose them"
+            " with --carry"
+        )
+    return others[:MAX_CARRIED]
+
+
+def write_review_rows(
+    path: Path, rows: Iterable[ReviewRow], worker: Worker, carry: Sequence[str] = ()
+) -> int:
     """Write rows with an empty column `label` to fill in; return how many.
 
-    Beside each answer are the two next best categories; of an unknown row, the two best ones.
+    Beside each answer are the two next best categories; of an unknown row, the two best ones. Last
+    come the columns that are carried; one whose name is taken gets a suffix.
     """
     rows = [row for row in rows if len(row.text) <= MAX_CELL_CHARS]
     choices = [*worker.engine.index.labels, UNKNOWN]
-    data = _review_table(rows, worker)
+    data = _review_table(rows, worker, carry)
     with open_review(path, data.schema, fill="label", choices=choices, n_rows=len(rows)) as writer:
         writer.write(data)
     return len(rows)
 
 
-def _review_table(rows: Sequence[ReviewRow], worker: Worker) -> pa.RecordBatch:
+def _review_table(
+    rows: Sequence[ReviewRow], worker: Worker, carry: Sequence[str]
+) -> pa.RecordBatch:
     import pyarrow as pa
 
     predictions = worker.engine.classify([row.text for row in rows], 3, threshold=worker.threshold)
@@ -154,11 +183,13 @@ def _review_table(rows: Sequence[ReviewRow], worker: Worker) -> pa.RecordBatch:
     }
     if "probability" not in worker.names:
         del columns["probability"]
+    for i, name in enumerate(free_names(columns, carry).values()):
+        columns[name] = pa.array([cut(row.carried[i]) for row in rows], pa.string())
     return pa.RecordBatch.from_pydict(columns)
 
 
 def _output_rows(
-    output: Output, columns: Sequence[str], worker: Worker, options: JobOptions
+    output: Output, columns: Sequence[str], worker: Worker, carry: Sequence[str]
 ) -> Iterator[ReviewRow]:
     """Read a finished output with its columns."""
     thresholds = _thresholds(worker)
@@ -167,18 +198,22 @@ def _output_rows(
             for batch in table.batches():
                 cells = {
                     name: text_column(batch.data, [name])
-                    for name in [*worker.text_columns, *worker.names.values()]
+                    for name in [*worker.text_columns, *worker.names.values(), *carry]
                 }
                 names = worker.names
                 parts = zip(*(cells[name] for name in worker.text_columns), strict=True)
                 probabilities = cells.get(names.get("probability", ""), repeat(""))
-                for part, answer, score, margin, probability, line in zip(
+                carried = (
+                    zip(*(cells[name] for name in carry), strict=True) if carry else repeat(())
+                )
+                for part, answer, score, margin, probability, line, other in zip(
                     parts,
                     cells[names["label"]],
                     cells[names["score"]],
                     cells[names["margin"]],
                     probabilities,
                     batch.lines,
+                    carried,
                     strict=False,
                 ):
                     if not score:  # a rejected row that a workbook kept
@@ -192,7 +227,13 @@ def _output_rows(
                         distance=abs(float(score) - thresholds.get(answer, inf)),
                         source=table.source,
                         line=line,
+                        carried=other,
                     )
+
+
+def cut(cell: str) -> str:
+    """Return a cell, cut if it is much longer than an identifier or a name."""
+    return cell if len(cell) <= _MAX_CARRIED_CHARS else f"{cell[:_MAX_CARRIED_CHARS]}…"
 
 
 def _thresholds(worker: Worker) -> dict[str, float]:

@@ -126,6 +126,7 @@ STDOUT = "-"
     metavar="N",
     help="Maximum rows in the review file.",
 )
+@options.carry_option
 @options.engine_options
 @options.json_option
 def categorize(

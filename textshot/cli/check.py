@@ -141,6 +141,7 @@ def _lines(finding: Finding) -> list[str]:
     help="Table to write, with an empty column label to fill in (.xlsx: from a list), for"
     " `textshot correct --from`.",
 )
+@options.carry_option
 @click.option("--seed", type=int, default=0, help="Random seed of the sample of texts.")
 @options.table_options
 @options.engine_options
@@ -150,6 +151,7 @@ def suggest(
     unlabelled_path: str,
     n_texts: int | None,
     output: str | None,
+    carry: tuple[str, ...],
     seed: int,
     table: TableOptions,
     engine_options: options.EngineOptions,
@@ -176,7 +178,7 @@ def suggest(
     note_truncation(engine.truncation_stats(picked))
     answers = list(zip(picked, engine.classify(picked, 3), strict=True))
     if output is not None:
-        n = _write_suggestions(engine, output, unlabelled_path, answers, table)
+        n = _write_suggestions(engine, output, unlabelled_path, answers, table, carry)
         command = f"textshot correct {index_path} --from {output}"
         note(f"{counted(n, 'text')} to label in {output}; then: {command}")
     elif as_json:
@@ -193,11 +195,12 @@ def _write_suggestions(
     path: str,
     answers: Sequence[tuple[str, Prediction]],
     table: TableOptions,
+    requested: Sequence[str],
 ) -> int:
     from textshot.batch.review import ReviewRow, write_review_rows
     from textshot.batch.worker import Worker
 
-    lines = _first_lines(path, {text for text, _ in answers}, table)
+    found, carry = _first_rows(path, {text for text, _ in answers}, table, requested)
     rows = [
         ReviewRow(
             text=text,
@@ -206,30 +209,40 @@ def _write_suggestions(
             margin=answer.margin,
             probability=answer.probability,
             source="" if path == "-" else path,
-            line=lines.get(text, 0),
+            line=found.get(text, (0,))[0],
+            carried=found.get(text, (0, ("",) * len(carry)))[1],
         )
         for text, answer in answers
     ]
-    return write_review_rows(Path(output), rows, Worker.for_columns(engine, ["text"], ["text"]))
+    worker = Worker.for_columns(engine, ["text"], ["text"])
+    return write_review_rows(Path(output), rows, worker, carry)
 
 
-def _first_lines(path: str, texts: set[str], table: TableOptions) -> dict[str, int]:
-    """Return the line at which each text occurs first; none for stdin, which is read only once."""
+def _first_rows(
+    path: str, texts: set[str], table: TableOptions, requested: Sequence[str]
+) -> tuple[dict[str, tuple[int, tuple[str, ...]]], list[str]]:
+    """Return line and other cells of each text's first row, and the names of these columns.
+
+    There are none for stdin, which is read only once.
+    """
+    from textshot.batch.review import carried_columns
     from textshot.encoders import clean_texts
     from textshot.io import text_column
     from textshot.io.column_choice import text_columns_of
 
-    first: dict[str, int] = {}
+    first: dict[str, tuple[int, tuple[str, ...]]] = {}
     if path == "-":
-        return first
+        return first, []
     with table.open(path) as opened:
         columns = text_columns_of(opened, table.text_columns)
+        carry = carried_columns(opened.columns, columns, requested)
         for batch in opened.batches(columns):
             rows = clean_texts(text_column(batch.data, columns))
-            for text, line in zip(rows, batch.lines, strict=True):
+            cells = [text_column(batch.data, [name]) for name in carry]
+            for i, text in enumerate(rows):
                 if text in texts:
-                    first.setdefault(text, line)
-    return first
+                    first.setdefault(text, (batch.lines[i], tuple(c[i] for c in cells)))
+    return first, carry
 
 
 @click.command("map")

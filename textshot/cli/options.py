@@ -96,6 +96,14 @@ text_column_option = click.option(
 )
 
 
+carry_option = click.option(
+    "--carry",
+    metavar="NAME[,NAME...]",
+    callback=split_names,
+    help="Columns of the input that the file to label has, too. [default: the first 12]",
+)
+
+
 class RuntimeOptions(NamedTuple):
     """Where an encoder runs, and how: the arguments of `load_encoder` of these names."""
 
