@@ -1,10 +1,16 @@
 """Every network and option learns; domains stay apart; impossible options are refused."""
 
+import dataclasses
+import re
+from pathlib import Path
+
+import click
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from tiny_learner import TOPICS, easy_rows
 
+from textshot.cli.train import train as train_command
 from textshot.errors import EncoderError, InvalidTextsError
 from textshot.testing import HashingEncoder
 from textshot.training import TrainConfig, train, train_splits
@@ -245,3 +251,13 @@ def test_the_encoder_is_written_at_the_interpolation_coefficient(go, learner_fol
 
 def test_validation_takes_enough_texts_for_the_shots(go):
     assert go(n_shot=3, n_eval=2).steps_done == 20
+
+
+def test_the_table_of_the_guide_has_all_settings_with_their_defaults_and_options():
+    page = Path(__file__).parents[2].joinpath("docs", "learning.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]*)` \| (?:`(--[\w-]+)`)? ?\|", page, re.MULTILINE)
+    flags = {
+        p.name: max(p.opts, key=len) for p in train_command.params if isinstance(p, click.Option)
+    }
+    defaults = {f.name: getattr(TrainConfig(), f.name) for f in dataclasses.fields(TrainConfig)}
+    assert rows == [(name, repr(d), flags.get(name, "")) for name, d in defaults.items()]

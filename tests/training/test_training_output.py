@@ -1,6 +1,7 @@
 """The folder of a trained encoder: an ordinary one, and our figures beside it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,3 +185,16 @@ def test_states_in_a_file_leave_no_file(go, tmp_path, monkeypatch):
     monkeypatch.setattr("textshot.training.split_encoder._MAX_BYTES", 0)
     made(go, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_no_file_tells_where_it_was_made(go, learner, tmp_path):
+    assert str(learner.folder) in learner.source
+    assert go(guard=False).kept
+    again = load_encoder(str(tmp_path / "out"), device="cpu")
+    go(guard=False, output="again", encoder=again)
+    for folder in ("out", "again"):
+        for path in (tmp_path / folder).rglob("*"):
+            data = path.read_bytes() if path.is_file() else b""
+            for place in (tmp_path, learner.folder.parent, Path.home()):
+                assert str(place).encode() not in data, path
+    assert "initial encoder: folder tiny" in (tmp_path / "out" / "README.md").read_text()

@@ -134,11 +134,18 @@ def make_report(
         n_valid=len(splits.valid.names),
         n_texts=len(splits.train),
         categories=splits.train.names,
-        encoder=encoder.source,
+        encoder=_without_folder(encoder),
         fingerprint=encoder.fingerprint,
         prompt=str(encoder.spec.get("prompt") or ""),
         config=config.to_dict(),
     )
+
+
+def _without_folder(encoder: Encoder) -> str:
+    """Return where an encoder came from, without the folder of its folder: cards are shared."""
+    if encoder.folder is None:
+        return encoder.source
+    return encoder.source.replace(str(encoder.folder), encoder.folder.name)
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
