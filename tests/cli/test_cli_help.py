@@ -38,6 +38,7 @@ LEAVES = [
     ("index",),
     ("info",),
     ("labels", "add"),
+    ("labels", "edit"),
     ("labels", "export"),
     ("labels", "list"),
     ("labels", "merge"),

@@ -30,18 +30,18 @@ _MIN_BAR_HEIGHT = 0.7
 _LIMITS = {"rows": 1000, "diagnostics": 50, "files": 20, "pairs": 20}
 
 
-def read_summary(path: str | Path, own_run: Path) -> Report:
+def read_summary(path: str | Path, own_run: Path | None = None) -> Report:
     """Read the summary of an earlier run.
 
     Args:
         path: a `summary.json`, or the output of the run.
-        own_run: folder of the run that is compared with it.
+        own_run: folder of the run that is compared with it, if there is one.
 
     Raises:
         TableError: there is none, it is damaged, or it is that of the run itself.
     """
     file = _find_summary(Path(path))
-    if real_path(file) == real_path(own_run / SUMMARY):
+    if own_run is not None and real_path(file) == real_path(own_run / SUMMARY):
         raise TableError(
             f"{path}: this run writes there and replaces the earlier summary. Name another output,"
             f" or copy {file} and compare with the copy"

@@ -1,8 +1,7 @@
-"""textshot labels list/export/add/remove/rename/merge."""
+"""textshot labels list/export/edit/add/remove/rename/merge."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +9,19 @@ import click
 
 from textshot._characters import clean_name, name_key
 from textshot.cli import options
+from textshot.cli.labels_edit import edit
+from textshot.cli.labels_list import list_
 from textshot.cli.option_types import allow_similar_option
 from textshot.cli.output import (
     categories_text,
     counted,
     note,
-    print_json,
     print_saved,
-    print_table,
 )
 from textshot.types import DEFAULT_REJECTION_RATE, UNKNOWN, Category
 
 if TYPE_CHECKING:
     from textshot.engine import EngineInfo
-    from textshot.types import Example
 
 
 @click.group()
@@ -37,39 +35,8 @@ def labels() -> None:
     """
 
 
-@labels.command("list")
-@options.index_argument
-@options.json_option
-def list_(index_path: str, as_json: bool) -> None:
-    """List categories.
-
-    \b
-    Example:
-      textshot labels list my-index
-    """
-    from textshot.engine import Engine
-
-    engine = Engine.load(index_path, lazy=True)
-    out_of_scope = engine.out_of_scope
-    if as_json:
-        for c in engine.categories:
-            facts = {"description": c.description, "threshold": c.threshold}
-            print_json(_category_json(c.name, c.examples, **facts, metadata=dict(c.metadata)))
-        if out_of_scope:
-            print_json(_category_json(None, out_of_scope))
-        return
-    rows = [
-        (c.name, str(len(c.examples)), next((e.text for e in c.examples), c.description) or "")
-        for c in engine.categories
-    ]
-    if out_of_scope:
-        rows.append((UNKNOWN, str(len(out_of_scope)), out_of_scope[0].text or ""))
-    print_table(("category", "examples", "first example or description"), rows)
-
-
-def _category_json(label: str | None, examples: Sequence[Example], **facts: Any) -> dict[str, Any]:
-    listed = [{"text": e.text, "source": e.source} for e in examples]
-    return {"label": label, **facts, "examples": listed}
+labels.add_command(list_)
+labels.add_command(edit)
 
 
 @labels.command()
