@@ -79,7 +79,7 @@ def test_at_the_first_step_nothing_has_moved(learner, split, quick, precision):
     config = quick(precision=precision, dropout=0.0)
     data = prepare(split_encoder, split(), n_eval=6, keep=KEEP)
     step = Step(split_encoder, config.make_network(), data.train, config, data.kept)
-    assert float(step._drift(0).detach()) == pytest.approx(0, abs=1e-2 if step._bf16 else 1e-6)
+    assert float(step._drift(0).detach()) == pytest.approx(0, abs=1e-2 if step.is_bf16 else 1e-6)
 
 
 def test_the_kept_texts_are_stored(learner, split):

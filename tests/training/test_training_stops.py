@@ -170,7 +170,7 @@ def test_minutes_are_turned_into_steps_once(go, monkeypatch):
 
 @pytest.mark.parametrize(
     ("validation", "step", "eval_every", "minutes"),
-    [(10.0, 1.0, 50, 2.0), (100.0, 0.1, 5, 1.0)],
+    [(10.0, 1.0, 50, 1.0), (100.0, 0.1, 5, 1.0)],
 )
 def test_minutes_that_are_too_short(
     go, tmp_path, monkeypatch, validation, step, eval_every, minutes
@@ -186,3 +186,31 @@ def test_minutes_that_are_too_short(
     assert not list(tmp_path.iterdir())
     enough = int(str(found.value).split("at least ")[1].split()[0])
     assert go(minutes=float(enough), eval_every=eval_every).steps >= 20
+
+
+def test_a_run_that_was_fitted_is_resumed_with_the_same_weights(go, tmp_path, monkeypatch):
+    options = {"minutes": 1.0, "steps": 300, "eval_every": 5, "patience": 100, "guard": False}
+    weights, messages = [], []
+    for name, stops_at in (("whole", None), ("parts", 12)):
+        Clock(monkeypatch, validation=3.0, step=1.5)
+        calls = []
+
+        class Stop(Exception):
+            pass
+
+        def advance(done, share, calls=calls, stops_at=stops_at, stop=Stop):
+            calls.append(done)
+            if stops_at is not None and len(calls) > stops_at:
+                raise stop
+
+        callbacks = {"on_step": advance, "on_message": messages.append}
+        if stops_at is not None:
+            with pytest.raises(Stop):
+                go(output=name, run=callbacks, **options)
+        report = go(output=name, run={"on_message": messages.append}, **options)
+        assert report.config["n_way"] < 12
+        weights.append((tmp_path / name / "model.safetensors").read_bytes())
+        monkeypatch.undo()
+    assert "to fit into 1 minutes: 8 ways in place of" in messages[0]
+    assert any(message.startswith("resuming at step") for message in messages)
+    assert weights[0] == weights[1]

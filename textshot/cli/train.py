@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from textshot.io import TableOptions
     from textshot.training import TrainConfig, TrainReport
     from textshot.training.corpus import Splits
+
+_COMPILE_SECONDS = 30.0  # on two slow cores; the encoder is checked against the reference, too
 
 
 def _layers(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
@@ -133,6 +136,7 @@ def train(
       textshot train history.csv -o encoders/support --minutes 5
       textshot train tickets.csv chats.csv -o encoders/both --split held-out.csv
     """
+    begun = time.monotonic()
     from textshot.encoders import load_encoder
     from textshot.training import TrainConfig
 
@@ -147,9 +151,14 @@ def train(
         prompt=prompt,
         max_length=max_length,
     )
-    report = _run(loaded, splits, config, output=output, overwrite=overwrite, restart=restart)
+    paths = {"output": output, "overwrite": overwrite, "restart": restart}
+    report = _run(loaded, splits, config, begun=begun, **paths)
     _print_report(report, output, prompt, as_json=as_json)
-    _compile(output)
+    spent = time.monotonic() - begun
+    if config.minutes is None or spent + _COMPILE_SECONDS <= 60 * config.minutes:
+        _compile(output)
+    else:
+        note(f"{output}: will be compiled when it is first used, as the time is up")
 
 
 def _read_splits(
@@ -201,14 +210,16 @@ def _read_domain(
         raise InvalidTextsError(f"{path}: {error}") from None
 
 
-def _run(encoder: Encoder, splits: Splits, config: TrainConfig, **paths: Any) -> TrainReport:
+def _run(
+    encoder: Encoder, splits: Splits, config: TrainConfig, *, begun: float, **paths: Any
+) -> TrainReport:
     """Train with progress bars; after Ctrl-C print how to resume."""
     from textshot.training import TrainCallbacks, train_splits
 
     try:
         with progress("encoding") as on_encoding, progress("steps") as on_step:
             callbacks = TrainCallbacks(note, on_encoding, on_step)
-            return train_splits(encoder, splits, config, callbacks=callbacks, **paths)
+            return train_splits(encoder, splits, config, begun=begun, callbacks=callbacks, **paths)
     except KeyboardInterrupt:
         command = [word for word in sys.argv[1:] if word != "--restart"]
         note(f"stopped; progress is saved. Resume with: textshot {shlex.join(command)}")

@@ -22,7 +22,10 @@ _VERSION = "1"
 
 @dataclass
 class Progress:
-    """The progress of a run; `history` has (step, held-out accuracy, mean loss since the last)."""
+    """The progress of a run; `history` has (step, held-out accuracy, mean loss since the last).
+
+    `n_way` and `alphas` are those that fit into the time; 0 and none: as in the options.
+    """
 
     identity: str
     steps: int
@@ -34,6 +37,8 @@ class Progress:
     best_step: int = 0
     best_score: float = -1.0
     stopped: str = ""
+    n_way: int = 0
+    alphas: list[float] = field(default_factory=list)
 
 
 Weights = dict[str, Tensor]

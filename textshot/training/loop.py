@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from textshot.errors import TrainingError
 from textshot.networks import Network
 from textshot.training import checkpoint
+from textshot.training.budget import Measured, fitted
 from textshot.training.checkpoint import Progress, copy_weights, set_weights
 from textshot.training.config import MIN_STEPS, TrainCallbacks, TrainConfig
 from textshot.training.data import TrainingData
@@ -21,7 +22,6 @@ from textshot.training.validation import Validation, best_coefficient, validate
 _CHECKPOINT_SECONDS = 15.0
 _N_TIMED = 4  # steps that are timed before the first one
 _FIRST_TIMED = 1 << 40  # number of the first timed episode; no step has such a number
-_SAVING_SECONDS = 3.0
 _A_DOMAIN_LOSES = "a domain loses more than half a point"
 
 
@@ -89,11 +89,26 @@ class Run:
         if resumed is None:
             self._best = self._start
             steps, seconds = self._plan(begun, validation_seconds)
-            self.progress = Progress(identity, steps, seconds_per_step=seconds)
+            self.progress = Progress(
+                identity,
+                steps,
+                seconds_per_step=seconds,
+                n_way=self.config.n_way,
+                alphas=list(self.config.alphas),
+            )
             self._write()
         else:
             self.progress, self._best = resumed
+            if self.progress.n_way:
+                alphas = tuple(self.progress.alphas)
+                self._change(replace(config, n_way=self.progress.n_way, alphas=alphas))
+                checkpoint.read(folder, self._step, identity)
             callbacks.on_message(f"resuming at step {self.progress.step} of {self.progress.steps}")
+
+    @property
+    def config(self) -> TrainConfig:
+        """The options, fitted to `minutes`."""
+        return self._config
 
     def learn(self) -> None:
         """Do the remaining steps."""
@@ -200,18 +215,31 @@ class Run:
         config, seconds = self._config, self._time_steps()
         if config.minutes is None:
             return config.steps, seconds
-        finishing = (len(config.alphas) + 4) * validation_seconds + _SAVING_SECONDS
-        left = 60 * config.minutes - (time.monotonic() - begun) - finishing
-        per_step = seconds + validation_seconds / config.eval_every
-        steps = int(left / per_step)
+        left = 60 * config.minutes - (time.monotonic() - begun)
+        measured = Measured(left, seconds, validation_seconds, self._step.is_bf16)
+        fitting, steps = fitted(config, len(self._data.train.corpus.names), measured)
         if steps < MIN_STEPS:
-            needed = (60 * config.minutes - left + MIN_STEPS * per_step) / 60
+            before = time.monotonic() - begun + measured.finishing(config)
+            needed = before + measured.seconds_of_steps(config)
             raise TrainingError(
                 f"{config.minutes:g} minutes are too short: a step takes {seconds:.2f} s, encoding"
-                f" and validation {finishing + time.monotonic() - begun:.0f} s. Allow at least"
-                f" {math.ceil(needed + 0.5)} minutes, or use fewer texts"
+                f" and validation {before:.0f} s. Allow at least {math.ceil(needed / 60 + 0.5)}"
+                " minutes, or use fewer texts"
             )
+        if fitting != config:
+            self._callbacks.on_message(
+                f"to fit into {config.minutes:g} minutes: {fitting.n_way} ways in place of"
+                f" {config.n_way}, {len(fitting.alphas)} of {len(config.alphas)} interpolations"
+            )
+            self._change(fitting)
         return min(steps, config.steps), seconds
+
+    def _change(self, config: TrainConfig) -> None:
+        """Take other options, before the first step or after a checkpoint was found."""
+        if config != self._config:
+            self._config = config
+            data = self._data
+            self._step = Step(self._encoder, self._network, data.train, config, data.kept)
 
     def _time_steps(self) -> float:
         """Return the seconds of a step, measured without changing the weights."""

@@ -51,7 +51,7 @@ class Step:
         }
         self.optimizer = _optimizer(self.weights, config)
         self._peak_rates = [group["lr"] for group in self.optimizer.param_groups]
-        self._bf16 = use_bf16(config)
+        self.is_bf16 = use_bf16(config)
         if config.dropout is not None:
             _set_dropout(encoder, config.dropout)
         self._kept = kept
@@ -108,7 +108,7 @@ class Step:
 
     def autocast(self) -> AbstractContextManager[object]:
         """Compute in bfloat16 where the options say so; the weights stay in float32."""
-        return torch.autocast("cpu", torch.bfloat16) if self._bf16 else nullcontext()
+        return torch.autocast("cpu", torch.bfloat16) if self.is_bf16 else nullcontext()
 
     @contextmanager
     def _training_mode(self) -> Iterator[None]:

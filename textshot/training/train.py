@@ -86,6 +86,7 @@ def train_splits(
     keep: Sequence[str] = (),
     overwrite: bool = False,
     restart: bool = False,
+    begun: float | None = None,
     callbacks: TrainCallbacks = TrainCallbacks(),
 ) -> TrainReport:
     """Train on the categories of `splits.train`, validated on those of `splits.valid`.
@@ -103,9 +104,10 @@ def train_splits(
             labels needed. See `TrainConfig.keep_weight`.
         overwrite: as in `train`.
         restart: as in `train`.
+        begun: `time.monotonic()` at the start of `config.minutes`; None: now.
         callbacks: functions that report on the run.
     """
-    begun = time.monotonic()
+    begun = time.monotonic() if begun is None else begun
     loaded, keep = _trainable(encoder), clean_texts(keep)
     folder = Path(output)
     check_output(folder, overwrite=overwrite)
@@ -118,7 +120,7 @@ def train_splits(
         run.learn()
         outcome = run.choose()
         seconds = time.monotonic() - begun
-        report = make_report(loaded, splits, config, run.progress, outcome, seconds)
+        report = make_report(loaded, splits, run.config, run.progress, outcome, seconds)
         if outcome.kept:
             save_encoder(folder, model, run.network(), report, overwrite=overwrite)
         delete_work(folder)
