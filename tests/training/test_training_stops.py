@@ -176,7 +176,7 @@ def test_minutes_that_are_too_short(
     go, tmp_path, monkeypatch, validation, step, eval_every, minutes
 ):
     Clock(monkeypatch, validation=validation, step=step)
-    reading = 9 * validation + 4 * step + 3
+    reading = 6 * validation + 4 * step + 3  # with one interpolation only
     message = (
         rf"{minutes:g} minutes are too short: a step takes {step:.2f} s, encoding and"
         rf" validation {reading:.0f} s\. Allow at least (\d+) minutes, or use fewer texts"

@@ -34,7 +34,7 @@ class Measured:
         return (len(config.alphas) + 4 + exact) * self.validation + _SAVING_SECONDS
 
     def seconds_of_steps(self, config: TrainConfig) -> float:
-        """Return the seconds of MIN_STEPS with all ways."""
+        """Return the seconds of MIN_STEPS, at the most."""
         return MIN_STEPS * (self.step + self.validation / config.eval_every)
 
     def steps(self, config: TrainConfig, share: float) -> int:

@@ -219,8 +219,8 @@ class Run:
         measured = Measured(left, seconds, validation_seconds, self._step.is_bf16)
         fitting, steps = fitted(config, len(self._data.train.corpus.names), measured)
         if steps < MIN_STEPS:
-            before = time.monotonic() - begun + measured.finishing(config)
-            needed = before + measured.seconds_of_steps(config)
+            before = time.monotonic() - begun + measured.finishing(fitting)
+            needed = before + measured.seconds_of_steps(fitting)
             raise TrainingError(
                 f"{config.minutes:g} minutes are too short: a step takes {seconds:.2f} s, encoding"
                 f" and validation {before:.0f} s. Allow at least {math.ceil(needed / 60 + 0.5)}"
