@@ -12,6 +12,8 @@ import pytest
 
 from textshot import Encoder, Engine
 from textshot.batch import categorize
+from textshot.batch.report import Report
+from textshot.batch.tally import Tally
 from textshot.errors import EncoderError, InvalidTextsError, TableError
 from textshot.io import Format, open_table, open_writer, text_column
 from textshot.testing import HashingEncoder, toy_engine
@@ -340,3 +342,11 @@ def test_of_a_pipe_too_a_text_is_encoded_once(monkeypatch):
     report = categorize(Engine(Counted(), engine.index), "-", "out.csv", rejects="bad.csv")
     assert report.written == 9000
     assert sorted(asked) == sorted(different)
+
+
+def test_a_report_shows_its_counts():
+    counts = {f"category {i:02}": 30 - i for i in range(12)}
+    shown = repr(Report(tally=Tally(written=264, counts=counts))).splitlines()
+    assert shown[0] == "<Report: 264 rows read, 264 written, 0 unknown, 0 rejected"
+    assert shown[1] == "  category 00: 30"
+    assert shown[-1] == "  and 2 other categories>"

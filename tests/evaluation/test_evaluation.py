@@ -183,3 +183,12 @@ def test_what_cannot_be_compared_is_refused(engine):
         evaluate(engine, ["10", "20"], ["east"])
     with pytest.raises(InvalidTextsError, match="nothing to evaluate"):
         evaluate(engine, [], [])
+
+
+def test_an_evaluation_shows_its_figures_and_not_its_fields():
+    found = evaluate_answers(["a", "b", None, None], ["a", "a", "b", None])
+    lines = repr(found).splitlines()
+    assert lines[0] == "<Evaluation of 4 texts"
+    assert lines[1].split()[:3] == ["accuracy", "33.3", "%"]
+    assert len(lines) == 6
+    assert [line.strip().rstrip(">") for line in lines[1:]] == found.lines()

@@ -16,8 +16,10 @@ from textshot.io import Format, open_table, text_column
 from textshot.io.batches import most_rejected
 from textshot.types import UNKNOWN, Adaptation
 
+_MAX_SHOWN = 10
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Report:
     """What a job did; `read == written + rejected`.
 
@@ -54,6 +56,18 @@ class Report:
     facts: Mapping[str, Any] = field(default_factory=dict)
     drift: Drift | None = None
     n_review: int = 0
+
+    def __repr__(self) -> str:
+        """Show the counts."""
+        answers = sorted(self.tally.counts.items(), key=lambda item: (-item[1], item[0]))
+        lines = [
+            f"<Report: {self.read:,} rows read, {self.written:,} written, {self.unknown:,} unknown,"
+            f" {self.rejected:,} rejected",
+            *(f"{label}: {n:,}" for label, n in answers[:_MAX_SHOWN]),
+        ]
+        if len(answers) > _MAX_SHOWN:
+            lines.append(f"and {len(answers) - _MAX_SHOWN} other categories")
+        return "\n  ".join(lines) + ">"
 
     @property
     def read(self) -> int:

@@ -152,29 +152,7 @@ def _print_evaluation(result: Evaluation) -> None:
             [(str(n), truth, answer) for truth, answer, n in result.confusions[:_MAX_CONFUSIONS]],
         )
     click.echo()
-    low, high = result.accuracy_interval or (None, None)
-    in_scope, out_of_scope = (
-        counted(n, "text") for n in (result.n - result.n_unknown, result.n_unknown)
-    )
-    lines = [
-        (
-            "accuracy",
-            f"{percent(result.accuracy)}  (95 % interval {percent(low)} to {percent(high)};"
-            f" {in_scope} in scope)",
-        ),
-        ("coverage", percent(result.coverage)),
-        ("precision of answers", percent(result.accuracy_answered)),
-        ("macro F1", percent(result.macro_f1)),
-        (
-            "unknown",
-            f"recall {percent(result.unknown_recall)}, precision"
-            f" {percent(result.unknown_precision)}  ({out_of_scope} out of scope)",
-        ),
-    ]
-    if result.calibration_error is not None:
-        lines.append(("calibration error", percent(result.calibration_error)))
-    for name, text in lines:
-        click.echo(f"{name:<22} {text}")
+    click.echo("\n".join(result.lines()))
 
 
 @click.command()

@@ -24,7 +24,7 @@ class LabelScore:
     support: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Evaluation:
     """Metrics over labelled texts; None where their denominator is zero.
 
@@ -54,6 +54,36 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return plain objects, ready for JSON."""
         return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return the figures that are not of single categories, as the command prints them."""
+        low, high = self.accuracy_interval or (None, None)
+        in_scope, out_of_scope = (
+            f"{n} text{'' if n == 1 else 's'}" for n in (self.n - self.n_unknown, self.n_unknown)
+        )
+        interval = f"95 % interval {_percent(low)} to {_percent(high)}; {in_scope} in scope"
+        unknown = (
+            f"recall {_percent(self.unknown_recall)}, precision {_percent(self.unknown_precision)}"
+            f"  ({out_of_scope} out of scope)"
+        )
+        rows = {
+            "accuracy": f"{_percent(self.accuracy)}  ({interval})",
+            "coverage": _percent(self.coverage),
+            "precision of answers": _percent(self.accuracy_answered),
+            "macro F1": _percent(self.macro_f1),
+            "unknown": unknown,
+        }
+        if self.calibration_error is not None:
+            rows["calibration error"] = _percent(self.calibration_error)
+        return [f"{name:<22} {text}" for name, text in rows.items()]
+
+    def __repr__(self) -> str:
+        """Show these figures."""
+        return "\n  ".join([f"<Evaluation of {self.n} texts", *self.lines()]) + ">"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def evaluate_predictions(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from textshot.training.loop import Outcome
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainReport:
     """The result of a run. Accuracies are 0 to 1, on held-out texts, all categories at once.
 
@@ -77,6 +77,11 @@ class TrainReport:
     def to_dict(self) -> dict[str, Any]:
         """Return plain objects, ready for JSON."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        """Show what became of it."""
+        end = "kept" if self.kept else f"not kept: {self.refused}"
+        return "\n  ".join([f"<TrainReport: {end}", *self.lines()]) + ">"
 
     @property
     def shots(self) -> str:
