@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "textshot"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
-MAX_ENTRIES, MAX_MODULES, MAX_LAYERS = 26, 212, 12
+MAX_ENTRIES, MAX_MODULES, MAX_LAYERS = 26, 216, 12
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 300, 50
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from textshot.cli import options, tables
-from textshot.cli.output import counted, note, note_next, print_json, print_saved, print_table, warn
+from textshot.cli.output import counted, note, print_json, print_saved, print_table, warn
 from textshot.errors import InvalidCategoriesError
 from textshot.types import UNKNOWN, parse_truth
 
@@ -81,7 +81,6 @@ def correct(
         return
     _print_corrections(rows, gain)
     print_saved(engine, index_path, engine.info.generation, decision)
-    note_next("see its categories", "labels", "list", index_path)
 
 
 class _Gain(NamedTuple):

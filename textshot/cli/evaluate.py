@@ -101,19 +101,21 @@ def evaluate(
         results = classify_labelled(
             *labelled, threshold=threshold, learned=mode, on_progress=on_progress
         )
-    evaluation = results.evaluation
     if report_path is not None:
         _write_report(report_path, results, index=index_path, labelled=labelled_path)
     _note_learned(results, engine)
     note_trained(engine)
     note_truncation(engine.truncation_stats(data.texts))
     if as_json:
-        print_json({**evaluation.to_dict(), "rejected": len(data.rejects)})
-    else:
-        _print_evaluation(evaluation)
-        if report_path is None:
-            words = ("evaluate", index_path, labelled_path, "--report", "report.html")
-            note_next("see which texts are wrong", *words)
+        print_json({**results.evaluation.to_dict(), "rejected": len(data.rejects)})
+        return
+    _print_evaluation(results.evaluation)
+    if report_path is None:
+        _note_report("evaluate", index_path, labelled_path)
+
+
+def _note_report(*words: str) -> None:
+    note_next("see which texts are wrong", *words, "--report", "report.html")
 
 
 def _write_report(path: str, results: LabelledPredictions, *, index: str, labelled: str) -> None:

@@ -173,6 +173,7 @@ def print_saved(engine: Engine, path: str, generation: int, before: DecisionSett
     click.echo(f"threshold: {_threshold_change(before, engine.decision)}")
     if before.temperature is not None and not before.stale and not engine.calibrated:
         note("probabilities end with this change: calibrate again with `textshot tune`")
+    note_next("see its categories", "labels", "list", path)
 
 
 def _threshold_change(before: DecisionSettings, after: DecisionSettings) -> str:

@@ -154,11 +154,7 @@ def train(
     paths = {"output": output, "overwrite": overwrite, "restart": restart}
     report = _run(loaded, splits, config, begun=begun, **paths)
     _print_report(report, output, prompt, as_json=as_json)
-    spent = time.monotonic() - begun
-    if config.minutes is None or spent + _COMPILE_SECONDS <= 60 * config.minutes:
-        _compile(output)
-    else:
-        note(f"{output}: will be compiled when it is first used, as the time is up")
+    _compile_in_time(output, config, begun)
 
 
 def _read_splits(
@@ -241,6 +237,13 @@ def _print_report(report: TrainReport, output: str, prompt: str, *, as_json: boo
         click.echo(
             f"{output}: written. Use it: textshot index CATEGORIES --encoder {output}{option}"
         )
+
+
+def _compile_in_time(folder: str, config: TrainConfig, begun: float) -> None:
+    if config.minutes is None or time.monotonic() - begun + _COMPILE_SECONDS <= 60 * config.minutes:
+        _compile(folder)
+    else:
+        note(f"{folder}: will be compiled when it is first used, as the time is up")
 
 
 def _compile(folder: str) -> None:
