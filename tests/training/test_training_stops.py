@@ -176,7 +176,8 @@ def test_minutes_that_are_too_short(
     go, tmp_path, monkeypatch, validation, step, eval_every, minutes
 ):
     Clock(monkeypatch, validation=validation, step=step)
-    reading = 6 * validation + 4 * step + 3  # with one interpolation only
+    # Twice, the second time for a projector; at the end one interpolation only.
+    reading = 2 * (validation + 4 * step) + 5 * validation + 3
     message = (
         rf"{minutes:g} minutes are too short: a step takes {step:.2f} s, encoding and"
         rf" validation {reading:.0f} s\. Allow at least (\d+) minutes, or use fewer texts"
@@ -214,3 +215,30 @@ def test_a_run_that_was_fitted_is_resumed_with_the_same_weights(go, tmp_path, mo
     assert "to fit into 1 minutes: 8 ways in place of" in messages[0]
     assert any(message.startswith("resuming at step") for message in messages)
     assert weights[0] == weights[1]
+
+
+def test_where_layers_do_not_fit_a_projector_is_trained_and_resumed(go, monkeypatch):
+    clock = Clock(monkeypatch, validation=1.0, step=8.0)
+    told, calls = [], []
+
+    class Stop(Exception):
+        pass
+
+    def advance(done, share):
+        calls.append(done)
+        if len(calls) > 7:
+            raise Stop
+
+    def tell(message):
+        told.append(message)
+        if "projector" in message:
+            clock.step = 0.1
+
+    options = {"minutes": 1.0, "steps": 40, "eval_every": 5, "patience": 100, "layers": 1}
+    with pytest.raises(Stop):
+        go(run={"on_step": advance, "on_message": tell}, **options)
+    assert "a projector behind the frozen encoder, in place of layers (1)" in told[0]
+    report = go(run={"on_message": tell}, **options)
+    assert any(message.startswith("resuming at step") for message in told)
+    assert report.config["layers"] == "projector"
+    assert report.steps == 40

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from textshot.errors import TrainingError
 from textshot.training.config import MIN_STEPS, TrainConfig
+
+PROJECTOR: Literal["projector"] = "projector"
+"""A linear module behind the frozen encoder: its steps take almost no time."""
 
 _SAVING_SECONDS = 3.0
 _WAYS = (32, 16, 8)
 _EXACT = 3.0  # times as long as in bf16 takes a validation in float32
+
+
+class TooShortError(TrainingError):
+    """Not even the fewest steps fit into the minutes."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from textshot._files import make_folder, write_atomic
 from textshot.errors import TrainingError
+from textshot.training.config import TrainConfig
 from textshot.training.step import Step
 
 NAME = "checkpoint.safetensors"
@@ -24,7 +25,7 @@ _VERSION = "1"
 class Progress:
     """The progress of a run; `history` has (step, held-out accuracy, mean loss since the last).
 
-    `n_way` and `alphas` are those that fit into the time; 0 and none: as in the options.
+    `n_way`, `alphas` and `layers` are those that fit into the time; 0 and none: as in the options.
     """
 
     identity: str
@@ -39,6 +40,7 @@ class Progress:
     stopped: str = ""
     n_way: int = 0
     alphas: list[float] = field(default_factory=list)
+    layers: int | str = 0
 
 
 Weights = dict[str, Tensor]
@@ -70,6 +72,23 @@ def write(folder: Path, step: Step, progress: Progress, best: Weights) -> None:
     data = save(tensors, {"version": _VERSION, "progress": text, "sum": _checksum(tensors, text)})
     make_folder(folder)
     write_atomic(folder / NAME, data)
+
+
+def fitted_options(folder: Path, config: TrainConfig) -> TrainConfig:
+    """Return the options with which an unfinished run began, fitted to its minutes.
+
+    Raises:
+        TrainingError: the checkpoint is damaged.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return config
+    _, progress = _open(path)
+    if not progress.get("layers"):  # of a version before these
+        return config
+    names = ("n_way", "layers")
+    alphas = tuple(progress["alphas"])
+    return replace(config, alphas=alphas, **{name: progress[name] for name in names})
 
 
 def read(folder: Path, step: Step, identity: str) -> tuple[Progress, Weights] | None:

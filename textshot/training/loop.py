@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from textshot.errors import TrainingError
 from textshot.networks import Network
 from textshot.training import checkpoint
-from textshot.training.budget import Measured, fitted
+from textshot.training.budget import Measured, TooShortError, fitted
 from textshot.training.checkpoint import Progress, copy_weights, set_weights
 from textshot.training.config import MIN_STEPS, TrainCallbacks, TrainConfig
 from textshot.training.data import TrainingData
@@ -59,7 +58,7 @@ class Run:
         encoder: with all texts stored.
         network: the untrained network.
         data: training and held-out texts.
-        config: the options.
+        config: the options; of a run that is resumed, those with which it began.
         folder: where the checkpoint is kept.
         identity: of texts, encoder and options; a checkpoint of another run is refused.
         begun: `time.monotonic()` at the start of `config.minutes`.
@@ -95,14 +94,11 @@ class Run:
                 seconds_per_step=seconds,
                 n_way=self.config.n_way,
                 alphas=list(self.config.alphas),
+                layers=self.config.layers,
             )
             self._write()
         else:
             self.progress, self._best = resumed
-            if self.progress.n_way:
-                alphas = tuple(self.progress.alphas)
-                self._change(replace(config, n_way=self.progress.n_way, alphas=alphas))
-                checkpoint.read(folder, self._step, identity)
             callbacks.on_message(f"resuming at step {self.progress.step} of {self.progress.steps}")
 
     @property
@@ -221,7 +217,7 @@ class Run:
         if steps < MIN_STEPS:
             before = time.monotonic() - begun + measured.finishing(fitting)
             needed = before + measured.seconds_of_steps(fitting)
-            raise TrainingError(
+            raise TooShortError(
                 f"{config.minutes:g} minutes are too short: a step takes {seconds:.2f} s, encoding"
                 f" and validation {before:.0f} s. Allow at least {math.ceil(needed / 60 + 0.5)}"
                 " minutes, or use fewer texts"
@@ -235,11 +231,9 @@ class Run:
         return min(steps, config.steps), seconds
 
     def _change(self, config: TrainConfig) -> None:
-        """Take other options, before the first step or after a checkpoint was found."""
-        if config != self._config:
-            self._config = config
-            data = self._data
-            self._step = Step(self._encoder, self._network, data.train, config, data.kept)
+        """Take other options, before the first step."""
+        self._config, data = config, self._data
+        self._step = Step(self._encoder, self._network, data.train, config, data.kept)
 
     def _time_steps(self) -> float:
         """Return the seconds of a step, measured without changing the weights."""

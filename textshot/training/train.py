@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,37 @@ def _begin(
     begun: float,
     callbacks: TrainCallbacks,
 ) -> tuple[Run, SentenceTransformer]:
+    """Begin a run or resume it; if the time is too short, with a projector only."""
+    from textshot.training.budget import PROJECTOR, TooShortError
+    from textshot.training.checkpoint import fitted_options
+
+    identity = _identity(encoder, splits, config, keep)
+
+    def made(options: TrainConfig) -> tuple[Run, SentenceTransformer]:
+        return _prepared(encoder, splits, options, keep, work, identity, begun, callbacks)
+
+    try:
+        return made(fitted_options(work, config))
+    except TooShortError:
+        if config.layers == PROJECTOR:
+            raise
+        callbacks.on_message(
+            f"to fit into {config.minutes:g} minutes: a projector behind the frozen encoder, in"
+            f" place of layers ({config.layers})"
+        )
+    return made(replace(config, layers=PROJECTOR))
+
+
+def _prepared(
+    encoder: SentenceTransformerEncoder,
+    splits: Splits,
+    config: TrainConfig,
+    keep: Sequence[str],
+    work: Path,
+    identity: str,
+    begun: float,
+    callbacks: TrainCallbacks,
+) -> tuple[Run, SentenceTransformer]:
     from textshot.training.data import prepare
     from textshot.training.loop import Run
     from textshot.training.split_encoder import SplitEncoder
@@ -157,7 +189,7 @@ def _begin(
         data,
         config,
         work,
-        identity=_identity(encoder, splits, config, keep),
+        identity=identity,
         begun=begun,
         callbacks=callbacks,
     )
