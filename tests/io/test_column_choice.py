@@ -124,3 +124,24 @@ def test_an_index_without_examples_is_not_made_by_mistake(made):
 def test_rows_without_anything_in_a_table_of_categories_are_none(made):
     path = made("label,text,owner\nrefund,my money,\n,,\n , ,\n")
     assert len(read_category_table(path).categories) == 1
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "17,my parcel is late,refund",
+        "C-17,my parcel is late again,refund",
+        "2026-03-02,late parcel,refund",
+        "C-1,late parcel,refund",
+    ],
+)
+def test_a_first_row_that_is_no_header_is_not_taken_for_one(made, first):
+    rows = "C-1,where is my parcel now,refund\nC-2,I want my money back,parcel\n"
+    with pytest.raises(TableError, match="there is no column 'text'"):
+        chosen(made(f"{first}\n{rows}"))
+
+
+def test_labels_are_not_taken_from_a_first_row_that_is_no_header(made):
+    path = made("refund,give me my money\nrefund,I want my money back\nparcel,where is it now\n")
+    with pytest.raises(TableError, match="there is no column 'label'"):
+        read_labelled_texts(path)

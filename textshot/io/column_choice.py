@@ -24,6 +24,7 @@ _MIN_WORDS = 3  # of a text, in the median
 _MIN_DIFFERENT = 0.3  # share of a column; fewer are choices out of a list
 _FEW = 10  # values that are too few to tell by that share
 
+_NUMBER = re.compile(r"[\d.,:/+ -]*\d[\d.,:/+ -]*")  # a date, too
 _WORD = re.compile(r"[^\W\d_]{2,}")
 # Scripts that are written without blanks; two or three characters are about a word.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -109,8 +110,9 @@ def _text_column(table: Table, columns: Sequence[str]) -> str:
 def _guess_texts(table: Table, columns: Sequence[str]) -> str | None:
     """Return the only column that holds texts, and say so; None: none or several do."""
     candidates = [name for name in columns if is_text(table.schema.field(name).type)]
-    found = text_columns_by_content(table.sample(candidates))
-    if len(found) != 1:
+    cells = table.sample(candidates)
+    found = text_columns_by_content(cells)
+    if len(found) != 1 or not are_names(cells):
         return None
     warn_of_table(
         f"{table.source}: the texts are in the column {found[0]!r}, by what it holds. Name another"
@@ -124,12 +126,13 @@ def _guess_label(table: Table) -> str | None:
     others = [c for c in table.columns if folded(c) != DESCRIPTION and c not in EXPORTED]
     if len(others) != 2:
         return None
-    by_content = text_columns_by_content(table.sample(others))
+    cells = table.sample(others)
+    by_content = text_columns_by_content(cells)
     texts = [c for c in others if folded(c) == TEXT] or by_content
     if len(texts) != 1:
         return None
     [label] = [c for c in others if c not in texts]
-    if label in by_content:
+    if label in by_content or not are_names(cells):
         return None
     warn_of_table(
         f"{table.source}: the labels are in the column {label!r}, the only one beside the texts."
@@ -188,6 +191,14 @@ def text_columns_by_content(columns: Mapping[str, Sequence[str]]) -> list[str]:
         columns: By name, the cells of some rows.
     """
     return [name for name, cells in columns.items() if are_texts(cells)]
+
+
+def are_names(columns: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether the first row holds names, and not a row of the table, by what is below it."""
+    return not any(
+        _NUMBER.fullmatch(name) or looks_like_text(name) or are_texts([name]) or name in cells
+        for name, cells in columns.items()
+    )
 
 
 def are_texts(cells: Sequence[str]) -> bool:
