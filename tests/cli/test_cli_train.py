@@ -97,7 +97,7 @@ def test_json(train, history, tiny):
     [line] = result.stdout.splitlines()
     found = json.loads(line)
     assert (found["output"], found["kept"]) == ("out", True)
-    assert tiny in found["encoder"]  # what it started from
+    assert found["encoder"] == f"folder {Path(tiny).name}"  # what it started from
     assert found["gain"] == pytest.approx(found["tuned"] - found["frozen"])
     assert found["config"]["n_way"] == 12
     assert json.loads(Path("out/textshot.json").read_text())["extra"]["gain"] == found["gain"]
@@ -148,6 +148,18 @@ def test_several_tables_are_several_domains(train, history):
     found = json.loads(result.stdout)
     assert list(found["domains"]) == ["history.csv", "other.csv"]
     assert (found["n_train"], found["n_valid"]) == (24 + 18, 8 + 6)
+
+
+def test_no_file_of_an_encoder_tells_where_it_was_made(train, history, tiny, tmp_path):
+    Path("sub").mkdir()
+    rows = [(label, text) for text, label in easy_rows(TOPICS[24:], noises=1)]
+    paths = [Path(history).absolute(), Path(write_rows("sub/history.csv", rows)).absolute()]
+    result = train(*paths, "-o", tmp_path / "out", "--json")
+    assert list(json.loads(result.stdout)["domains"]) == ["history.csv (1)", "history.csv (2)"]
+    for path in (tmp_path / "out").rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        for place in (tmp_path, Path(tiny).parent, Path.home()):
+            assert str(place).encode() not in data, path
 
 
 def test_a_split_file(train, history):

@@ -159,10 +159,10 @@ def test_minutes_are_turned_into_steps_once(go, monkeypatch):
 
     with pytest.raises(Stop):
         go(run={"on_step": advance}, **options)
-    clock.step = 7.0
+    clock.step = 2.0
     told = []
     report = go(run={"on_message": told.append}, **options)
-    # 60 - 1 - 6 - 11 = 42 s, of 1.7 s each, also when the machine is slower by now.
+    # 60 - 1 - 6 - 11 = 42 s, of 1.7 s each, also when the machine is a bit slower by now.
     assert told[0] == "resuming at step 20 of 24"
     assert (report.steps, report.steps_done) == (24, 24)
     assert report.seconds_per_step == 1.5
@@ -242,3 +242,16 @@ def test_where_layers_do_not_fit_a_projector_is_trained_and_resumed(go, monkeypa
     assert any(message.startswith("resuming at step") for message in told)
     assert report.config["layers"] == "projector"
     assert report.steps == 40
+
+
+def test_a_machine_that_becomes_slower_ends_the_steps_in_time(go, monkeypatch):
+    clock = Clock(monkeypatch, validation=2.0, step=1.0)
+
+    def slower(done, share):
+        clock.step = 3.0 if share > 0.3 else clock.step
+
+    report = go(minutes=2.0, steps=300, eval_every=50, run={"on_step": slower})
+    assert report.stopped == "the time is up"
+    assert 20 < report.steps_done < report.steps
+    assert report.best_step in (report.steps_done, 50)
+    assert report.seconds <= 1.05 * 120

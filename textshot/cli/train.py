@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,9 +168,19 @@ def _read_splits(
         tables.need_format(path, table.format)
     lists = split_lists(read_split(split_path)) if split_path else None
     paths = list(dict.fromkeys(history))
-    domains = [(p, _read_domain(p, lists, len(paths) == 1, config, table)) for p in paths]
+    domains = [
+        (name, _read_domain(path, lists, len(paths) == 1, config, table))
+        for name, path in zip(_domain_names(paths), paths, strict=True)
+    ]
     parts = Splits.__slots__
-    return Splits(*(join([(path, getattr(s, part)) for path, s in domains]) for part in parts))
+    return Splits(*(join([(name, getattr(s, part)) for name, s in domains]) for part in parts))
+
+
+def _domain_names(paths: Sequence[str]) -> list[str]:
+    """Return names of files without their folders: the card of the encoder is shared."""
+    names = [Path(path).name for path in paths]
+    same = {name for name in names if names.count(name) > 1}
+    return [f"{name} ({i})" if name in same else name for i, name in enumerate(names, 1)]
 
 
 def _read_domain(

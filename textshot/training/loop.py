@@ -21,6 +21,8 @@ from textshot.training.validation import Validation, best_coefficient, validate
 _CHECKPOINT_SECONDS = 15.0
 _N_TIMED = 4  # steps that are timed before the first one
 _FIRST_TIMED = 1 << 40  # number of the first timed episode; no step has such a number
+_N_RECENT = 10  # steps that tell how fast the machine is now
+_TOLERANCE = 1.05  # of the minutes
 _A_DOMAIN_LOSES = "a domain loses more than half a point"
 
 
@@ -84,6 +86,8 @@ class Run:
         clock = time.monotonic()
         self.frozen = self._validate(None)
         validation_seconds = time.monotonic() - clock
+        self._begun, self._step_seconds = begun, list[float]()
+        timed = Measured(0.0, 0.0, validation_seconds, self._step.is_bf16)
         resumed = checkpoint.read(folder, self._step, identity)
         if resumed is None:
             self._best = self._start
@@ -100,6 +104,7 @@ class Run:
         else:
             self.progress, self._best = resumed
             callbacks.on_message(f"resuming at step {self.progress.step} of {self.progress.steps}")
+        self._finishing_seconds = timed.finishing(self.config)
 
     @property
     def config(self) -> TrainConfig:
@@ -112,15 +117,20 @@ class Run:
         self._callbacks.on_step(progress.step, progress.step / progress.steps)
         begun = time.monotonic() - progress.seconds
         while progress.step < progress.steps and not progress.stopped:
+            clock = time.monotonic()
             loss = self._step(progress.step, progress.steps)
             progress.seconds = time.monotonic() - begun
+            self._step_seconds.append(time.monotonic() - clock)
             if not math.isfinite(loss):
                 self._stop_not_finite(loss)
                 break
             progress.step += 1
             progress.losses.append(loss)
             self._callbacks.on_step(1, progress.step / progress.steps)
-            if progress.step % self._config.eval_every == 0 or progress.step == progress.steps:
+            if self._is_late():
+                progress.stopped = "the time is up"
+                self._evaluate()
+            elif progress.step % self._config.eval_every == 0 or progress.step == progress.steps:
                 self._evaluate()
             elif time.monotonic() - written < _CHECKPOINT_SECONDS:
                 continue
@@ -180,6 +190,17 @@ class Run:
         since = sum(1 for step, _, _ in progress.history if step > progress.best_step)
         if since >= self._config.patience and progress.step < progress.steps:
             progress.stopped = f"{since} validations without improvement"
+
+    def _is_late(self) -> bool:
+        """Tell whether the rest would take too long: the machine may be slower than it was."""
+        minutes, progress = self._config.minutes, self.progress
+        if minutes is None or progress.step == progress.steps:
+            return False
+        recent = self._step_seconds[-_N_RECENT:]
+        per_step = sum(recent) / len(recent)
+        slowdown = max(1.0, per_step / max(progress.seconds_per_step, 1e-9))
+        end = time.monotonic() - self._begun + slowdown * self._finishing_seconds + per_step
+        return end > _TOLERANCE * 60 * minutes
 
     def _stop_not_finite(self, loss: float) -> None:
         """Stop: the last step did not change the weights, but training diverges."""
