@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from unicodedata import category, normalize
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Letters, marks and a symbol that show nothing.
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -22,6 +25,11 @@ def is_invisible(c: str) -> bool:
     Zero-width characters are format characters.
     """
     return c in _FILLERS or category(c).startswith(("Z", "Cc", "Cf"))
+
+
+def whole_characters(text: str) -> str:
+    """Return a text with U+FFFD for each lone surrogate, which UTF-8 cannot hold."""
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def clean_name(name: str) -> str:

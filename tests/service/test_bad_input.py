@@ -270,7 +270,35 @@ def test_half_characters_in_examples_are_kept_as_the_library_keeps_them(client: 
         assert client.delete("/v1/categories/halves").status_code == 200
 
 
-def test_a_name_with_half_a_character_is_refused(client: httpx.Client):
-    body = r'{"name": "half \ud83d", "examples": ["one"]}'
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("categories", r'{"name": "half \ud83d", "examples": ["one"]}', "name"),
+        ("categories", r'{"name": "x", "examples": ["a"], "parent": "half \ud83d"}', "parent"),
+        (
+            "corrections",
+            r'{"corrections": [{"text": "a", "label": "half \ud83d"}]}',
+            "corrections.0.label",
+        ),
+    ],
+)
+def test_a_name_with_half_a_character_is_refused(
+    client: httpx.Client, path: str, body: str, field: str
+):
+    answer = client.post(f"/v1/{path}", content=body, headers=JSON)
+    check(answer, 422, "invalid_request", f"{field}: use one line, not blank, without control")
+    assert "half a character" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (r'{"name": "x", "examples": ["a \ud83d"], "threshold": NaN}', "expected value"),
+        (r'{"name": "x", "examples": ["a \ud83d\q"]}', "invalid escape"),
+        (r'{"name": "x", "examples": ["a \ud83d', "EOF"),
+        (r'{"name": "x \ud83d", "y": ' + "[" * 100_000, "recursion limit"),
+    ],
+)
+def test_half_a_character_makes_nothing_else_valid(client: httpx.Client, body: str, reason: str):
     answer = client.post("/v1/categories", content=body, headers=JSON)
-    check(answer, 422, "invalid_request", "name: ")
+    check(answer, 400, "invalid_json", f"the body is not JSON ({reason}")

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from textshot._arrays import BoolArray, FloatArray
-from textshot._characters import is_blank
+from textshot._characters import is_blank, whole_characters
 from textshot.encoders import Encoder
 from textshot.service.batcher import Batch, Batcher, Job
 from textshot.service.served_index import Snapshot
@@ -129,8 +129,13 @@ def _match_json(match: Match) -> dict[str, Any]:
 
 
 def example_json(example: Example | Key) -> dict[str, Any]:
-    """Return an example or a key as the API has it."""
-    return {"text": example.text, "source": example.source, "written": example.correction_order}
+    """Return an example or a key as the API has it.
+
+    An index may hold half characters, as the library keeps examples unchanged; UTF-8 may not.
+    """
+    text = None if example.text is None else whole_characters(example.text)
+    source = whole_characters(example.source)
+    return {"text": text, "source": source, "written": example.correction_order}
 
 
 def _body(snapshot: Snapshot, texts: Sequence[str], predictions: Sequence[Prediction]) -> bytes:

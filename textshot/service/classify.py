@@ -19,7 +19,7 @@ from textshot.service.requests import (
     check_content_type,
     check_lengths,
     invalid_request,
-    without_half_characters,
+    parse_json,
 )
 from textshot.service.schemas import Classify, Predictions
 from textshot.service.served_index import ServedIndex
@@ -108,7 +108,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 def _parse(content: bytes, options: ServiceOptions) -> Classify:
     try:
-        body = _BODY.validate_json(without_half_characters(content))
+        body = parse_json(_BODY.validate_json, content)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
         raise invalid_request(details) from None

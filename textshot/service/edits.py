@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from textshot._characters import group_names, name_key
+from textshot._characters import group_names, name_key, whole_characters
 from textshot.encoders import clean_texts
 from textshot.engine import Engine
 from textshot.errors import InvalidCategoriesError
@@ -114,12 +114,17 @@ def _has_similar(engine: Engine, name: str) -> bool:
 
 def category_json(category: Category) -> dict[str, Any]:
     """Return a category as the API has it."""
+    description, parent = (
+        None if text is None else whole_characters(text)
+        for text in (category.description, category.parent)
+    )
+    metadata = category.metadata.items()
     return {
         "name": category.name,
-        "description": category.description,
-        "parent": category.parent,
+        "description": description,
+        "parent": parent,
         "threshold": category.threshold,
-        "metadata": dict(category.metadata),
+        "metadata": {whole_characters(key): whole_characters(value) for key, value in metadata},
         "examples": [example_json(example) for example in category.examples],
     }
 

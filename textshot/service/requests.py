@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Path, Request, Response
 from fastapi.routing import APIRoute
@@ -13,7 +14,15 @@ from pydantic_core import from_json
 from textshot.service.access import Caller, Role
 from textshot.service.errors import APIError
 from textshot.service.options import ServiceOptions
-from textshot.service.schemas import Classify, Correction, Corrections, NewCategory, NewExample
+from textshot.service.schemas import (
+    NAME,
+    NOT_BLANK,
+    Classify,
+    Correction,
+    Corrections,
+    NewCategory,
+    NewExample,
+)
 from textshot.service.served_index import ServedIndex
 from textshot.service.service import Service
 
@@ -24,12 +33,18 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_PATTERNS = {
+    NAME: "use one line, not blank, without control characters and without half a character or"
+    " U+FFFD, which stands for one",
+    NOT_BLANK: "use a text that is not blank",
+}
 _MAX_ERRORS = 5
 _MAX_REASON = 200
 _MODELS = (Classify, NewCategory, NewExample, Corrections, Correction)
 _PARAMETERS = {"generation", "offset", "limit", "format", "output", "text_column"}
 _FIELDS = {"(unknown field)", *_PARAMETERS, *(f for model in _MODELS for f in model.model_fields)}
 
+T = TypeVar("T")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -99,7 +114,7 @@ class JsonRoute(APIRoute):
             if self.body_field is None:
                 return await handler(request)
             check_content_type(dict(request.scope["headers"]))
-            return await handler(_ParsedRequest(request, _parse_json(await request.body())))
+            return await handler(_ParsedRequest(request, _parse_body(await request.body())))
 
         return handle
 
@@ -127,22 +142,36 @@ def check_content_type(headers: Mapping[bytes, bytes]) -> None:
         raise APIError(415, "wrong_content_type", message)
 
 
-def without_half_characters(body: bytes) -> bytes:
-    """Return JSON in which U+FFFD stands for each escape of half a character.
+def parse_json(parse: Callable[[bytes], T], body: bytes) -> T:
+    """Parse JSON in which U+FFFD stands for each escape of half a character.
 
     A program that cuts strings in the middle of an emoji sends such escapes, and Python's json
     reads them; textshot treats these characters so everywhere (`clean_texts`).
+
+    Args:
+        parse: a strict parser, which refuses half a character.
+        body: JSON. It is searched for such escapes, which takes far longer than parsing, only if
+            the parser refuses it.
+
+    Raises:
+        ValueError: as `parse` raises it.
     """
-    return _ESCAPE.sub(_whole, body) if _SURROGATE.search(body) else body
+    try:
+        return parse(body)
+    except ValueError:
+        whole = _ESCAPE.sub(_whole, body) if _SURROGATE.search(body) else body
+        if whole == body:
+            raise
+    return parse(whole)
 
 
 def _whole(match: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if match["half"] else match.group()
 
 
-def _parse_json(body: bytes) -> Any:
+def _parse_body(body: bytes) -> Any:
     try:
-        return from_json(without_half_characters(body), allow_inf_nan=False)
+        return parse_json(partial(from_json, allow_inf_nan=False), body)
     except ValueError as error:
         raise _invalid_json(str(error)) from None
 
@@ -179,4 +208,6 @@ def _field(error: Any) -> str:
 def _reason(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "there is no such field"
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in _PATTERNS:
+        return _PATTERNS[error["ctx"]["pattern"]]
     return str(error["msg"])[:_MAX_REASON]

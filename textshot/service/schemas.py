@@ -30,9 +30,10 @@ Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 _INVISIBLE = invisible_class()
 NAME = rf"^[^\x00-\x1f\ufffd]*[^{_INVISIBLE}\ufffd][^\x00-\x1f\ufffd]*$"
 """A category name: one line, not blank, and no U+FFFD, which stands for what cannot be read."""
+NOT_BLANK = rf"[^{_INVISIBLE}]"
 
 Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH, pattern=NAME)]
-NotBlank = Annotated[str, Field(pattern=rf"[^{_INVISIBLE}]", description="Not blank.")]
+NotBlank = Annotated[str, Field(pattern=NOT_BLANK, description="Not blank.")]
 
 
 def _integer(value: Any) -> Any:
